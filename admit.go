@@ -1,0 +1,151 @@
+package requireauth
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// admit prepares a request that goes on and returns the writer for its answer.
+func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) http.ResponseWriter {
+	if made.outcome.Identity != nil {
+		visit.admit(r, made)
+	}
+	if visit.identity != nil {
+		g.forward.setOn(r)
+	}
+	credential := made.credential
+	if !credential.Found() {
+		return w
+	}
+	inQuery := credential.Place.In == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
+	if g.StripCredentials || inQuery {
+		visit.keep(r)
+		credential.Place.Remove(r)
+	}
+	if credential.Scheme == "Bearer" && credential.Place == authn.AuthorizationField {
+		return w // shared caches know this case, RFC 9111 §3.5
+	}
+	return &privateWriter{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		vary:                  credential.Place.VaryField(),
+	}
+}
+
+// admit makes the caller the one that placeholders speak of. What another
+// handler set under the same names must not shine through.
+func (v *visit) admit(r *http.Request, made ruling) {
+	if replacer := replacerOf(r); replacer != nil {
+		replacer.DeleteByPrefix("http.auth.user.")
+	}
+	v.identity, v.scheme = made.outcome.Identity, made.scheme.name
+}
+
+// keep remembers the request with its credentials for the gates that follow,
+// before they are removed.
+func (v *visit) keep(r *http.Request) {
+	if v.request.Request != r {
+		return // kept already
+	}
+	whole := *r
+	whole.Header = r.Header.Clone()
+	address := *r.URL
+	whole.URL = &address
+	v.request.Request = &whole
+	v.stripped = true
+}
+
+// requestFor returns the request to look for credentials in: the one at hand,
+// or what was kept before credentials were removed from it.
+func (v *visit) requestFor(r *http.Request) *http.Request {
+	if v.stripped {
+		return v.request.Request
+	}
+	return r
+}
+
+// privateWriter keeps an answer from shared caches. RFC 9111 §3.5 does that
+// for the Authorization field, but not for other places of a credential.
+type privateWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	vary string
+	done bool
+}
+
+// WriteHeader adjusts the header once, at the final status.
+func (p *privateWriter) WriteHeader(status int) {
+	if !p.done && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		p.done = true
+		makePrivate(p.Header(), p.vary)
+	}
+	p.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write implies the status 200.
+func (p *privateWriter) Write(data []byte) (int, error) {
+	if !p.done {
+		p.WriteHeader(http.StatusOK)
+	}
+	return p.ResponseWriterWrapper.Write(data)
+}
+
+// ReadFrom implies the status 200.
+func (p *privateWriter) ReadFrom(from io.Reader) (int64, error) {
+	if !p.done {
+		p.WriteHeader(http.StatusOK)
+	}
+	return p.ResponseWriterWrapper.ReadFrom(from)
+}
+
+// FlushError implies the status 200.
+func (p *privateWriter) FlushError() error {
+	if !p.done {
+		p.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// makePrivate lets nobody but the client store an answer, unless it is already
+// as strict, and says which field decided.
+func makePrivate(h http.Header, vary string) {
+	directives := directivesOf(h["Cache-Control"])
+	if !slices.Contains(directives, "no-store") && !slices.Contains(directives, "private") {
+		directives = slices.DeleteFunc(directives, func(directive string) bool {
+			name, _, _ := strings.Cut(directive, "=")
+			return name == "public" || name == "s-maxage" || name == "proxy-revalidate"
+		})
+		h.Set("Cache-Control", strings.Join(append(directives, "private"), ", "))
+	}
+	for _, field := range directivesOf(h["Vary"]) {
+		if field == "*" || strings.EqualFold(field, vary) {
+			return
+		}
+	}
+	if vary != "" {
+		h.Add("Vary", vary)
+	}
+}
+
+// directivesOf splits fields into their members, in lower case.
+func directivesOf(fields []string) []string {
+	var all []string
+	for _, field := range fields {
+		for member := range strings.SplitSeq(field, ",") {
+			if member = strings.ToLower(strings.TrimSpace(member)); member != "" {
+				all = append(all, member)
+			}
+		}
+	}
+	return all
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*privateWriter)(nil)
+	_ io.ReaderFrom       = (*privateWriter)(nil)
+)

@@ -1,0 +1,194 @@
+package requireauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	_ "github.com/excorp/caddy-require-auth/authn/apikey" // registers auth.schemes.api_key
+	_ "github.com/excorp/caddy-require-auth/authn/basic"  // registers auth.schemes.basic
+	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
+	_ "github.com/excorp/caddy-require-auth/cors"         // registers http.handlers.cors
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App declares authentication schemes once, under names by which the gates of
+// all sites, the `require_auth` handlers, refer to them.
+//
+// In the Caddyfile it is the global option `auth`.
+type App struct {
+	// The schemes by name.
+	SchemesRaw map[string]json.RawMessage `json:"schemes,omitempty" caddy:"namespace=auth.schemes inline_key=scheme"`
+
+	// The realm of all challenges whose scheme names none; `off` sends none.
+	// Default: `api`.
+	Realm string `json:"realm,omitempty"`
+
+	// Where the trace id of a denial comes from: placeholders of which the
+	// first that is not empty wins. A value that could not stand in a header
+	// field as it is counts as empty, and Caddy's request id comes last in any
+	// case. Default: `{http.request.header.X-Trace-Id}`, then
+	// `{http.request.uuid}`.
+	TraceID []string `json:"trace_id,omitempty"`
+
+	// Scopes that grant other scopes: who holds the one holds the others too.
+	ScopeImplies map[string][]string `json:"scope_implies,omitempty"`
+
+	schemes  map[string]authn.Scheme
+	declared atomic.Pointer[[]authn.Scheme] // those of gates included
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "auth",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision loads the schemes.
+func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if a.Realm == "" {
+		a.Realm = authn.DefaultRealm
+	}
+	if len(a.TraceID) == 0 {
+		a.TraceID = []string{"{http.request.header." + traceHeader + "}"}
+	}
+	schemes, err := loadSchemes(ctx, a, "SchemesRaw")
+	if err != nil {
+		return err
+	}
+	a.schemes = schemes
+	a.declare(slices.Collect(maps.Values(schemes)))
+	return nil
+}
+
+// loadSchemes loads a map of schemes that stands in a field of a module.
+func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.Scheme, error) {
+	loaded, err := ctx.LoadModule(module, field)
+	if err != nil {
+		return nil, err
+	}
+	modules, _ := loaded.(map[string]any)
+	schemes := make(map[string]authn.Scheme, len(modules))
+	for name, module := range modules {
+		scheme, ok := module.(authn.Scheme)
+		if !ok {
+			return nil, fmt.Errorf("scheme %q: module %T is no authentication scheme", name, module)
+		}
+		schemes[name] = scheme
+	}
+	return schemes, nil
+}
+
+// check reports what is wrong with the configuration as it is written.
+func (a *App) check() error {
+	if err := authn.CheckRealm(a.Realm); err != nil {
+		return err
+	}
+	for holder, implied := range a.ScopeImplies {
+		if slices.Contains(append(implied, holder), "") || len(implied) == 0 {
+			return fmt.Errorf("scope_implies %s: write `scope_implies <scope> <implied scope>...`", holder)
+		}
+	}
+	return nil
+}
+
+// Start and Stop do nothing: what a scheme needs, it opens when it is loaded.
+func (*App) Start() error { return nil }
+
+// Stop does nothing, see Start.
+func (*App) Stop() error { return nil }
+
+// namedScheme is a scheme under the name by which logs speak of it.
+type namedScheme struct {
+	name string
+	authn.Scheme
+}
+
+// choose returns the schemes of a gate that names some, or none: one scheme
+// that is declared alone is meant.
+func (a *App) choose(names []string) ([]namedScheme, error) {
+	if err := checkChoice(names, a.names()); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = a.names()
+	}
+	chosen := make([]namedScheme, len(names))
+	for i, name := range names {
+		chosen[i] = namedScheme{name: name, Scheme: a.schemes[name]}
+	}
+	return chosen, nil
+}
+
+func (a *App) names() []string { return slices.Sorted(maps.Keys(a.schemes)) }
+
+// checkChoice reports why a gate cannot mean the schemes it names, given those
+// that are declared.
+func checkChoice(names, declared []string) error {
+	switch {
+	case len(names) == 0 && len(declared) == 0:
+		return fmt.Errorf("no authentication scheme is declared: declare one in the global option `auth`, or in place, for example `bearer { … }`")
+	case len(names) == 0 && len(declared) > 1:
+		return fmt.Errorf("several schemes are declared: name those accepted here, out of %s", strings.Join(declared, ", "))
+	}
+	for i, name := range names {
+		switch {
+		case !slices.Contains(declared, name) && len(declared) == 0:
+			return fmt.Errorf("unknown scheme %q: none is declared in the global option `auth`", name)
+		case !slices.Contains(declared, name):
+			return fmt.Errorf("unknown scheme %q: declared are %s", name, strings.Join(declared, ", "))
+		case slices.Contains(names[:i], name):
+			return fmt.Errorf("scheme %q is named twice", name)
+		}
+	}
+	return nil
+}
+
+// declare adds schemes to those by which preflights are recognized.
+func (a *App) declare(more []authn.Scheme) {
+	for {
+		known := a.declared.Load()
+		var all []authn.Scheme
+		if known != nil {
+			all = slices.Clone(*known)
+		}
+		all = append(all, more...)
+		if a.declared.CompareAndSwap(known, &all) {
+			return
+		}
+	}
+}
+
+// CarriesCredential reports whether a request has a credential of any scheme
+// that is declared, here or in a gate. No browser sends one with a preflight.
+func (a *App) CarriesCredential(r *http.Request) bool {
+	return carriesCredential(authn.NewRequest(r), *a.declared.Load())
+}
+
+func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
+	return slices.ContainsFunc(schemes, func(scheme authn.Scheme) bool {
+		credential, err := scheme.Find(request)
+		return credential.Found() || err != nil
+	})
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

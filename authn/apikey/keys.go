@@ -1,0 +1,119 @@
+package apikey
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// Key is an API key that is let in.
+type Key struct {
+	// The name of the key, for logs and as the caller's id.
+	ID string `json:"id"`
+	// The digest of the key: `sha256:` and 64 hexadecimal digits.
+	// Placeholders such as `{env.KEY_DIGEST}` are replaced at load.
+	Digest string `json:"digest"`
+	// What the holder may do.
+	Scopes []string `json:"scopes,omitempty"`
+	// What the holder is.
+	Roles []string `json:"roles,omitempty"`
+	// When the key ends, RFC 3339. Default: never.
+	Expires *time.Time `json:"expires,omitempty"`
+}
+
+const digestPrefix = "sha256:"
+
+func (k Key) check() error {
+	if k.ID == "" || strings.ContainsFunc(k.ID, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("key id %q: it must not be empty nor hold a control character", k.ID)
+	}
+	if strings.Contains(k.Digest, "{") { // a placeholder, known at load
+		return nil
+	}
+	_, err := k.digest()
+	return err
+}
+
+// digest decodes the digest. Its error never repeats the value: it may be the
+// key itself.
+func (k Key) digest() (sum [sha256.Size]byte, err error) {
+	text, ok := strings.CutPrefix(k.Digest, digestPrefix)
+	if n, err := hex.Decode(sum[:], []byte(text[:min(len(text), 2*len(sum))])); !ok || err != nil || n != len(sum) || len(text) != 2*len(sum) {
+		return sum, fmt.Errorf("key %q: write the key as `sha256:` and the 64 hexadecimal digits of its SHA-256, not the key itself: `printf %%s \"$KEY\" | sha256sum`", k.ID)
+	}
+	return sum, nil
+}
+
+// parseFile reads a file of keys; nil is a file with none.
+func parseFile(content []byte) ([]Key, error) {
+	if content == nil {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	var keys []Key
+	if err := decoder.Decode(&keys); err != nil {
+		return nil, errors.New(`not a JSON array of keys such as {"id": "partner-a", "digest": "sha256:…", "scopes": ["read"]}`)
+	}
+	if decoder.More() {
+		return nil, errors.New("text after the JSON array of keys")
+	}
+	return keys, nil
+}
+
+// index finds keys by their digest. It holds no key, only digests, and Go's
+// maps hash with a seed of their own, so that the time of a look-up tells
+// nothing about the digests that are near.
+type index struct {
+	byDigest map[[sha256.Size]byte]*entry
+}
+
+type entry struct {
+	digest   [sha256.Size]byte
+	identity *authn.Identity
+}
+
+func newIndex(keys []Key) (*index, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("there are no keys in it")
+	}
+	ids := make(map[string]bool, len(keys))
+	index := &index{byDigest: make(map[[sha256.Size]byte]*entry, len(keys))}
+	for _, key := range keys {
+		if err := key.check(); err != nil {
+			return nil, err
+		}
+		digest, err := key.digest()
+		if err != nil {
+			return nil, err
+		}
+		if ids[key.ID] || index.byDigest[digest] != nil {
+			return nil, fmt.Errorf("key %q: its id or its digest is there twice", key.ID)
+		}
+		ids[key.ID] = true
+		identity := &authn.Identity{ID: key.ID, Scopes: key.Scopes, Roles: key.Roles}
+		if key.Expires != nil {
+			identity.Expires = *key.Expires
+		}
+		index.byDigest[digest] = &entry{digest: digest, identity: identity}
+	}
+	return index, nil
+}
+
+// find returns the holder of a key, nil if there is none.
+func (i *index) find(key string) *authn.Identity {
+	digest := sha256.Sum256([]byte(key))
+	entry := i.byDigest[digest]
+	if entry == nil || subtle.ConstantTimeCompare(entry.digest[:], digest[:]) != 1 {
+		return nil
+	}
+	return entry.identity
+}

@@ -1,0 +1,205 @@
+// Package basic is the scheme of user names and passwords, RFC 7617.
+package basic
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/watch"
+)
+
+func init() {
+	caddy.RegisterModule(new(Basic))
+}
+
+// Basic lets callers in by user name and password (RFC 7617).
+//
+// Passwords are configured as hashes, made with `caddy hash-password`: bcrypt
+// or argon2id, computed by Caddy's own modules. Anything weaker is refused.
+// A user who does not exist costs as much time as one who does. At most half
+// of the processors compute hashes at once, and a good password is remembered
+// for a minute, as a keyed digest that is worthless outside this process.
+//
+// User names and passwords are compared after Unicode normalization (NFC), as
+// RFC 7617 §2.1 asks for. Send Basic credentials over TLS only: they can be
+// read by whoever sees the request.
+type Basic struct {
+	// The realm in the challenge. Default: the realm of the app. RFC 7617 §2
+	// demands a realm, so where the app's is `off` this scheme sends `api`.
+	Realm string `json:"realm,omitempty"`
+
+	// The users.
+	Users []User `json:"users,omitempty"`
+
+	// An htpasswd file with bcrypt or argon2id hashes, a user a line, read
+	// again whenever it changes. A changed file that cannot be used is logged,
+	// and the users read before stay. Its users have no scopes and no roles.
+	UsersFile string `json:"users_file,omitempty"`
+
+	users  atomic.Pointer[directory]
+	static []account
+}
+
+// User is someone who may come in.
+type User struct {
+	// The user name; it may not hold a colon.
+	Name string `json:"name"`
+	// The hash of the password. Placeholders such as `{env.HASH}` are
+	// replaced at load.
+	Hash string `json:"hash"`
+	// What the user may do.
+	Scopes []string `json:"scopes,omitempty"`
+	// What the user is.
+	Roles []string `json:"roles,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Basic) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  authn.Namespace + ".basic",
+		New: func() caddy.Module { return new(Basic) },
+	}
+}
+
+// Provision checks the configuration and reads the file of users.
+func (b *Basic) Provision(ctx caddy.Context) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	replacer := caddy.NewReplacer()
+	for _, user := range b.Users {
+		user.Hash = replacer.ReplaceKnown(user.Hash, "")
+		account, err := newAccount(user)
+		if err != nil {
+			return err
+		}
+		b.static = append(b.static, account)
+	}
+	if b.UsersFile != "" {
+		return watch.File(ctx, b.UsersFile, ctx.Logger(), b.load)
+	}
+	return b.load(nil)
+}
+
+// load makes the users of the configuration and of a file the ones that count.
+func (b *Basic) load(htpasswd []byte) error {
+	accounts, err := parseHtpasswd(htpasswd)
+	if err != nil {
+		return err
+	}
+	directory, err := newDirectory(append(accounts, b.static...))
+	if err != nil {
+		return err
+	}
+	b.users.Store(directory)
+	return nil
+}
+
+// check reports what is wrong with the configuration as it is written; what
+// depends on placeholders and files is left to Provision.
+func (b *Basic) check() error {
+	if len(b.Users) == 0 && b.UsersFile == "" {
+		return errors.New("basic has no users: add `user <name> <hash>` or `users_file <path>`")
+	}
+	if err := authn.CheckRealm(b.Realm); err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(b.Users))
+	for _, user := range b.Users {
+		if seen[user.Name] {
+			return fmt.Errorf("user %q is declared twice", user.Name)
+		}
+		seen[user.Name] = true
+		if err := user.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Find takes the Basic credentials of the Authorization field.
+func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
+	authorization, err := r.Authorization()
+	if err != nil || !authorization.Is("Basic") {
+		return authn.Credential{}, err
+	}
+	return authn.Credential{Scheme: "Basic", Value: authorization.Value, Place: authn.AuthorizationField}, nil
+}
+
+// Verify decodes the credentials and compares the password. It is never sure
+// that a user it does not know is nobody: another Basic scheme of the gate may
+// know them.
+func (b *Basic) Verify(_ context.Context, _ *authn.Request, credential authn.Credential) authn.Outcome {
+	users := b.users.Load()
+	name, password, err := decode(credential.Value)
+	if err != nil {
+		// Work as for a wrong password, so that nothing is learned from time.
+		name, password = "", credential.Value[:min(len(credential.Value), 72)]
+	}
+	match, source, busy := users.matches(name, password)
+	switch {
+	case busy != nil:
+		return authn.Defer(time.Second, busy)
+	case err != nil:
+		return authn.Reject(authn.CodeInvalidCredentials, err)
+	case match == nil:
+		return authn.Disown(authn.CodeInvalidCredentials, errors.New("unknown user or wrong password"))
+	}
+	return authn.Accept(match, source)
+}
+
+// decode splits Basic credentials (RFC 7617 §2).
+func decode(credentials string) (name, password string, err error) {
+	if len(credentials) > authn.MaxCredential {
+		return "", "", authn.ErrTooLarge
+	}
+	decoded, err := base64.StdEncoding.Strict().DecodeString(credentials)
+	if err != nil || strings.ContainsAny(credentials, "\r\n") {
+		return "", "", errors.New("the credentials are not base64")
+	}
+	if !utf8.Valid(decoded) {
+		return "", "", errors.New("the credentials are not UTF-8")
+	}
+	name, password, colon := strings.Cut(string(decoded), ":")
+	if !colon {
+		return "", "", errors.New("the credentials have no colon")
+	}
+	if hasControl(name) || hasControl(password) {
+		return "", "", errors.New("the credentials have a control character")
+	}
+	return norm.NFC.String(name), norm.NFC.String(password), nil
+}
+
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// Challenges asks for Basic credentials. It says nothing to a caller who is
+// known: another password would not help.
+func (b *Basic) Challenges(ask authn.Ask) []authn.Challenge {
+	if !ask.Unauthenticated() {
+		return nil
+	}
+	return []authn.Challenge{{
+		Scheme: "Basic",
+		Realm:  cmp.Or(authn.RealmFor(b.Realm, ask.Realm), authn.DefaultRealm),
+		Extra:  []authn.Parameter{{Name: "charset", Value: "UTF-8"}},
+	}}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner = (*Basic)(nil)
+	_ authn.Scheme      = (*Basic)(nil)
+)

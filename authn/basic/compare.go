@@ -1,0 +1,116 @@
+package basic
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+const (
+	// rememberFor is how long a good password is not hashed again.
+	rememberFor = time.Minute
+	// rememberAtMost bounds how many good passwords are remembered.
+	rememberAtMost = 10_000
+	// waitAtMost bounds how many requests wait for a processor to hash on;
+	// the next one is turned away with 503.
+	waitAtMost = 128
+	// waitFor bounds how long one of them waits.
+	waitFor = 10 * time.Second
+)
+
+// errBusy is the reason why a password was not looked at.
+var errBusy = errors.New("too many password hashes are being computed")
+
+// hashing is what all Basic schemes of the process share: the processors are
+// shared too, and a reload must not forget who is known.
+var hashing = sync.OnceValue(func() *hasher {
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails, see crypto/rand
+	return &hasher{
+		key:   key,
+		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		good: otter.Must(&otter.Options[digest, struct{}]{
+			MaximumSize:      rememberAtMost,
+			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),
+		}),
+	}
+})
+
+type digest [sha256.Size]byte
+
+type hasher struct {
+	key     []byte
+	slots   chan struct{}
+	waiting atomic.Int64
+	good    *otter.Cache[digest, struct{}]
+	flights singleflight.Group
+}
+
+// compare reports whether the password belongs to the account. Only good
+// passwords are remembered, so that nobody can fill the memory with bad ones.
+func compare(user *account, name, password string) (bool, authn.Source, error) {
+	h := hashing()
+	key := h.digest(name, string(user.hash), password)
+	if _, known := h.good.GetIfPresent(key); known {
+		return true, authn.SourceCache, nil
+	}
+	same, err, _ := h.flights.Do(string(key[:]), func() (any, error) {
+		return h.compute(user, password)
+	})
+	if err != nil {
+		return false, authn.SourceLocal, err
+	}
+	if same.(bool) && name == user.name {
+		h.good.Set(key, struct{}{})
+	}
+	return same.(bool), authn.SourceLocal, nil
+}
+
+// digest stands for a password in the memory of this process: without the
+// key, which never leaves it, nothing can be tried against it. The lengths
+// keep one triple from reading as another.
+func (h *hasher) digest(parts ...string) (sum digest) {
+	mac := hmac.New(sha256.New, h.key)
+	for _, part := range parts {
+		writeLength(mac, len(part))
+		_, _ = io.WriteString(mac, part) // a hash takes every write
+	}
+	mac.Sum(sum[:0])
+	return sum
+}
+
+func writeLength(mac hash.Hash, n int) {
+	_, _ = mac.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) // a hash takes every write
+}
+
+// compute hashes the password once a slot is free. It does not end with the
+// request that asked first: others may wait for the same answer.
+func (h *hasher) compute(user *account, password string) (bool, error) {
+	if h.waiting.Add(1) > waitAtMost {
+		h.waiting.Add(-1)
+		return false, errBusy
+	}
+	timer := time.NewTimer(waitFor)
+	defer timer.Stop()
+	select {
+	case h.slots <- struct{}{}:
+		h.waiting.Add(-1)
+	case <-timer.C:
+		h.waiting.Add(-1)
+		return false, errBusy
+	}
+	defer func() { <-h.slots }()
+	return user.comparer.Compare(user.hash, []byte(password))
+}

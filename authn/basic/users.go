@@ -1,0 +1,150 @@
+package basic
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// account is a user who can be compared with.
+type account struct {
+	name     string
+	hash     []byte
+	comparer caddyauth.Comparer
+	identity *authn.Identity
+}
+
+func (u User) check() error {
+	switch {
+	case u.Name == "" || strings.Contains(u.Name, ":") || hasControl(u.Name):
+		return fmt.Errorf("user name %q: it must not be empty, nor hold a colon or a control character (RFC 7617 §2)", u.Name)
+	case strings.Contains(u.Hash, "{"): // a placeholder, known at load
+		return nil
+	}
+	_, err := comparerFor(u.Hash)
+	if err != nil {
+		return fmt.Errorf("user %q: %w", u.Name, err)
+	}
+	return nil
+}
+
+func newAccount(u User) (account, error) {
+	comparer, err := comparerFor(u.Hash)
+	if err != nil {
+		return account{}, fmt.Errorf("user %q: %w", u.Name, err)
+	}
+	name := norm.NFC.String(u.Name)
+	return account{
+		name: name, hash: []byte(u.Hash), comparer: comparer,
+		identity: &authn.Identity{ID: name, Scopes: u.Scopes, Roles: u.Roles},
+	}, nil
+}
+
+// errWeakHash never repeats the value: it may be a password in the clear.
+var errWeakHash = errors.New("the hash is neither bcrypt ($2a$, $2b$, $2y$) nor argon2id ($argon2id$): make one with `caddy hash-password`")
+
+// comparerFor finds Caddy's module for a hash and checks what would only fail
+// once somebody logs in.
+func comparerFor(hash string) (caddyauth.Comparer, error) {
+	switch {
+	case strings.HasPrefix(hash, "$2a$"), strings.HasPrefix(hash, "$2b$"), strings.HasPrefix(hash, "$2y$"):
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil || len(hash) != 60 {
+			return nil, errors.New("the bcrypt hash is damaged: make a new one with `caddy hash-password`")
+		}
+		return caddyauth.BcryptHash{}, nil
+	case strings.HasPrefix(hash, "$argon2id$"):
+		if err := checkArgon2id(hash); err != nil {
+			return nil, err
+		}
+		return caddyauth.Argon2idHash{}, nil
+	default:
+		return nil, errWeakHash
+	}
+}
+
+// checkArgon2id refuses parameters on which the computation would panic, take
+// gigabytes, or be worth nothing.
+func checkArgon2id(hash string) error {
+	var version, memory, passes, threads int
+	if _, err := fmt.Sscanf(hash, "$argon2id$v=%d$m=%d,t=%d,p=%d$", &version, &memory, &passes, &threads); err != nil {
+		return errors.New("the argon2id hash is damaged: make a new one with `caddy hash-password --algorithm argon2id`")
+	}
+	if passes < 1 || passes > 64 || threads < 1 || threads > 64 || memory < 8*threads || memory > 1<<20 {
+		return errors.New("the argon2id parameters are out of range: t from 1 to 64, p from 1 to 64, m up to 1048576 KiB")
+	}
+	_, key, err := caddyauth.DecodeHash([]byte(hash))
+	if err != nil || len(key) < 16 {
+		return errors.New("the argon2id hash is damaged or shorter than 16 bytes: make a new one with `caddy hash-password --algorithm argon2id`")
+	}
+	return nil
+}
+
+// parseHtpasswd reads lines of the form name:hash; empty lines and lines that
+// begin with # do not count.
+func parseHtpasswd(content []byte) ([]account, error) {
+	var accounts []account
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	for number := 1; lines.Scan(); number++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, hash, _ := strings.Cut(line, ":")
+		user := User{Name: name, Hash: hash}
+		if err := user.check(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		account, err := newAccount(user)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		accounts = append(accounts, account)
+	}
+	return accounts, lines.Err()
+}
+
+// directory is an immutable set of users.
+type directory struct {
+	byName map[string]*account
+	all    []account
+	seed   maphash.Seed
+}
+
+func newDirectory(accounts []account) (*directory, error) {
+	if len(accounts) == 0 {
+		return nil, errors.New("there are no users in it")
+	}
+	d := &directory{byName: make(map[string]*account, len(accounts)), all: accounts, seed: maphash.MakeSeed()}
+	for i := range accounts {
+		if d.byName[accounts[i].name] != nil {
+			return nil, fmt.Errorf("user %q is declared twice", accounts[i].name)
+		}
+		d.byName[accounts[i].name] = &accounts[i]
+	}
+	return d, nil
+}
+
+// matches returns the identity of the user if the password is theirs. For a
+// user who does not exist it computes the hash of one who does, always the
+// same for the same name, so that the time taken tells nothing, whatever mix
+// of algorithms and costs is configured.
+func (d *directory) matches(name, password string) (*authn.Identity, authn.Source, error) {
+	user, known := d.byName[name]
+	if !known {
+		user = &d.all[maphash.String(d.seed, name)%uint64(len(d.all))]
+	}
+	same, source, err := compare(user, name, password)
+	if err != nil || !same || !known {
+		return nil, source, err
+	}
+	return user.identity, source, nil
+}

@@ -1,0 +1,226 @@
+// Package bearer is the scheme of bearer tokens (RFC 6750) in the form of
+// signed JWTs (RFC 7519).
+package bearer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+func init() {
+	caddy.RegisterModule(new(Bearer))
+}
+
+// Bearer lets callers in by a signed token, a JWT in compact form.
+//
+// A token is good if its signature fits a key of the issuer, the algorithm is
+// one that the key is pinned to, `aud` names this API, `exp` is there and in
+// the future, and it is an access token and no other kind: ID tokens, logout
+// tokens and DPoP proofs are refused, as is a token that is bound to a key or
+// a certificate, because its holder has to prove more than it does here.
+//
+// Keys come from the issuer by discovery (RFC 8414, OpenID Connect) unless
+// `jwks`, `key_files` or `hmac_secret` names them. The provider may be down
+// when Caddy starts: until the first key set is there requests with a token
+// are answered 503, never 401, so that no client throws a good token away. The
+// last good key set is kept while the provider is down.
+type Bearer struct {
+	// The realm in the challenge; `off` sends none. Default: the realm of the
+	// app.
+	Realm string `json:"realm,omitempty"`
+
+	// The issuer: the exact value of `iss`, compared code point by code point.
+	// Several bearer schemes of one gate are told apart by it. Default: any
+	// issuer, which is only sensible where the keys belong to one.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The audiences, one of which `aud` must name. `*` alone accepts tokens
+	// that were issued for any other service too; it must be written to be
+	// meant.
+	Audiences []string `json:"audiences,omitempty"`
+
+	// Where the keys are: the URL or the file of a JWK Set. A file is read
+	// again whenever it changes. Default: by discovery from the issuer.
+	JWKS string `json:"jwks,omitempty"`
+
+	// Files with a PEM public key or certificate, a JWK or a JWK Set, read
+	// again whenever they change.
+	KeyFiles []string `json:"key_files,omitempty"`
+
+	// The secret for HS256, HS384 and HS512, at least 32 bytes; it cannot be
+	// combined with public keys. Everybody who can verify such tokens can also
+	// make them. Placeholders such as `{env.JWT_SECRET}` are replaced at load.
+	HMACSecret string `json:"hmac_secret,omitempty"`
+
+	// The algorithms that are accepted, out of RS256, RS384, RS512, PS256,
+	// PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, HS256, HS384, HS512.
+	// Default: what the keys allow.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// How far the clocks of issuer and server may be apart. Default: 30s.
+	ClockSkew *caddy.Duration `json:"clock_skew,omitempty"`
+
+	// `at+jwt` demands what RFC 9068 demands of an access token: the type, and
+	// the claims iss, exp, aud, sub, client_id, iat and jti.
+	Profile string `json:"profile,omitempty"`
+
+	// Where a token may stand. Default: the Authorization header field. A
+	// token from a cookie is only taken for a safe method or from this site
+	// itself; one from a query parameter does not go on to the upstream.
+	TokenFrom []authn.Place `json:"token_from,omitempty"`
+
+	// The claim that names the user. Default: sub.
+	UserClaim string `json:"user_claim,omitempty"`
+
+	// The paths of the claims that hold scopes, as a list or as a string with
+	// spaces. Default: scope, scp.
+	ScopeClaims []string `json:"scope_claims,omitempty"`
+
+	// The paths of the claims that hold roles, as a list or as one string.
+	// Default: roles, groups, realm_access.roles.
+	RoleClaims []string `json:"role_claims,omitempty"`
+
+	keys    sources
+	release []func() error
+	skew    time.Duration
+	logger  *zap.Logger
+	now     func() time.Time
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Bearer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  authn.Namespace + ".bearer",
+		New: func() caddy.Module { return new(Bearer) },
+	}
+}
+
+// Provision checks the configuration, reads the key files and begins to fetch
+// what is published; it does not wait for the network.
+func (b *Bearer) Provision(ctx caddy.Context) error {
+	b.logger = ctx.Logger()
+	b.now = time.Now
+	b.replacePlaceholders(caddy.NewReplacer())
+	if err := b.check(); err != nil {
+		return err
+	}
+	b.setDefaults()
+	if b.skew > time.Minute {
+		b.logger.Warn("a clock_skew over a minute lets expired tokens in for that long", zap.Duration("clock_skew", b.skew))
+	}
+	return b.openKeys(ctx)
+}
+
+// Cleanup gives back the key sets that outlive a configuration.
+func (b *Bearer) Cleanup() error {
+	var failures []error
+	for _, release := range b.release {
+		failures = append(failures, release())
+	}
+	b.release = nil
+	return errors.Join(failures...)
+}
+
+// Find looks for a token where it may stand.
+func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
+	var found authn.Credential
+	var elsewhere []authn.Place
+	for _, place := range b.TokenFrom {
+		if place != authn.AuthorizationField {
+			elsewhere = append(elsewhere, place)
+			continue
+		}
+		authorization, err := r.Authorization()
+		if err != nil {
+			return authn.Credential{}, err
+		}
+		if authorization.Is("Bearer") {
+			found = authn.Credential{Scheme: "Bearer", Value: authorization.Value, Place: place}
+		}
+	}
+	if len(elsewhere) == 0 {
+		return found, nil
+	}
+	other, err := authn.FindIn(r, elsewhere)
+	switch {
+	case err != nil:
+		return authn.Credential{}, err
+	case !other.Found():
+		return found, nil
+	case found.Found():
+		return authn.Credential{}, authn.ErrSeveralPlaces
+	}
+	other.Scheme = "Bearer"
+	return other, nil
+}
+
+// Verify judges a token.
+func (b *Bearer) Verify(ctx context.Context, _ *authn.Request, credential authn.Credential) authn.Outcome {
+	token, err := parse(credential.Value)
+	if err != nil {
+		return authn.Reject(authn.CodeInvalidToken, err)
+	}
+	if err := b.checkIssuer(token); err != nil {
+		return authn.Disown(authn.CodeInvalidToken, err)
+	}
+	if err := b.checkHeader(token); err != nil {
+		return b.refuse(err)
+	}
+	keys, err := b.keys.Find(ctx, token.keyID, token.algorithm)
+	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
+		return authn.Defer(unavailable.RetryAfter, err)
+	} else if err != nil {
+		return authn.Defer(0, err)
+	}
+	if err := token.verify(keys); err != nil {
+		return b.refuse(err)
+	}
+	return b.judge(token)
+}
+
+// refuse rejects a token before its signature was found good. Where no issuer
+// is configured, nothing else tells whose token it is, so another scheme of
+// the gate may look at it.
+func (b *Bearer) refuse(reason error) authn.Outcome {
+	if b.Issuer == "" {
+		return authn.Disown(authn.CodeInvalidToken, reason)
+	}
+	return authn.Reject(authn.CodeInvalidToken, reason)
+}
+
+// Challenges asks for a token and says what was wrong with the one there was
+// (RFC 6750 §3).
+func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
+	challenge := authn.Challenge{Scheme: "Bearer", Realm: authn.RealmFor(b.Realm, ask.Realm), Scope: ask.Scope}
+	said, known := oauthErrors[ask.Code]
+	if !known {
+		return nil
+	}
+	challenge.Error, challenge.ErrorDescription = said.name, said.description
+	return []authn.Challenge{challenge}
+}
+
+// oauthErrors says what clients are told for a code. The descriptions are
+// constants, so that no cause leaks. A code that is not here has no challenge.
+var oauthErrors = map[authn.Code]struct{ name, description string }{
+	authn.CodeMissing:           {},
+	authn.CodeInvalidRequest:    {"invalid_request", "The request is malformed"},
+	authn.CodeInvalidToken:      {"invalid_token", "The access token is invalid"},
+	authn.CodeExpiredToken:      {"invalid_token", "The access token is expired"},
+	authn.CodeRevokedToken:      {"invalid_token", "The access token is revoked"},
+	authn.CodeInsufficientScope: {"insufficient_scope", "The access token lacks a required scope"},
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner  = (*Bearer)(nil)
+	_ caddy.CleanerUpper = (*Bearer)(nil)
+	_ authn.Scheme       = (*Bearer)(nil)
+)

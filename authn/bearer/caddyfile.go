@@ -1,0 +1,83 @@
+package bearer
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
+)
+
+// UnmarshalCaddyfile sets up the scheme from Caddyfile tokens. Syntax:
+//
+//	bearer [<name>] {
+//		realm        <text>
+//		issuer       <url>
+//		audience     <identifier>...|*
+//		jwks         <url or file>
+//		key_file     <path>...
+//		hmac_secret  <secret>
+//		algorithms   <name>...
+//		clock_skew   <duration>
+//		profile      at+jwt
+//		token_from   header|query|cookie|form [<name>]
+//		user_claim   <path>
+//		scope_claims <path>...
+//		role_claims  <path>...
+//	}
+func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	start, err := block.Begin(d)
+	if err != nil {
+		return err
+	}
+	err = block.Read(d, block.Lines{
+		"realm":        block.String(&b.Realm),
+		"issuer":       block.String(&b.Issuer),
+		"audience":     block.Strings(&b.Audiences),
+		"jwks":         block.String(&b.JWKS),
+		"key_file":     block.Strings(&b.KeyFiles),
+		"hmac_secret":  block.String(&b.HMACSecret),
+		"algorithms":   block.Strings(&b.Algorithms),
+		"clock_skew":   b.readSkew,
+		"profile":      block.String(&b.Profile),
+		"token_from":   b.readPlace,
+		"user_claim":   block.String(&b.UserClaim),
+		"scope_claims": block.Strings(&b.ScopeClaims),
+		"role_claims":  block.Strings(&b.RoleClaims),
+	})
+	if err != nil {
+		return err
+	}
+	return start.Wrap(b.check())
+}
+
+func (b *Bearer) readSkew(d *caddyfile.Dispenser) error {
+	if b.ClockSkew != nil {
+		return d.Err("clock_skew is written twice: keep one")
+	}
+	b.ClockSkew = new(caddy.Duration)
+	return block.Duration(b.ClockSkew)(d)
+}
+
+func (b *Bearer) readPlace(d *caddyfile.Dispenser) error {
+	arguments := d.RemainingArgs()
+	if len(arguments) < 1 || len(arguments) > 2 {
+		return d.Err("write `token_from header|query|cookie|form [<name>]`")
+	}
+	place := authn.Place{In: authn.In(arguments[0])}
+	if len(arguments) == 2 {
+		place.Name = arguments[1]
+	}
+	if err := checkPlace(place); err != nil {
+		return d.WrapErr(err)
+	}
+	if slices.Contains(b.TokenFrom, place) {
+		return d.Err("this place is written twice: keep one")
+	}
+	b.TokenFrom = append(b.TokenFrom, place)
+	return nil
+}
+
+var _ caddyfile.Unmarshaler = (*Bearer)(nil)

@@ -1,0 +1,150 @@
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+const (
+	// anyAudience switches the check of `aud` off.
+	anyAudience = "*"
+	// profileAccessToken is the profile of RFC 9068.
+	profileAccessToken = "at+jwt"
+	// defaultSkew is the leeway of all time checks.
+	defaultSkew = 30 * time.Second
+	// minSecret is the size in bytes of the shortest HMAC secret, the output
+	// of SHA-256 (RFC 7518 §3.2).
+	minSecret = 32
+)
+
+// replacePlaceholders resolves what the configuration takes from the
+// environment or from files.
+func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) {
+	for _, text := range []*string{&b.Issuer, &b.JWKS, &b.HMACSecret} {
+		*text = replacer.ReplaceKnown(*text, "")
+	}
+	for _, list := range [][]string{b.Audiences, b.KeyFiles} {
+		for i := range list {
+			list[i] = replacer.ReplaceKnown(list[i], "")
+		}
+	}
+}
+
+func (b *Bearer) setDefaults() {
+	b.skew = defaultSkew
+	if b.ClockSkew != nil {
+		b.skew = time.Duration(*b.ClockSkew)
+	}
+	if len(b.TokenFrom) == 0 {
+		b.TokenFrom = []authn.Place{authn.AuthorizationField}
+	}
+	for i, place := range b.TokenFrom {
+		b.TokenFrom[i] = withDefaultName(place)
+	}
+	if b.UserClaim == "" {
+		b.UserClaim = "sub"
+	}
+	if b.ScopeClaims == nil {
+		b.ScopeClaims = []string{"scope", "scp"}
+	}
+	if b.RoleClaims == nil {
+		b.RoleClaims = []string{"roles", "groups", "realm_access.roles"}
+	}
+}
+
+// withDefaultName completes a place: the header is always Authorization, and
+// RFC 6750 §2.2 and §2.3 name the parameters.
+func withDefaultName(place authn.Place) authn.Place {
+	switch {
+	case place.In == authn.InHeader && place.Name == "":
+		return authn.AuthorizationField
+	case place.Name == "":
+		place.Name = "access_token"
+	}
+	return place
+}
+
+// check reports what is wrong with the configuration. Placeholders pass: they
+// are checked once they are replaced.
+func (b *Bearer) check() error {
+	for _, check := range []func() error{b.checkAudiences, b.checkKeys, b.checkRest} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Bearer) checkAudiences() error {
+	if len(b.Audiences) == 0 {
+		return errors.New("bearer has no audience, so a token for any other service would be let in: add `audience <this API's identifier>`, or `audience *` if that is meant")
+	}
+	if slices.Contains(b.Audiences, anyAudience) && len(b.Audiences) > 1 {
+		return errors.New("audience * makes the other audiences meaningless: write either")
+	}
+	if slices.Contains(b.Audiences, "") {
+		return errors.New("an audience is empty: a placeholder may have no value")
+	}
+	return nil
+}
+
+func (b *Bearer) checkKeys() error {
+	public := b.JWKS != "" || len(b.KeyFiles) > 0
+	switch {
+	case b.HMACSecret != "" && public:
+		return errors.New("an HMAC secret beside public keys lets whoever knows a public key forge tokens: declare two schemes")
+	case b.HMACSecret != "":
+		if !strings.Contains(b.HMACSecret, "{") && len(b.HMACSecret) < minSecret {
+			return fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(b.HMACSecret), minSecret)
+		}
+	case !public && b.Issuer == "":
+		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>` or `hmac_secret <secret>`")
+	case !public && !strings.Contains(b.Issuer, "{"):
+		if err := keyset.CheckIssuer(b.Issuer); err != nil {
+			return fmt.Errorf("issuer: %w", err)
+		}
+	}
+	if isURL(b.JWKS) {
+		if err := keyset.CheckURL(b.JWKS); err != nil {
+			return fmt.Errorf("jwks: %w", err)
+		}
+	}
+	return nil
+}
+
+func isURL(jwks string) bool { return strings.Contains(jwks, "://") }
+
+func (b *Bearer) checkRest() error {
+	for _, algorithm := range b.Algorithms {
+		if verifiers[algorithm] == nil {
+			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(algorithmNames(), " "))
+		}
+	}
+	if b.Profile != "" && b.Profile != profileAccessToken {
+		return fmt.Errorf("unknown profile %q: write %s", b.Profile, profileAccessToken)
+	}
+	if b.ClockSkew != nil && *b.ClockSkew < 0 {
+		return errors.New("clock_skew must not be negative")
+	}
+	for _, place := range b.TokenFrom {
+		if err := checkPlace(place); err != nil {
+			return err
+		}
+	}
+	return authn.CheckRealm(b.Realm)
+}
+
+func checkPlace(place authn.Place) error {
+	if place.In == authn.InHeader && place.Name != "" && place != authn.AuthorizationField {
+		return errors.New("a bearer token in a header stands in Authorization: write `token_from header`, without a name")
+	}
+	return withDefaultName(place).Check()
+}

@@ -1,0 +1,71 @@
+package bearer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// identify makes an identity of verified claims.
+//
+// A token that a client got for itself, whose subject is the client, names no
+// user: otherwise a client that registers under the name of a user would be
+// taken for them (RFC 9700 §4.15).
+func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) {
+	identity := &authn.Identity{
+		Claims:  t.claims,
+		Scopes:  collect(t.claims, b.ScopeClaims, strings.Fields),
+		Roles:   collect(t.claims, b.RoleClaims, func(role string) []string { return []string{role} }),
+		Expires: expires,
+	}
+	identity.Issuer, _ = t.claims["iss"].(string)
+	user, err := name(t.claims, b.UserClaim)
+	if err != nil {
+		return nil, err
+	}
+	client, _ := t.claims["client_id"].(string)
+	if subject, _ := t.claims["sub"].(string); client != "" && client == subject {
+		identity.Client = client
+		return identity, nil
+	}
+	identity.ID, identity.Client = user, client
+	return identity, nil
+}
+
+// name reads the claim that names the user. It must be a string (RFC 7519
+// §4.1.2) that can stand in a log and in a header field.
+func name(claims map[string]any, path string) (string, error) {
+	value, present := authn.Lookup(claims, path)
+	if !present {
+		return "", nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("%s is not a string", path)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fmt.Errorf("%s holds a control character", path)
+	}
+	return text, nil
+}
+
+// collect gathers strings from several claims: from lists each member, from a
+// string what split makes of it. Anything else counts as absent, which denies.
+func collect(claims map[string]any, paths []string, split func(string) []string) []string {
+	var all []string
+	for _, path := range paths {
+		switch value, _ := authn.Lookup(claims, path); value := value.(type) {
+		case string:
+			all = append(all, split(value)...)
+		case []any:
+			for _, member := range value {
+				if text, ok := member.(string); ok {
+					all = append(all, text)
+				}
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,203 @@
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// checkIssuer compares `iss` code point by code point (RFC 8725 §3.8). It runs
+// before the signature is checked, because it decides whose keys are asked.
+func (b *Bearer) checkIssuer(t *token) error {
+	if b.Issuer == "" {
+		return nil
+	}
+	if issuer, _ := t.claims["iss"].(string); issuer != b.Issuer {
+		return errors.New("iss is not the configured issuer")
+	}
+	return nil
+}
+
+// checkHeader refuses an algorithm that is not accepted and a token that says
+// it is something else than an access token (RFC 8725 §3.11).
+func (b *Bearer) checkHeader(t *token) error {
+	if len(b.Algorithms) > 0 && !slices.Contains(b.Algorithms, t.algorithm) {
+		return fmt.Errorf("alg %s is not in the list of algorithms", t.algorithm)
+	}
+	kind, present := t.header["typ"]
+	name, _ := kind.(string)
+	name = strings.TrimPrefix(strings.ToLower(name), "application/")
+	switch {
+	case name == profileAccessToken:
+		return nil
+	case b.Profile == profileAccessToken:
+		return errors.New("typ is not at+jwt (RFC 9068 §4)")
+	case !present || name == "jwt":
+		return nil
+	}
+	return errors.New("typ is not that of an access token")
+}
+
+// judge decides about a token whose signature is good. That it has expired is
+// found last, because the client is told so only if all else is well.
+func (b *Bearer) judge(t *token) authn.Outcome {
+	for _, check := range []func(*token) error{b.checkAudience, checkKind, b.checkProfile, b.checkBeginning} {
+		if err := check(t); err != nil {
+			return authn.Reject(authn.CodeInvalidToken, err)
+		}
+	}
+	expires, err := instant(t.claims, "exp")
+	if err != nil {
+		return authn.Reject(authn.CodeInvalidToken, err)
+	}
+	identity, err := b.identify(t, expires)
+	if err != nil {
+		return authn.Reject(authn.CodeInvalidToken, err)
+	}
+	if !b.now().Before(expires.Add(b.skew)) {
+		return authn.Reject(authn.CodeExpiredToken, fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339)))
+	}
+	return authn.Accept(identity, authn.SourceLocal)
+}
+
+// checkAudience wants one of the configured audiences in `aud`, which is a
+// string or a list of strings (RFC 7519 §4.1.3).
+func (b *Bearer) checkAudience(t *token) error {
+	if b.Audiences[0] == anyAudience {
+		return nil
+	}
+	switch audience := t.claims["aud"].(type) {
+	case nil:
+		return errors.New("aud is missing")
+	case string:
+		if slices.Contains(b.Audiences, audience) {
+			return nil
+		}
+	case []any:
+		found := false
+		for _, member := range audience {
+			name, ok := member.(string)
+			if !ok {
+				return errors.New("aud holds something else than strings")
+			}
+			found = found || slices.Contains(b.Audiences, name)
+		}
+		if found {
+			return nil
+		}
+	default:
+		return errors.New("aud is neither a string nor a list")
+	}
+	return errors.New("aud names no configured audience")
+}
+
+// otherKinds are the claims that only tokens of other kinds have: ID tokens
+// (OpenID Connect Core §2), logout tokens and security events (RFC 8417).
+// What says that it is an access token by its type is believed instead.
+var otherKinds = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"}
+
+// kindValues are claims by which providers tell their tokens apart: `typ` at
+// Keycloak, `token_use` at Cognito, and the values that access tokens have.
+var kindValues = map[string][]string{
+	"typ":       {"Bearer", "DPoP", "at+jwt", "JWT"},
+	"token_use": {"access"},
+}
+
+// checkKind refuses verified tokens that are no bearer access tokens.
+func checkKind(t *token) error {
+	if _, bound := t.claims["cnf"]; bound {
+		return errors.New("the token is bound to a key or a certificate (cnf), which this scheme does not check")
+	}
+	if kind, _ := t.header["typ"].(string); strings.HasSuffix(strings.ToLower(kind), profileAccessToken) {
+		return nil
+	}
+	declared := false
+	for claim, accepted := range kindValues {
+		kind, ok := t.claims[claim].(string)
+		if ok && !slices.Contains(accepted, kind) {
+			return fmt.Errorf("the claim %s says that this is another kind of token", claim)
+		}
+		declared = declared || ok
+	}
+	if declared {
+		return nil // Keycloak copies the nonce into access tokens too
+	}
+	for _, claim := range otherKinds {
+		if _, present := t.claims[claim]; present {
+			return fmt.Errorf("the claim %s belongs to another kind of token", claim)
+		}
+	}
+	return nil
+}
+
+// checkProfile wants the claims that RFC 9068 §2.2 requires.
+func (b *Bearer) checkProfile(t *token) error {
+	if b.Profile != profileAccessToken {
+		return nil
+	}
+	for _, claim := range []string{"iss", "sub", "client_id", "jti"} {
+		if value, _ := t.claims[claim].(string); value == "" {
+			return fmt.Errorf("%s is missing or not a string (RFC 9068 §2.2)", claim)
+		}
+	}
+	if _, present := t.claims["iat"]; !present {
+		return errors.New("iat is missing (RFC 9068 §2.2)")
+	}
+	return nil
+}
+
+const (
+	// fineAhead is how far ahead the clock of an issuer may always be.
+	fineAhead = 10 * time.Second
+	// maxIssuedAhead is from when on a token is from the future.
+	maxIssuedAhead = time.Minute
+)
+
+// checkBeginning refuses tokens that are not valid yet.
+func (b *Bearer) checkBeginning(t *token) error {
+	for claim, leeway := range map[string]time.Duration{
+		"nbf": max(b.skew, fineAhead),
+		"iat": max(b.skew, maxIssuedAhead),
+	} {
+		if _, present := t.claims[claim]; !present {
+			continue
+		}
+		begins, err := instant(t.claims, claim)
+		if err != nil {
+			return err
+		}
+		if begins.After(b.now().Add(leeway)) {
+			return fmt.Errorf("%s is in the future", claim)
+		}
+	}
+	return nil
+}
+
+// latest is the last second of the year 9999, from where on time stamps are
+// not numbers of seconds.
+const latest = 253402300799
+
+// instant reads a NumericDate, which may have fractions (RFC 7519 §2).
+func instant(claims map[string]any, claim string) (time.Time, error) {
+	switch value := claims[claim].(type) {
+	case int64:
+		if value >= 0 && value <= latest {
+			return time.Unix(value, 0), nil
+		}
+	case float64:
+		if value >= 0 && value <= latest {
+			whole, fraction := math.Modf(value)
+			return time.Unix(int64(whole), int64(fraction*float64(time.Second))), nil
+		}
+	case nil:
+		return time.Time{}, fmt.Errorf("%s is missing", claim)
+	default:
+		return time.Time{}, fmt.Errorf("%s is not a number", claim)
+	}
+	return time.Time{}, fmt.Errorf("%s is out of range", claim)
+}

@@ -1,0 +1,107 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/watch"
+)
+
+// sources are asked in turn; the first that has a key answers.
+type sources []keyset.Source
+
+// Find returns the keys of the first source that has some. A source that
+// cannot be asked counts only if no other has a key.
+func (s sources) Find(ctx context.Context, keyID, algorithm string) ([]*keyset.Key, error) {
+	var unavailable error
+	for _, source := range s {
+		keys, err := source.Find(ctx, keyID, algorithm)
+		if err != nil {
+			unavailable = err
+		} else if len(keys) > 0 {
+			return keys, nil
+		}
+	}
+	return nil, unavailable
+}
+
+// openKeys opens every configured source of keys.
+func (b *Bearer) openKeys(ctx caddy.Context) error {
+	if b.HMACSecret != "" {
+		set, err := keyset.FromSecret([]byte(b.HMACSecret))
+		if err != nil {
+			return err
+		}
+		b.keys = sources{keyset.NewStatic(set)}
+		return nil
+	}
+	for _, path := range b.KeyFiles {
+		if err := b.openFile(ctx, path); err != nil {
+			return err
+		}
+	}
+	switch {
+	case isURL(b.JWKS):
+		return b.openRemote(keyset.RemoteConfig{URL: b.JWKS})
+	case b.JWKS != "":
+		return b.openFile(ctx, b.JWKS)
+	case len(b.KeyFiles) == 0:
+		return b.openRemote(keyset.RemoteConfig{Issuer: b.Issuer})
+	}
+	return nil
+}
+
+func (b *Bearer) openFile(ctx caddy.Context, path string) error {
+	static := keyset.NewStatic(nil)
+	b.keys = append(b.keys, static)
+	return watch.File(ctx, path, b.logger, func(content []byte) error {
+		set, err := keyset.Parse(content)
+		if err != nil {
+			return err
+		}
+		static.Replace(set)
+		return nil
+	})
+}
+
+// remotes are the published key sets in use. They outlive a configuration, so
+// that a reload neither fetches again nor forgets while a provider is down.
+var remotes = caddy.NewUsagePool()
+
+// remote ties a key set that is fetched to the time somebody uses it.
+type remote struct {
+	*keyset.Remote
+	stop context.CancelFunc
+}
+
+// Destruct ends the fetching once no configuration uses the key set.
+func (r *remote) Destruct() error {
+	r.stop()
+	return nil
+}
+
+func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
+	config.Logger = b.logger
+	key := fmt.Sprintf("%s %s", config.URL, config.Issuer)
+	opened, _, err := remotes.LoadOrNew(key, func() (caddy.Destructor, error) {
+		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
+		set, err := keyset.NewRemote(ctx, config)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		return &remote{Remote: set, stop: stop}, nil
+	})
+	if err != nil {
+		return err
+	}
+	b.release = append(b.release, func() error {
+		_, err := remotes.Delete(key)
+		return err
+	})
+	b.keys = append(b.keys, opened.(*remote))
+	return nil
+}

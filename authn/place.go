@@ -1,0 +1,214 @@
+package authn
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// In is a part of a request that can carry a credential.
+type In string
+
+// The parts of a request that can carry a credential.
+const (
+	InHeader In = "header"
+	InQuery  In = "query"
+	InCookie In = "cookie"
+	InForm   In = "form"
+)
+
+// Place is where in a request a credential stands.
+type Place struct {
+	// In is `header`, `query`, `cookie` or `form`.
+	In In `json:"in"`
+	// Name is the name of the field, parameter or cookie.
+	Name string `json:"name,omitempty"`
+}
+
+// AuthorizationField is the place of Bearer, DPoP and Basic credentials.
+var AuthorizationField = Place{In: InHeader, Name: "Authorization"}
+
+// Check reports what is wrong with a configured place.
+func (p Place) Check() error {
+	switch p.In {
+	case InHeader, InQuery, InCookie, InForm:
+	default:
+		return fmt.Errorf("unknown place %q: write header, query, cookie or form", p.In)
+	}
+	if (p.In == InHeader || p.In == InCookie) && !isToken(p.Name) {
+		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.In)
+	}
+	if p.Name == "" {
+		return fmt.Errorf("%s needs a name", p.In)
+	}
+	return nil
+}
+
+// VaryField is the request field that a response to a credential at this
+// place depends on; empty where the URL or the body already tells them apart.
+func (p Place) VaryField() string {
+	switch p.In {
+	case InHeader:
+		return http.CanonicalHeaderKey(p.Name)
+	case InCookie:
+		return "Cookie"
+	default:
+		return ""
+	}
+}
+
+// Credential is what a scheme found in a request, not verified yet.
+type Credential struct {
+	// Scheme is the authentication scheme it was presented with, in the
+	// spelling of its specification; empty outside the Authorization field.
+	Scheme string
+	// Value is the credential itself.
+	Value string
+	// Place is where it stood.
+	Place Place
+}
+
+// Found reports whether there is a credential.
+func (c Credential) Found() bool { return c.Place.In != "" }
+
+// ErrSeveralPlaces is the error for a credential in more than one place, or
+// more than once in one place: which one counts must not be left to chance.
+var ErrSeveralPlaces = errors.New("more than one credential in the request")
+
+// FindIn looks for a credential at the given places. The error is
+// [ErrSeveralPlaces].
+func FindIn(r *Request, places []Place) (Credential, error) {
+	var found Credential
+	for _, place := range places {
+		values := place.values(r)
+		if len(values) == 0 {
+			continue
+		}
+		if len(values) > 1 || found.Found() {
+			return Credential{}, ErrSeveralPlaces
+		}
+		found = Credential{Value: values[0], Place: place}
+	}
+	return found, nil
+}
+
+// values returns what stands at the place; an empty value is nothing.
+func (p Place) values(r *Request) []string {
+	var all []string
+	switch p.In {
+	case InHeader:
+		all = r.Header[http.CanonicalHeaderKey(p.Name)]
+	case InQuery:
+		if r.URL.RawQuery != "" {
+			all = r.Query()[p.Name]
+		}
+	case InCookie:
+		for _, cookie := range r.CookiesNamed(p.Name) {
+			all = append(all, cookie.Value)
+		}
+	case InForm:
+		all = r.form()[p.Name]
+	}
+	if len(all) == 1 && all[0] == "" {
+		return nil
+	}
+	return all
+}
+
+// maxForm bounds the body that is read in search of a credential.
+const maxForm = 64 << 10
+
+// form returns the parameters of a form body under the conditions of RFC 6750
+// §2.2: a method with a body, one part, ASCII. The body is put back.
+func (r *Request) form() url.Values {
+	if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil
+	}
+	read, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	r.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(read), r.Body), Closer: r.Body}
+	if err != nil || len(read) > maxForm || !isASCII(read) {
+		return nil
+	}
+	values, err := url.ParseQuery(string(read))
+	if err != nil {
+		return nil
+	}
+	return values
+}
+
+func isASCII(data []byte) bool {
+	for _, c := range data {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// replayed is a body whose beginning was read and is served again.
+type replayed struct {
+	io.Reader
+	io.Closer
+}
+
+// Remove takes the credential at the place out of a request that goes on.
+func (p Place) Remove(r *http.Request) {
+	switch p.In {
+	case InHeader:
+		r.Header.Del(p.Name)
+	case InQuery:
+		r.URL.RawQuery = without(r.URL.RawQuery, "&", func(pair string) bool {
+			name, _, _ := strings.Cut(pair, "=")
+			plain, err := url.QueryUnescape(name)
+			return err == nil && plain == p.Name
+		})
+		r.RequestURI = r.URL.RequestURI()
+	case InCookie:
+		fields := r.Header["Cookie"]
+		r.Header.Del("Cookie")
+		for _, field := range fields {
+			rest := without(field, ";", func(pair string) bool {
+				name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+				return strings.TrimSpace(name) == p.Name
+			})
+			if rest = strings.TrimSpace(rest); rest != "" {
+				r.Header.Add("Cookie", rest)
+			}
+		}
+	case InForm:
+		p.removeFromForm(r)
+	}
+}
+
+func (p Place) removeFromForm(r *http.Request) {
+	request := Request{Request: r}
+	values := request.form()
+	if values == nil {
+		return
+	}
+	values.Del(p.Name)
+	body := values.Encode()
+	r.Body = io.NopCloser(strings.NewReader(body))
+	r.ContentLength = int64(len(body))
+	r.Header.Set("Content-Length", fmt.Sprint(len(body)))
+}
+
+// without returns list less the members that drop names.
+func without(list, separator string, drop func(string) bool) string {
+	var kept []string
+	for member := range strings.SplitSeq(list, separator) {
+		if !drop(member) {
+			kept = append(kept, member)
+		}
+	}
+	return strings.Join(kept, separator)
+}

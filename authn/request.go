@@ -1,0 +1,138 @@
+package authn
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// MaxCredential is the size in bytes from which on a credential is refused
+// before anything of it is decoded.
+const MaxCredential = 16 << 10
+
+// ErrTooLarge is the reason why a credential over [MaxCredential] is refused.
+var ErrTooLarge = errors.New("the credential is over 16 KiB")
+
+// Request is an HTTP request with what several schemes read from it parsed
+// once. It is used by one goroutine.
+type Request struct {
+	*http.Request
+
+	authorization Authorization
+	problem       error
+	query         url.Values
+}
+
+// NewRequest reads the Authorization field of r.
+func NewRequest(r *http.Request) *Request {
+	request := &Request{Request: r}
+	request.authorization, request.problem = ParseAuthorization(r.Header["Authorization"])
+	return request
+}
+
+// Authorization returns the credentials of the Authorization field, the zero
+// value without one. The error, if any, makes the whole request malformed.
+func (r *Request) Authorization() (Authorization, error) {
+	return r.authorization, r.problem
+}
+
+// Query returns the parsed query; what cannot be parsed is left out.
+func (r *Request) Query() url.Values {
+	if r.query == nil {
+		r.query = r.URL.Query()
+	}
+	return r.query
+}
+
+// Authorization is the parsed value of an Authorization field (RFC 9110 §11.4).
+type Authorization struct {
+	// Scheme is the authentication scheme as the client spelled it.
+	Scheme string
+	// Value is what follows the scheme, without the spaces around it.
+	Value string
+}
+
+// Is reports whether the credentials are of the named scheme; names are
+// compared without case (RFC 9110 §11.1).
+func (a Authorization) Is(scheme string) bool {
+	return strings.EqualFold(a.Scheme, scheme)
+}
+
+// Errors of [ParseAuthorization].
+var (
+	ErrRepeatedAuthorization = errors.New("more than one Authorization field")
+	ErrJoinedAuthorization   = errors.New("several credentials joined in one Authorization field")
+)
+
+// ParseAuthorization splits the value of the one Authorization field there may
+// be (RFC 9110 §5.3, §11.6.2). Several fields, and several credentials joined
+// by commas, are errors: taking one of them would leave it to chance which one
+// the upstream takes. Everything else is returned as it stands; whether it is
+// a usable credential is for its scheme to say.
+func ParseAuthorization(fields []string) (Authorization, error) {
+	if len(fields) == 0 {
+		return Authorization{}, nil
+	}
+	if len(fields) > 1 {
+		return Authorization{}, ErrRepeatedAuthorization
+	}
+	field := strings.Trim(fields[0], " \t")
+	if strings.IndexByte(field, ',') >= 0 && joined(field) {
+		return Authorization{}, ErrJoinedAuthorization
+	}
+	end := strings.IndexAny(field, " \t")
+	if end < 0 {
+		return Authorization{Scheme: field}, nil
+	}
+	// Only spaces separate (1*SP); a tab stays and spoils the value.
+	return Authorization{Scheme: field[:end], Value: strings.TrimLeft(field[end:], " ")}, nil
+}
+
+// joined reports whether, after a comma outside quotes, another pair of a
+// scheme and credentials begins. A parameter (`name=value`) does not.
+func joined(field string) bool {
+	quoted := false
+	for i := 0; i < len(field); i++ {
+		switch c := field[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			member := strings.TrimLeft(field[i+1:], " \t,")
+			name, rest, spaced := strings.Cut(member, " ")
+			if spaced && isToken(name) && !strings.HasPrefix(strings.TrimLeft(rest, " "), "=") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isToken reports whether s is a token of RFC 9110 §5.6.2.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsToken68 reports whether s is a token68 of RFC 9110 §11.2: the only form
+// that Bearer, DPoP and Basic credentials have.
+func IsToken68(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := 0; i < len(body); i++ {
+		c := body[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return body != ""
+}

@@ -1,0 +1,163 @@
+// Package authn answers one question: who is calling?
+//
+// A [Scheme] finds its credential in a request and judges it. What it says is
+// an [Outcome]; an accepted one carries an [Identity]. What the identity may
+// do is not decided here but in package authz.
+//
+// Other plugins add schemes by registering modules in the namespace
+// auth.schemes that implement Scheme; this package is all they need to import.
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/challenge"
+)
+
+// Namespace is where Caddy finds the modules that implement [Scheme].
+const Namespace = "auth.schemes"
+
+// Scheme is one way for a caller to say who they are.
+//
+// A scheme is used by many requests at once. It writes nothing to the client:
+// the gate asks it, decides, and answers for all schemes together.
+type Scheme interface {
+	// Find looks for this scheme's credential and verifies nothing. It returns
+	// the zero Credential where there is none. An error means that the request
+	// is ambiguous, such as a token in two places, and is answered 400.
+	Find(*Request) (Credential, error)
+
+	// Verify judges a credential that Find returned for the same request.
+	Verify(context.Context, *Request, Credential) Outcome
+
+	// Challenges says how to authenticate here, one value for each field line
+	// of WWW-Authenticate. A 401 needs at least one; for any other status a
+	// scheme that has nothing to add returns none.
+	Challenges(Ask) []challenge.Challenge
+}
+
+// Ask is what the gate wants said in a challenge.
+type Ask struct {
+	// Code is why the request was refused, if this scheme's credential was the
+	// cause; CodeMissing for a scheme whose credential was not presented.
+	Code Code
+
+	// Realm is the default realm; empty sends none.
+	Realm string
+
+	// Scope is what the gate requires, for OAuth challenges.
+	Scope []string
+}
+
+// Challenge is one member of a WWW-Authenticate field.
+type Challenge = challenge.Challenge
+
+// Verdict is the kind of an [Outcome].
+type Verdict uint8
+
+// The verdicts. The zero value refuses, so that a forgotten return denies.
+const (
+	// Rejected: the credential is this scheme's and is not good.
+	Rejected Verdict = iota
+	// Foreign: the credential is well formed but belongs to somebody else, for
+	// example a token of another issuer. Another scheme of the gate may claim
+	// it; if none does it counts as rejected.
+	Foreign
+	// Unavailable: what is needed to judge cannot be had just now.
+	Unavailable
+	// Accepted: the caller is known.
+	Accepted
+)
+
+// Outcome is what a scheme says about a credential.
+type Outcome struct {
+	Verdict Verdict
+
+	// Identity is set exactly when the verdict is Accepted.
+	Identity *Identity
+
+	// Code is what the client is told.
+	Code Code
+
+	// Reason is what the log is told: the exact cause, with no part of the
+	// credential. It never reaches the client.
+	Reason error
+
+	// RetryAfter is when to ask again, for Unavailable. Zero leaves it to the gate.
+	RetryAfter time.Duration
+
+	// Source is where the answer came from.
+	Source Source
+}
+
+// Source tells where a verification was answered.
+type Source string
+
+// The sources of an outcome.
+const (
+	SourceLocal  Source = "local"
+	SourceCache  Source = "cache"
+	SourceRemote Source = "remote"
+)
+
+// Accept is the outcome for a caller who is known.
+func Accept(identity *Identity, source Source) Outcome {
+	return Outcome{Verdict: Accepted, Identity: identity, Source: source}
+}
+
+// Reject is the outcome for a credential that is not good.
+func Reject(code Code, reason error) Outcome {
+	return Outcome{Verdict: Rejected, Code: code, Reason: reason, Source: SourceLocal}
+}
+
+// Disown is the outcome for a credential that may belong to another scheme.
+func Disown(code Code, reason error) Outcome {
+	return Outcome{Verdict: Foreign, Code: code, Reason: reason, Source: SourceLocal}
+}
+
+// Defer is the outcome where nothing can be said before after has passed.
+func Defer(after time.Duration, reason error) Outcome {
+	return Outcome{Verdict: Unavailable, Code: CodeUnavailable, Reason: reason, RetryAfter: after, Source: SourceRemote}
+}
+
+// Parameter is a parameter of a [Challenge] that is not OAuth's.
+type Parameter = challenge.Parameter
+
+// Unauthenticated reports whether the answer is that the caller is not known,
+// so that every scheme has to say how to become known.
+func (a Ask) Unauthenticated() bool {
+	switch a.Code {
+	case CodeMissing, CodeInvalidToken, CodeExpiredToken, CodeRevokedToken, CodeInvalidCredentials,
+		CodeInsufficientSession, CodeInvalidProof, CodeUseNonce:
+		return true
+	default:
+		return false
+	}
+}
+
+// DefaultRealm is the realm where none is configured.
+const DefaultRealm = "api"
+
+// RealmOff is the configured realm that sends none.
+const RealmOff = "off"
+
+// CheckRealm reports why a configured realm cannot be sent; empty stands for
+// the default.
+func CheckRealm(realm string) error {
+	if realm == "" || realm == RealmOff {
+		return nil
+	}
+	return challenge.CheckRealm(realm)
+}
+
+// RealmFor returns the realm to send, given a scheme's own and the default.
+func RealmFor(own, inherited string) string {
+	if own == "" {
+		own = inherited
+	}
+	if own == RealmOff {
+		return ""
+	}
+	return own
+}

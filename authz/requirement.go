@@ -1,0 +1,254 @@
+// Package authz answers one question: may they?
+//
+// A [Requirement] is what a gate asks for, an identity is who asks, a
+// [Decision] is the answer. Nothing is written to the client here.
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/challenge"
+)
+
+// Requirement is what is required of a caller who is known. Everything that is
+// configured must hold; the zero value is met by every known caller.
+type Requirement struct {
+	// Scopes that the caller needs, all of them.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Scopes of which the caller needs at least one. A denial names the first.
+	AnyScopes []string `json:"any_scopes,omitempty"`
+
+	// Roles that the caller needs, all of them.
+	Roles []string `json:"roles,omitempty"`
+
+	// Roles of which the caller needs at least one.
+	AnyRoles []string `json:"any_roles,omitempty"`
+
+	// Claims that must have one of the given values.
+	Claims []Claim `json:"claims,omitempty"`
+
+	// Users, one of whom the caller must be. A client that acts for itself is
+	// no user.
+	Users []string `json:"users,omitempty"`
+
+	// An expression in Caddy's expression language (CEL) that must be true.
+	// Besides placeholders such as `{http.auth.user.id}` and Caddy's matcher
+	// functions it knows the variables `claims` (a map), `scopes` and `roles`
+	// (lists) and `user` (a string). An expression that fails, for example
+	// because a claim is missing, denies.
+	If string `json:"if,omitempty"`
+
+	condition *condition
+	grants    grants
+}
+
+// Claim is a claim and the values that are accepted.
+type Claim struct {
+	// The path of the claim, such as `realm_access.roles`.
+	Path string `json:"path"`
+	// The claim must equal one of these or, as a list, contain one. Numbers
+	// and booleans are compared by their usual spelling.
+	Values []string `json:"values"`
+}
+
+// Decision is the answer to a caller.
+type Decision struct {
+	// Allowed is false in the zero value.
+	Allowed bool
+
+	// Code is what a denied client is told.
+	Code authn.Code
+
+	// RequiredScopes and RequiredRoles are what was asked for, if they were
+	// not met.
+	RequiredScopes []string
+	RequiredRoles  []string
+
+	// Missing is what the caller lacks, for the log only.
+	Missing []string
+
+	// Reason is why, for the log only.
+	Reason error
+}
+
+// Check reports what is wrong with the configuration.
+func (q *Requirement) Check() error {
+	for _, scope := range slices.Concat(q.Scopes, q.AnyScopes) {
+		if !challenge.IsScopeToken(scope) {
+			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
+		}
+	}
+	for _, name := range slices.Concat(q.Roles, q.AnyRoles, q.Users) {
+		if name == "" {
+			return errors.New("a required role or user is empty")
+		}
+	}
+	for _, claim := range q.Claims {
+		if claim.Path == "" || len(claim.Values) == 0 {
+			return errors.New("a required claim needs a path and at least one value: write `claim <path> <value>...`")
+		}
+	}
+	return nil
+}
+
+// Provision prepares the requirement, given which scopes imply which.
+func (q *Requirement) Provision(ctx caddy.Context, implies map[string][]string) error {
+	if err := q.Check(); err != nil {
+		return err
+	}
+	q.grants = newGrants(slices.Concat(q.Scopes, q.AnyScopes), implies)
+	if q.If == "" {
+		return nil
+	}
+	var err error
+	q.condition, err = newCondition(ctx, q.If)
+	return err
+}
+
+// ChallengeScopes is what a challenge for this requirement asks for: all
+// required scopes, and of alternatives the first.
+func (q *Requirement) ChallengeScopes() []string {
+	if len(q.AnyScopes) == 0 {
+		return q.Scopes
+	}
+	if slices.Contains(q.Scopes, q.AnyScopes[0]) {
+		return q.Scopes
+	}
+	return append(slices.Clip(q.Scopes), q.AnyScopes[0])
+}
+
+// Decide holds a caller against the requirement. Scopes come first, because a
+// client can do something about them.
+func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
+	for _, rule := range rules {
+		if decision := rule(q, r, caller); !decision.Allowed {
+			return decision
+		}
+	}
+	return allowed
+}
+
+// rules are the parts of a requirement in the order in which they are asked.
+var rules = []func(*Requirement, *http.Request, *authn.Identity) Decision{
+	(*Requirement).decideScopes, (*Requirement).decideRoles, (*Requirement).decidePolicy,
+}
+
+var allowed = Decision{Allowed: true}
+
+func (q *Requirement) decideScopes(_ *http.Request, caller *authn.Identity) Decision {
+	if len(q.Scopes) == 0 && len(q.AnyScopes) == 0 {
+		return allowed
+	}
+	missing := unmet(q.Scopes, q.AnyScopes, func(scope string) bool { return q.grants.cover(caller.Scopes, scope) })
+	if len(missing) == 0 {
+		return allowed
+	}
+	return Decision{
+		Code: authn.CodeInsufficientScope, RequiredScopes: slices.Concat(q.Scopes, q.AnyScopes), Missing: missing,
+		Reason: errors.New("a required scope is missing"),
+	}
+}
+
+func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) Decision {
+	missing := unmet(q.Roles, q.AnyRoles, func(role string) bool { return slices.Contains(caller.Roles, role) })
+	if len(missing) == 0 {
+		return allowed
+	}
+	return Decision{
+		Code: authn.CodeInsufficientRole, RequiredRoles: slices.Concat(q.Roles, q.AnyRoles), Missing: missing,
+		Reason: errors.New("a required role is missing"),
+	}
+}
+
+// unmet returns those of all that the caller has not, and any if they have
+// none of it.
+func unmet(all, anyOf []string, has func(string) bool) []string {
+	var missing []string
+	for _, name := range all {
+		if !has(name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(anyOf) > 0 && !slices.ContainsFunc(anyOf, has) {
+		missing = append(missing, anyOf...)
+	}
+	return missing
+}
+
+// decidePolicy covers what no wider token cures: the client is not told more
+// than that it is denied.
+func (q *Requirement) decidePolicy(r *http.Request, caller *authn.Identity) Decision {
+	if len(q.Users) > 0 && !slices.Contains(q.Users, caller.ID) {
+		return deny("user", errors.New("the user is not one of those required"))
+	}
+	for _, claim := range q.Claims {
+		value, _ := caller.Claim(claim.Path)
+		if !matches(value, claim.Values) {
+			return deny("claim "+claim.Path, errors.New("a required claim is missing or has another value"))
+		}
+	}
+	if q.condition != nil {
+		if err := q.condition.met(r); err != nil {
+			return deny("if", err)
+		}
+	}
+	return allowed
+}
+
+func deny(missing string, reason error) Decision {
+	return Decision{Code: authn.CodeAccessDenied, Missing: []string{missing}, Reason: reason}
+}
+
+// matches reports whether a claim equals, or as a list contains, a value.
+func matches(claim any, values []string) bool {
+	if list, ok := claim.([]any); ok {
+		return slices.ContainsFunc(list, func(member any) bool { return equals(member, values) })
+	}
+	return equals(claim, values)
+}
+
+func equals(claim any, values []string) bool {
+	switch claim := claim.(type) {
+	case string:
+		return slices.Contains(values, claim)
+	case bool:
+		return slices.Contains(values, strconv.FormatBool(claim))
+	case int64:
+		return slices.Contains(values, strconv.FormatInt(claim, 10))
+	case float64:
+		return slices.Contains(values, strconv.FormatFloat(claim, 'f', -1, 64))
+	default: // null, an object, a list in a list: nothing equals them
+		return false
+	}
+}
+
+// Describe says in one line what is required, for logs and reports.
+func (q *Requirement) Describe() string {
+	var parts []string
+	for _, part := range []struct {
+		name   string
+		values []string
+	}{
+		{"scope", q.Scopes}, {"any_scope", q.AnyScopes}, {"role", q.Roles}, {"any_role", q.AnyRoles}, {"user", q.Users},
+	} {
+		if len(part.values) > 0 {
+			parts = append(parts, part.name+" "+strings.Join(part.values, " "))
+		}
+	}
+	for _, claim := range q.Claims {
+		parts = append(parts, "claim "+claim.Path+" "+strings.Join(claim.Values, " "))
+	}
+	if q.If != "" {
+		parts = append(parts, "if "+q.If)
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,72 @@
+package cors
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// check reports what is wrong with the configuration, and what to write
+// instead. The Caddyfile asks it after every line, so that the error stands at
+// the line that is to blame.
+func (h *Handler) check() error {
+	if len(h.Origins) == 0 {
+		return errors.New("cors without an origin: write those whose scripts may call this site, such as https://web.example")
+	}
+	for _, origin := range h.Origins {
+		if err := checkOrigin(origin); err != nil {
+			return err
+		}
+	}
+	if h.anyOrigin() && len(h.Origins) > 1 {
+		return errors.New("the origin * beside others: write * alone to allow every origin, or only the others")
+	}
+	if h.anyOrigin() && h.Credentials {
+		return errors.New("the origin * with credentials would let every site on the web act as its visitors: write the origins by name, or leave out credentials")
+	}
+	for _, method := range h.Methods {
+		if err := checkMethod(method); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Concat(h.Headers, h.Expose) {
+		if !isToken(name) {
+			return fmt.Errorf("%q cannot be the name of a header field: write names such as X-Request-Id, with spaces between them", name)
+		}
+	}
+	if h.Credentials && slices.Contains(h.Expose, "*") {
+		return errors.New("expose * means nothing to a browser once there are credentials: write the fields by name")
+	}
+	if age := time.Duration(h.MaxAge); age < 0 || age%time.Second != 0 {
+		return fmt.Errorf("max_age %s is no number of whole seconds: write for example 10m", age)
+	}
+	return nil
+}
+
+// checkMethod refuses a method that no request can have, or that no browser
+// would compare as it was meant.
+func checkMethod(method string) error {
+	switch {
+	case method == "*":
+		return errors.New("methods * is not known: write the methods by name, or leave the line out for GET HEAD POST PUT PATCH DELETE")
+	case !isToken(method):
+		return fmt.Errorf("%q cannot be a method: write methods such as GET, with spaces between them", method)
+	case method != strings.ToUpper(method):
+		return fmt.Errorf("the method %q is not in upper case: write %s", method, strings.ToUpper(method))
+	default:
+		return nil
+	}
+}
+
+// isToken reports whether s is a token of RFC 9110 §5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,127 @@
+package requireauth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/cors"
+)
+
+// ruling is what a gate decides about a request.
+type ruling struct {
+	authz.Decision
+
+	// scheme and credential are what the caller was judged by; without a
+	// credential both are empty.
+	scheme     *namedScheme
+	credential authn.Credential
+	outcome    authn.Outcome
+}
+
+// decide is the walk of a request: a credential out of the request, an outcome
+// out of the credential, a decision out of the outcome. Every way out of it
+// that is not the last one denies, apart from an anonymous caller where that
+// is allowed.
+func (g *RequireAuth) decide(visit *visit, r *http.Request) ruling {
+	candidates, err := g.find(visit)
+	if err != nil {
+		return refuse(ruling{}, authn.CodeInvalidRequest, err)
+	}
+	if len(candidates) == 0 {
+		if g.Optional {
+			return ruling{Decision: authz.Decision{Allowed: true}}
+		}
+		return refuse(ruling{}, authn.CodeMissing, errNoCredentials)
+	}
+	made := g.verify(visit, candidates)
+	if made.outcome.Verdict != authn.Accepted {
+		return refuse(made, made.outcome.Code, made.outcome.Reason)
+	}
+	if err := g.checkOrigin(r, made.credential); err != nil {
+		return refuse(made, authn.CodeAccessDenied, err)
+	}
+	defer visit.consider(made.outcome.Identity)()
+	made.Decision = g.Requirement.Decide(r, made.outcome.Identity)
+	return made
+}
+
+var errNoCredentials = errors.New("no credentials of an accepted scheme")
+
+func refuse(made ruling, code authn.Code, reason error) ruling {
+	made.Decision = authz.Decision{Code: code, Reason: reason}
+	return made
+}
+
+// candidate is a scheme of the gate and what it found.
+type candidate struct {
+	scheme     *namedScheme
+	credential authn.Credential
+}
+
+// find collects what the schemes of the gate found. Schemes that look at the
+// same place find the same credential; two different ones make the request
+// ambiguous, because the upstream could go by the other.
+func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
+	if _, err := visit.request.Authorization(); err != nil {
+		return nil, err
+	}
+	var found []candidate
+	for i := range g.schemes {
+		credential, err := g.schemes[i].Find(visit.request)
+		if err != nil {
+			return nil, err
+		}
+		if !credential.Found() {
+			continue
+		}
+		if len(found) > 0 && found[0].credential.Place != credential.Place {
+			return nil, authn.ErrSeveralPlaces
+		}
+		found = append(found, candidate{scheme: &g.schemes[i], credential: credential})
+	}
+	return found, nil
+}
+
+// verify asks the schemes in turn until one claims the credential.
+func (g *RequireAuth) verify(visit *visit, candidates []candidate) ruling {
+	var made ruling
+	for i, candidate := range candidates {
+		outcome := visit.verify(candidate)
+		if outcome.Verdict != authn.Foreign || i == 0 {
+			made = ruling{scheme: candidate.scheme, credential: candidate.credential, outcome: outcome}
+		}
+		if outcome.Verdict != authn.Foreign {
+			break
+		}
+	}
+	if made.outcome.Verdict == authn.Accepted && made.outcome.Identity == nil {
+		// A scheme that breaks its contract must not open the door.
+		made.outcome = authn.Reject(authn.CodeInvalidCredentials, errors.New("the scheme accepted nobody"))
+	}
+	return made
+}
+
+var errCrossSite = errors.New("a cookie came with a request from another site")
+
+// checkOrigin refuses what another site made a browser do: a browser adds
+// cookies by itself, also to a form that another site sends (RFC 6750 §5.3).
+// It goes for methods that change something and for WebSockets, which are not
+// bound to one origin. A site that `cors` trusts by name may.
+func (g *RequireAuth) checkOrigin(r *http.Request, credential authn.Credential) error {
+	if credential.Place.In != authn.InCookie || cors.TrustedOrigin(r) {
+		return nil
+	}
+	checked := r
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		changing := *r
+		changing.Method = http.MethodPost
+		checked = &changing
+	}
+	if err := g.csrf.Check(checked); err != nil {
+		return errCrossSite
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package requireauth
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// forwarding is what a gate tells the upstream about the caller.
+type forwarding struct {
+	fields []forwardedField
+	folded map[string]bool
+}
+
+type forwardedField struct{ name, value string }
+
+func newForwarding(configured map[string]string) forwarding {
+	f := forwarding{folded: make(map[string]bool, len(configured))}
+	for name, value := range configured {
+		f.fields = append(f.fields, forwardedField{http.CanonicalHeaderKey(name), value})
+		f.folded[fold(name)] = true
+	}
+	return f
+}
+
+// checkForward refuses names that are none, and fields by which requests are
+// routed or framed, which a claim must never decide.
+func checkForward(configured map[string]string) error {
+	seen := make(map[string]string, len(configured))
+	for name := range configured {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("forward %q: this is no name of a header field", name)
+		}
+		if slices.Contains([]string{"host", "connection", "content-length", "transfer-encoding", "trailer", "te", "upgrade"}, fold(name)) {
+			return fmt.Errorf("forward %s: this field frames the request and cannot carry an identity", name)
+		}
+		if other, twice := seen[fold(name)]; twice {
+			return fmt.Errorf("forward %s and %s: upstreams may read them as one field", other, name)
+		}
+		seen[fold(name)] = name
+	}
+	return nil
+}
+
+// fold brings a field name to the form in which upstreams confuse it with
+// others: CGI and its descendants write `-`, `_` and `.` alike.
+func fold(name string) string {
+	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+}
+
+// removeFrom takes what a client claims about itself out of a request: fields
+// of these names in any spelling, and their mention in Connection, which would
+// make a proxy drop the ones that are set here.
+func (f forwarding) removeFrom(r *http.Request) {
+	if len(f.fields) == 0 {
+		return
+	}
+	for name := range r.Header {
+		if f.folded[fold(name)] {
+			delete(r.Header, name)
+		}
+	}
+	for name := range r.Trailer {
+		if f.folded[fold(name)] {
+			delete(r.Trailer, name)
+		}
+	}
+	if connection := r.Header["Connection"]; len(connection) > 0 {
+		f.removeFromConnection(r.Header, connection)
+	}
+}
+
+func (f forwarding) removeFromConnection(h http.Header, fields []string) {
+	var kept []string
+	for _, field := range fields {
+		for option := range strings.SplitSeq(field, ",") {
+			if option = strings.TrimSpace(option); option != "" && !f.folded[fold(option)] {
+				kept = append(kept, option)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		h.Del("Connection")
+		return
+	}
+	h.Set("Connection", strings.Join(kept, ", "))
+}
+
+// setOn sets the fields. A value that no field may carry is left out: it comes
+// from a claim, and an upstream that hears nothing grants nothing.
+func (f forwarding) setOn(r *http.Request) {
+	replacer := replacerOf(r)
+	for _, field := range f.fields {
+		value := strings.TrimSpace(replacer.ReplaceAll(field.value, ""))
+		if value != "" && httpguts.ValidHeaderFieldValue(value) {
+			r.Header[field.name] = []string{value}
+		}
+	}
+}
+
+// checkLoginURL refuses what is no link to a page: a path, or a URL of http or
+// https.
+func checkLoginURL(login string) error {
+	if login == "" {
+		return nil
+	}
+	parsed, err := url.Parse(login)
+	path := err == nil && parsed.Scheme == "" && parsed.Host == "" && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
+	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != ""
+	if !path && !web {
+		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL", login)
+	}
+	return nil
+}

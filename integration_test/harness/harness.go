@@ -1,0 +1,290 @@
+// Package harness runs a real Caddy in the test's process and asks it from
+// outside, over TCP on loopback.
+//
+// Caddy has one running configuration in a process, so tests that use the
+// harness do not run in parallel.
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // the modules that configurations use
+
+	_ "github.com/excorp/caddy-require-auth" // what is tested
+)
+
+// Server is a running Caddy.
+type Server struct {
+	t       testing.TB
+	ports   map[string]string
+	journal *journal
+}
+
+// Start runs Caddy with a Caddyfile until the test ends. Sites listen on the
+// ports :8080 and, for a second one, :8081; the harness puts free ports in
+// their place. The admin API is off, the log is recorded.
+func Start(t testing.TB, caddyfile string) *Server {
+	t.Helper()
+	s := prepare(t)
+	s.Reload(caddyfile)
+	return s
+}
+
+// StartJSON runs Caddy with a JSON configuration until the test ends; ports
+// are replaced as by [Start], and the log is recorded.
+func StartJSON(t testing.TB, config string) *Server {
+	t.Helper()
+	s := prepare(t)
+	if err := s.load([]byte(s.withPorts(config))); err != nil {
+		t.Fatalf("loading: %v", err)
+	}
+	return s
+}
+
+func prepare(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{t: t, ports: map[string]string{"8080": freePort(t), "8081": freePort(t)}, journal: new(journal)}
+	current.Store(s.journal)
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	return s
+}
+
+// Reload replaces the configuration of a running server.
+func (s *Server) Reload(caddyfile string) {
+	s.t.Helper()
+	if err := s.TryReload(caddyfile); err != nil {
+		s.t.Fatalf("loading: %v", err)
+	}
+}
+
+// TryReload is Reload for a configuration that may be refused.
+func (s *Server) TryReload(caddyfile string) error {
+	config, err := Adapt(s.withPorts(caddyfile))
+	if err != nil {
+		return err
+	}
+	return s.load(config)
+}
+
+// Adapt turns a Caddyfile into JSON. Errors name the file Caddyfile.
+func Adapt(caddyfile string) ([]byte, error) {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	return config, err
+}
+
+// load runs a JSON configuration with the log recorded and no admin API.
+func (s *Server) load(config []byte) error {
+	var all map[string]any
+	if err := json.Unmarshal(config, &all); err != nil {
+		return err
+	}
+	all["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
+	logging, _ := all["logging"].(map[string]any)
+	if logging == nil {
+		logging = map[string]any{}
+	}
+	logs, _ := logging["logs"].(map[string]any)
+	if logs == nil {
+		logs = map[string]any{}
+	}
+	logs["default"] = map[string]any{
+		"level": "DEBUG", "writer": map[string]any{"output": "journal"}, "encoder": map[string]any{"format": "json"},
+	}
+	logging["logs"] = logs
+	all["logging"] = logging
+	config, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return caddy.Load(config, true)
+}
+
+func (s *Server) withPorts(config string) string {
+	for written, actual := range s.ports {
+		config = strings.ReplaceAll(config, ":"+written, ":"+actual)
+	}
+	return config
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // only its number is of use
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// URL returns the address of a path on the site that is written :8080.
+func (s *Server) URL(path string) string { return "http://localhost:" + s.ports["8080"] + path }
+
+// SecondURL returns the address of a path on the site that is written :8081.
+func (s *Server) SecondURL(path string) string { return "http://localhost:" + s.ports["8081"] + path }
+
+// Addr returns the address to dial for the site that is written :8080, for
+// tests that write their own bytes.
+func (s *Server) Addr() string { return "localhost:" + s.ports["8080"] }
+
+// Option changes a request.
+type Option func(*http.Request)
+
+// Header adds a header field. The name is sent as it is spelled.
+func Header(name, value string) Option {
+	return func(r *http.Request) { r.Header[name] = append(r.Header[name], value) }
+}
+
+// Bearer adds a token.
+func Bearer(token string) Option { return Header("Authorization", "Bearer "+token) }
+
+// Basic adds a user name and a password.
+func Basic(user, password string) Option {
+	return func(r *http.Request) { r.SetBasicAuth(user, password) }
+}
+
+// Body adds a body.
+func Body(contentType, body string) Option {
+	return func(r *http.Request) {
+		r.Header.Set("Content-Type", contentType)
+		r.Body = io.NopCloser(strings.NewReader(body))
+		r.ContentLength = int64(len(body))
+	}
+}
+
+// Host sets the Host field.
+func Host(host string) Option { return func(r *http.Request) { r.Host = host } }
+
+// Response is an answer, read to its end.
+type Response struct {
+	t      testing.TB
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Get asks for a path.
+func (s *Server) Get(path string, options ...Option) *Response {
+	s.t.Helper()
+	return s.Do(http.MethodGet, s.URL(path), options...)
+}
+
+// Do sends a request. Redirects are not followed.
+func (s *Server) Do(method, url string, options ...Option) *Response {
+	s.t.Helper()
+	r, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, option := range options {
+		option(r)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return &Response{t: s.t, Status: response.StatusCode, Header: response.Header, Body: string(body)}
+}
+
+var client = &http.Client{
+	Timeout:       30 * time.Second,
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// Challenges returns the values of WWW-Authenticate, one for each field line.
+func (r *Response) Challenges() []string { return r.Header["Www-Authenticate"] }
+
+// Problem is the JSON body of a denial.
+type Problem struct {
+	Type           string   `json:"type"`
+	Title          string   `json:"title"`
+	Status         int      `json:"status"`
+	Detail         string   `json:"detail"`
+	Code           string   `json:"code"`
+	RequiredScopes []string `json:"required_scopes"`
+	RequiredRoles  []string `json:"required_roles"`
+	TraceID        string   `json:"trace_id"`
+}
+
+// Problem decodes the body and refuses members that are not known.
+func (r *Response) Problem() Problem {
+	r.t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(r.Body))
+	decoder.DisallowUnknownFields()
+	var problem Problem
+	if err := decoder.Decode(&problem); err != nil {
+		r.t.Fatalf("the body is no problem document: %v\n%s", err, r.Body)
+	}
+	return problem
+}
+
+// Want fails the test unless the status, the challenges (one for each field
+// line, in order) and, if it is not empty, the code are as given.
+func (r *Response) Want(status int, code string, challenges ...string) *Response {
+	r.t.Helper()
+	if r.Status != status {
+		r.t.Errorf("status %d, want %d\n%s", r.Status, status, r.Body)
+	}
+	if got, want := fmt.Sprintf("%q", r.Challenges()), fmt.Sprintf("%q", challenges); got != want {
+		r.t.Errorf("challenges\n got %s\nwant %s", got, want)
+	}
+	if code != "" {
+		if got := r.Problem().Code; got != code {
+			r.t.Errorf("code %q, want %q", got, code)
+		}
+	}
+	return r
+}
+
+// Log returns the records of a logger since the start, oldest first.
+func (s *Server) Log(logger string) []map[string]any {
+	var records []map[string]any
+	for line := range bytes.Lines([]byte(s.LogText())) {
+		var record map[string]any
+		if json.Unmarshal(line, &record) == nil && record["logger"] == logger {
+			records = append(records, record)
+		}
+	}
+	return records
+}
+
+// Decisions returns the gate's records.
+func (s *Server) Decisions() []map[string]any { return s.Log("http.handlers.require_auth") }
+
+// LogText returns the whole log.
+func (s *Server) LogText() string { return s.journal.String() }
+
+// Eventually tries until what it is given holds, or fails after ten seconds.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("gave up waiting: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,127 @@
+// Package block reads the blocks of a Caddyfile by a table: what each line
+// means stands in one place, and a line that the table does not know is
+// refused with its position and the lines there are.
+package block
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Lines says what each line of a block does. A reader is called with the
+// dispenser on the name of the line.
+type Lines map[string]Line
+
+// Line reads one line, its own block included.
+type Line func(*caddyfile.Dispenser) error
+
+// Read reads the block that follows the current segment, if there is one.
+func Read(d *caddyfile.Dispenser, lines Lines) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		line, known := lines[d.Val()]
+		if !known {
+			return d.Errf("unknown line %q: write one of %s", d.Val(), strings.Join(slices.Sorted(maps.Keys(lines)), ", "))
+		}
+		if err := line(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Begin consumes the name in front of a block, refuses arguments after it, and
+// returns where the block begins.
+func Begin(d *caddyfile.Dispenser) (Position, error) {
+	d.Next()
+	start := Here(d)
+	if d.NextArg() {
+		return start, d.ArgErr()
+	}
+	return start, nil
+}
+
+// Position remembers where a directive or block begins, for errors that are
+// known only at its end.
+type Position struct{ at *caddyfile.Dispenser }
+
+// Here is the position of the current token.
+func Here(d *caddyfile.Dispenser) Position {
+	return Position{at: caddyfile.NewDispenser([]caddyfile.Token{d.Token()})}
+}
+
+// Wrap adds the position to an error; nil stays nil.
+func (p Position) Wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	p.at.Reset()
+	p.at.Next()
+	return p.at.WrapErr(err)
+}
+
+// String reads exactly one argument, once.
+func String(target *string) Line {
+	return once(func(d *caddyfile.Dispenser) error {
+		if !d.AllArgs(target) {
+			return d.ArgErr()
+		}
+		return nil
+	})
+}
+
+// Strings reads at least one argument and may be repeated.
+func Strings(target *[]string) Line {
+	return func(d *caddyfile.Dispenser) error {
+		arguments := d.RemainingArgs()
+		if len(arguments) == 0 {
+			return d.ArgErr()
+		}
+		*target = append(*target, arguments...)
+		return nil
+	}
+}
+
+// Duration reads one duration such as 30s, once.
+func Duration(target *caddy.Duration) Line {
+	return once(func(d *caddyfile.Dispenser) error {
+		var text string
+		if !d.AllArgs(&text) {
+			return d.ArgErr()
+		}
+		duration, err := caddy.ParseDuration(text)
+		if err != nil || duration < 0 {
+			return d.Errf("%q is no duration: write for example 30s", text)
+		}
+		*target = caddy.Duration(duration)
+		return nil
+	})
+}
+
+// Flag reads a line without arguments.
+func Flag(target *bool) Line {
+	return once(func(d *caddyfile.Dispenser) error {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		*target = true
+		return nil
+	})
+}
+
+// once refuses a line that is written twice: of two values one would be
+// ignored in silence.
+func once(line Line) Line {
+	seen := false
+	return func(d *caddyfile.Dispenser) error {
+		if seen {
+			return d.Err(fmt.Sprintf("%s is written twice: keep one", d.Val()))
+		}
+		seen = true
+		return line(d)
+	}
+}

@@ -1,0 +1,175 @@
+// Package challenge writes the challenges of WWW-Authenticate (RFC 9110 §11).
+//
+// A [Challenge] is a typed value; [Challenge.String] is the only place where
+// one becomes text, so that whatever a realm or a scope holds, what leaves is
+// one well-formed challenge with every parameter quoted.
+package challenge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Challenge is one challenge. Empty members are not sent.
+type Challenge struct {
+	// Scheme is the authentication scheme, for example Bearer.
+	Scheme string
+
+	Realm            string
+	Error            string        // RFC 6750 §3.1
+	Scope            []string      // RFC 6750 §3
+	ACRValues        []string      // RFC 9470 §3
+	MaxAge           time.Duration // RFC 9470 §3, whole seconds; zero is not sent
+	Algorithms       []string      // RFC 9449 §7.1
+	ResourceMetadata string        // RFC 9728 §5.1
+	ErrorDescription string        // RFC 6750 §3
+
+	// Extra are parameters of schemes other than OAuth's, after the realm.
+	Extra []Parameter
+}
+
+// Parameter is an auth-param of RFC 9110 §11.2.
+type Parameter struct{ Name, Value string }
+
+// String returns the challenge as a field value.
+//
+// The order of the parameters is part of the public surface: clients that
+// read a challenge with a regular expression take the first match, so free
+// text comes last. What may not stand in a parameter is left out of it.
+func (c Challenge) String() string {
+	var b strings.Builder
+	b.WriteString(c.Scheme)
+	separator := " "
+	write := func(name, value string) {
+		if value == "" {
+			return
+		}
+		b.WriteString(separator)
+		b.WriteString(name)
+		b.WriteString(`="`)
+		writeQuoted(&b, value)
+		b.WriteByte('"')
+		separator = ", "
+	}
+	write("realm", c.Realm)
+	for _, p := range c.Extra {
+		write(p.Name, p.Value)
+	}
+	write("error", c.Error)
+	write("scope", joinTokens(c.Scope))
+	write("acr_values", joinTokens(c.ACRValues))
+	if c.MaxAge > 0 {
+		write("max_age", strconv.FormatInt(int64(c.MaxAge/time.Second), 10))
+	}
+	write("algs", joinTokens(c.Algorithms))
+	write("resource_metadata", c.ResourceMetadata)
+	write("error_description", c.ErrorDescription)
+	return b.String()
+}
+
+// writeQuoted writes the inside of a quoted-string (RFC 9110 §5.6.4): `"` and
+// `\` become quoted pairs, bytes that no field may carry are left out.
+func writeQuoted(b *strings.Builder, value string) {
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c >= ' ' && c < 0x7f:
+			b.WriteByte(c)
+		}
+	}
+}
+
+// joinTokens joins scope tokens with single spaces and leaves out what is
+// not one, so that a bad value cannot become two good ones.
+func joinTokens(tokens []string) string {
+	switch {
+	case len(tokens) == 0:
+		return ""
+	case len(tokens) == 1 && IsScopeToken(tokens[0]):
+		return tokens[0]
+	}
+	good := make([]string, 0, len(tokens))
+	for _, token := range tokens {
+		if IsScopeToken(token) {
+			good = append(good, token)
+		}
+	}
+	return strings.Join(good, " ")
+}
+
+// IsScopeToken reports whether s is a scope-token of RFC 6749 §3.3.
+func IsScopeToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// CheckRealm reports why a realm cannot be sent. There is no reliable way to
+// transport characters outside ASCII (RFC 7617 §3), and clients that search
+// challenges with regular expressions must not find a parameter in a realm.
+func CheckRealm(realm string) error {
+	for i := 0; i < len(realm); i++ {
+		if c := realm[i]; c < ' ' || c >= 0x7f {
+			return fmt.Errorf("realm %q: only printable ASCII can be sent reliably (RFC 7617 §3)", realm)
+		}
+	}
+	for _, name := range []string{"scope=", "error=", "resource_metadata="} {
+		if strings.Contains(realm, name) {
+			return fmt.Errorf("realm %q: %q would be read as a parameter by clients", realm, name)
+		}
+	}
+	if realm == "" {
+		return errors.New(`the realm is empty: write "off" to send none`)
+	}
+	return nil
+}
+
+// rank is the place of a scheme in an answer: Bearer first, because clients
+// of OAuth look at the first word; DPoP next; other registered schemes; then
+// the unregistered, which some clients cannot parse past (RFC 9110 §11.3).
+func rank(scheme string) int {
+	switch scheme {
+	case "Bearer":
+		return 0
+	case "DPoP":
+		return 1
+	case "Basic":
+		return 2
+	default:
+		return 3
+	}
+}
+
+// Fields returns the field values for an answer: sorted by the rank of the
+// scheme, otherwise in the given order. Of challenges for the same scheme and
+// realm one is sent, the one that names an error if there is one: two schemes
+// that take the same kind of token are one thing to a client.
+func Fields(challenges []Challenge) []string {
+	distinct := make([]Challenge, 0, len(challenges))
+	for _, c := range challenges {
+		i := slices.IndexFunc(distinct, func(d Challenge) bool {
+			return d.Scheme == c.Scheme && d.Realm == c.Realm && slices.Equal(d.Extra, c.Extra)
+		})
+		switch {
+		case i < 0:
+			distinct = append(distinct, c)
+		case distinct[i].Error == "" && c.Error != "":
+			distinct[i] = c
+		}
+	}
+	slices.SortStableFunc(distinct, func(a, b Challenge) int { return rank(a.Scheme) - rank(b.Scheme) })
+	fields := make([]string, len(distinct))
+	for i, c := range distinct {
+		fields[i] = c.String()
+	}
+	return fields
+}

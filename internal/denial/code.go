@@ -1,0 +1,64 @@
+// Package denial is what a client is told: the status, the header fields and
+// the body of every answer that is not let through. Nothing in it knows why a
+// credential was refused, so nothing in it can give that away.
+package denial
+
+import "net/http"
+
+// Code names a refusal for clients; it is the member `code` of every body.
+type Code string
+
+// The codes of the public surface.
+const (
+	CodeMissing             Code = "missing_credentials"
+	CodeInvalidRequest      Code = "invalid_request"
+	CodeInvalidToken        Code = "invalid_token"
+	CodeExpiredToken        Code = "expired_token"
+	CodeRevokedToken        Code = "revoked_token"
+	CodeInvalidCredentials  Code = "invalid_credentials"
+	CodeInsufficientScope   Code = "insufficient_scope"
+	CodeInsufficientRole    Code = "insufficient_role"
+	CodeAccessDenied        Code = "access_denied"
+	CodeInsufficientSession Code = "insufficient_user_authentication"
+	CodeUnavailable         Code = "temporarily_unavailable"
+	CodeTooManyAttempts     Code = "too_many_attempts"
+	CodeInvalidProof        Code = "invalid_dpop_proof"
+	CodeUseNonce            Code = "use_dpop_nonce"
+)
+
+// answers says what is answered for a code.
+var answers = map[Code]struct {
+	status int
+	detail string
+}{
+	CodeMissing:             {http.StatusUnauthorized, "Not authenticated"},
+	CodeInvalidRequest:      {http.StatusBadRequest, "The credentials in the request are ambiguous or malformed"},
+	CodeInvalidToken:        {http.StatusUnauthorized, "The access token is invalid"},
+	CodeExpiredToken:        {http.StatusUnauthorized, "The access token is expired"},
+	CodeRevokedToken:        {http.StatusUnauthorized, "The access token is revoked"},
+	CodeInvalidCredentials:  {http.StatusUnauthorized, "The credentials are invalid"},
+	CodeInsufficientScope:   {http.StatusForbidden, "Not enough permissions"},
+	CodeInsufficientRole:    {http.StatusForbidden, "Not enough permissions"},
+	CodeAccessDenied:        {http.StatusForbidden, "Not enough permissions"},
+	CodeInsufficientSession: {http.StatusUnauthorized, "A more recent or a stronger login is required"},
+	CodeUnavailable:         {http.StatusServiceUnavailable, "Authentication is temporarily unavailable"},
+	CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many failed attempts"},
+	CodeInvalidProof:        {http.StatusUnauthorized, "The proof of possession is invalid"},
+	CodeUseNonce:            {http.StatusUnauthorized, "The proof of possession needs a nonce"},
+}
+
+// Status is the HTTP status of a code; 500 for one that does not exist.
+func (c Code) Status() int {
+	if answer, known := answers[c]; known {
+		return answer.status
+	}
+	return http.StatusInternalServerError
+}
+
+// Detail is the sentence that explains a code to a client.
+func (c Code) Detail() string {
+	if answer, known := answers[c]; known {
+		return answer.detail
+	}
+	return http.StatusText(http.StatusInternalServerError)
+}

@@ -1,0 +1,79 @@
+package denial
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// TraceHeader carries the trace id of every denial.
+const TraceHeader = "X-Trace-Id"
+
+// Denial is one answer.
+type Denial struct {
+	Code Code
+
+	// RequiredScopes and RequiredRoles are what the route asks for, never
+	// what the caller has.
+	RequiredScopes []string
+	RequiredRoles  []string
+
+	// Challenges are the values of WWW-Authenticate, one for each field line.
+	Challenges []string
+
+	// TraceID leads from the answer to the log.
+	TraceID string
+
+	// RetryAfter is when to ask again, in whole seconds; zero is not sent.
+	RetryAfter time.Duration
+
+	// LoginURL is where the HTML page of a 401 links to; empty for no link.
+	LoginURL string
+}
+
+// Status is the HTTP status of the answer.
+func (d Denial) Status() int { return d.Code.Status() }
+
+// explicitFreshness are fields that describe a success, set by a handler that
+// ran before. A denial must not carry them: they would let it be stored, or
+// mistaken for the resource.
+var explicitFreshness = []string{
+	"Accept-Ranges", "Age", "Cache-Control", "Content-Encoding", "Content-Length",
+	"Etag", "Expires", "Last-Modified", "Set-Cookie", "Www-Authenticate",
+}
+
+// SetHeader puts the fields of the answer into h, apart from those that
+// describe the body.
+func (d Denial) SetHeader(h http.Header) {
+	for _, field := range explicitFreshness {
+		h.Del(field)
+	}
+	h["Cache-Control"] = []string{"no-store"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h[TraceHeader] = []string{d.TraceID}
+	if len(d.Challenges) > 0 {
+		h["Www-Authenticate"] = d.Challenges
+	}
+	if d.RetryAfter > 0 {
+		seconds := (d.RetryAfter + time.Second - 1) / time.Second
+		h["Retry-After"] = []string{strconv.FormatInt(int64(seconds), 10)}
+	}
+}
+
+// Write sends the status and the body in the format that suits the request.
+func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) error {
+	write := format.writer(r)
+	body, err := write.body(d)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", write.contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if write.policy != "" {
+		h.Set("Content-Security-Policy", write.policy)
+	}
+	w.WriteHeader(d.Status())
+	_, err = w.Write(body)
+	return err
+}

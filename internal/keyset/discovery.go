@@ -1,0 +1,120 @@
+package keyset
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Metadata is what an issuer says about itself (RFC 8414 §2, OpenID Connect
+// Discovery 1.0 §3). Endpoints that the document does not name are empty; the
+// others have passed CheckURL.
+type Metadata struct {
+	Issuer                string
+	JWKSURI               string
+	IntrospectionEndpoint string
+}
+
+// Discover fetches the metadata of an issuer. It asks at each well-known place
+// in turn and uses the first document whose issuer is the given one, code point
+// by code point (RFC 8414 §3.3). The issuer must come from the configuration,
+// never from a token (RFC 8725 §3.10).
+func Discover(ctx context.Context, client *http.Client, issuer string) (Metadata, error) {
+	if err := CheckIssuer(issuer); err != nil {
+		return Metadata{}, err
+	}
+	address, err := url.Parse(issuer)
+	if err != nil {
+		return Metadata{}, err
+	}
+	var failure error
+	for _, place := range wellKnownPlaces(address) {
+		metadata, err := fetchMetadata(ctx, client, place, issuer)
+		if err == nil {
+			return metadata, nil
+		}
+		if failure == nil {
+			failure = err
+		} else {
+			failure = fmt.Errorf("%w; %w", failure, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return Metadata{}, fmt.Errorf("no metadata of the issuer: %w", failure)
+}
+
+// wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1
+// inserts the well-known part before the path, and drops a terminating slash;
+// OpenID Connect Discovery §4 appends it, and drops the slash as well.
+func wellKnownPlaces(issuer *url.URL) []string {
+	host := issuer.Scheme + "://" + issuer.Host
+	path := strings.TrimRight(issuer.EscapedPath(), "/")
+	return slices.Compact([]string{
+		host + "/.well-known/oauth-authorization-server" + path,
+		host + "/.well-known/openid-configuration" + path,
+		host + path + "/.well-known/openid-configuration",
+	})
+}
+
+func fetchMetadata(ctx context.Context, client *http.Client, place, issuer string) (Metadata, error) {
+	found, err := get(ctx, client, place, "application/json")
+	if err != nil {
+		return Metadata{}, err
+	}
+	metadata, err := readMetadata(found, issuer)
+	if err != nil {
+		return Metadata{}, fmt.Errorf("%s: %w", place, err)
+	}
+	return metadata, nil
+}
+
+func readMetadata(found *answer, issuer string) (Metadata, error) {
+	// A page for people, as a single-page application serves it for every path,
+	// must not be read as metadata (RFC 8414 §3.2).
+	if !found.isJSON() {
+		return Metadata{}, fmt.Errorf("answered with content type %.64q instead of application/json", found.mediaType)
+	}
+	document, err := parseMembers(found.body)
+	if err != nil {
+		return Metadata{}, err
+	}
+	named, err := document.text("issuer")
+	if err != nil {
+		return Metadata{}, err
+	}
+	if named != issuer {
+		return Metadata{}, fmt.Errorf("the document is that of another issuer, %.256q", named)
+	}
+	metadata := Metadata{Issuer: named}
+	if metadata.JWKSURI, err = endpoint(document, "jwks_uri", issuer); err != nil {
+		return Metadata{}, err
+	}
+	metadata.IntrospectionEndpoint, err = endpoint(document, "introspection_endpoint", issuer)
+	return metadata, err
+}
+
+// endpoint returns a URL of the document. An issuer that is reached by https
+// cannot send us to http, not even on this machine.
+func endpoint(document members, name, issuer string) (string, error) {
+	address, err := document.text(name)
+	if err != nil || address == "" {
+		return "", err
+	}
+	if err := CheckURL(address); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if isHTTPS(issuer) && !isHTTPS(address) {
+		return "", fmt.Errorf("%s: the URL must begin with https://, as the issuer does", name)
+	}
+	return address, nil
+}
+
+func isHTTPS(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme == "https"
+}

@@ -1,0 +1,168 @@
+package keyset
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+)
+
+// Bounds of what is said about keys that were left out.
+const (
+	maxReasons     = 8
+	maxReasonBytes = 200
+)
+
+var (
+	// publicMembers are the only members of a JWK that make up its key. Nothing
+	// else is handed to the JWK library, so that a strange `x5c` or an unknown
+	// operation does not cost a key that is sound.
+	publicMembers = []string{"kty", "crv", "x", "y", "n", "e"}
+	// privateMembers must never be published (RFC 7518 §6.2.2, §6.3.2 and §6.4.1).
+	privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+)
+
+// parseJWKs reads a JWK Set (RFC 7517 §5) or a single JWK (§4).
+func parseJWKs(data []byte) (*Set, error) {
+	document, err := parseMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	var entries []json.RawMessage
+	if list, found := document["keys"]; found {
+		if err := json.Unmarshal(list, &entries); err != nil {
+			return nil, errors.New("the member keys of a JWK Set is a list")
+		}
+	} else if _, found := document["kty"]; found {
+		entries = append(entries, data)
+	} else {
+		return nil, errors.New("neither a JWK Set, which has keys, nor a JWK, which has kty")
+	}
+	if len(entries) > MaxKeys {
+		return nil, fmt.Errorf("a JWK Set may have %d keys, not %d", MaxKeys, len(entries))
+	}
+	return readJWKs(entries)
+}
+
+// readJWKs takes the usable keys, and fails only when there is none.
+func readJWKs(entries []json.RawMessage) (*Set, error) {
+	if len(entries) == 0 {
+		return nil, errors.New("the JWK Set is empty")
+	}
+	var keys []*Key
+	var skipped []string
+	for position, entry := range entries {
+		key, err := readJWK(entry)
+		if err != nil {
+			skipped = append(skipped, shorten(fmt.Sprintf("key %d: %v", position+1, err)))
+			continue
+		}
+		keys = append(keys, key)
+	}
+	if more := len(skipped) - maxReasons; more > 0 {
+		skipped = append(skipped[:maxReasons], fmt.Sprintf("and %d more", more))
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no usable key: %s", strings.Join(skipped, "; "))
+	}
+	return newSet(keys, skipped), nil
+}
+
+// readJWK reads one key, or says why it cannot verify tokens.
+func readJWK(data []byte) (*Key, error) {
+	entry, err := parseMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	id, err := entry.text("kid")
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyIn(entry, id)
+	if err != nil {
+		return nil, fmt.Errorf("kid %.64q: %w", id, err)
+	}
+	return key, nil
+}
+
+// keyIn makes a key of an entry, whose ID is known already.
+func keyIn(entry members, id string) (*Key, error) {
+	if err := checkPurpose(entry); err != nil {
+		return nil, err
+	}
+	alg, err := entry.text("alg")
+	if err != nil {
+		return nil, err
+	}
+	public, err := publicKeyIn(entry)
+	if err != nil {
+		return nil, err
+	}
+	return newKey(id, alg, public)
+}
+
+// checkPurpose refuses keys that were published for something else than
+// verifying signatures (RFC 7517 §4.2 and §4.3), and keys whose secret was
+// published with them: anybody may have used those.
+func checkPurpose(entry members) error {
+	if kty, _ := entry.text("kty"); kty == "oct" {
+		return errors.New("a symmetric key in a document of public keys")
+	}
+	if name, found := entry.first(privateMembers...); found {
+		return fmt.Errorf("the private member %s is published with it", name)
+	}
+	use, err := entry.text("use")
+	if err != nil {
+		return err
+	}
+	if use != "" && use != "sig" {
+		return fmt.Errorf("its use is %.32q, not sig", use)
+	}
+	if list, found := entry["key_ops"]; found {
+		var operations []string
+		if err := json.Unmarshal(list, &operations); err != nil || !slices.Contains(operations, "verify") {
+			return errors.New("its key_ops do not include verify")
+		}
+	}
+	return nil
+}
+
+// publicKeyIn hands the public members to the JWK library.
+func publicKeyIn(entry members) (any, error) {
+	public := make(members, len(publicMembers))
+	for _, name := range publicMembers {
+		if value, found := entry[name]; found {
+			public[name] = value
+		}
+	}
+	data, err := json.Marshal(public)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := jwk.ParseKey(data)
+	if err != nil {
+		return nil, err
+	}
+	// The library would quietly drop the upper bits of an exponent that does
+	// not fit, and verify with another key than the one that was published.
+	if key, isRSA := parsed.(jwk.RSAPublicKey); isRSA && len(bytes.TrimLeft(key.E(), "\x00")) > 4 {
+		return nil, errors.New("the exponent of an RSA key is too large")
+	}
+	var raw any
+	if err := parsed.Raw(&raw); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// shorten bounds a reason, since most of it was written by somebody else.
+func shorten(reason string) string {
+	if len(reason) <= maxReasonBytes {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReasonBytes], "") + "…"
+}

@@ -1,0 +1,123 @@
+// Package keyset answers which keys may verify a token.
+//
+// Keys come from a document (a PEM file, a JWK, a JWK Set), from a shared
+// secret, or from an identity provider that publishes them. The latter are
+// fetched by [Remote], which keeps the last good set while the provider is down
+// and learns new keys while it is up. Whatever its origin, every key is pinned
+// to the algorithms that it may verify, so that the header of a token never
+// decides how a key is used (RFC 8725 §3.1).
+package keyset
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Sizes of RSA keys, in bits. Below the minimum a key must not be used
+// (RFC 7518 §3.3); above the maximum each signature check would cost so much
+// time that the key itself is an attack.
+const (
+	minRSABits = 2048
+	maxRSABits = 16384
+)
+
+// The algorithms that each kind of key can verify, by their JWA names.
+// "Ed25519" is the name RFC 9864 gives to what "EdDSA" does with such a key.
+var (
+	rsaAlgorithms     = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	ed25519Algorithms = []string{"EdDSA", "Ed25519"}
+)
+
+// Key is one verification key, pinned to the algorithms it may verify. Keys are
+// shared between goroutines and must not be changed.
+type Key struct {
+	// ID is the `kid`, an opaque string; empty when the key has none.
+	ID string
+	// Algorithms holds JWA names; it is never empty.
+	Algorithms []string
+	// Public is an *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or a
+	// []byte for an HMAC secret. It stays out of JSON because of the latter.
+	Public any `json:"-"`
+}
+
+// Allows reports whether the key may verify signatures made with alg.
+func (k *Key) Allows(alg string) bool { return slices.Contains(k.Algorithms, alg) }
+
+// String describes the key without its material, so that a secret cannot reach
+// a log by way of %v.
+func (k *Key) String() string {
+	return fmt.Sprintf("key %q for %s", k.ID, strings.Join(k.Algorithms, ", "))
+}
+
+// GoString does for %#v what String does for %v.
+func (k *Key) GoString() string { return k.String() }
+
+// newKey checks a public key and pins it. A non-empty alg, which is that of a
+// JWK, narrows the key to this one algorithm (RFC 7517 §4.4) and must fit it.
+func newKey(id, alg string, public any) (*Key, error) {
+	algorithms, err := algorithmsOf(public)
+	if err != nil {
+		return nil, err
+	}
+	if alg != "" && !slices.Contains(algorithms, alg) {
+		return nil, fmt.Errorf("alg %.32q does not fit the key, which can verify %s", alg, strings.Join(algorithms, ", "))
+	}
+	if _, isRSA := public.(*rsa.PublicKey); isRSA && alg != "" {
+		algorithms = []string{alg}
+	}
+	return &Key{ID: id, Algorithms: slices.Clone(algorithms), Public: public}, nil
+}
+
+// algorithmsOf tells what a sound public key can verify, or why it is not sound.
+func algorithmsOf(public any) ([]string, error) {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return rsaAlgorithms, checkRSA(key)
+	case *ecdsa.PublicKey:
+		return ecdsaAlgorithms(key)
+	case ed25519.PublicKey:
+		if len(key) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("an Ed25519 key has %d bytes, not %d", ed25519.PublicKeySize, len(key))
+		}
+		return ed25519Algorithms, nil
+	default:
+		return nil, fmt.Errorf("keys of type %T are not supported", public)
+	}
+}
+
+func checkRSA(key *rsa.PublicKey) error {
+	bits := key.N.BitLen()
+	switch {
+	case bits < minRSABits:
+		return fmt.Errorf("an RSA key of %d bits is too short, %d are required (RFC 7518 §3.3)", bits, minRSABits)
+	case bits > maxRSABits:
+		return fmt.Errorf("an RSA key of %d bits is too long, %d are allowed", bits, maxRSABits)
+	case key.N.Bit(0) == 0 || key.E < 3 || key.E%2 == 0:
+		return errors.New("the modulus and the exponent of an RSA key are odd, and the exponent is at least 3")
+	}
+	return nil
+}
+
+// ecdsaAlgorithms knows one algorithm for each curve (RFC 7518 §3.4), and
+// refuses a point that is not on its curve.
+func ecdsaAlgorithms(key *ecdsa.PublicKey) ([]string, error) {
+	if _, err := key.ECDH(); err != nil {
+		return nil, fmt.Errorf("the point of the key is not valid on its curve: %w", err)
+	}
+	switch key.Curve {
+	case elliptic.P256():
+		return []string{"ES256"}, nil
+	case elliptic.P384():
+		return []string{"ES384"}, nil
+	case elliptic.P521():
+		return []string{"ES512"}, nil
+	default:
+		return nil, fmt.Errorf("curve %s is not supported", key.Curve.Params().Name)
+	}
+}

@@ -1,0 +1,68 @@
+package keyset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Bounds of what is read, whether a provider or the operator wrote it.
+const (
+	// MaxDocument is the largest document that is parsed, in bytes.
+	MaxDocument = 1 << 20
+	// MaxKeys is the largest number of keys in one document.
+	MaxKeys = 2000
+)
+
+// minSecretBytes is the size of the smallest hash: an HMAC key must not be
+// shorter than the output of its hash function (RFC 7518 §3.2).
+const minSecretBytes = 32
+
+var pemMarker = []byte("-----BEGIN ")
+
+// Parse reads verification keys from a PEM file, a JWK or a JWK Set; the content
+// decides which it is.
+//
+// A PEM file holds one or several blocks of type PUBLIC KEY, RSA PUBLIC KEY or
+// CERTIFICATE, and all of them must be sound, since it is the operator who wrote
+// it. Of a certificate only the key is taken; neither its dates nor its chain
+// are looked at. In a JWK Set, keys that cannot be used are passed over as long
+// as one is left (RFC 7517 §5); see [Set.Skipped].
+func Parse(data []byte) (*Set, error) {
+	if len(data) > MaxDocument {
+		return nil, fmt.Errorf("a document of keys may have %d bytes, not %d", MaxDocument, len(data))
+	}
+	switch content := bytes.TrimSpace(data); {
+	case len(content) == 0:
+		return nil, errors.New("the document of keys is empty")
+	case content[0] == '{':
+		return parseJWKs(content)
+	case bytes.Contains(content, pemMarker):
+		return parsePEM(content)
+	default:
+		return nil, errors.New("neither PEM nor a JWK nor a JWK Set")
+	}
+}
+
+// FromSecret makes a set of one HMAC key without an ID. The secret must have at
+// least the size of the hash, so 32 bytes allow HS256, 48 also HS384, and 64
+// also HS512 (RFC 7518 §3.2). It must be random and no password (RFC 8725 §3.5),
+// and it must not be a document of keys: whoever knows a public key could
+// otherwise sign with it (RFC 8725 §2.1).
+func FromSecret(secret []byte) (*Set, error) {
+	if len(secret) < minSecretBytes {
+		return nil, fmt.Errorf("an HMAC secret needs at least %d bytes, not %d (RFC 7518 §3.2)", minSecretBytes, len(secret))
+	}
+	if _, err := Parse(secret); err == nil || bytes.Contains(secret, pemMarker) {
+		return nil, errors.New("a document of keys is not an HMAC secret (RFC 8725 §2.1)")
+	}
+	algorithms := []string{"HS256"}
+	if len(secret) >= 48 {
+		algorithms = append(algorithms, "HS384")
+	}
+	if len(secret) >= 64 {
+		algorithms = append(algorithms, "HS512")
+	}
+	return newSet([]*Key{{Algorithms: algorithms, Public: slices.Clone(secret)}}, nil), nil
+}

@@ -1,0 +1,58 @@
+package keyset
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// parsePEM reads every block of a PEM file. Text around the blocks is allowed,
+// as OpenSSL writes it; a block that cannot be decoded is not such text.
+func parsePEM(data []byte) (*Set, error) {
+	announced := bytes.Count(data, pemMarker)
+	if announced > MaxKeys {
+		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", MaxKeys, announced)
+	}
+	var keys []*Key
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		key, err := readPEMBlock(block)
+		if err != nil {
+			return nil, fmt.Errorf("PEM block %d: %w", len(keys)+1, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) != announced {
+		return nil, fmt.Errorf("only %d of %d PEM blocks can be decoded", len(keys), announced)
+	}
+	return newSet(keys, nil), nil
+}
+
+func readPEMBlock(block *pem.Block) (*Key, error) {
+	public, err := publicKeyOf(block)
+	if err != nil {
+		return nil, err
+	}
+	return newKey("", "", public)
+}
+
+func publicKeyOf(block *pem.Block) (any, error) {
+	switch {
+	case block.Type == "PUBLIC KEY":
+		return x509.ParsePKIXPublicKey(block.Bytes)
+	case block.Type == "RSA PUBLIC KEY":
+		return x509.ParsePKCS1PublicKey(block.Bytes)
+	case block.Type == "CERTIFICATE":
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		return certificate.PublicKey, nil
+	case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return nil, errors.New("a private key has no place here: configure the public key instead, and keep the private one where tokens are signed")
+	default:
+		return nil, fmt.Errorf("type %.32q is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE", block.Type)
+	}
+}

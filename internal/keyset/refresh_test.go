@@ -1,0 +1,218 @@
+package keyset
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRemoteRotation(t *testing.T) {
+	t.Run("JWT-14: a withdrawn key is gone after the next refresh", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "old", "new"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			expect(t, remote, "old", 1)
+			up.publish(publish(t, "new"))
+			later(defaultRefreshEvery / 2)
+			expect(t, remote, "old", 1)
+			later(defaultRefreshEvery)
+			expect(t, remote, "old", 0)
+			expect(t, remote, "new", 1)
+		})
+	})
+	t.Run("another key under the same kid is another generation", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			first := remote.current.Load()
+			if err := remote.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			second := remote.current.Load()
+			if first.set == second.set || remote.Generation() != 1 {
+				t.Errorf("unchanged document: generation %d", remote.Generation())
+			}
+			up.publish(publish(t, "a"))
+			if err := remote.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if remote.Generation() != 2 {
+				t.Errorf("changed document: generation %d", remote.Generation())
+			}
+		})
+	})
+	t.Run("refreshes are spread", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			for range 20 {
+				begin, fetches := time.Now(), up.fetches.Load()
+				for up.fetches.Load() == fetches {
+					later(time.Second)
+				}
+				if waited := time.Since(begin); fetches > 1 && (waited < 13*time.Minute || waited > 17*time.Minute) {
+					t.Errorf("refreshed after %s", waited)
+				}
+			}
+			if remote.Status().LastError != "" {
+				t.Error("a refresh failed")
+			}
+		})
+	})
+}
+
+func TestRemoteRefresh(t *testing.T) {
+	t.Run("a running fetch is no answer to the operator", func(t *testing.T) {
+		slow, old := new(provider), publish(t, "old")
+		slow.answer(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			_, _ = w.Write(old)
+		})
+		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			synctest.Wait() // the first fetch is running
+			slow.publish(publish(t, "new"))
+			if err := remote.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, remote, "new", 1)
+			if got := slow.fetches.Load(); got != 2 {
+				t.Errorf("%d fetches", got)
+			}
+		})
+	})
+	t.Run("a demand is met once", func(t *testing.T) {
+		schedule := newSchedule()
+		schedule.demand()
+		schedule.begin() // because it was due at the same time
+		if len(schedule.wake) != 0 {
+			t.Error("another fetch would follow at once")
+		}
+	})
+	t.Run("ends with its context", func(t *testing.T) {
+		slow := new(provider)
+		slow.answer(hang)
+		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := remote.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
+	})
+}
+
+func TestRemoteStops(t *testing.T) {
+	up := new(provider)
+	up.publish(publish(t, "a"))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		config := RemoteConfig{URL: providerURL, Client: &http.Client{Transport: up}}
+		remote, err := NewRemote(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later(time.Minute)
+		up.answer(hang)
+		time.AfterFunc(time.Second, cancel)
+		if err := remote.Refresh(t.Context()); !errors.Is(err, errStopped) {
+			t.Errorf("a waiting caller got %v", err)
+		}
+		<-remote.stopped
+		if status := remote.Status(); status.LastError != "" {
+			t.Errorf("stopping counts as a failure: %s", status.LastError)
+		}
+		expect(t, remote, "a", 1)
+		expectUnavailable(t, remote, "new")
+
+		config.URL = "https://other.example/keys"
+		unborn, err := NewRemote(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unavailable := expectUnavailable(t, unborn, "a"); unavailable.RetryAfter != time.Second {
+			t.Errorf("retry after %s", unavailable.RetryAfter)
+		}
+	})
+}
+
+func TestRemoteStatus(t *testing.T) {
+	up := new(provider)
+	synctest.Test(t, func(t *testing.T) {
+		remote, err := NewRemote(t.Context(), RemoteConfig{
+			URL:    providerURL + "?subscription-key=hunter2",
+			Client: &http.Client{Transport: up},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		failed := remote.Status()
+		if failed.LastError == "" || failed.Keys != 0 || !failed.NextFetch.After(time.Now()) {
+			t.Errorf("after a failure: %+v", failed)
+		}
+		up.publish(jwksOf(t, jwkOf(t, "a", edKey(t)), entry{"kty": "oct", "k": "aHVudGVyMg"}))
+		later(maxBackoff)
+		fetched := remote.Status()
+		if fetched.LastError != "" || fetched.Keys != 1 || fetched.FetchedAt.IsZero() || fetched.Generation != 1 || len(fetched.Skipped) != 1 {
+			t.Errorf("after a success: %+v", fetched)
+		}
+		for _, status := range []Status{failed, fetched} {
+			text, err := json.Marshal(status)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "hunter2") || strings.Contains(string(text), "aHVudGVyMg") {
+				t.Errorf("a secret shows: %s", text)
+			}
+		}
+	})
+}
+
+func TestNewRemoteRefusesConfig(t *testing.T) {
+	for name, config := range map[string]RemoteConfig{
+		"nothing to ask":        {},
+		"R8414-1: plain http":   {URL: "http://id.example/keys"},
+		"R8414-1: issuer":       {Issuer: "https://id.example/?a=b"},
+		"negative":              {URL: providerURL, Timeout: -1},
+		"interval too long":     {URL: providerURL, RefreshEvery: time.Minute, MinInterval: time.Hour},
+		"kept for a short time": {URL: providerURL, RefreshEvery: time.Hour, MaxStale: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := NewRemote(t.Context(), config); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for failures, want := range map[int]time.Duration{
+		1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1 << 40: time.Minute,
+	} {
+		for range 100 {
+			if got := backoff(failures); got < want*9/10 || got > want*11/10 || got > maxBackoff {
+				t.Errorf("after %d failures: %s, want about %s", failures, got, want)
+			}
+		}
+	}
+}
+
+func TestStatic(t *testing.T) {
+	source := NewStatic(nil)
+	expect(t, source, "a", 0)
+	generation := source.Generation()
+	source.Replace(mustParse(t, publish(t, "a")))
+	expect(t, source, "a", 1)
+	if source.Generation() == generation {
+		t.Error("the generation is the same")
+	}
+	source.Replace(nil)
+	expect(t, source, "a", 0)
+}

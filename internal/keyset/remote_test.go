@@ -1,0 +1,249 @@
+package keyset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func TestRemoteStartsWhileProviderIsDown(t *testing.T) {
+	// R8414-5, AVAIL-1.
+	down := new(provider)
+	inBubble(t, down, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+		begin := time.Now()
+		expectUnavailable(t, remote, "a")
+		if waited := time.Since(begin); waited != defaultFirstWait {
+			t.Errorf("the first request waited %s", waited)
+		}
+		later(time.Minute)
+		begin = time.Now()
+		unavailable := expectUnavailable(t, remote, "a")
+		if waited := time.Since(begin); waited > defaultFirstWait {
+			t.Errorf("a later request waited %s", waited)
+		}
+		if !strings.Contains(unavailable.Error(), "connection refused") || !errors.Is(unavailable, errNoSet) {
+			t.Errorf("got %v", unavailable)
+		}
+		fetches := down.fetches.Load()
+		down.publish(publish(t, "a"))
+		later(maxBackoff)
+		expect(t, remote, "a", 1)
+		if more := down.fetches.Load() - fetches; more != 1 {
+			t.Errorf("%d fetches in a minute", more)
+		}
+	})
+}
+
+func TestRemoteDoesNotPileUpRequests(t *testing.T) {
+	inBubble(t, new(provider), RemoteConfig{}, func(t *testing.T, remote *Remote) {
+		later(2 * time.Minute)
+		for _, due := remote.fetches.outlook(); time.Until(due) <= defaultFirstWait; _, due = remote.fetches.outlook() {
+			later(time.Second)
+		}
+		begin := time.Now()
+		unavailable := expectUnavailable(t, remote, "a")
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("a request waited %s though no fetch was due", waited)
+		}
+		if unavailable.RetryAfter > maxBackoff {
+			t.Errorf("retry after %s", unavailable.RetryAfter)
+		}
+	})
+}
+
+func TestRemoteFirstRequestWaits(t *testing.T) {
+	slow, document := new(provider), publish(t, "a")
+	slow.answer(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(2 * time.Second)
+		_, _ = w.Write(document)
+	})
+	inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := remote.Find(impatient, "a", "EdDSA"); err == nil {
+			t.Error("a request outlived its context")
+		}
+		if remote.Generation() != 0 {
+			t.Error("a generation before the first set")
+		}
+		expect(t, remote, "a", 1)
+	})
+}
+
+func TestRemoteUnknownKid(t *testing.T) {
+	t.Run("JWT-5: one fetch per interval for all requests", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			for range 3 {
+				expect(t, remote, "x", 0)
+			}
+			if got := up.fetches.Load(); got != 1 {
+				t.Errorf("%d fetches within the first interval", got)
+			}
+			later(defaultMinInterval)
+			document := publish(t, "a", "new")
+			up.answer(func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(time.Second)
+				_, _ = w.Write(document)
+			})
+			var requests sync.WaitGroup
+			requests.Go(func() { expect(t, remote, "x", 0) })
+			synctest.Wait() // the fetch is running now
+			for i := range 50 {
+				requests.Go(func() { expect(t, remote, []string{"new", "x"}[i%2], 1-i%2) })
+			}
+			requests.Wait()
+			expect(t, remote, "y", 0)
+			if got := up.fetches.Load(); got != 2 {
+				t.Errorf("%d fetches, want the first and one for 51 requests", got)
+			}
+		})
+	})
+	t.Run("AVAIL-1: unavailable while the provider is down, and after", func(t *testing.T) {
+		flaky := new(provider)
+		flaky.publish(publish(t, "a"))
+		inBubble(t, flaky, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(defaultMinInterval)
+			flaky.answer(nil)
+			expectUnavailable(t, remote, "new")
+			fetches := flaky.fetches.Load()
+			expectUnavailable(t, remote, "new")
+			if flaky.fetches.Load() != fetches {
+				t.Error("a request caused a fetch right after a failure")
+			}
+			expect(t, remote, "a", 1)
+			flaky.publish(publish(t, "new"))
+			later(2 * firstBackoff)
+			expect(t, remote, "new", 1)
+			expect(t, remote, "a", 0)
+		})
+	})
+	t.Run("JWT-5: a request waits no longer than it can", func(t *testing.T) {
+		slow := new(provider)
+		slow.publish(publish(t, "a"))
+		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(defaultMinInterval)
+			slow.answer(hang)
+			impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := remote.Find(impatient, "new", "EdDSA")
+			if _, ok := errors.AsType[*UnavailableError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			begin := time.Now()
+			expectUnavailable(t, remote, "new")
+			if waited := time.Since(begin); waited > defaultTimeout {
+				t.Errorf("a request waited %s", waited)
+			}
+		})
+	})
+	t.Run("JWT-5: no kid, or a known one of another alg, causes no fetch", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(defaultMinInterval)
+			for _, kid := range []string{"", "a"} {
+				if keys, err := remote.Find(t.Context(), kid, "RS256"); err != nil || len(keys) != 0 {
+					t.Errorf("got %v and error %v", keys, err)
+				}
+			}
+			if got := up.fetches.Load(); got != 1 {
+				t.Errorf("%d fetches", got)
+			}
+		})
+	})
+	t.Run("keys without an ID answer at once, and are refreshed behind that", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, ""))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(defaultMinInterval)
+			up.publish(publish(t, "", "new"))
+			begin := time.Now()
+			expect(t, remote, "new", 1)
+			synctest.Wait()
+			if !remote.current.Load().set.Has("new") || time.Since(begin) != 0 {
+				t.Error("not refreshed")
+			}
+		})
+	})
+}
+
+func TestRemoteKeepsLastGoodSet(t *testing.T) {
+	// JWT-14.
+	unwanted := publish(t, "b")
+	partly := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNonAuthoritativeInfo)
+		_, _ = w.Write(unwanted)
+	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"status 500":       status(http.StatusInternalServerError),
+		"status 203":       partly,
+		"garbage":          body([]byte("<html>")),
+		"empty set":        body([]byte(`{"keys":[]}`)),
+		"unusable keys":    body([]byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)),
+		"oversized":        body(append(publish(t, "b"), bytes.Repeat([]byte(" "), MaxDocument)...)),
+		"hanging":          hang,
+		"connection fails": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			up := new(provider)
+			up.publish(publish(t, "a"))
+			var failed atomic.Int64
+			observed := RemoteConfig{MaxStale: time.Hour, OnRefresh: func(result string) {
+				if result == ResultError {
+					failed.Add(1)
+				}
+			}}
+			inBubble(t, up, observed, func(t *testing.T, remote *Remote) {
+				later(time.Second)
+				up.answer(answer)
+				if err := remote.Refresh(t.Context()); err == nil {
+					t.Error("refreshed")
+				}
+				expect(t, remote, "a", 1)
+				later(time.Hour - time.Minute)
+				expect(t, remote, "a", 1)
+				if failed.Load() < 50 || remote.Generation() != 1 {
+					t.Errorf("%d failures, generation %d", failed.Load(), remote.Generation())
+				}
+				later(time.Minute)
+				if unavailable := expectUnavailable(t, remote, "a"); !errors.Is(unavailable, errStale) {
+					t.Errorf("too old, but got %v", unavailable)
+				}
+				up.publish(publish(t, "b"))
+				later(maxBackoff + defaultTimeout)
+				expect(t, remote, "b", 1)
+			})
+		})
+	}
+}
+
+func TestRemoteLogsOncePerReason(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	flaky := new(provider)
+	inBubble(t, flaky, RemoteConfig{Logger: zap.New(core)}, func(t *testing.T, remote *Remote) {
+		later(time.Hour)
+		flaky.answer(status(http.StatusBadGateway))
+		later(time.Hour)
+		flaky.publish(publish(t, "a"))
+		later(time.Hour)
+		if got := logs.FilterLevelExact(zap.WarnLevel).Len(); got != 2 {
+			t.Errorf("%d warnings: %v", got, logs.All())
+		}
+		if got := logs.FilterLevelExact(zap.DebugLevel).Len(); got < 4 {
+			t.Errorf("%d successes", got)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package keyset
+
+import (
+	"sync"
+	"time"
+)
+
+// schedule decides when keys may be fetched, and lets those who wait for the
+// same fetch share it. Only requests that the current set cannot answer come
+// here, so its lock is not on the path of the others.
+type schedule struct {
+	wake chan struct{} // tells the goroutine not to wait any longer
+
+	mutex    sync.Mutex
+	running  *attempt  // nil between two fetches
+	next     *attempt  // never nil
+	earliest time.Time // when a request may cause the next fetch
+	due      time.Time // when it begins at the latest
+	failures int       // in a row
+	failure  error     // of the last fetch; nil after a good one
+}
+
+// attempt is one fetch, from before it begins.
+type attempt struct {
+	done chan struct{}
+	err  error // to be read once done is closed
+}
+
+func newSchedule() *schedule {
+	return &schedule{wake: make(chan struct{}, 1), next: newAttempt()}
+}
+
+func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
+
+// ask is for requests. It returns the fetch that is running, or has one begin if
+// enough time has passed; otherwise no fetch, and why the last one failed if it
+// did.
+func (s *schedule) ask(now time.Time) (*attempt, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.running != nil {
+		return s.running, nil
+	}
+	if now.Before(s.earliest) {
+		return nil, s.failure
+	}
+	s.wakeUp()
+	return s.next, nil
+}
+
+// demand is for the operator: it has another fetch begin, as soon as the one
+// that may be running has ended.
+func (s *schedule) demand() *attempt {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.wakeUp()
+	return s.next
+}
+
+func (s *schedule) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it was told already
+	}
+}
+
+// outlook returns why the last fetch failed, if it did, and when the next one
+// begins.
+func (s *schedule) outlook() (failure error, due time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.failure, s.due
+}
+
+// begin turns the next attempt into the running one. What asked for it until now
+// is thereby heard.
+func (s *schedule) begin() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	select {
+	case <-s.wake:
+	default:
+	}
+	s.running, s.next = s.next, newAttempt()
+}
+
+// succeed ends the running attempt.
+func (s *schedule) succeed(earliest, due time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.failures, s.failure = 0, nil
+	s.end(earliest, due)
+}
+
+// fail ends the running attempt, and returns how long the next one is put off.
+func (s *schedule) fail(now time.Time, reason error) time.Duration {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.failures++
+	s.failure = reason
+	delay := backoff(s.failures)
+	s.end(now.Add(delay), now.Add(delay))
+	return delay
+}
+
+func (s *schedule) end(earliest, due time.Time) {
+	s.earliest, s.due = earliest, due
+	s.running.err = s.failure
+	close(s.running.done)
+	s.running = nil
+}

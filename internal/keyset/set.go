@@ -1,0 +1,107 @@
+package keyset
+
+import (
+	"maps"
+	"slices"
+)
+
+// maxCandidates is how many keys one question is answered with. A caller tries
+// them one after the other, and each costs a signature check.
+const maxCandidates = 8
+
+// Set is an immutable collection of keys. Its zero value is empty.
+type Set struct {
+	keys    []*Key
+	ids     map[string]struct{}
+	answers map[question][]*Key // by kid and alg; an empty kid asks for any key
+	unnamed map[string][]*Key   // by alg: keys without an ID
+	skipped []string
+}
+
+// question is what a token's header asks a set for.
+type question struct{ kid, alg string }
+
+// newSet prepares the answers to all questions in advance, so that a lookup in
+// a set of 1,000 keys costs what it costs in a set of one.
+func newSet(keys []*Key, skipped []string) *Set {
+	set := &Set{
+		keys:    keys,
+		ids:     make(map[string]struct{}, len(keys)),
+		answers: make(map[question][]*Key),
+		unnamed: make(map[string][]*Key),
+		skipped: skipped,
+	}
+	for _, key := range keys {
+		if key.ID != "" {
+			set.ids[key.ID] = struct{}{}
+		}
+		for _, alg := range key.Algorithms {
+			addCandidate(set.answers, question{alg: alg}, key)
+			if key.ID == "" {
+				addCandidate(set.unnamed, alg, key)
+			} else {
+				addCandidate(set.answers, question{kid: key.ID, alg: alg}, key)
+			}
+		}
+	}
+	return set
+}
+
+// addCandidate leaves no spare capacity behind: a caller that appends to an
+// answer gets a copy, and the set stays as it is.
+func addCandidate[K comparable](answers map[K][]*Key, asked K, key *Key) {
+	if candidates := answers[asked]; len(candidates) < maxCandidates {
+		answers[asked] = slices.Clip(append(candidates, key))
+	}
+}
+
+// Find returns the keys that may verify a token with this kid and alg, at most
+// eight, in the order of the document. The slice must not be changed.
+//
+// With a kid these are the keys of exactly that ID, and several if the document
+// repeats it. A kid that no key has is answered with the keys without an ID,
+// which is what keys from PEM files are. An empty kid is answered with every key
+// that allows alg.
+func (s *Set) Find(kid, alg string) []*Key {
+	if kid == "" || s.Has(kid) {
+		return s.answers[question{kid, alg}]
+	}
+	return s.unnamed[alg]
+}
+
+// Has reports whether a key has this ID, whatever its algorithms.
+func (s *Set) Has(kid string) bool {
+	_, found := s.ids[kid]
+	return found
+}
+
+// Len returns the number of keys.
+func (s *Set) Len() int { return len(s.keys) }
+
+// Algorithms returns what the keys may verify, sorted and distinct.
+func (s *Set) Algorithms() []string {
+	distinct := make(map[string]struct{})
+	for _, key := range s.keys {
+		for _, alg := range key.Algorithms {
+			distinct[alg] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(distinct))
+}
+
+// Skipped says which keys of the document were left out, and why: a bounded
+// number of lines to log, free of key material.
+func (s *Set) Skipped() []string { return slices.Clone(s.skipped) }
+
+// Merge returns one set with the keys of all; nil sets count as empty.
+func Merge(sets ...*Set) *Set {
+	var keys []*Key
+	var skipped []string
+	for _, set := range sets {
+		if set != nil {
+			keys = append(keys, set.keys...)
+			skipped = append(skipped, set.skipped...)
+		}
+	}
+	return newSet(keys, skipped)
+}

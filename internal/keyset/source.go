@@ -1,0 +1,69 @@
+package keyset
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Source answers which keys may verify a token.
+type Source interface {
+	// Find returns the keys for a token's kid and alg; none is not an error. An
+	// *UnavailableError means that the question cannot be answered now: 503 and
+	// never 401, because a 401 makes a client throw away a good token.
+	Find(ctx context.Context, kid, alg string) ([]*Key, error)
+}
+
+var (
+	_ Source = (*Static)(nil)
+	_ Source = (*Remote)(nil)
+)
+
+// UnavailableError says that nobody knows at present whether a key exists.
+type UnavailableError struct {
+	// Reason is for the log, not for the client.
+	Reason error
+	// RetryAfter is when asking again may help, in whole seconds, at least one.
+	RetryAfter time.Duration
+}
+
+// Error is for the log.
+func (e *UnavailableError) Error() string { return fmt.Sprintf("keys are unavailable: %v", e.Reason) }
+
+// Unwrap returns the reason.
+func (e *UnavailableError) Unwrap() error { return e.Reason }
+
+// Static is a source of keys that the operator configured. They may be replaced
+// while requests use them, for example when a watched file has changed.
+type Static struct {
+	current    atomic.Pointer[Set]
+	generation atomic.Uint64
+}
+
+// NewStatic returns a source of these keys; nil stands for none.
+func NewStatic(set *Set) *Static {
+	source := new(Static)
+	source.Replace(set)
+	return source
+}
+
+// Replace puts other keys in the place of all former ones.
+func (s *Static) Replace(set *Set) {
+	if set == nil {
+		set = new(Set)
+	}
+	// In this order, whoever sees the new generation also sees the new keys.
+	s.current.Store(set)
+	s.generation.Add(1)
+}
+
+// Find never waits and never fails.
+func (s *Static) Find(_ context.Context, kid, alg string) ([]*Key, error) {
+	return s.current.Load().Find(kid, alg), nil
+}
+
+// Generation is a number that changes when the keys are replaced. A cache of
+// verified tokens reads it before Find, keeps it with what it verified, and lets
+// go of that when the number has changed.
+func (s *Static) Generation() uint64 { return s.generation.Load() }

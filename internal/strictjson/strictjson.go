@@ -1,0 +1,308 @@
+// Package strictjson decodes the JSON of a stranger (RFC 8259), and refuses
+// what two readers could understand differently: repeated member names, text
+// that is not UTF-8, lone surrogates, numbers out of range, anything after the
+// value. encoding/json lets most of these pass, which RFC 7519 §4 forbids for
+// claims.
+//
+// It builds the value in one pass and without reflection, because it stands
+// on the path of every token that is seen for the first time.
+package strictjson
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deeply objects and arrays may be nested.
+const MaxDepth = 32
+
+// Object decodes one JSON object. Members are string, bool, nil, int64 for
+// integers that fit, float64 for other numbers, []any and map[string]any.
+func Object(data []byte) (map[string]any, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	d := decoder{text: string(data)}
+	d.space()
+	if d.peek() != '{' {
+		return nil, d.fail("not an object")
+	}
+	object, err := d.object(MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	if d.space(); d.at < len(d.text) {
+		return nil, d.fail("text after the object")
+	}
+	return object, nil
+}
+
+type decoder struct {
+	text string
+	at   int
+}
+
+// fail names a position and never the text there: it may be a secret.
+func (d *decoder) fail(problem string) error {
+	return fmt.Errorf("%s at byte %d", problem, d.at)
+}
+
+func (d *decoder) peek() byte {
+	if d.at < len(d.text) {
+		return d.text[d.at]
+	}
+	return 0
+}
+
+func (d *decoder) space() {
+	for d.at < len(d.text) {
+		switch d.text[d.at] {
+		case ' ', '\t', '\n', '\r':
+			d.at++
+		default:
+			return
+		}
+	}
+}
+
+func (d *decoder) take(c byte) bool {
+	d.space()
+	if d.peek() != c {
+		return false
+	}
+	d.at++
+	return true
+}
+
+func (d *decoder) object(depth int) (map[string]any, error) {
+	if depth == 0 {
+		return nil, d.fail("nested too deeply")
+	}
+	d.at++
+	members := make(map[string]any, 8)
+	if d.take('}') {
+		return members, nil
+	}
+	for {
+		d.space()
+		name, err := d.string()
+		if err != nil {
+			return nil, err
+		}
+		if _, repeated := members[name]; repeated {
+			return nil, d.fail("repeated member name")
+		}
+		if !d.take(':') {
+			return nil, d.fail("no colon after a name")
+		}
+		if members[name], err = d.value(depth - 1); err != nil {
+			return nil, err
+		}
+		if d.take('}') {
+			return members, nil
+		}
+		if !d.take(',') {
+			return nil, d.fail("no comma between members")
+		}
+	}
+}
+
+func (d *decoder) array(depth int) ([]any, error) {
+	if depth == 0 {
+		return nil, d.fail("nested too deeply")
+	}
+	d.at++
+	elements := []any{}
+	if d.take(']') {
+		return elements, nil
+	}
+	for {
+		element, err := d.value(depth - 1)
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, element)
+		if d.take(']') {
+			return elements, nil
+		}
+		if !d.take(',') {
+			return nil, d.fail("no comma between elements")
+		}
+	}
+}
+
+func (d *decoder) value(depth int) (any, error) {
+	d.space()
+	switch c := d.peek(); {
+	case c == '{':
+		return d.object(depth)
+	case c == '[':
+		return d.array(depth)
+	case c == '"':
+		return d.string()
+	case c == '-' || '0' <= c && c <= '9':
+		return d.number()
+	}
+	for _, word := range words {
+		if strings.HasPrefix(d.text[d.at:], word.text) {
+			d.at += len(word.text)
+			return word.value, nil
+		}
+	}
+	return nil, d.fail("no value")
+}
+
+var words = []struct {
+	text  string
+	value any
+}{{"true", true}, {"false", false}, {"null", nil}}
+
+func (d *decoder) string() (string, error) {
+	if d.peek() != '"' {
+		return "", d.fail("no string")
+	}
+	d.at++
+	start := d.at
+	for d.at < len(d.text) {
+		switch c := d.text[d.at]; {
+		case c == '"':
+			d.at++
+			return d.text[start : d.at-1], nil
+		case c == '\\':
+			return d.escaped(start)
+		case c < ' ':
+			return "", d.fail("control character in a string")
+		}
+		d.at++
+	}
+	return "", d.fail("string without an end")
+}
+
+// escaped reads on in a string that has at least one escape.
+func (d *decoder) escaped(start int) (string, error) {
+	var b strings.Builder
+	b.WriteString(d.text[start:d.at])
+	for d.at < len(d.text) {
+		c := d.text[d.at]
+		switch {
+		case c == '"':
+			d.at++
+			return b.String(), nil
+		case c < ' ':
+			return "", d.fail("control character in a string")
+		case c != '\\':
+			b.WriteByte(c)
+			d.at++
+			continue
+		}
+		d.at++
+		switch c := d.peek(); c {
+		case '"', '\\', '/':
+			b.WriteByte(c)
+		case 'b', 'f', 'n', 'r', 't':
+			b.WriteByte("\b\f\n\r\t"[strings.IndexByte("bfnrt", c)])
+		case 'u':
+			r, err := d.codePoint()
+			if err != nil {
+				return "", err
+			}
+			b.WriteRune(r)
+			continue
+		default:
+			return "", d.fail("unknown escape")
+		}
+		d.at++
+	}
+	return "", d.fail("string without an end")
+}
+
+// codePoint reads the u and digits of one escape, or of a surrogate pair.
+func (d *decoder) codePoint() (rune, error) {
+	r, err := d.hexadecimal()
+	if err != nil || !utf16.IsSurrogate(r) {
+		return r, err
+	}
+	if !strings.HasPrefix(d.text[d.at:], `\u`) {
+		return 0, d.fail("lone surrogate")
+	}
+	d.at++
+	low, err := d.hexadecimal()
+	if err != nil {
+		return 0, err
+	}
+	if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+		return 0, d.fail("lone surrogate")
+	}
+	return r, nil
+}
+
+func (d *decoder) hexadecimal() (rune, error) {
+	if len(d.text)-d.at < 5 {
+		return 0, d.fail("escape without an end")
+	}
+	r := rune(0)
+	for _, c := range []byte(d.text[d.at+1 : d.at+5]) {
+		digit := strings.IndexByte("0123456789abcdef", c|0x20)
+		if digit < 0 || c < '0' {
+			return 0, d.fail("no hexadecimal digit")
+		}
+		r = r<<4 | rune(digit)
+	}
+	d.at += 5
+	return r, nil
+}
+
+// number reads a number; an integer that fits stays one, so that claims such
+// as user numbers do not lose digits.
+func (d *decoder) number() (any, error) {
+	start := d.at
+	if d.peek() == '-' {
+		d.at++
+	}
+	whole := d.at
+	if !d.digits() || d.text[whole] == '0' && d.at-whole > 1 {
+		return nil, d.fail("bad number")
+	}
+	integer := true
+	if d.peek() == '.' {
+		integer = false
+		d.at++
+		if !d.digits() {
+			return nil, d.fail("bad number")
+		}
+	}
+	if c := d.peek(); c == 'e' || c == 'E' {
+		integer = false
+		d.at++
+		if c := d.peek(); c == '+' || c == '-' {
+			d.at++
+		}
+		if !d.digits() {
+			return nil, d.fail("bad number")
+		}
+	}
+	literal := d.text[start:d.at]
+	if integer {
+		if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	f, err := strconv.ParseFloat(literal, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return nil, d.fail("number out of range")
+	}
+	return f, nil
+}
+
+func (d *decoder) digits() bool {
+	start := d.at
+	for c := d.peek(); '0' <= c && c <= '9'; c = d.peek() {
+		d.at++
+	}
+	return d.at > start
+}

@@ -1,0 +1,125 @@
+package strictjson
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestObjectAccepts(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		want map[string]any
+	}{
+		{`{}`, map[string]any{}},
+		{" {\t\"a\" :\n[ ] }\r", map[string]any{"a": []any{}}},
+		{`{"n":[0,-0,12,-7,1.5,1e3,2E-1,9223372036854775807,9223372036854775808]}`,
+			map[string]any{"n": []any{int64(0), int64(0), int64(12), int64(-7), 1.5, 1e3, 0.2, int64(1<<63 - 1), 9.223372036854775808e18}}},
+		{`{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é"}`, map[string]any{"s": "a\"\\/\b\f\n\r\té😀é"}},
+		{`{"t":true,"f":false,"z":null,"o":{"o":{}}}`,
+			map[string]any{"t": true, "f": false, "z": nil, "o": map[string]any{"o": map[string]any{}}}},
+	} {
+		got, err := Object([]byte(tc.text))
+		if err != nil {
+			t.Errorf("%s: %v", tc.text, err)
+		} else if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: got %#v, want %#v", tc.text, got, tc.want)
+		}
+	}
+}
+
+func TestObjectRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"JWT-7 repeated name":            `{"sub":"a","sub":"b"}`,
+		"JWT-7 repeated name by escape":  `{"sub":"a","s\u0075b":"b"}`,
+		"JWT-7 repeated name inside":     `{"a":{"b":1,"b":2}}`,
+		"JWT-10 NaN":                     `{"exp":NaN}`,
+		"JWT-10 infinity":                `{"exp":Infinity}`,
+		"JWT-10 overflow":                `{"exp":1e400}`,
+		"empty":                          ``,
+		"array":                          `[]`,
+		"text after":                     `{} {}`,
+		"trailing comma":                 `{"a":1,}`,
+		"trailing comma in array":        `{"a":[1,]}`,
+		"single quotes":                  `{'a':1}`,
+		"bare name":                      `{a:1}`,
+		"comment":                        `{/**/"a":1}`,
+		"leading zero":                   `{"a":01}`,
+		"plus":                           `{"a":+1}`,
+		"no fraction":                    `{"a":1.}`,
+		"no exponent":                    `{"a":1e}`,
+		"minus alone":                    `{"a":-}`,
+		"hexadecimal":                    `{"a":0x1}`,
+		"control character":              "{\"a\":\"\n\"}",
+		"control character after escape": "{\"a\":\"\\n\x01\"}",
+		"lone high surrogate":            `{"a":"\ud800"}`,
+		"lone low surrogate":             `{"a":"\udc00"}`,
+		"two high surrogates":            `{"a":"\ud800\ud800"}`,
+		"short escape":                   `{"a":"\u12"}`,
+		"escape with no digits":          `{"a":"\u12x4"}`,
+		"unknown escape":                 `{"a":"\x"}`,
+		"no end":                         `{"a":"b`,
+		"no end after escape":            `{"a":"b\n`,
+		"not UTF-8":                      "{\"a\":\"\xff\"}",
+		"byte order mark":                "\ufeff{}",
+		"no colon":                       `{"a" 1}`,
+		"no comma":                       `{"a":1 "b":2}`,
+		"no comma in array":              `{"a":[1 2]}`,
+		"truncated word":                 `{"a":tru}`,
+		"too deep":                       strings.Repeat(`{"a":`, MaxDepth) + `{}` + strings.Repeat(`}`, MaxDepth),
+		"too deep in arrays":             `{"a":` + strings.Repeat(`[`, MaxDepth) + strings.Repeat(`]`, MaxDepth) + `}`,
+	} {
+		if got, err := Object([]byte(text)); err == nil {
+			t.Errorf("%s: %s was read as %v", name, text, got)
+		}
+	}
+}
+
+// FuzzObject holds the decoder against encoding/json: what it accepts, the
+// other must accept and read alike.
+func FuzzObject(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":[1,2.5,"x\u00e9",null,true,{"b":{}}]}`, `{"a":1,"a":2}`, `{"exp":1e10}`, `{"s":"\ud83d\ude00"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := Object(data)
+		if err != nil {
+			return
+		}
+		var want map[string]any
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("encoding/json refuses what was accepted: %v", err)
+		}
+		if got := asFloats(got); !reflect.DeepEqual(got, any(want)) {
+			t.Fatalf("got %#v, encoding/json %#v", got, want)
+		}
+	})
+}
+
+// asFloats turns integers into what encoding/json makes of them.
+func asFloats(value any) any {
+	switch v := value.(type) {
+	case int64:
+		return float64(v)
+	case []any:
+		for i := range v {
+			v[i] = asFloats(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = asFloats(v[name])
+		}
+	}
+	return value
+}
+
+func BenchmarkObject(b *testing.B) {
+	claims := []byte(`{"iss":"https://idp.example.com","sub":"248289761001","aud":["https://api.example.com"],"exp":1798761600,"iat":1798758000,"jti":"8a7e","scope":"read write","realm_access":{"roles":["user","operator"]},"name":"Jane Doe","email":"jane@example.com"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Object(claims); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+// Package watch keeps what was read from a file up to date.
+package watch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/zap"
+)
+
+const (
+	// MaxSize bounds a watched file, in bytes.
+	MaxSize = 16 << 20
+
+	// settle is how long a file must be quiet before it is read: editors and
+	// copies write in several steps.
+	settle = 50 * time.Millisecond
+
+	// poll is how often a file is looked at even when nothing was heard of
+	// it: network file systems send no notices.
+	poll = 30 * time.Second
+)
+
+// File reads the file at path, hands its content to load, and hands it on
+// again whenever it changes, until ctx ends. The first load must succeed, its
+// error is returned. Later on, a file that cannot be read or that load refuses
+// is logged, and what was loaded before stays in force.
+//
+// It is the folder that is watched, not the file, so that a file that is
+// replaced, or reached through a link that is replaced, is followed.
+func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error) error {
+	content, err := read(path)
+	if err != nil {
+		return err
+	}
+	if err := load(content); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err == nil {
+		err = watcher.Add(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("watching the folder of %s: %w", path, err)
+	}
+	f := &file{path: path, load: load, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
+	go f.follow(ctx, watcher)
+	return nil
+}
+
+type file struct {
+	path   string
+	load   func([]byte) error
+	logger *zap.Logger
+	seen   [sha256.Size]byte
+	failed string // the last complaint, so that it is made once
+}
+
+func (f *file) follow(ctx context.Context, watcher *fsnotify.Watcher) {
+	defer watcher.Close() //nolint:errcheck // there is nobody left to tell
+	timer := time.NewTimer(poll)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-watcher.Events:
+			timer.Reset(settle)
+		case err := <-watcher.Errors:
+			f.logger.Warn("watching failed, looking again", zap.Error(err))
+			timer.Reset(settle)
+		case <-timer.C:
+			f.reload()
+			timer.Reset(poll)
+		}
+	}
+}
+
+func (f *file) reload() {
+	content, err := read(f.path)
+	if err != nil {
+		f.complain(err)
+		return
+	}
+	digest := sha256.Sum256(content)
+	if digest == f.seen {
+		f.failed = ""
+		return
+	}
+	if err := f.load(content); err != nil {
+		f.complain(err)
+		return
+	}
+	f.seen, f.failed = digest, ""
+	f.logger.Info("file changed and was loaded")
+}
+
+func (f *file) complain(err error) {
+	if err.Error() == f.failed {
+		return
+	}
+	f.failed = err.Error()
+	f.logger.Error("file changed but cannot be used; what was loaded before stays in force", zap.Error(err))
+}
+
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	var content bytes.Buffer
+	if _, err := content.ReadFrom(io.LimitReader(file, MaxSize+1)); err != nil {
+		return nil, err
+	}
+	if content.Len() > MaxSize {
+		return nil, fmt.Errorf("%s: over %d bytes", path, MaxSize)
+	}
+	return content.Bytes(), nil
+}

@@ -1,0 +1,189 @@
+package requireauth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+	"github.com/spf13/cobra"
+)
+
+// mintOptions are the flags of `caddy auth mint`.
+type mintOptions struct {
+	secret, secretEnv, keyFile, algorithm, kind string
+
+	issuer, subject string
+	audiences       []string
+	scopes          []string
+	roles           []string
+	expires         time.Duration
+	claims          []string
+}
+
+// mintCommand signs tokens for tests and demonstrations.
+func mintCommand() *cobra.Command {
+	var options mintOptions
+	command := &cobra.Command{
+		Use:   "mint",
+		Short: "Signs a token for tests",
+		Long: `
+Signs a token for tests with an HMAC secret or a private key and prints it.
+
+Claims that are not given are left out, apart from iat, exp and jti. The value
+of --claim is JSON if it can be read as JSON, and a string otherwise.`,
+		Example: `  caddy auth mint --secret-env JWT_SECRET --issuer https://idp.example.com --audience https://api.example.com --subject alice --scope "read admin"
+  caddy auth mint --key private.pem --claim 'realm_access={"roles":["operator"]}' --expires 5m`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, err := options.mint(time.Now())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+			return err
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.secret, "secret", "", "the HMAC secret; others on this machine can see it while the command runs")
+	flags.StringVar(&options.secretEnv, "secret-env", "", "the environment variable that holds the HMAC secret")
+	flags.StringVar(&options.keyFile, "key", "", "a file with a private key, PEM or JWK")
+	flags.StringVar(&options.algorithm, "alg", "", "the algorithm (default: HS256, or what the key is made for)")
+	flags.StringVar(&options.kind, "typ", "JWT", "the type in the header, for example at+jwt")
+	flags.StringVar(&options.issuer, "issuer", "", "iss")
+	flags.StringVar(&options.subject, "subject", "", "sub")
+	flags.StringSliceVar(&options.audiences, "audience", nil, "aud; may be repeated")
+	flags.StringSliceVar(&options.scopes, "scope", nil, "scope, separated by spaces; may be repeated")
+	flags.StringSliceVar(&options.roles, "role", nil, "roles; may be repeated")
+	flags.DurationVar(&options.expires, "expires", time.Hour, "how long the token is good; negative for one that has expired")
+	flags.StringArrayVar(&options.claims, "claim", nil, "any claim as name=value; may be repeated")
+	return command
+}
+
+func (o mintOptions) mint(now time.Time) (string, error) {
+	key, algorithm, err := o.signingKey()
+	if err != nil {
+		return "", err
+	}
+	claims, err := o.claimSet(now)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	headers := jws.NewHeaders()
+	if o.kind != "" {
+		if err := headers.Set(jws.TypeKey, o.kind); err != nil {
+			return "", err
+		}
+	}
+	token, err := jws.Sign(payload, jws.WithKey(algorithm, key, jws.WithProtectedHeaders(headers)))
+	return string(token), err
+}
+
+// signingKey returns the key and the algorithm to sign with.
+func (o mintOptions) signingKey() (any, jwa.SignatureAlgorithm, error) {
+	secret := o.secret
+	if o.secretEnv != "" {
+		if secret = os.Getenv(o.secretEnv); secret == "" {
+			return nil, "", fmt.Errorf("the environment variable %s is empty", o.secretEnv)
+		}
+	}
+	if (secret == "") == (o.keyFile == "") {
+		return nil, "", errors.New("give either --secret-env (or --secret) or --key")
+	}
+	if secret != "" {
+		return []byte(secret), algorithmOr(o.algorithm, jwa.HS256), nil
+	}
+	content, err := os.ReadFile(o.keyFile)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := jwk.ParseKey(content, jwk.WithPEM(!strings.HasPrefix(strings.TrimSpace(string(content)), "{")))
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", o.keyFile, err)
+	}
+	return key, algorithmOr(o.algorithm, algorithmFor(key)), nil
+}
+
+func algorithmOr(chosen string, otherwise jwa.SignatureAlgorithm) jwa.SignatureAlgorithm {
+	if chosen != "" {
+		return jwa.SignatureAlgorithm(chosen)
+	}
+	return otherwise
+}
+
+// algorithmFor is the algorithm that a key is made for.
+func algorithmFor(key jwk.Key) jwa.SignatureAlgorithm {
+	if named := key.Algorithm().String(); named != "" {
+		return jwa.SignatureAlgorithm(named)
+	}
+	var raw any
+	if err := key.Raw(&raw); err != nil {
+		return jwa.RS256
+	}
+	switch raw := raw.(type) {
+	case ed25519.PrivateKey:
+		return jwa.EdDSA
+	case *ecdsa.PrivateKey:
+		switch raw.Curve.Params().BitSize {
+		case 384:
+			return jwa.ES384
+		case 521:
+			return jwa.ES512
+		}
+		return jwa.ES256
+	default:
+		return jwa.RS256
+	}
+}
+
+func (o mintOptions) claimSet(now time.Time) (map[string]any, error) {
+	id := make([]byte, 16)
+	if _, err := rand.Read(id); err != nil {
+		return nil, err
+	}
+	claims := map[string]any{
+		"iat": now.Unix(),
+		"exp": now.Add(o.expires).Unix(),
+		"jti": hex.EncodeToString(id),
+	}
+	for name, value := range map[string]string{"iss": o.issuer, "sub": o.subject, "scope": strings.Join(o.scopes, " ")} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	switch len(o.audiences) {
+	case 0:
+	case 1:
+		claims["aud"] = o.audiences[0]
+	default:
+		claims["aud"] = o.audiences
+	}
+	if len(o.roles) > 0 {
+		claims["roles"] = o.roles
+	}
+	for _, claim := range o.claims {
+		name, text, ok := strings.Cut(claim, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--claim %s: write name=value", claim)
+		}
+		var value any
+		if json.Unmarshal([]byte(text), &value) != nil {
+			value = text
+		}
+		claims[name] = value
+	}
+	return claims, nil
+}

@@ -1,0 +1,201 @@
+// Package requireauth is an authentication and authorization gate for Caddy.
+//
+// It registers the app `auth`, which declares authentication schemes, and the
+// handler `require_auth`, which lets requests pass that meet what a route
+// requires, and answers all others as the specifications ask for: 401 with a
+// challenge if the caller is not known, 403 if they are and may not.
+package requireauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/cors"
+	"github.com/excorp/caddy-require-auth/internal/denial"
+)
+
+func init() {
+	caddy.RegisterModule(new(RequireAuth))
+}
+
+// RequireAuth is a gate: it lets a request pass to the next handler if the
+// caller is known by one of the accepted schemes and meets the requirements.
+// Otherwise it answers itself:
+//
+//   - 401 with one challenge for each accepted scheme if the caller is not known,
+//   - 403 if they are known and it is not enough,
+//   - 400 if the request is ambiguous, for example with two tokens,
+//   - 503 if the keys to judge by cannot be had.
+//
+// The body is short, in the format that the client accepts, and carries a
+// trace id; the cause is in the log only. A site with error routes
+// (`handle_errors`) shows its own pages instead.
+//
+// A CORS preflight passes, because browsers send no credentials with it; an
+// OPTIONS request that carries one is no preflight.
+//
+// Several gates may match one request. All of them must let it pass, and
+// credentials are verified once.
+//
+// After admission these placeholders are set:
+//
+// Placeholder | Description
+// ------------|------------
+// `{http.auth.user.id}` | The user; empty for an anonymous caller and for a client that acts for itself
+// `{http.auth.user.scope}` | The granted scopes, separated by spaces
+// `{http.auth.user.<path>}` | A claim; lists are separated by commas
+// `{http.auth.client.id}` | The OAuth client, if the token names one
+// `{http.auth.scheme}` | The name of the scheme that let the caller in
+//
+// And on a denial, for error routes:
+//
+// Placeholder | Description
+// ------------|------------
+// `{http.auth.error}` | The code, for example `insufficient_scope`
+// `{http.auth.error_description}` | A sentence for the client
+// `{http.auth.required_scopes}` | The required scopes, separated by spaces
+// `{http.auth.trace_id}` | The trace id
+type RequireAuth struct {
+	// The names of the accepted schemes, as declared in the app `auth` or in
+	// `inline`. Default: those in `inline`, else the only one of the app.
+	Schemes []string `json:"schemes,omitempty"`
+
+	// Schemes of this gate alone, by name.
+	InlineRaw map[string]json.RawMessage `json:"inline,omitempty" caddy:"namespace=auth.schemes inline_key=scheme"`
+
+	// Lets requests without credentials pass as anonymous. Bad credentials are
+	// refused all the same. Requirements apply to callers who are known.
+	Optional bool `json:"optional,omitempty"`
+
+	// What is required of a caller who is known.
+	authz.Requirement
+
+	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
+	// does so for 403, `all` for 400 and 401 too. Default: off.
+	Hide string `json:"hide,omitempty"`
+
+	// Header fields for the upstream: their names, and their values with
+	// placeholders. Fields of these names that the client sent are removed
+	// first, however spelled, on every path through the gate. A value that is
+	// empty sets no field.
+	Forward map[string]string `json:"forward,omitempty"`
+
+	// Keeps the credential from the upstream.
+	StripCredentials bool `json:"strip_credentials,omitempty"`
+
+	// The format of the body of denials: `auto`, `problem`, `json`, `html` or
+	// `text`. Default: `auto`, by the Accept field of the request.
+	ErrorFormat denial.Format `json:"error_format,omitempty"`
+
+	// Where the HTML page of a 401 links to for signing in.
+	LoginURL string `json:"login_url,omitempty"`
+
+	app     *App
+	schemes []namedScheme
+	forward forwarding
+	pages   errorPages
+	csrf    *http.CrossOriginProtection
+	logger  *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*RequireAuth) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.require_auth",
+		New: func() caddy.Module { return new(RequireAuth) },
+	}
+}
+
+// The values of [RequireAuth.Hide].
+const (
+	hideDenied = "denied"
+	hideAll    = "all"
+)
+
+// Provision finds the schemes and prepares the requirements.
+func (g *RequireAuth) Provision(ctx caddy.Context) error {
+	g.logger = ctx.Logger()
+	g.pages = findErrorPages(ctx)
+	g.csrf = http.NewCrossOriginProtection()
+	if err := g.check(); err != nil {
+		return err
+	}
+	app, err := ctx.App("auth")
+	if err != nil {
+		return fmt.Errorf("loading the app auth: %w", err)
+	}
+	g.app = app.(*App)
+	if err := g.loadSchemes(ctx); err != nil {
+		return err
+	}
+	g.forward = newForwarding(g.Forward)
+	return g.Requirement.Provision(ctx, g.app.ScopeImplies)
+}
+
+func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
+	inline, err := loadSchemes(ctx, g, "InlineRaw")
+	if err != nil {
+		return err
+	}
+	names := slices.Clone(g.Schemes)
+	for _, name := range slices.Sorted(maps.Keys(inline)) {
+		if g.app.schemes[name] != nil {
+			return fmt.Errorf("scheme %q is declared in the app too: give one another name", name)
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		g.app.declare([]authn.Scheme{inline[name]})
+	}
+	known := &App{schemes: maps.Clone(g.app.schemes)}
+	maps.Copy(known.schemes, inline)
+	g.schemes, err = known.choose(names)
+	return err
+}
+
+// check reports what is wrong with the configuration as it is written.
+func (g *RequireAuth) check() error {
+	if g.Hide != "" && g.Hide != hideDenied && g.Hide != hideAll {
+		return fmt.Errorf("hide %q: write `hide`, or `hide all`", g.Hide)
+	}
+	if err := g.ErrorFormat.Check(); err != nil {
+		return err
+	}
+	if err := checkForward(g.Forward); err != nil {
+		return err
+	}
+	if err := checkLoginURL(g.LoginURL); err != nil {
+		return err
+	}
+	return g.Requirement.Check()
+}
+
+// ServeHTTP takes a request through the gate.
+func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g.forward.removeFrom(r)
+	visit := visitOf(r)
+	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
+		return next.ServeHTTP(w, r)
+	}
+	ruling := g.decide(visit, r)
+	g.record(visit, r, ruling)
+	if !ruling.Allowed {
+		return g.deny(w, r, visit, ruling)
+	}
+	return next.ServeHTTP(g.admit(w, r, visit, ruling), r)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*RequireAuth)(nil)
+	_ caddyhttp.MiddlewareHandler = (*RequireAuth)(nil)
+)

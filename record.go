@@ -1,0 +1,81 @@
+package requireauth
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// record writes the one log record of a decision. It is the only place where
+// the cause of a denial is told; no part of a credential is in it.
+func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
+	level, decision := zapcore.InfoLevel, "denied"
+	if made.Allowed {
+		level, decision = zapcore.DebugLevel, "admitted"
+	}
+	entry := g.logger.Check(level, decision)
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("decision", decision),
+		zap.String("trace_id", visit.traceID(g.app, r)),
+		zap.String("method", r.Method),
+		zap.String("uri", originalPath(r)),
+	}
+	if client, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		fields = append(fields, zap.String("client_ip", client))
+	}
+	if made.scheme != nil {
+		fields = append(fields, zap.String("scheme", made.scheme.name))
+	}
+	if identity := made.outcome.Identity; identity != nil {
+		fields = append(fields, identityFields(identity)...)
+	}
+	if !made.Allowed {
+		fields = append(fields, g.denialFields(made)...)
+	}
+	entry.Write(fields...)
+}
+
+func identityFields(identity *authn.Identity) []zap.Field {
+	fields := []zap.Field{zap.String("user_id", identity.ID)}
+	if identity.Client != "" {
+		fields = append(fields, zap.String("client_id", identity.Client))
+	}
+	if identity.Issuer != "" {
+		fields = append(fields, zap.String("issuer", identity.Issuer))
+	}
+	return fields
+}
+
+func (g *RequireAuth) denialFields(made ruling) []zap.Field {
+	status := made.Code.Status()
+	if g.hides(made.Code) {
+		status = http.StatusNotFound
+	}
+	fields := []zap.Field{zap.Int("status", status), zap.String("code", string(made.Code))}
+	if made.Reason != nil {
+		fields = append(fields, zap.String("reason", made.Reason.Error()))
+	}
+	if required := g.Describe(); required != "" {
+		fields = append(fields, zap.String("required", required))
+	}
+	if len(made.Missing) > 0 {
+		fields = append(fields, zap.Strings("missing", made.Missing))
+	}
+	return fields
+}
+
+// originalPath is the path as the client sent it, without the query, which
+// may hold credentials.
+func originalPath(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath()
+}

@@ -1,0 +1,209 @@
+package requireauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/denial"
+)
+
+// visitVariable is the request variable that holds the [visit].
+const visitVariable = "auth.visit"
+
+// visit is what the gates that a request passes share: the credentials as they
+// came, what they were found to be, and who the caller is. It belongs to one
+// request and is used by one goroutine.
+type visit struct {
+	request  *authn.Request
+	verified []verification
+
+	// identity and scheme are of the caller who was let in last; nil for an
+	// anonymous one.
+	identity *authn.Identity
+	scheme   string
+
+	// considered is the caller whom a requirement is being held against.
+	considered *authn.Identity
+
+	// denied is the answer, once there is one.
+	denied *denial.Denial
+
+	// stripped says that request is a copy from before credentials were
+	// removed.
+	stripped bool
+
+	trace string
+}
+
+// traceID returns the trace id of the request, always the same.
+func (v *visit) traceID(app *App, r *http.Request) string {
+	if replacer := replacerOf(r); v.trace == "" && replacer != nil {
+		v.trace = app.traceID(replacer)
+	}
+	return v.trace
+}
+
+type verification struct {
+	candidate
+	outcome authn.Outcome
+}
+
+// visitOf returns the visit of a request; the first gate begins it.
+func visitOf(r *http.Request) *visit {
+	if known, ok := caddyhttp.GetVar(r.Context(), visitVariable).(*visit); ok {
+		known.request.Request = known.requestFor(r)
+		return known
+	}
+	begun := &visit{request: authn.NewRequest(r)}
+	caddyhttp.SetVar(r.Context(), visitVariable, begun)
+	if replacer := replacerOf(r); replacer != nil {
+		replacer.Map(begun.placeholder)
+	}
+	return begun
+}
+
+func replacerOf(r *http.Request) *caddy.Replacer {
+	replacer, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	return replacer
+}
+
+// verify has a credential judged, or recalls what an earlier gate was told.
+func (v *visit) verify(c candidate) authn.Outcome {
+	for _, known := range v.verified {
+		if known.scheme.Scheme == c.scheme.Scheme && known.credential == c.credential {
+			return known.outcome
+		}
+	}
+	outcome := c.scheme.Verify(v.request.Context(), v.request, c.credential)
+	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
+	return outcome
+}
+
+// consider makes the caller known to conditions; the returned function ends it.
+func (v *visit) consider(identity *authn.Identity) func() {
+	v.considered = identity
+	return func() { v.considered = nil }
+}
+
+// placeholder answers for `{http.auth.…}`, when somebody asks.
+func (v *visit) placeholder(key string) (any, bool) {
+	rest, ours := strings.CutPrefix(key, "http.auth.")
+	if !ours {
+		return nil, false
+	}
+	if claim, ok := strings.CutPrefix(rest, "user."); ok {
+		return v.ofUser(claim), true
+	}
+	if rest == "scheme" {
+		return v.scheme, true
+	}
+	if rest == "client.id" {
+		if caller := v.caller(); caller != nil {
+			return caller.Client, true
+		}
+		return "", true
+	}
+	if strings.HasPrefix(rest, "condition.") {
+		return v.ofCondition(key)
+	}
+	return v.ofDenial(rest)
+}
+
+// caller is whom placeholders speak of.
+func (v *visit) caller() *authn.Identity {
+	if v.considered != nil {
+		return v.considered
+	}
+	return v.identity
+}
+
+// ofUser answers for `{http.auth.user.…}`. What is not there is empty, so that
+// no placeholder ever reaches an upstream unreplaced.
+func (v *visit) ofUser(name string) any {
+	caller := v.caller()
+	if caller == nil {
+		return ""
+	}
+	switch name {
+	case "id":
+		return caller.ID
+	case "scope":
+		return strings.Join(caller.Scopes, " ")
+	}
+	if claim, present := caller.Claim(name); present {
+		return printable(claim)
+	}
+	if name == "roles" {
+		return strings.Join(caller.Roles, ",")
+	}
+	return ""
+}
+
+// printable turns a claim into what a header field can hold: a list of scalars
+// is joined by commas, an object is JSON.
+func printable(claim any) any {
+	switch claim := claim.(type) {
+	case nil:
+		return ""
+	case string, bool, int64:
+		return claim
+	case []any:
+		parts := make([]string, len(claim))
+		for i, member := range claim {
+			parts[i] = caddy.ToString(printable(member))
+		}
+		return strings.Join(parts, ",")
+	default:
+		text, err := json.Marshal(claim)
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
+}
+
+// ofCondition answers for the variables of an `if`.
+func (v *visit) ofCondition(key string) (any, bool) {
+	caller := v.considered
+	if caller == nil {
+		return nil, false
+	}
+	switch key {
+	case authz.ClaimsPlaceholder:
+		if caller.Claims == nil {
+			return map[string]any{}, true
+		}
+		return caller.Claims, true
+	case authz.ScopesPlaceholder:
+		return caller.Scopes, true
+	case authz.RolesPlaceholder:
+		return caller.Roles, true
+	case authz.UserPlaceholder:
+		return caller.ID, true
+	}
+	return nil, false
+}
+
+// ofDenial answers for what error pages show.
+func (v *visit) ofDenial(name string) (any, bool) {
+	if v.denied == nil {
+		return nil, false
+	}
+	switch name {
+	case "error":
+		return string(v.denied.Code), true
+	case "error_description":
+		return v.denied.Code.Detail(), true
+	case "required_scopes":
+		return strings.Join(v.denied.RequiredScopes, " "), true
+	case "trace_id":
+		return v.denied.TraceID, true
+	}
+	return nil, false
+}
