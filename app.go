@@ -2,6 +2,7 @@ package requireauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -142,7 +143,7 @@ func (a *App) names() []string { return slices.Sorted(maps.Keys(a.schemes)) }
 func checkChoice(names, declared []string) error {
 	switch {
 	case len(names) == 0 && len(declared) == 0:
-		return fmt.Errorf("no authentication scheme is declared: declare one in the global option `auth`, or in place, for example `bearer { … }`")
+		return errors.New("no authentication scheme is declared: declare one in the global option `auth`, or in place, for example `bearer { … }`")
 	case len(names) == 0 && len(declared) > 1:
 		return fmt.Errorf("several schemes are declared: name those accepted here, out of %s", strings.Join(declared, ", "))
 	}
@@ -175,7 +176,8 @@ func (a *App) declare(more []authn.Scheme) {
 }
 
 // CarriesCredential reports whether a request has a credential of any scheme
-// that is declared, here or in a gate. No browser sends one with a preflight.
+// that is declared, here or in a gate. No browser sends one with a preflight,
+// apart from what stands in the URL, which a preflight repeats.
 func (a *App) CarriesCredential(r *http.Request) bool {
 	return carriesCredential(authn.NewRequest(r), *a.declared.Load())
 }
@@ -183,7 +185,7 @@ func (a *App) CarriesCredential(r *http.Request) bool {
 func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	return slices.ContainsFunc(schemes, func(scheme authn.Scheme) bool {
 		credential, err := scheme.Find(request)
-		return credential.Found() || err != nil
+		return err != nil || credential.Found() && credential.Place.In != authn.InQuery
 	})
 }
 

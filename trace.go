@@ -32,7 +32,7 @@ func isTraceID(id string) bool {
 	if id == "" || len(id) > maxTraceID {
 		return false
 	}
-	for i := 0; i < len(id); i++ {
+	for i := range len(id) {
 		switch c := id[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
 		case c == '-', c == '_', c == '.', c == ':', c == '=', c == '/', c == '+', c == '@':

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -199,7 +200,7 @@ func (p Place) removeFromForm(r *http.Request) {
 	body := values.Encode()
 	r.Body = io.NopCloser(strings.NewReader(body))
 	r.ContentLength = int64(len(body))
-	r.Header.Set("Content-Length", fmt.Sprint(len(body)))
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }
 
 // without returns list less the members that drop names.

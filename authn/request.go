@@ -112,7 +112,7 @@ func joined(field string) bool {
 
 // isToken reports whether s is a token of RFC 9110 §5.6.2.
 func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
 			return false
@@ -125,7 +125,7 @@ func isToken(s string) bool {
 // that Bearer, DPoP and Basic credentials have.
 func IsToken68(s string) bool {
 	body := strings.TrimRight(s, "=")
-	for i := 0; i < len(body); i++ {
+	for i := range len(body) {
 		c := body[i]
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':

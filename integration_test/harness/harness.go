@@ -126,7 +126,7 @@ func freePort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // only its number is of use
+	defer listener.Close()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func (s *Server) Do(method, url string, options ...Option) *Response {
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, url, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, url, err)

@@ -4,7 +4,6 @@
 package block
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -119,7 +118,7 @@ func once(line Line) Line {
 	seen := false
 	return func(d *caddyfile.Dispenser) error {
 		if seen {
-			return d.Err(fmt.Sprintf("%s is written twice: keep one", d.Val()))
+			return d.Errf("%s is written twice: keep one", d.Val())
 		}
 		seen = true
 		return line(d)

@@ -74,7 +74,7 @@ func (c Challenge) String() string {
 // writeQuoted writes the inside of a quoted-string (RFC 9110 §5.6.4): `"` and
 // `\` become quoted pairs, bytes that no field may carry are left out.
 func writeQuoted(b *strings.Builder, value string) {
-	for i := 0; i < len(value); i++ {
+	for i := range len(value) {
 		switch c := value[i]; {
 		case c == '"' || c == '\\':
 			b.WriteByte('\\')
@@ -105,7 +105,7 @@ func joinTokens(tokens []string) string {
 
 // IsScopeToken reports whether s is a scope-token of RFC 6749 §3.3.
 func IsScopeToken(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
 			return false
 		}
@@ -117,7 +117,7 @@ func IsScopeToken(s string) bool {
 // transport characters outside ASCII (RFC 7617 §3), and clients that search
 // challenges with regular expressions must not find a parameter in a realm.
 func CheckRealm(realm string) error {
-	for i := 0; i < len(realm); i++ {
+	for i := range len(realm) {
 		if c := realm[i]; c < ' ' || c >= 0x7f {
 			return fmt.Errorf("realm %q: only printable ASCII can be sent reliably (RFC 7617 §3)", realm)
 		}

@@ -101,7 +101,7 @@ func (r *Remote) replace(fetched *edition) time.Duration {
 
 // keepLast leaves the last good set in use, and returns when to try again.
 func (r *Remote) keepLast(reason error) time.Duration {
-	if last, _ := r.fetches.outlook(); last == nil || last.Error() != reason.Error() {
+	if _, last := r.fetches.outlook(); last == nil || last.Error() != reason.Error() {
 		r.config.Logger.Warn("cannot fetch key set",
 			zap.String("url", r.config.address()),
 			zap.String("reason", reason.Error()))

@@ -97,7 +97,7 @@ func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 // awaitFirst waits for the first set, unless it is known that none will come in
 // time: requests must not pile up behind a provider that stays down.
 func (r *Remote) awaitFirst(ctx context.Context) error {
-	failure, due := r.fetches.outlook()
+	due, failure := r.fetches.outlook()
 	if failure != nil && due.Sub(r.config.Now()) > r.config.FirstWait {
 		return r.unavailable(errNoSet)
 	}
@@ -150,7 +150,7 @@ func (r *Remote) wait(ctx context.Context, awaited *attempt) error {
 
 // unavailable adds the reason why the last fetch failed, if it did.
 func (r *Remote) unavailable(reason error) *UnavailableError {
-	failure, due := r.fetches.outlook()
+	due, failure := r.fetches.outlook()
 	if failure != nil && !errors.Is(reason, failure) {
 		reason = fmt.Errorf("%w: %w", reason, failure)
 	}

@@ -47,7 +47,7 @@ func TestRemoteStartsWhileProviderIsDown(t *testing.T) {
 func TestRemoteDoesNotPileUpRequests(t *testing.T) {
 	inBubble(t, new(provider), RemoteConfig{}, func(t *testing.T, remote *Remote) {
 		later(2 * time.Minute)
-		for _, due := remote.fetches.outlook(); time.Until(due) <= defaultFirstWait; _, due = remote.fetches.outlook() {
+		for due, _ := remote.fetches.outlook(); time.Until(due) <= defaultFirstWait; due, _ = remote.fetches.outlook() {
 			later(time.Second)
 		}
 		begin := time.Now()

@@ -64,12 +64,12 @@ func (s *schedule) wakeUp() {
 	}
 }
 
-// outlook returns why the last fetch failed, if it did, and when the next one
-// begins.
-func (s *schedule) outlook() (failure error, due time.Time) {
+// outlook returns when the next fetch begins and why the last one failed, if it
+// did.
+func (s *schedule) outlook() (due time.Time, failure error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.failure, s.due
+	return s.due, s.failure
 }
 
 // begin turns the next attempt into the running one. What asked for it until now

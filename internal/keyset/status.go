@@ -19,7 +19,7 @@ type Status struct {
 
 // Status describes the present state.
 func (r *Remote) Status() Status {
-	failure, due := r.fetches.outlook()
+	due, failure := r.fetches.outlook()
 	status := Status{URL: r.config.address(), NextFetch: due}
 	if failure != nil {
 		status.LastError = failure.Error()

@@ -1,0 +1,169 @@
+// Command conformance writes docs/conformance.md: for each rule of
+// docs/rules.csv the tests that carry its id and what came of them, or why the
+// rule does not apply.
+//
+// It reads the output of `go test -json ./...` from standard input. With
+// -write the page is written, otherwise it is compared with the one there is,
+// and a rule that applies and has no passing test is an error.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const (
+	rulesFile = "docs/rules.csv"
+	pageFile  = "docs/conformance.md"
+	module    = "github.com/excorp/caddy-require-auth"
+)
+
+func main() {
+	write := flag.Bool("write", false, "write the page instead of comparing it")
+	flag.Parse()
+	if err := run(os.Stdin, *write); err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(testOutput io.Reader, write bool) error {
+	rules, err := readRules()
+	if err != nil {
+		return err
+	}
+	tests, err := readTests(testOutput)
+	if err != nil {
+		return err
+	}
+	page := render(rules, tests)
+	if write {
+		return os.WriteFile(pageFile, page, 0o644) //nolint:gosec // a page for everybody
+	}
+	if missing := uncovered(rules, tests); len(missing) > 0 {
+		return fmt.Errorf("no passing test carries %s", strings.Join(missing, ", "))
+	}
+	current, err := os.ReadFile(pageFile)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(current, page) {
+		return fmt.Errorf("%s is out of date: run .ci/conformance --write", pageFile)
+	}
+	return nil
+}
+
+// rule is a row of the file of rules.
+type rule struct{ id, level, source, text, exempt string }
+
+func readRules() ([]rule, error) {
+	file, err := os.Open(rulesFile)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rulesFile, err)
+	}
+	if len(rows) < 2 {
+		return nil, errors.New("there are no rules")
+	}
+	var rules []rule
+	for _, row := range rows[1:] {
+		rules = append(rules, rule{row[0], row[1], row[2], row[3], row[4]})
+	}
+	return rules, nil
+}
+
+// coverage is the names of the passing tests of a rule.
+type coverage map[string]map[string]bool
+
+// ruleID finds the ids in the name of a test.
+var ruleID = regexp.MustCompile(`\b[A-Z][A-Z0-9]*-\d+\b`)
+
+// readTests collects the passing tests by the ids in their own names; ids in
+// the name of a test around them do not count.
+func readTests(output io.Reader) (coverage, error) {
+	found := make(coverage)
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var event struct{ Action, Package, Test string }
+		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Action != "pass" || event.Test == "" {
+			continue
+		}
+		names := strings.Split(event.Test, "/")
+		where := strings.TrimPrefix(strings.TrimPrefix(event.Package, module), "/")
+		for _, id := range ruleID.FindAllString(names[len(names)-1], -1) {
+			if found[id] == nil {
+				found[id] = make(map[string]bool)
+			}
+			found[id][where+" "+names[0]] = true
+		}
+	}
+	return found, lines.Err()
+}
+
+func uncovered(rules []rule, tests coverage) []string {
+	var missing []string
+	for _, r := range rules {
+		if r.exempt == "" && len(tests[r.id]) == 0 {
+			missing = append(missing, r.id)
+		}
+	}
+	return missing
+}
+
+func render(rules []rule, tests coverage) []byte {
+	var page bytes.Buffer
+	covered, exempt := 0, 0
+	for _, r := range rules {
+		if len(tests[r.id]) > 0 {
+			covered++
+		} else if r.exempt != "" {
+			exempt++
+		}
+	}
+	fmt.Fprintf(&page, `# Conformance
+
+Made from a run of the tests by `+"`.ci/conformance --write`"+`; CI fails when it is out of date.
+
+%d rules: %d have passing tests, %d do not apply or not yet, %d are open.
+
+| rule | level | source | what is asked | tests |
+| --- | --- | --- | --- | --- |
+`, len(rules), covered, exempt, len(rules)-covered-exempt)
+	for _, r := range rules {
+		fmt.Fprintf(&page, "| %s | %s | %s | %s | %s |\n", r.id, r.level, escape(r.source), escape(r.text), proof(r, tests))
+	}
+	return page.Bytes()
+}
+
+func proof(r rule, tests coverage) string {
+	names := slices.Sorted(maps.Keys(tests[r.id]))
+	switch {
+	case len(names) > 0:
+		for i, name := range names {
+			names[i] = "`" + name + "`"
+		}
+		return strings.Join(names, "<br>")
+	case r.exempt != "":
+		return escape(r.exempt)
+	default:
+		return "**open**"
+	}
+}
+
+func escape(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
