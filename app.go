@@ -17,6 +17,7 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/basic"  // registers auth.schemes.basic
 	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
 	_ "github.com/excorp/caddy-require-auth/cors"         // registers http.handlers.cors
+	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
 )
 
 func init() {
@@ -45,6 +46,11 @@ type App struct {
 	// Scopes that grant other scopes: who holds the one holds the others too.
 	ScopeImplies map[string][]string `json:"scope_implies,omitempty"`
 
+	// What must outlive a configuration, and what several instances share: the
+	// proofs of possession that were used. Default: `memory`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
+
+	store    authn.Store
 	schemes  map[string]authn.Scheme
 	declared atomic.Pointer[[]authn.Scheme] // those of gates included
 }
@@ -68,12 +74,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if len(a.TraceID) == 0 {
 		a.TraceID = []string{"{http.request.header." + traceHeader + "}"}
 	}
-	schemes, err := loadSchemes(ctx, a, "SchemesRaw")
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(`{"store": "memory"}`)
+	}
+	store, err := ctx.LoadModule(a, "StoreRaw")
 	if err != nil {
 		return err
 	}
-	a.schemes = schemes
-	a.declare(slices.Collect(maps.Values(schemes)))
+	a.store = store.(authn.Store)
+	if a.schemes, err = loadSchemes(ctx, a, "SchemesRaw"); err != nil {
+		return err
+	}
+	a.declare(slices.Collect(maps.Values(a.schemes)))
 	return nil
 }
 
@@ -160,8 +172,14 @@ func checkChoice(names, declared []string) error {
 	return nil
 }
 
-// declare adds schemes to those by which preflights are recognized.
+// declare gives schemes the store and adds them to those by which preflights
+// are recognized.
 func (a *App) declare(more []authn.Scheme) {
+	for _, scheme := range more {
+		if user, ok := scheme.(authn.StoreUser); ok {
+			user.UseStore(a.store)
+		}
+	}
 	for {
 		known := a.declared.Load()
 		var all []authn.Scheme

@@ -45,6 +45,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		realm         <text>|off
 //		trace_id      <placeholder>...
 //		scope_implies <scope> <implied scope>...
+//		store         <kind> ...
 //		<scheme> <name> {
 //			...
 //		}
@@ -58,6 +59,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"realm":         block.String(&a.Realm),
 		"trace_id":      block.Strings(&a.TraceID),
 		"scope_implies": a.readImplied,
+		"store":         a.readStore,
 	}
 	addSchemes(lines, &a.SchemesRaw)
 	if err := block.Read(d, lines); err != nil {
@@ -75,6 +77,22 @@ func (a *App) readImplied(d *caddyfile.Dispenser) error {
 		a.ScopeImplies = make(map[string][]string)
 	}
 	a.ScopeImplies[scopes[0]] = append(a.ScopeImplies[scopes[0]], scopes[1:]...)
+	return nil
+}
+
+func (a *App) readStore(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if a.StoreRaw != nil {
+		return d.Err("store is written twice: keep one")
+	}
+	kind := d.Val()
+	store, err := caddyfile.UnmarshalModule(d, authn.StoreNamespace+"."+kind)
+	if err != nil {
+		return err
+	}
+	a.StoreRaw = caddyconfig.JSONModuleObject(store, "store", kind, nil)
 	return nil
 }
 
@@ -158,6 +176,8 @@ func declaredSchemes(option any) ([]string, error) {
 //		claim     <path> <value>...
 //		user      <id>...
 //		if        <expression>
+//		acr       <value>...
+//		max_age   <duration>
 //		hide      [all]
 //		forward   <field> <value>
 //		strip_credentials
@@ -177,6 +197,8 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"claim":             g.readClaim,
 		"user":              onlyOnce(&g.Users),
 		"if":                g.readCondition,
+		"acr":               onlyOnce(&g.ACR),
+		"max_age":           block.Duration(&g.MaxAge),
 		"hide":              g.readHide,
 		"forward":           g.readForward,
 		"strip_credentials": block.Flag(&g.StripCredentials),

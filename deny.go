@@ -64,6 +64,9 @@ func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 	for i := range g.schemes {
 		scheme := &g.schemes[i]
 		ask := authn.Ask{Code: made.Code, Realm: g.app.Realm, Scope: scopes}
+		if made.Code == authn.CodeInsufficientSession && made.scheme == scheme {
+			ask.ACRValues, ask.MaxAge = g.ACR, time.Duration(g.MaxAge)
+		}
 		if made.scheme != scheme && made.Code != authn.CodeInvalidRequest {
 			ask.Code = authn.CodeMissing
 			if made.Code.Status() != http.StatusUnauthorized {

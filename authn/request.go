@@ -19,6 +19,16 @@ var ErrTooLarge = errors.New("the credential is over 16 KiB")
 type Request struct {
 	*http.Request
 
+	// Audience is an identifier under which this gate is known as a protected
+	// resource (RFC 9728): a token for it is a token for this gate. Empty for
+	// none.
+	Audience string
+
+	// Origin is the scheme and authority that clients see, such as
+	// https://api.example.com, where the configuration says so; empty where
+	// it has to be taken from the request.
+	Origin string
+
 	authorization Authorization
 	problem       error
 	query         url.Values

@@ -48,6 +48,21 @@ type Ask struct {
 
 	// Scope is what the gate requires, for OAuth challenges.
 	Scope []string
+
+	// Presented is the authentication scheme, such as Bearer or DPoP, of the
+	// credential that was refused; empty where none was presented to this
+	// scheme. What was wrong is said in the challenge for that one.
+	Presented string
+
+	// ResourceMetadata is the URL of the metadata of the protected resource
+	// (RFC 9728 §5.1); empty for none.
+	ResourceMetadata string
+
+	// ACRValues and MaxAge are the login that is required. They are set only
+	// for CodeInsufficientSession, because who is not known need not learn it
+	// (RFC 9470 §9).
+	ACRValues []string
+	MaxAge    time.Duration
 }
 
 // Challenge is one member of a WWW-Authenticate field.

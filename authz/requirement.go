@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -21,6 +22,8 @@ import (
 // Requirement is what is required of a caller who is known. Everything that is
 // configured must hold; the zero value is met by every known caller.
 type Requirement struct {
+	Session
+
 	// Scopes that the caller needs, all of them.
 	Scopes []string `json:"scopes,omitempty"`
 
@@ -97,7 +100,7 @@ func (q *Requirement) Check() error {
 			return errors.New("a required claim needs a path and at least one value: write `claim <path> <value>...`")
 		}
 	}
-	return nil
+	return q.Session.check()
 }
 
 // Provision prepares the requirement, given which scopes imply which.
@@ -105,6 +108,7 @@ func (q *Requirement) Provision(ctx caddy.Context, implies map[string][]string) 
 	if err := q.Check(); err != nil {
 		return err
 	}
+	q.Session.now = time.Now
 	q.grants = newGrants(slices.Concat(q.Scopes, q.AnyScopes), implies)
 	if q.If == "" {
 		return nil
@@ -126,8 +130,8 @@ func (q *Requirement) ChallengeScopes() []string {
 	return append(slices.Clip(q.Scopes), q.AnyScopes[0])
 }
 
-// Decide holds a caller against the requirement. Scopes come first, because a
-// client can do something about them.
+// Decide holds a caller against the requirement. What a client can do
+// something about comes first: a new login, then more scopes.
 func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	for _, rule := range rules {
 		if decision := rule(q, r, caller); !decision.Allowed {
@@ -139,10 +143,14 @@ func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 
 // rules are the parts of a requirement in the order in which they are asked.
 var rules = []func(*Requirement, *http.Request, *authn.Identity) Decision{
-	(*Requirement).decideScopes, (*Requirement).decideRoles, (*Requirement).decidePolicy,
+	(*Requirement).decideSession, (*Requirement).decideScopes, (*Requirement).decideRoles, (*Requirement).decidePolicy,
 }
 
 var allowed = Decision{Allowed: true}
+
+func (q *Requirement) decideSession(_ *http.Request, caller *authn.Identity) Decision {
+	return q.Session.decide(caller)
+}
 
 func (q *Requirement) decideScopes(_ *http.Request, caller *authn.Identity) Decision {
 	if len(q.Scopes) == 0 && len(q.AnyScopes) == 0 {
@@ -243,6 +251,12 @@ func (q *Requirement) Describe() string {
 		if len(part.values) > 0 {
 			parts = append(parts, part.name+" "+strings.Join(part.values, " "))
 		}
+	}
+	if len(q.ACR) > 0 {
+		parts = append(parts, "acr "+strings.Join(q.ACR, " "))
+	}
+	if q.MaxAge > 0 {
+		parts = append(parts, "max_age "+time.Duration(q.MaxAge).String())
 	}
 	for _, claim := range q.Claims {
 		parts = append(parts, "claim "+claim.Path+" "+strings.Join(claim.Values, " "))

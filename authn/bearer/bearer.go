@@ -204,18 +204,20 @@ func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
 		return nil
 	}
 	challenge.Error, challenge.ErrorDescription = said.name, said.description
+	challenge.ACRValues, challenge.MaxAge = ask.ACRValues, ask.MaxAge
 	return []authn.Challenge{challenge}
 }
 
 // oauthErrors says what clients are told for a code. The descriptions are
 // constants, so that no cause leaks. A code that is not here has no challenge.
 var oauthErrors = map[authn.Code]struct{ name, description string }{
-	authn.CodeMissing:           {},
-	authn.CodeInvalidRequest:    {"invalid_request", "The request is malformed"},
-	authn.CodeInvalidToken:      {"invalid_token", "The access token is invalid"},
-	authn.CodeExpiredToken:      {"invalid_token", "The access token is expired"},
-	authn.CodeRevokedToken:      {"invalid_token", "The access token is revoked"},
-	authn.CodeInsufficientScope: {"insufficient_scope", "The access token lacks a required scope"},
+	authn.CodeMissing:             {},
+	authn.CodeInvalidRequest:      {"invalid_request", "The request is malformed"},
+	authn.CodeInvalidToken:        {"invalid_token", "The access token is invalid"},
+	authn.CodeExpiredToken:        {"invalid_token", "The access token is expired"},
+	authn.CodeRevokedToken:        {"invalid_token", "The access token is revoked"},
+	authn.CodeInsufficientScope:   {"insufficient_scope", "The access token lacks a required scope"},
+	authn.CodeInsufficientSession: {"insufficient_user_authentication", "A more recent or a stronger login is required"},
 }
 
 // Interface guards

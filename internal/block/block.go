@@ -63,14 +63,18 @@ func (p Position) Wrap(err error) error {
 	return p.at.WrapErr(err)
 }
 
-// String reads exactly one argument, once.
+// String reads exactly one argument, once; a target that has a value from an
+// earlier block counts.
 func String(target *string) Line {
-	return once(func(d *caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *target != "" {
+			return d.Errf("%s is written twice: keep one", d.Val())
+		}
 		if !d.AllArgs(target) {
 			return d.ArgErr()
 		}
 		return nil
-	})
+	}
 }
 
 // Strings reads at least one argument and may be repeated.

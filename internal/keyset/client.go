@@ -85,7 +85,7 @@ func download(ctx context.Context, client *http.Client, address, accept string) 
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was read
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("answered with status %d", response.StatusCode)
 	}
