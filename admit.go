@@ -28,13 +28,20 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 		visit.keep(r)
 		credential.Place.Remove(r)
 	}
-	if credential.Scheme == "Bearer" && credential.Place == authn.AuthorizationField {
-		return w // shared caches know this case, RFC 9111 §3.5
-	}
-	return &privateWriter{
+	answer := &privateWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		vary:                  credential.Place.VaryField(),
 	}
+	switch {
+	case made.outcome.Nonce != "":
+		w.Header().Set(nonceHeader, made.outcome.Nonce)
+		answer.directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
+	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Place == authn.AuthorizationField:
+		return w // shared caches know this case, RFC 9111 §3.5
+	default:
+		answer.directive = "private"
+	}
+	return answer
 }
 
 // admit makes the caller the one that placeholders speak of. What another
@@ -73,17 +80,24 @@ func (v *visit) requestFor(r *http.Request) *http.Request {
 // for the Authorization field, but not for other places of a credential.
 type privateWriter struct {
 	*caddyhttp.ResponseWriterWrapper
-	vary string
-	done bool
+	vary      string
+	directive string // private, or no-store
+	done      bool
 }
 
 // WriteHeader adjusts the header once, at the final status.
 func (p *privateWriter) WriteHeader(status int) {
-	if !p.done && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		p.done = true
-		makePrivate(p.Header(), p.vary)
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		p.restrict()
 	}
 	p.ResponseWriterWrapper.WriteHeader(status)
+}
+
+func (p *privateWriter) restrict() {
+	if !p.done {
+		p.done = true
+		restrict(p.Header(), p.directive, p.vary)
+	}
 }
 
 // Write implies the status 200.
@@ -110,16 +124,16 @@ func (p *privateWriter) FlushError() error {
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
-// makePrivate lets nobody but the client store an answer, unless it is already
-// as strict, and says which field decided.
-func makePrivate(h http.Header, vary string) {
+// restrict lets nobody but the client store an answer, or nobody at all, unless
+// it is already as strict, and says which field decided.
+func restrict(h http.Header, directive, vary string) {
 	directives := directivesOf(h["Cache-Control"])
-	if !slices.Contains(directives, "no-store") && !slices.Contains(directives, "private") {
+	if !slices.Contains(directives, "no-store") && !slices.Contains(directives, directive) {
 		directives = slices.DeleteFunc(directives, func(directive string) bool {
 			name, _, _ := strings.Cut(directive, "=")
-			return name == "public" || name == "s-maxage" || name == "proxy-revalidate"
+			return name == "public" || name == "private" || name == "s-maxage" || name == "proxy-revalidate"
 		})
-		h.Set("Cache-Control", strings.Join(append(directives, "private"), ", "))
+		h.Set("Cache-Control", strings.Join(append(directives, directive), ", "))
 	}
 	for _, field := range directivesOf(h["Vary"]) {
 		if field == "*" || strings.EqualFold(field, vary) {

@@ -50,9 +50,10 @@ type App struct {
 	// proofs of possession that were used. Default: `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
 
-	store    authn.Store
-	schemes  map[string]authn.Scheme
-	declared atomic.Pointer[[]authn.Scheme] // those of gates included
+	store     authn.Store
+	schemes   map[string]authn.Scheme
+	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
+	resources registry
 }
 
 // CaddyModule returns the Caddy module information.

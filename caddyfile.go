@@ -2,6 +2,7 @@ package requireauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,12 +17,15 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/resource"
 )
 
 func init() {
 	httpcaddyfile.RegisterGlobalOption("auth", parseApp)
-	httpcaddyfile.RegisterHandlerDirective("require_auth", parseGate)
+	httpcaddyfile.RegisterDirective("require_auth", parseGate)
+	httpcaddyfile.RegisterHandlerDirective("protected_resource", parseResource)
 	httpcaddyfile.RegisterDirectiveOrder("require_auth", httpcaddyfile.After, "basic_auth")
+	httpcaddyfile.RegisterDirectiveOrder("protected_resource", httpcaddyfile.Before, "basic_auth")
 }
 
 // parseApp reads the global option `auth`. Written more than once, the blocks
@@ -122,46 +126,111 @@ func addSchemes(lines block.Lines, declared *map[string]json.RawMessage) {
 	}
 }
 
-// parseGate reads the directive `require_auth` and checks the schemes that it
-// names against those that are declared.
-func parseGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	gate := new(RequireAuth)
-	h.Next()
-	start := block.Here(h.Dispenser)
-	h.Reset()
-	if err := gate.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
+// parseGate reads the directive `require_auth`. A gate that is a protected
+// resource brings the route of its document along.
+func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
 	}
-	declared, err := declaredSchemes(h.Option("auth"))
+	start := block.Here(h.Dispenser)
+	matchers, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
 	}
-	names := gate.Schemes
-	for name := range gate.InlineRaw {
+	gate := new(RequireAuth)
+	if err := gate.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	app, err := declaredApp(h.Option("auth"))
+	if err != nil {
+		return nil, err
+	}
+	if err := gate.checkSchemes(app); err != nil {
+		return nil, start.Wrap(err)
+	}
+	if gate.Resource != nil {
+		if err := gate.completeResource(app); err != nil {
+			return nil, start.Wrap(err)
+		}
+	}
+	routes := h.NewRoute(matchers, gate)
+	if gate.Resource == nil {
+		return routes, nil
+	}
+	documents := caddy.ModuleMap{"path": h.JSON([]string{resource.WellKnown, resource.WellKnown + "/*"})}
+	return append(routes, h.NewRoute(documents, &resource.Handler{Resources: []resource.Resource{*gate.Resource}})...), nil
+}
+
+// parseResource reads the directive `protected_resource`: the document of a
+// resource whose gates stand where no route of theirs is reached, such as in a
+// `handle` with another path.
+func parseResource(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	start := block.Here(h.Dispenser)
+	var one resource.Resource
+	if err := one.ReadBlock(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if err := one.Check(); err != nil {
+		return nil, start.Wrap(err)
+	}
+	return &resource.Handler{Resources: []resource.Resource{one}}, nil
+}
+
+// checkSchemes checks the schemes that a gate names against those that the
+// global option declares.
+func (g *RequireAuth) checkSchemes(app *App) error {
+	declared := slices.Sorted(maps.Keys(app.SchemesRaw))
+	names := g.Schemes
+	for _, name := range slices.Sorted(maps.Keys(g.InlineRaw)) {
 		if slices.Contains(declared, name) {
-			return nil, start.Wrap(fmt.Errorf("scheme %q is declared in the global option auth too: give one another name", name))
+			return fmt.Errorf("scheme %q is declared in the global option auth too: give one another name", name)
 		}
 		declared = append(declared, name)
 		names = append(slices.Clip(names), name)
 	}
 	slices.Sort(declared)
-	if err := checkChoice(names, declared); err != nil {
-		return nil, start.Wrap(err)
-	}
-	return gate, nil
+	return checkChoice(names, declared)
 }
 
-// declaredSchemes returns the names that the global option declares.
-func declaredSchemes(option any) ([]string, error) {
-	app, ok := option.(httpcaddyfile.App)
-	if !ok {
-		return nil, nil
+// completeResource gives a resource that is written without a URL the one
+// audience of the accepted schemes that is a URL.
+func (g *RequireAuth) completeResource(app *App) error {
+	if g.Resource.URL == "" {
+		var urls []string
+		for name, raw := range app.SchemesRaw {
+			if slices.Contains(g.Schemes, name) || len(g.Schemes)+len(g.InlineRaw) == 0 {
+				urls = append(urls, urlAudiences(raw)...)
+			}
+		}
+		for _, raw := range g.InlineRaw {
+			urls = append(urls, urlAudiences(raw)...)
+		}
+		if len(urls) != 1 {
+			return errors.New("protected_resource: write the URL by which clients call it, because no audience tells it")
+		}
+		g.Resource.URL = urls[0]
 	}
-	var declared App
-	if err := json.Unmarshal(app.Value, &declared); err != nil {
-		return nil, err
+	return g.Resource.Check()
+}
+
+func urlAudiences(scheme json.RawMessage) []string {
+	var bearer struct {
+		Audiences []string `json:"audiences"`
 	}
-	return slices.Sorted(maps.Keys(declared.SchemesRaw)), nil
+	if json.Unmarshal(scheme, &bearer) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(bearer.Audiences, func(audience string) bool { return !strings.HasPrefix(audience, "https://") })
+}
+
+// declaredApp returns what the global option declares.
+func declaredApp(option any) (*App, error) {
+	declared := new(App)
+	if app, ok := option.(httpcaddyfile.App); ok {
+		return declared, json.Unmarshal(app.Value, declared)
+	}
+	return declared, nil
 }
 
 // UnmarshalCaddyfile sets up the gate from Caddyfile tokens. Syntax:
@@ -178,6 +247,7 @@ func declaredSchemes(option any) ([]string, error) {
 //		if        <expression>
 //		acr       <value>...
 //		max_age   <duration>
+//		protected_resource <URL> { ... }
 //		hide      [all]
 //		forward   <field> <value>
 //		strip_credentials
@@ -189,21 +259,23 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	start := block.Here(d)
 	g.Schemes = d.RemainingArgs()
 	lines := block.Lines{
-		"optional":          block.Flag(&g.Optional),
-		"scope":             block.Strings(&g.Scopes),
-		"any_scope":         onlyOnce(&g.AnyScopes),
-		"role":              block.Strings(&g.Roles),
-		"any_role":          onlyOnce(&g.AnyRoles),
-		"claim":             g.readClaim,
-		"user":              onlyOnce(&g.Users),
-		"if":                g.readCondition,
-		"acr":               onlyOnce(&g.ACR),
-		"max_age":           block.Duration(&g.MaxAge),
-		"hide":              g.readHide,
-		"forward":           g.readForward,
-		"strip_credentials": block.Flag(&g.StripCredentials),
-		"error_format":      block.String((*string)(&g.ErrorFormat)),
-		"login_url":         block.String(&g.LoginURL),
+		"optional":  block.Flag(&g.Optional),
+		"scope":     block.Strings(&g.Scopes),
+		"any_scope": onlyOnce(&g.AnyScopes),
+		"role":      block.Strings(&g.Roles),
+		"any_role":  onlyOnce(&g.AnyRoles),
+		"claim":     g.readClaim,
+		"user":      onlyOnce(&g.Users),
+		"if":        g.readCondition,
+		"acr":       onlyOnce(&g.ACR),
+		"max_age":   block.Duration(&g.MaxAge),
+		"hide":      g.readHide,
+
+		"protected_resource": g.readResource,
+		"forward":            g.readForward,
+		"strip_credentials":  block.Flag(&g.StripCredentials),
+		"error_format":       block.String((*string)(&g.ErrorFormat)),
+		"login_url":          block.String(&g.LoginURL),
 	}
 	addSchemes(lines, &g.InlineRaw)
 	if err := block.Read(d, lines); err != nil {
@@ -249,6 +321,14 @@ func (g *RequireAuth) readCondition(d *caddyfile.Dispenser) error {
 	d.NextArg()
 	g.If = d.Val()
 	return nil
+}
+
+func (g *RequireAuth) readResource(d *caddyfile.Dispenser) error {
+	if g.Resource != nil {
+		return d.Err("protected_resource is written twice: keep one")
+	}
+	g.Resource = new(resource.Resource)
+	return g.Resource.ReadBlock(d)
 }
 
 func (g *RequireAuth) readHide(d *caddyfile.Dispenser) error {

@@ -2,7 +2,9 @@ package requireauth
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -25,7 +27,8 @@ type ruling struct {
 // out of the credential, a decision out of the outcome. Every way out of it
 // that is not the last one denies, apart from an anonymous caller where that
 // is allowed.
-func (g *RequireAuth) decide(visit *visit, r *http.Request) ruling {
+func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
+	defer recoverTo(&made)
 	candidates, err := g.find(visit)
 	if err != nil {
 		return refuse(ruling{}, authn.CodeInvalidRequest, err)
@@ -36,7 +39,7 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) ruling {
 		}
 		return refuse(ruling{}, authn.CodeMissing, errNoCredentials)
 	}
-	made := g.verify(visit, candidates)
+	made = g.verify(visit, candidates)
 	if made.outcome.Verdict != authn.Accepted {
 		return refuse(made, made.outcome.Code, made.outcome.Reason)
 	}
@@ -53,6 +56,24 @@ var errNoCredentials = errors.New("no credentials of an accepted scheme")
 func refuse(made ruling, code authn.Code, reason error) ruling {
 	made.Decision = authz.Decision{Code: code, Reason: reason}
 	return made
+}
+
+// recoverTo denies after a panic in a scheme or a condition, which other
+// plugins may have written. What it panicked with may hold anything, so only a
+// runtime error is repeated in the log.
+func recoverTo(made *ruling) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // it is panicked with as it is
+		panic(cause)
+	}
+	reason := fmt.Errorf("panic with a %T", cause)
+	if fault, ok := cause.(runtime.Error); ok {
+		reason = fmt.Errorf("panic: %w", fault)
+	}
+	*made = refuse(ruling{}, authn.CodeInternal, reason)
 }
 
 // candidate is a scheme of the gate and what it found.

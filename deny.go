@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -15,11 +16,13 @@ import (
 // retryAfter is when to ask again if a scheme does not know better.
 const retryAfter = 5 * time.Second
 
+// nonceHeader carries a nonce for proofs of possession (RFC 9449 §8).
+const nonceHeader = "DPoP-Nonce"
+
 // deny answers a request that is not let through.
 func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
 	if g.hides(made.Code) {
-		// What Caddy does itself where there is nothing.
-		return caddyhttp.Error(http.StatusNotFound, nil)
+		return g.hide(w, r, visit, made)
 	}
 	answer := denial.Denial{
 		Code:           made.Code,
@@ -29,18 +32,39 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 		TraceID:        visit.traceID(g.app, r),
 		LoginURL:       g.LoginURL,
 	}
-	if made.Code == authn.CodeUnavailable {
-		answer.RetryAfter = retryAfter
-		if made.outcome.RetryAfter > 0 {
-			answer.RetryAfter = made.outcome.RetryAfter
-		}
+	if made.Code == authn.CodeUnavailable || made.Code == authn.CodeTooManyAttempts {
+		answer.RetryAfter = cmp.Or(made.outcome.RetryAfter, retryAfter)
 	}
 	visit.denied = &answer
 	answer.SetHeader(w.Header())
-	if served := g.pages.serve(w, r, answer); served {
+	if made.outcome.Nonce != "" {
+		w.Header().Set(nonceHeader, made.outcome.Nonce)
+	}
+	if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
+		// The client holds the body back until it is told to go on: without
+		// this the server would wait for it before it sends the answer.
+		w.Header().Set("Connection", "close")
+	}
+	if g.pages.serve(w, r, answer.Status(), errDenied(answer)) {
 		return nil
 	}
 	return answer.Write(w, r, g.ErrorFormat)
+}
+
+// hide answers as Caddy does where there is nothing: with the error that ends
+// up in the site's error routes or in an empty body. Caddy logs the request
+// with such an error at DEBUG and hides Authorization and Cookie only, so where
+// the credential stands elsewhere the gate takes these steps itself.
+func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
+	visit.hidden = true
+	place := made.credential.Place
+	if !made.credential.Found() || place == authn.AuthorizationField || place.In == authn.InCookie {
+		return caddyhttp.Error(http.StatusNotFound, nil)
+	}
+	if !g.pages.serve(w, r, http.StatusNotFound, nil) {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	return nil
 }
 
 // hides reports whether a code is answered as if there were nothing.
@@ -63,12 +87,15 @@ func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 	scopes := g.ChallengeScopes()
 	for i := range g.schemes {
 		scheme := &g.schemes[i]
-		ask := authn.Ask{Code: made.Code, Realm: g.app.Realm, Scope: scopes}
+		ask := authn.Ask{Code: made.Code, Realm: g.app.Realm, Scope: scopes, Presented: made.credential.Scheme}
+		if g.Resource != nil {
+			ask.ResourceMetadata = g.Resource.MetadataURL()
+		}
 		if made.Code == authn.CodeInsufficientSession && made.scheme == scheme {
 			ask.ACRValues, ask.MaxAge = g.ACR, time.Duration(g.MaxAge)
 		}
 		if made.scheme != scheme && made.Code != authn.CodeInvalidRequest {
-			ask.Code = authn.CodeMissing
+			ask.Code, ask.Presented = authn.CodeMissing, ""
 			if made.Code.Status() != http.StatusUnauthorized {
 				continue
 			}

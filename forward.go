@@ -64,11 +64,7 @@ func (f forwarding) removeFrom(r *http.Request) {
 			delete(r.Header, name)
 		}
 	}
-	for name := range r.Trailer {
-		if f.folded[fold(name)] {
-			delete(r.Trailer, name)
-		}
-	}
+	r.Trailer = nil // its fields arrive after the gate, so none can be trusted
 	if connection := r.Header["Connection"]; len(connection) > 0 {
 		f.removeFromConnection(r.Header, connection)
 	}

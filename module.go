@@ -21,6 +21,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/cors"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/resource"
 )
 
 func init() {
@@ -78,6 +79,12 @@ type RequireAuth struct {
 
 	// What is required of a caller who is known.
 	authz.Requirement
+
+	// Makes the gate known to OAuth clients as a protected resource (RFC 9728):
+	// challenges say where its metadata is, and its URL is an accepted
+	// audience here. The handler `protected_resource` serves the document; in
+	// a Caddyfile it is added by itself.
+	Resource *resource.Resource `json:"protected_resource,omitempty"`
 
 	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
 	// does so for 403, `all` for 400 and 401 too. Default: off.
@@ -138,6 +145,12 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.forward = newForwarding(g.Forward)
+	if g.Resource != nil {
+		if err := g.Resource.Check(); err != nil {
+			return fmt.Errorf("protected_resource: %w", err)
+		}
+		g.app.resources.add(*g.Resource, g.schemes, g.ChallengeScopes())
+	}
 	return g.Requirement.Provision(ctx, g.app.ScopeImplies)
 }
 
@@ -186,12 +199,26 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
 		return next.ServeHTTP(w, r)
 	}
+	g.introduce(visit)
 	ruling := g.decide(visit, r)
 	g.record(visit, r, ruling)
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
 	}
-	return next.ServeHTTP(g.admit(w, r, visit, ruling), r)
+	answer := g.admit(w, r, visit, ruling)
+	err := next.ServeHTTP(answer, r)
+	if restricted, ok := answer.(*privateWriter); ok && err != nil {
+		restricted.restrict() // the error is answered past this writer
+	}
+	return err
+}
+
+// introduce tells schemes what this gate is known as.
+func (g *RequireAuth) introduce(visit *visit) {
+	visit.request.Audience, visit.request.Origin = "", ""
+	if g.Resource != nil {
+		visit.request.Audience, visit.request.Origin = g.Resource.URL, g.Resource.Origin()
+	}
 }
 
 // Interface guards

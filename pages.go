@@ -7,8 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-
-	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // errorPages are the error routes that apply to a gate: in the Caddyfile the
@@ -38,6 +36,9 @@ func findErrorPages(ctx caddy.Context) errorPages {
 }
 
 func (p errorPages) routes(r *http.Request) caddyhttp.RouteList {
+	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		return nil // a gate among error routes must not call them again
+	}
 	if p.inner != nil {
 		return p.inner
 	}
@@ -48,22 +49,23 @@ func (p errorPages) routes(r *http.Request) caddyhttp.RouteList {
 	return server.Errors.Routes
 }
 
-// serve runs the error routes and reports whether they answered.
-func (p errorPages) serve(w http.ResponseWriter, r *http.Request, answer denial.Denial) bool {
+// serve runs the error routes for a status and reports whether they answered.
+// What the error says is public.
+func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, public error) bool {
 	routes := p.routes(r)
 	if len(routes) == 0 {
 		return false
 	}
 	restoreOriginal(r)
-	err := caddyhttp.Error(answer.Status(), errDenied(answer))
+	err := caddyhttp.Error(status, public)
 	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
 	page := &pageWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	nothing := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	if err := routes.Compile(nothing).ServeHTTP(page, r); err != nil {
-		p.logger.Error("the error routes failed", zap.Error(err), zap.String("trace_id", answer.TraceID))
+		p.logger.Error("the error routes failed", zap.Error(err))
 		return page.written
 	}
-	return page.finish(answer.Status())
+	return page.finish(status)
 }
 
 // restoreOriginal undoes rewrites, as Caddy does before its error routes.

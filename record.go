@@ -24,9 +24,8 @@ func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
 	fields := []zap.Field{
 		zap.String("decision", decision),
 		zap.String("trace_id", visit.traceID(g.app, r)),
-		zap.String("method", r.Method),
-		zap.String("uri", originalPath(r)),
 	}
+	fields = append(fields, requestFields(r)...)
 	if client, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
 		fields = append(fields, zap.String("client_ip", client))
 	}
@@ -71,11 +70,12 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	return fields
 }
 
-// originalPath is the path as the client sent it, without the query, which
-// may hold credentials.
-func originalPath(r *http.Request) string {
+// requestFields describe the request as the client sent it. The query is left
+// out: it may hold credentials.
+func requestFields(r *http.Request) []zap.Field {
+	method, address := r.Method, r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return original.URL.EscapedPath()
+		method, address = original.Method, original.URL
 	}
-	return r.URL.EscapedPath()
+	return []zap.Field{zap.String("method", method), zap.String("uri", address.EscapedPath())}
 }

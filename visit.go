@@ -2,6 +2,7 @@ package requireauth
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -33,6 +34,10 @@ type visit struct {
 
 	// denied is the answer, once there is one.
 	denied *denial.Denial
+
+	// hidden says that the answer is that there is nothing, so that nothing
+	// may tell of a gate.
+	hidden bool
 
 	// stripped says that request is a copy from before credentials were
 	// removed.
@@ -76,14 +81,20 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 // verify has a credential judged, or recalls what an earlier gate was told.
 func (v *visit) verify(c candidate) authn.Outcome {
 	for _, known := range v.verified {
-		if known.scheme.Scheme == c.scheme.Scheme && known.credential == c.credential {
-			return known.outcome
+		if known.scheme.Scheme != c.scheme.Scheme || known.credential != c.credential {
+			continue
 		}
+		if meant := known.outcome.Audience; meant != "" && meant != v.request.Audience {
+			return authn.Reject(authn.CodeInvalidToken, errOtherResource)
+		}
+		return known.outcome
 	}
 	outcome := c.scheme.Verify(v.request.Context(), v.request, c.credential)
 	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
 	return outcome
 }
+
+var errOtherResource = errors.New("aud names the resource of another gate only")
 
 // consider makes the caller known to conditions; the returned function ends it.
 func (v *visit) consider(identity *authn.Identity) func() {
@@ -94,7 +105,7 @@ func (v *visit) consider(identity *authn.Identity) func() {
 // placeholder answers for `{http.auth.…}`, when somebody asks.
 func (v *visit) placeholder(key string) (any, bool) {
 	rest, ours := strings.CutPrefix(key, "http.auth.")
-	if !ours {
+	if !ours || v.hidden && v.identity == nil {
 		return nil, false
 	}
 	if claim, ok := strings.CutPrefix(rest, "user."); ok {

@@ -22,4 +22,5 @@ const (
 	CodeTooManyAttempts     = denial.CodeTooManyAttempts
 	CodeInvalidProof        = denial.CodeInvalidProof
 	CodeUseNonce            = denial.CodeUseNonce
+	CodeInternal            = denial.CodeInternal
 )

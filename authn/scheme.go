@@ -104,6 +104,14 @@ type Outcome struct {
 
 	// Source is where the answer came from.
 	Source Source
+
+	// Audience is the audience of the gate, if the credential was accepted
+	// only because it is meant for that; see [Request.Audience].
+	Audience string
+
+	// Nonce is sent to the client in the field DPoP-Nonce, whatever the
+	// verdict; empty for none (RFC 9449 §8).
+	Nonce string
 }
 
 // Source tells where a verification was answered.

@@ -26,7 +26,7 @@ const (
 // placeholders around the expression.
 func newCondition(ctx caddy.Context, expression string) (*condition, error) {
 	matcher := &caddyhttp.MatchExpression{Expr: fmt.Sprintf(
-		"cel.bind(claims, {%s}, cel.bind(scopes, {%s}, cel.bind(roles, {%s}, cel.bind(user, {%s}, (%s\n)))))",
+		"cel.bind(claims, dyn({%s}), cel.bind(scopes, dyn({%s}), cel.bind(roles, dyn({%s}), cel.bind(user, dyn({%s}), (%s\n)))))",
 		ClaimsPlaceholder, ScopesPlaceholder, RolesPlaceholder, UserPlaceholder, expression,
 	)}
 	if err := matcher.Provision(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -23,8 +24,8 @@ func init() {
 // A token is good if its signature fits a key of the issuer, the algorithm is
 // one that the key is pinned to, `aud` names this API, `exp` is there and in
 // the future, and it is an access token and no other kind: ID tokens, logout
-// tokens and DPoP proofs are refused, as is a token that is bound to a key or
-// a certificate, because its holder has to prove more than it does here.
+// tokens and DPoP proofs are refused. A token that is bound to a key or a
+// certificate is good only together with a proof of that.
 //
 // Keys come from the issuer by discovery (RFC 8414, OpenID Connect) unless
 // `jwks`, `key_files` or `hmac_secret` names them. The provider may be down
@@ -87,7 +88,24 @@ type Bearer struct {
 	// Default: roles, groups, realm_access.roles.
 	RoleClaims []string `json:"role_claims,omitempty"`
 
+	// Tokens that are bound to a key, whose holder proves that they have it
+	// (DPoP, RFC 9449): `off`, `optional` or `required`. Proofs are for the
+	// method and the URL as the client sees it; behind a proxy in front, Caddy
+	// has to trust that proxy. Default: off, which refuses such tokens.
+	DPoP string `json:"dpop,omitempty"`
+
+	// Asks for a nonce of this server in every proof, so that none can be made
+	// in advance. Default: off.
+	DPoPNonce bool `json:"dpop_nonce,omitempty"`
+
+	// Tokens that are bound to the client certificate of the connection (RFC
+	// 8705): `off`, `optional` or `required`. Caddy has to ask for a
+	// certificate: `tls { client_auth { mode request } }`. Default: off, which
+	// refuses such tokens.
+	CertificateBound string `json:"certificate_bound,omitempty"`
+
 	keys    sources
+	proofs  *dpop.Verifier
 	release []func() error
 	skew    time.Duration
 	logger  *zap.Logger
@@ -112,6 +130,9 @@ func (b *Bearer) Provision(ctx caddy.Context) error {
 		return err
 	}
 	b.setDefaults()
+	if enabled(b.DPoP) {
+		b.proofs = b.newProofs()
+	}
 	if b.skew > time.Minute {
 		b.logger.Warn("a clock_skew over a minute lets expired tokens in for that long", zap.Duration("clock_skew", b.skew))
 	}
@@ -141,8 +162,11 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 		if err != nil {
 			return authn.Credential{}, err
 		}
-		if authorization.Is("Bearer") {
-			found = authn.Credential{Scheme: "Bearer", Value: authorization.Value, Place: place}
+		switch {
+		case authorization.Is(bearerScheme):
+			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Place: place}
+		case authorization.Is(dpopScheme) && enabled(b.DPoP):
+			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Place: place}
 		}
 	}
 	if len(elsewhere) == 0 {
@@ -157,32 +181,52 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	case found.Found():
 		return authn.Credential{}, authn.ErrSeveralPlaces
 	}
-	other.Scheme = "Bearer"
+	other.Scheme = bearerScheme
 	return other, nil
 }
 
-// Verify judges a token.
-func (b *Bearer) Verify(ctx context.Context, _ *authn.Request, credential authn.Credential) authn.Outcome {
-	token, err := parse(credential.Value)
+// Verify judges a token: first whether what it says is true, then whether that
+// is good for this gate, at last whether the sender may use it.
+func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
+	t, outcome := b.authenticate(ctx, credential.Value)
+	if t == nil {
+		return outcome
+	}
+	outcome = b.judge(t, r.Audience)
+	if outcome.Verdict != authn.Accepted {
+		return outcome
+	}
+	nonce, err := b.checkPossession(ctx, r, credential, t.claims)
 	if err != nil {
-		return authn.Reject(authn.CodeInvalidToken, err)
+		return b.refusePossession(err)
 	}
-	if err := b.checkIssuer(token); err != nil {
-		return authn.Disown(authn.CodeInvalidToken, err)
+	outcome.Nonce = nonce
+	return outcome
+}
+
+// authenticate verifies the signature of a token. Without a token the outcome
+// says why not.
+func (b *Bearer) authenticate(ctx context.Context, text string) (*token, authn.Outcome) {
+	t, err := parse(text)
+	if err != nil {
+		return nil, authn.Reject(authn.CodeInvalidToken, err)
 	}
-	if err := b.checkHeader(token); err != nil {
-		return b.refuse(err)
+	if err := b.checkIssuer(t); err != nil {
+		return nil, authn.Disown(authn.CodeInvalidToken, err)
 	}
-	keys, err := b.keys.Find(ctx, token.keyID, token.algorithm)
+	if err := b.checkHeader(t); err != nil {
+		return nil, b.refuse(err)
+	}
+	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
-		return authn.Defer(unavailable.RetryAfter, err)
+		return nil, authn.Defer(unavailable.RetryAfter, err)
 	} else if err != nil {
-		return authn.Defer(0, err)
+		return nil, authn.Defer(0, err)
 	}
-	if err := token.verify(keys); err != nil {
-		return b.refuse(err)
+	if err := t.verify(keys); err != nil {
+		return nil, b.refuse(err)
 	}
-	return b.judge(token)
+	return t, authn.Outcome{}
 }
 
 // refuse rejects a token before its signature was found good. Where no issuer
@@ -193,31 +237,6 @@ func (b *Bearer) refuse(reason error) authn.Outcome {
 		return authn.Disown(authn.CodeInvalidToken, reason)
 	}
 	return authn.Reject(authn.CodeInvalidToken, reason)
-}
-
-// Challenges asks for a token and says what was wrong with the one there was
-// (RFC 6750 §3).
-func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
-	challenge := authn.Challenge{Scheme: "Bearer", Realm: authn.RealmFor(b.Realm, ask.Realm), Scope: ask.Scope}
-	said, known := oauthErrors[ask.Code]
-	if !known {
-		return nil
-	}
-	challenge.Error, challenge.ErrorDescription = said.name, said.description
-	challenge.ACRValues, challenge.MaxAge = ask.ACRValues, ask.MaxAge
-	return []authn.Challenge{challenge}
-}
-
-// oauthErrors says what clients are told for a code. The descriptions are
-// constants, so that no cause leaks. A code that is not here has no challenge.
-var oauthErrors = map[authn.Code]struct{ name, description string }{
-	authn.CodeMissing:             {},
-	authn.CodeInvalidRequest:      {"invalid_request", "The request is malformed"},
-	authn.CodeInvalidToken:        {"invalid_token", "The access token is invalid"},
-	authn.CodeExpiredToken:        {"invalid_token", "The access token is expired"},
-	authn.CodeRevokedToken:        {"invalid_token", "The access token is revoked"},
-	authn.CodeInsufficientScope:   {"insufficient_scope", "The access token lacks a required scope"},
-	authn.CodeInsufficientSession: {"insufficient_user_authentication", "A more recent or a stronger login is required"},
 }
 
 // Interface guards

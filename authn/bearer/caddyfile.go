@@ -26,6 +26,9 @@ import (
 //		user_claim   <path>
 //		scope_claims <path>...
 //		role_claims  <path>...
+//		dpop         off|optional|required
+//		dpop_nonce
+//		certificate_bound off|optional|required
 //	}
 func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	start, err := block.Begin(d)
@@ -46,6 +49,10 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"user_claim":   block.String(&b.UserClaim),
 		"scope_claims": block.Strings(&b.ScopeClaims),
 		"role_claims":  block.Strings(&b.RoleClaims),
+		"dpop":         block.String(&b.DPoP),
+		"dpop_nonce":   block.Flag(&b.DPoPNonce),
+
+		"certificate_bound": block.String(&b.CertificateBound),
 	})
 	if err != nil {
 		return err

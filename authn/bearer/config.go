@@ -139,6 +139,15 @@ func (b *Bearer) checkRest() error {
 			return err
 		}
 	}
+	if err := checkBindingMode("dpop", b.DPoP); err != nil {
+		return err
+	}
+	if b.DPoPNonce && !enabled(b.DPoP) {
+		return errors.New("dpop_nonce needs `dpop optional` or `dpop required`")
+	}
+	if err := checkBindingMode("certificate_bound", b.CertificateBound); err != nil {
+		return err
+	}
 	return authn.CheckRealm(b.Realm)
 }
 

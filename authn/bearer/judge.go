@@ -45,8 +45,14 @@ func (b *Bearer) checkHeader(t *token) error {
 
 // judge decides about a token whose signature is good. That it has expired is
 // found last, because the client is told so only if all else is well.
-func (b *Bearer) judge(t *token) authn.Outcome {
-	for _, check := range []func(*token) error{b.checkAudience, checkKind, b.checkProfile, b.checkBeginning} {
+//
+// The gate may be known under an audience of its own.
+func (b *Bearer) judge(t *token, gate string) authn.Outcome {
+	audience, err := b.checkAudience(t, gate)
+	if err != nil {
+		return authn.Reject(authn.CodeInvalidToken, err)
+	}
+	for _, check := range []func(*token) error{checkKind, b.checkProfile, b.checkBeginning} {
 		if err := check(t); err != nil {
 			return authn.Reject(authn.CodeInvalidToken, err)
 		}
@@ -62,38 +68,51 @@ func (b *Bearer) judge(t *token) authn.Outcome {
 	if !b.now().Before(expires.Add(b.skew)) {
 		return authn.Reject(authn.CodeExpiredToken, fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339)))
 	}
-	return authn.Accept(identity, authn.SourceLocal)
+	outcome := authn.Accept(identity, authn.SourceLocal)
+	outcome.Audience = audience
+	return outcome
 }
 
-// checkAudience wants one of the configured audiences in `aud`, which is a
-// string or a list of strings (RFC 7519 §4.1.3).
-func (b *Bearer) checkAudience(t *token) error {
+// checkAudience wants one of the configured audiences in `aud`, or that of the
+// gate, which it returns if no other one is there.
+func (b *Bearer) checkAudience(t *token, gate string) (string, error) {
 	if b.Audiences[0] == anyAudience {
-		return nil
+		return "", nil
 	}
-	switch audience := t.claims["aud"].(type) {
+	named, err := audiences(t.claims["aud"])
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case slices.ContainsFunc(named, func(name string) bool { return slices.Contains(b.Audiences, name) }):
+		return "", nil
+	case gate != "" && slices.Contains(named, gate):
+		return gate, nil
+	default:
+		return "", errors.New("aud names no configured audience")
+	}
+}
+
+// audiences reads `aud`, a string or a list of strings (RFC 7519 §4.1.3).
+func audiences(claim any) ([]string, error) {
+	switch claim := claim.(type) {
 	case nil:
-		return errors.New("aud is missing")
+		return nil, errors.New("aud is missing")
 	case string:
-		if slices.Contains(b.Audiences, audience) {
-			return nil
-		}
+		return []string{claim}, nil
 	case []any:
-		found := false
-		for _, member := range audience {
+		names := make([]string, 0, len(claim))
+		for _, member := range claim {
 			name, ok := member.(string)
 			if !ok {
-				return errors.New("aud holds something else than strings")
+				return nil, errors.New("aud holds something else than strings")
 			}
-			found = found || slices.Contains(b.Audiences, name)
+			names = append(names, name)
 		}
-		if found {
-			return nil
-		}
+		return names, nil
 	default:
-		return errors.New("aud is neither a string nor a list")
+		return nil, errors.New("aud is neither a string nor a list")
 	}
-	return errors.New("aud names no configured audience")
 }
 
 // otherKinds are the claims that only tokens of other kinds have: ID tokens
@@ -110,9 +129,6 @@ var kindValues = map[string][]string{
 
 // checkKind refuses verified tokens that are no bearer access tokens.
 func checkKind(t *token) error {
-	if _, bound := t.claims["cnf"]; bound {
-		return errors.New("the token is bound to a key or a certificate (cnf), which this scheme does not check")
-	}
 	if kind, _ := t.header["typ"].(string); strings.HasSuffix(strings.ToLower(kind), profileAccessToken) {
 		return nil
 	}

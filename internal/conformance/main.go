@@ -94,23 +94,40 @@ type coverage map[string]map[string]bool
 var ruleID = regexp.MustCompile(`\b[A-Z][A-Z0-9]*-\d+\b`)
 
 // readTests collects the passing tests by the ids in their own names; ids in
-// the name of a test around them do not count.
+// the name of a test around them do not count. A test passes only if those
+// around it do.
 func readTests(output io.Reader) (coverage, error) {
-	found := make(coverage)
+	type test struct{ where, name string }
+	var passed []test
+	failed := make(map[test]bool)
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		var event struct{ Action, Package, Test string }
-		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Action != "pass" || event.Test == "" {
+		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Test == "" {
 			continue
 		}
-		names := strings.Split(event.Test, "/")
-		where := strings.TrimPrefix(strings.TrimPrefix(event.Package, module), "/")
-		for _, id := range ruleID.FindAllString(names[len(names)-1], -1) {
+		this := test{strings.TrimPrefix(strings.TrimPrefix(event.Package, module), "/"), event.Test}
+		switch event.Action {
+		case "pass":
+			passed = append(passed, this)
+		case "fail":
+			failed[this] = true
+		}
+	}
+	found := make(coverage)
+	for _, t := range passed {
+		outer, _, _ := strings.Cut(t.name, "/")
+		if failed[test{t.where, outer}] {
+			continue
+		}
+		// go test writes the spaces of a name as underscores.
+		own := strings.ReplaceAll(t.name[strings.LastIndexByte(t.name, '/')+1:], "_", " ")
+		for _, id := range ruleID.FindAllString(own, -1) {
 			if found[id] == nil {
 				found[id] = make(map[string]bool)
 			}
-			found[id][where+" "+names[0]] = true
+			found[id][t.where+" "+outer] = true
 		}
 	}
 	return found, lines.Err()

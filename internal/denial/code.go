@@ -24,6 +24,7 @@ const (
 	CodeTooManyAttempts     Code = "too_many_attempts"
 	CodeInvalidProof        Code = "invalid_dpop_proof"
 	CodeUseNonce            Code = "use_dpop_nonce"
+	CodeInternal            Code = "internal_error"
 )
 
 // answers says what is answered for a code.
@@ -45,6 +46,7 @@ var answers = map[Code]struct {
 	CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many failed attempts"},
 	CodeInvalidProof:        {http.StatusUnauthorized, "The proof of possession is invalid"},
 	CodeUseNonce:            {http.StatusUnauthorized, "The proof of possession needs a nonce"},
+	CodeInternal:            {http.StatusInternalServerError, "Authentication failed for a reason of the server"},
 }
 
 // Status is the HTTP status of a code; 500 for one that does not exist.

@@ -1,0 +1,113 @@
+package bearer
+
+import (
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/dpop"
+)
+
+// The authentication schemes of tokens.
+const (
+	bearerScheme = "Bearer"
+	dpopScheme   = "DPoP"
+)
+
+// oauthErrors says what clients are told for a code. The descriptions are
+// constants, so that no cause leaks. A code that is not here has no challenge.
+var oauthErrors = map[authn.Code]struct{ name, description string }{
+	authn.CodeMissing:             {},
+	authn.CodeInvalidRequest:      {"invalid_request", "The request is malformed"},
+	authn.CodeInvalidToken:        {"invalid_token", "The access token is invalid"},
+	authn.CodeExpiredToken:        {"invalid_token", "The access token is expired"},
+	authn.CodeRevokedToken:        {"invalid_token", "The access token is revoked"},
+	authn.CodeInsufficientScope:   {"insufficient_scope", "The access token lacks a required scope"},
+	authn.CodeInsufficientSession: {"insufficient_user_authentication", "A more recent or a stronger login is required"},
+	authn.CodeInvalidProof:        {"invalid_dpop_proof", "The DPoP proof is invalid"},
+	authn.CodeUseNonce:            {"use_dpop_nonce", "The DPoP proof needs the nonce of this server"},
+}
+
+// Challenges asks for a token and says what was wrong with the one there was
+// (RFC 6750 §3, RFC 9449 §7). Where every token has to be bound to a key, a
+// challenge for Bearer would mislead.
+func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
+	if _, known := oauthErrors[ask.Code]; !known {
+		return nil
+	}
+	var all []authn.Challenge
+	for _, scheme := range b.authenticationSchemes() {
+		// A caller who is known needs to hear of the scheme they used only.
+		if !ask.Unauthenticated() && ask.Code != authn.CodeInvalidRequest && scheme != b.answering(ask.Presented) {
+			continue
+		}
+		all = append(all, b.challenge(scheme, ask))
+	}
+	return all
+}
+
+func (b *Bearer) challenge(scheme string, ask authn.Ask) authn.Challenge {
+	challenge := authn.Challenge{
+		Scheme: scheme, Realm: authn.RealmFor(b.Realm, ask.Realm),
+		Scope: ask.Scope, ResourceMetadata: ask.ResourceMetadata,
+	}
+	if scheme == dpopScheme {
+		challenge.Algorithms = dpop.Algorithms()
+	}
+	if ask.Code == authn.CodeInvalidRequest || scheme == b.answering(ask.Presented) {
+		said := oauthErrors[ask.Code]
+		challenge.Error, challenge.ErrorDescription = said.name, said.description
+		challenge.ACRValues, challenge.MaxAge = ask.ACRValues, ask.MaxAge
+	}
+	return challenge
+}
+
+// authenticationSchemes are those that a token may be sent with.
+func (b *Bearer) authenticationSchemes() []string {
+	switch b.DPoP {
+	case bindingOptional:
+		return []string{bearerScheme, dpopScheme}
+	case bindingRequired:
+		return []string{dpopScheme}
+	default:
+		return []string{bearerScheme}
+	}
+}
+
+// answering is the scheme in whose challenge the client is told what was wrong
+// with a token that it sent with the presented one.
+func (b *Bearer) answering(presented string) string {
+	if presented != "" && b.DPoP == bindingRequired {
+		return dpopScheme
+	}
+	return presented
+}
+
+// Describe says what clients may know beforehand.
+func (b *Bearer) Describe() authn.Description {
+	description := authn.Description{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
+	for _, place := range b.TokenFrom {
+		if method, known := bearerMethods[place.In]; known {
+			description.BearerMethods = append(description.BearerMethods, method)
+		}
+	}
+	if enabled(b.DPoP) {
+		description.DPoPAlgorithms = dpop.Algorithms()
+		description.DPoPRequired = b.DPoP == bindingRequired
+	}
+	return description
+}
+
+// bearerMethods are the names of RFC 9728 §2 for the places of a token.
+var bearerMethods = map[authn.In]string{
+	authn.InHeader: "header", authn.InForm: "body", authn.InQuery: "query",
+}
+
+// UseStore gives the scheme the memory of used proofs.
+func (b *Bearer) UseStore(store authn.Store) {
+	if b.proofs != nil {
+		b.proofs.Replay = store
+	}
+}
+
+var (
+	_ authn.Describer = (*Bearer)(nil)
+	_ authn.StoreUser = (*Bearer)(nil)
+)

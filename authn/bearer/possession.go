@@ -1,0 +1,205 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/dpop"
+)
+
+// The values of `dpop` and `certificate_bound`.
+const (
+	bindingOff      = "off"
+	bindingOptional = "optional"
+	bindingRequired = "required"
+)
+
+func checkBindingMode(line, mode string) error {
+	switch mode {
+	case "", bindingOff, bindingOptional, bindingRequired:
+		return nil
+	default:
+		return fmt.Errorf("%s %q: write off, optional or required", line, mode)
+	}
+}
+
+// newProofs prepares the checks of proofs; the store comes later.
+func (b *Bearer) newProofs() *dpop.Verifier {
+	proofs := &dpop.Verifier{Now: b.now}
+	if b.DPoPNonce {
+		proofs.Nonces = sharedNonces()
+	}
+	return proofs
+}
+
+// sharedNonces are the nonces of this process: they outlive a configuration,
+// so that a reload does not make every client try twice.
+var sharedNonces = sync.OnceValue(func() *dpop.Nonces { return dpop.NewNonces(nil, 0, nil) })
+
+func enabled(mode string) bool { return mode == bindingOptional || mode == bindingRequired }
+
+// confirmation is the claim `cnf` (RFC 7800): what the holder of a token has
+// to prove. Empty members ask for nothing.
+type confirmation struct {
+	thumbprint  string // jkt, RFC 9449 §6.1
+	certificate string // x5t#S256, RFC 8705 §3.1
+}
+
+// readConfirmation refuses members that it does not know: they ask for a proof
+// that would not be given.
+func readConfirmation(claims map[string]any) (confirmation, error) {
+	var c confirmation
+	value, present := claims["cnf"]
+	if !present {
+		return c, nil
+	}
+	members, ok := value.(map[string]any)
+	if !ok || len(members) == 0 {
+		return c, errors.New("cnf is not an object with members")
+	}
+	for name, value := range members {
+		text, _ := value.(string)
+		switch {
+		case text == "":
+			return c, errors.New("a member of cnf is not a string")
+		case name == "jkt":
+			c.thumbprint = text
+		case name == "x5t#S256":
+			c.certificate = text
+		default:
+			return c, errors.New("cnf asks for a proof that is not known here")
+		}
+	}
+	return c, nil
+}
+
+// checkPossession decides whether the sender of a token may use it: one that
+// is bound to a key or a certificate is worth nothing without. It is asked when
+// all else is well, so that only holders of good tokens reach the memory of
+// used proofs.
+//
+// It returns a nonce if the client should use another one from now on.
+func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, claims map[string]any) (nonce string, err error) {
+	bound, err := readConfirmation(claims)
+	if err != nil {
+		return "", err
+	}
+	if err := b.checkCertificate(r, bound); err != nil {
+		return "", err
+	}
+	switch {
+	case credential.Scheme == dpopScheme:
+		return b.checkProof(ctx, r, credential, bound)
+	case bound.thumbprint != "":
+		return "", errors.New("a token that is bound to a key (cnf.jkt) was sent without a proof (RFC 9449 §7.2)")
+	case b.DPoP == bindingRequired:
+		return "", errors.New("tokens have to be bound to a key and sent with a proof")
+	}
+	return "", nil
+}
+
+// checkCertificate compares the certificate that a token is bound to with the
+// one of this connection (RFC 8705 §3).
+func (b *Bearer) checkCertificate(r *authn.Request, bound confirmation) error {
+	switch {
+	case bound.certificate == "" && b.CertificateBound == bindingRequired:
+		return errors.New("tokens have to be bound to a certificate")
+	case bound.certificate == "":
+		return nil
+	case !enabled(b.CertificateBound):
+		return errors.New("the token is bound to a certificate, and certificate_bound is off")
+	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
+		return errors.New("the token is bound to a certificate, and the client sent none")
+	}
+	digest := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
+	thumbprint := base64.RawURLEncoding.EncodeToString(digest[:])
+	if subtle.ConstantTimeCompare([]byte(thumbprint), []byte(bound.certificate)) != 1 {
+		return errors.New("the token is bound to another certificate")
+	}
+	return nil
+}
+
+// checkProof verifies the DPoP proof of a request (RFC 9449 §4.3) and uses it
+// up.
+func (b *Bearer) checkProof(ctx context.Context, r *authn.Request, credential authn.Credential, bound confirmation) (nonce string, err error) {
+	if bound.thumbprint == "" {
+		return "", errors.New("a token that is bound to no key was sent with the scheme DPoP")
+	}
+	method, target := targetOf(r)
+	proof, err := b.proofs.Verify(dpop.Request{
+		Fields: r.Header["Dpop"], Method: method, URL: target, Token: credential.Value,
+	})
+	if err != nil {
+		return "", err
+	}
+	if !proof.Fits(bound.thumbprint) {
+		return "", errors.New("the token is bound to another key than that of the proof")
+	}
+	if proof.Stale {
+		nonce = b.proofs.Nonces.Current()
+	}
+	return nonce, b.proofs.Consume(ctx, proof, target)
+}
+
+// targetOf returns the method and the address of a request as the client sent
+// them, before rewrites. The scheme and the host come from the configuration
+// if it names them, and else from the request: a proxy in front is believed
+// if Caddy trusts it.
+func targetOf(r *authn.Request) (method, target string) {
+	original := r.Request
+	if kept, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && kept.URL != nil {
+		original = &kept
+	}
+	origin := r.Origin
+	if origin == "" {
+		origin = originOf(r)
+	}
+	return original.Method, origin + original.URL.EscapedPath()
+}
+
+func originOf(r *authn.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
+			scheme = forwarded
+		}
+		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+			host = forwarded
+		}
+	}
+	return scheme + "://" + host
+}
+
+// refusePossession turns a failed proof into an outcome.
+func (b *Bearer) refusePossession(err error) authn.Outcome {
+	var (
+		invalid     *dpop.InvalidError
+		nonce       *dpop.NonceError
+		unavailable *dpop.UnavailableError
+	)
+	switch {
+	case errors.As(err, &unavailable):
+		return authn.Defer(time.Second, err)
+	case errors.As(err, &nonce):
+		outcome := authn.Reject(authn.CodeUseNonce, err)
+		outcome.Nonce = b.proofs.Nonces.Current()
+		return outcome
+	case errors.As(err, &invalid):
+		return authn.Reject(authn.CodeInvalidProof, err)
+	default:
+		return authn.Reject(authn.CodeInvalidToken, err)
+	}
+}

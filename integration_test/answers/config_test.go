@@ -1,0 +1,146 @@
+package answers
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// TestJSON has the same site as JSON and as a Caddyfile.
+func TestJSON(t *testing.T) {
+	caddyfile := configure("", "realm here\ntrace_id {http.request.header.X-Own}\nscope_implies admin read\n"+schemes, `
+		route {
+			require_auth /any corp ops partners {
+				any_scope read write
+				forward X-User {http.auth.user.id}
+			}
+			require_auth /hard corp {
+				scope admin
+				role boss
+				claim tenant acme
+				user alice
+				if `+"`user == \"alice\"`"+`
+				hide
+			}
+			require_auth /soft corp {
+				optional
+				error_format text
+			}
+			respond "{http.auth.user.id} {http.request.header.X-User}"
+		}
+	`)
+	config := fmt.Sprintf(`{"apps": {
+		"auth": {
+			"realm": "here", "trace_id": ["{http.request.header.X-Own}"], "scope_implies": {"admin": ["read"]},
+			"schemes": {
+				"corp": {"scheme": "bearer", "issuer": %q, "audiences": [%q], "hmac_secret": %q},
+				"ops": {"scheme": "basic", "users": [{"name": "alice", "hash": %q, "scopes": ["read"], "roles": ["operator"]}]},
+				"partners": {"scheme": "api_key", "from": [{"in": "header", "name": "X-API-Key"}, {"in": "query", "name": "api_key"}, {"in": "cookie", "name": "api_key"}],
+					"keys": [{"id": "partner-a", "digest": "sha256:%s", "scopes": ["read"]}]}
+			}
+		},
+		"http": {"servers": {"api": {"listen": [":8080"], "automatic_https": {"disable": true}, "routes": [
+			{"match": [{"path": ["/any"]}], "handle": [{"handler": "require_auth", "schemes": ["corp", "ops", "partners"], "any_scopes": ["read", "write"], "forward": {"X-User": "{http.auth.user.id}"}}]},
+			{"match": [{"path": ["/hard"]}], "handle": [{"handler": "require_auth", "schemes": ["corp"], "scopes": ["admin"], "roles": ["boss"],
+				"claims": [{"path": "tenant", "values": ["acme"]}], "users": ["alice"], "if": "user == \"alice\"", "hide": "denied"}]},
+			{"match": [{"path": ["/soft"]}], "handle": [{"handler": "require_auth", "schemes": ["corp"], "optional": true, "error_format": "text"}]},
+			{"handle": [{"handler": "static_response", "body": "{http.auth.user.id} {http.request.header.X-User}"}]}
+		]}}}
+	}}`, harness.Issuer, harness.Audience, harness.Secret, passwordHash, digest(apiKey))
+	full := harness.Claims{"scope": "admin", "roles": []string{"boss"}, "tenant": "acme"}
+	requests := [][]harness.Option{
+		nil, with(harness.Bearer("x")), with(scoped(t, "read")), with(scoped(t, "admin")), with(scoped(t, "none")), with(claimed(t, full)), with(harness.Basic("alice", password)),
+		with(harness.Basic("alice", "x")), with(key(apiKey)), with(key("x")), with(harness.Bearer("x"), key("x")), with(harness.Header("X-User", "mallory")),
+	}
+	ask := func(s *harness.Server) string {
+		var all strings.Builder
+		for _, path := range []string{"/any", "/hard", "/soft", "/open"} {
+			for i, options := range requests {
+				r := s.Get(path, append(options, harness.Header("X-Own", "trace"))...)
+				r.Header.Del("Date")
+				fmt.Fprintln(&all, path, i, r.Status, r.Header, r.Body)
+			}
+		}
+		return all.String()
+	}
+	t.Run("R9110-2: JSON behaves like the Caddyfile", func(t *testing.T) {
+		a := ask(harness.Start(t, caddyfile))
+		b := ask(harness.StartJSON(t, config))
+		if a != b {
+			t.Errorf("Caddyfile\n%s\nJSON\n%s", a, b)
+		}
+		for _, status := range []string{" 200 ", " 400 ", " 401 ", " 403 ", " 404 "} {
+			if !strings.Contains(b, status) {
+				t.Errorf("no answer was%s", status)
+			}
+		}
+	})
+}
+
+// TestReload has a provider of keys that goes away.
+func TestReload(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := jwk.FromRaw(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(map[string]any{"keys": []any{public}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(set)
+	}))
+	defer provider.Close()
+	config := func(body string) string {
+		return configure("", "bearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+provider.URL+"\n}", "require_auth\nrespond "+body)
+	}
+	token := harness.Bearer(harness.Sign(t, jwa.RS256, private, nil))
+	t.Run("GW-5: keys survive a reload while their provider is down", func(t *testing.T) {
+		s := harness.Start(t, config("one"))
+		harness.Eventually(t, "the keys are there", func() bool { return s.Get("/", token).Status == 200 })
+		provider.Close()
+		for i := range 3 {
+			s.Reload(config(strconv.Itoa(i)))
+			settle(t, s)
+			passed(t, s.Get("/", token), strconv.Itoa(i))
+			want(t, s.Get("/"), 401, "missing_credentials", bare)
+		}
+	})
+	t.Run("GW-5 AVAIL-1: what never had keys begins closed", func(t *testing.T) {
+		s := harness.Start(t, strings.ReplaceAll(config("one"), provider.URL, provider.URL+"/other"))
+		want(t, s.Get("/", token), 503, "temporarily_unavailable")
+	})
+}
+
+// settle waits until the listener of the configuration before is gone: until
+// then it may take a connection and reset it.
+func settle(t *testing.T, s *harness.Server) {
+	t.Helper()
+	inARow := 0
+	harness.Eventually(t, "the old listener is gone", func() bool {
+		response, err := http.Get(s.URL("/"))
+		if err != nil {
+			inARow = 0
+			return false
+		}
+		inARow++
+		return response.Body.Close() == nil && inARow == 10
+	})
+}

@@ -1,0 +1,174 @@
+package answers
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+var preflight = with(harness.Header("Origin", "https://web.example"), harness.Header("Access-Control-Request-Method", "GET"))
+
+// named returns the fields of a request whose names fold to x-user.
+func named(h http.Header) []string {
+	var all []string
+	for name, values := range h {
+		if strings.EqualFold(strings.NewReplacer("_", "-", ".", "-").Replace(name), "x-user") {
+			all = append(all, fmt.Sprint(name, "=", values))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestForward has clients that claim to be somebody.
+func TestForward(t *testing.T) {
+	b := serve(t, nil)
+	lines := `
+		@guarded not path /open
+		require_auth @guarded corp ops partners {
+			optional
+			forward X-User {http.auth.user.id}
+			forward X-Tenant {http.auth.user.tenant}
+			forward X-Static known
+		}
+		reverse_proxy ` + b.addr
+	token := harness.Bearer(harness.Token(t))
+	ask := func(t *testing.T, s *harness.Server, method, path string, options ...harness.Option) arrival {
+		t.Helper()
+		want(t, s.Do(method, s.URL(path), options...), 200, "")
+		return b.last(t)
+	}
+	for name, row := range map[string]struct{ global, kept string }{
+		"as Caddy comes":                    {"", "X-User=[mallory]"},
+		"where Caddy lets underscores pass": {"servers {\nexpected_underscore_headers X_User\n}", "X_user=[mallory]"},
+		"where Caddy lets dots pass":        {"servers {\nexpected_dot_headers X.User\n}", "X.user=[mallory]"},
+	} {
+		s := harness.Start(t, configure(row.global, schemes, lines))
+		for _, spelling := range []string{"X-User", "x-user", "X-USER", "X_User", "x_user", "X_USER", "X.User", "x.user"} {
+			claim := harness.Header(spelling, "mallory")
+			t.Run("R9700-3: "+spelling+" is removed "+name, func(t *testing.T) {
+				for who, seen := range map[string]arrival{
+					"anonymous": ask(t, s, "GET", "/", claim), "preflight": ask(t, s, "OPTIONS", "/", append(preflight, claim)...),
+				} {
+					if got := named(seen.Header); got != nil {
+						t.Errorf("%s: %s", who, got)
+					}
+				}
+				if got := fmt.Sprint(named(ask(t, s, "GET", "/", claim, token).Header)); got != "[X-User=[alice]]" {
+					t.Errorf("known: %s", got)
+				}
+			})
+		}
+		t.Run("R9700-3: past no gate a claim arrives, "+name, func(t *testing.T) {
+			all := with(harness.Header("X-User", "mallory"), harness.Header("X_User", "mallory"), harness.Header("X.User", "mallory"))
+			if got := fmt.Sprint(named(ask(t, s, "GET", "/open", all...).Header)); got != "["+row.kept+"]" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+	s := harness.Start(t, configure("", schemes, lines))
+	t.Run("R9700-3: several copies at once are removed", func(t *testing.T) {
+		claim := harness.Header("X-User", "mallory")
+		if got := ask(t, s, "GET", "/", claim, claim, token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("R9700-3: Connection cannot drop what the gate sets", func(t *testing.T) {
+		for _, value := range []string{"X-User", "x-user, close", "keep-alive, X-USER"} {
+			if got := ask(t, s, "GET", "/", harness.Header("Connection", value), token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
+				t.Errorf("Connection: %s: got %q", value, got)
+			}
+		}
+	})
+	t.Run("R9700-3: a trailer is no way in", func(t *testing.T) {
+		raw(t, s, "POST / HTTP/1.1", "Host: localhost", "Connection: close", "Trailer: X-User", "Transfer-Encoding: chunked", "", "1", "x", "0", "X-User: mallory", "", "")
+		if seen := b.last(t); named(seen.Trailer) != nil || seen.body != "x" {
+			t.Errorf("got %v %q", seen.Trailer, seen.body)
+		}
+	})
+	t.Run("R9700-3: a value that is empty sets no field, and anonymous callers have none", func(t *testing.T) {
+		known := ask(t, s, "GET", "/", token, harness.Header("X-Tenant", "evil")).Header
+		if known.Get("X-Static") != "known" || known["X-Tenant"] != nil {
+			t.Errorf("known: %v", known)
+		}
+		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "acme"})).Header.Get("X-Tenant"); got != "acme" {
+			t.Errorf("tenant %q", got)
+		}
+		if got := ask(t, s, "GET", "/", harness.Header("X-Static", "evil")).Header; got["X-Static"] != nil || got["X-User"] != nil {
+			t.Errorf("anonymous: %v", got)
+		}
+	})
+	t.Run("R9700-3: a claim cannot make two fields of one", func(t *testing.T) {
+		h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "a\r\nX-Static: evil"})).Header
+		if h["X-Tenant"] != nil || h.Get("X-Static") != "known" {
+			t.Errorf("got %v", h)
+		}
+	})
+	t.Run("R9700-4: a client that acts for itself is no user", func(t *testing.T) {
+		h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"sub": "service", "client_id": "service"}), harness.Header("X-User", "mallory")).Header
+		if named(h) != nil {
+			t.Errorf("got %v", named(h))
+		}
+	})
+}
+
+// TestOptional has a gate that lets anonymous callers pass.
+func TestOptional(t *testing.T) {
+	s := harness.Start(t, site("require_auth /any corp ops partners {\noptional\nscope admin\n}\nrespond \"user={http.auth.user.id} scheme={http.auth.scheme}\""))
+	t.Run("R9110-2: no credentials pass as anonymous, foreign ones too", func(t *testing.T) {
+		passed(t, s.Get("/any"), "user= scheme=")
+		for _, value := range []string{"Digest a=\"b\"", "Negotiate abc", "BearerX abc", ""} {
+			passed(t, s.Get("/any", harness.Header("Authorization", value)), "user= scheme=")
+		}
+	})
+	t.Run("R9110-2: bad credentials are refused all the same", func(t *testing.T) {
+		want(t, s.Get("/any", harness.Bearer("x")), 401, "invalid_token",
+			`Bearer realm="api", error="invalid_token", scope="admin", error_description="The access token is invalid"`, basic, keyed)
+		want(t, s.Get("/any", harness.Header("Authorization", "Basic")), 401, "invalid_credentials", bare+`, scope="admin"`, basic, keyed)
+		want(t, s.Get("/any", key("x")), 401, "invalid_credentials", bare+`, scope="admin"`, basic, keyed)
+		want(t, s.Get("/any", key(apiKey), harness.Basic("alice", password)), 400, "invalid_request",
+			`Bearer realm="api", error="invalid_request", scope="admin", error_description="The request is malformed"`)
+	})
+	t.Run("R9110-2: who is known has to meet the requirements", func(t *testing.T) {
+		want(t, s.Get("/any", scoped(t, "read")), 403, "insufficient_scope", noScope)
+		passed(t, s.Get("/any", scoped(t, "admin")), "user=alice scheme=corp")
+	})
+}
+
+// TestStrip has a gate that keeps credentials from the upstream.
+func TestStrip(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, site("require_auth /strip corp ops partners {\nstrip_credentials\n}\nrequire_auth /keep corp ops partners\nreverse_proxy "+b.addr))
+	for name, row := range map[string]struct {
+		query  string
+		option harness.Option
+	}{
+		"a token":           {"", harness.Bearer(harness.Token(t))},
+		"a password":        {"", harness.Basic("alice", password)},
+		"a key":             {"", key(apiKey)},
+		"a key in a query":  {"&api_key=" + apiKey, harness.Header("X-None", "")},
+		"a key in a cookie": {"", harness.Header("Cookie", "b=2; api_key="+apiKey)},
+	} {
+		t.Run("R9110-18: strip_credentials: "+name, func(t *testing.T) {
+			ask := func(path string) string {
+				want(t, s.Get(path+"?a=1"+row.query, row.option), 200, "")
+				seen := b.last(t)
+				if seen.URL.Query().Get("a") != "1" {
+					t.Errorf("the query is %s", seen.RequestURI)
+				}
+				return fmt.Sprint(seen.RequestURI, seen.Header["Authorization"], seen.Header["X-Api-Key"], seen.Header["Cookie"])
+			}
+			if kept := ask("/keep"); !strings.Contains(kept, apiKey) && !strings.Contains(kept, "Bearer ey") && !strings.Contains(kept, "Basic ") {
+				t.Errorf("kept: %s", kept)
+			}
+			got := ask("/strip")
+			if expected := "/strip?a=1[] [] []"; got != expected && got != "/strip?a=1[] [] [b=2]" {
+				t.Errorf("stripped: %s, want %s", got, expected)
+			}
+		})
+	}
+}

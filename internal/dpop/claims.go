@@ -1,0 +1,134 @@
+package dpop
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// maxID is how long a jti may be, in bytes. It is chosen by the client.
+const maxID = 256
+
+// checkClaims checks the claims of RFC 9449 §4.2 against the request, which are
+// items 3, 8, 9, 11 and 12 of §4.3.
+func (v *Verifier) checkClaims(claims map[string]any, r Request) (*Proof, error) {
+	id, err := text(claims, "jti")
+	if err != nil {
+		return nil, err
+	}
+	if len(id) > maxID {
+		return nil, fmt.Errorf("jti is longer than %d bytes", maxID)
+	}
+	if err := checkMethod(claims, r.Method); err != nil {
+		return nil, err
+	}
+	if err := checkTarget(claims, r.URL); err != nil {
+		return nil, err
+	}
+	issued, err := v.checkAge(claims["iat"])
+	if err != nil {
+		return nil, err
+	}
+	hash, err := text(claims, "ath")
+	if err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(digest([]byte(r.Token)))) != 1 {
+		return nil, errors.New("ath is not the hash of the access token")
+	}
+	return &Proof{ID: id, IssuedAt: issued}, nil
+}
+
+// text returns a claim that must be a string with something in it.
+func text(claims map[string]any, name string) (string, error) {
+	value, isText := claims[name].(string)
+	if !isText || value == "" {
+		return "", fmt.Errorf("%s is missing or not a string", name)
+	}
+	return value, nil
+}
+
+// checkMethod compares in exact letter case: methods are case-sensitive (RFC
+// 9110 §9.1), and HEAD is not GET.
+func checkMethod(claims map[string]any, method string) error {
+	named, err := text(claims, "htm")
+	if err != nil {
+		return err
+	}
+	if named != method {
+		return errors.New("htm is not the method of the request")
+	}
+	return nil
+}
+
+// checkTarget compares in normal form (RFC 9449 §4.3, item 9).
+func checkTarget(claims map[string]any, target string) error {
+	named, err := text(claims, "htu")
+	if err != nil {
+		return err
+	}
+	if named, err = Normalize(named); err != nil {
+		return fmt.Errorf("htu: %w", err)
+	}
+	if target, err = Normalize(target); err != nil {
+		return fmt.Errorf("target of the request: %w", err)
+	}
+	if named != target {
+		return errors.New("htu is not the target of the request")
+	}
+	return nil
+}
+
+// maxInstant is the end of the year 9999, in seconds.
+const maxInstant = 253402300799
+
+// checkAge wants iat in the window (RFC 9449 §11.1), the ends of which belong
+// to it. It may have fractions (RFC 7519 §2).
+func (v *Verifier) checkAge(value any) (time.Time, error) {
+	var seconds float64
+	switch number := value.(type) {
+	case int64:
+		seconds = float64(number)
+	case float64:
+		seconds = number
+	default:
+		return time.Time{}, errors.New("iat is missing or not a number")
+	}
+	if seconds < 0 || seconds > maxInstant {
+		return time.Time{}, errors.New("iat is no date")
+	}
+	whole, fraction := math.Modf(seconds)
+	issued := time.Unix(int64(whole), int64(fraction*float64(time.Second)))
+	past, future := v.window()
+	switch age := v.now().Sub(issued); {
+	case age > past:
+		return time.Time{}, errors.New("iat is too long ago")
+	case age < -future:
+		return time.Time{}, errors.New("iat is in the future")
+	}
+	return issued, nil
+}
+
+// checkNonce wants a nonce of ours if there are any (RFC 9449 §4.3, item 10).
+// A proof without one is answered with the wish for it, one with another type
+// of member is malformed. Where nonces are not asked for, a client may send one
+// that somebody else gave it.
+func (v *Verifier) checkNonce(claims map[string]any) error {
+	if v.Nonces == nil {
+		return nil
+	}
+	value, present := claims["nonce"]
+	if !present {
+		return &NonceError{errNonceMissing}
+	}
+	nonce, isText := value.(string)
+	if !isText {
+		return &InvalidError{errors.New("nonce is not a string")}
+	}
+	if !v.Nonces.Accepts(nonce) {
+		return &NonceError{errNonceStale}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+// Package dpoptest makes DPoP proofs, sound ones and others, for tests.
+package dpoptest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+// Proof signs a proof with a key for ECDSA, Ed25519 or RSA. By itself it has a
+// random jti, htm GET, htu https://api.example.com/ and iat now, but no ath, for
+// which there is [Hash]; its header has typ, jwk and the alg of the key, which
+// for RSA is RS256. Claims and header parameters are added to these or replace
+// them, and those that are nil are left out; use json.RawMessage to write null.
+// An alg that does not fit the key is written, but not signed with.
+func Proof(tb testing.TB, key crypto.Signer, claims, header map[string]any) string {
+	tb.Helper()
+	allHeader := merge(map[string]any{"typ": "dpop+jwt", "alg": natural(tb, key).String(), "jwk": JWK(tb, key.Public())}, header)
+	allClaims := merge(map[string]any{"jti": rand.Text(), "htm": "GET", "htu": "https://api.example.com/", "iat": time.Now().Unix()}, claims)
+	name, _ := allHeader["alg"].(string)
+	return Sign(tb, key, name, encode(tb, allHeader), encode(tb, allClaims))
+}
+
+// Sign signs what may not even be JSON. With an algorithm that the key cannot
+// sign with, it uses one that it can.
+func Sign(tb testing.TB, key crypto.Signer, algorithm string, header, claims []byte) string {
+	tb.Helper()
+	text := base64.RawURLEncoding.EncodeToString
+	signed := text(header) + "." + text(claims)
+	for _, usable := range []jwa.SignatureAlgorithm{jwa.SignatureAlgorithm(algorithm), natural(tb, key)} {
+		signer, err := jws.NewSigner(usable)
+		if err != nil {
+			continue
+		}
+		if signature, err := signer.Sign([]byte(signed), key); err == nil {
+			return signed + "." + text(signature)
+		}
+	}
+	tb.Fatalf("a key of type %T cannot sign", key)
+	return ""
+}
+
+// Hash is the ath of an access token.
+func Hash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Thumbprint is the cnf.jkt of a token that is bound to the key.
+func Thumbprint(tb testing.TB, public crypto.PublicKey) string {
+	tb.Helper()
+	key, err := jwk.FromRaw(public)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sum, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
+
+// JWK is the public key as a header has it.
+func JWK(tb testing.TB, public crypto.PublicKey) map[string]any {
+	tb.Helper()
+	key, err := jwk.FromRaw(public)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(encode(tb, key), &members); err != nil {
+		tb.Fatal(err)
+	}
+	return members
+}
+
+// natural is the algorithm that a key is made for.
+func natural(tb testing.TB, key crypto.Signer) jwa.SignatureAlgorithm {
+	tb.Helper()
+	switch public := key.Public().(type) {
+	case *ecdsa.PublicKey:
+		return map[int]jwa.SignatureAlgorithm{256: jwa.ES256, 384: jwa.ES384, 521: jwa.ES512}[public.Curve.Params().BitSize]
+	case ed25519.PublicKey:
+		return jwa.EdDSA
+	case *rsa.PublicKey:
+		return jwa.RS256
+	default:
+		tb.Fatalf("keys of type %T are not supported", key)
+		return jwa.NoSignature
+	}
+}
+
+func merge(defaults, given map[string]any) map[string]any {
+	maps.Copy(defaults, given)
+	maps.DeleteFunc(defaults, func(_ string, value any) bool { return value == nil })
+	return defaults
+}
+
+func encode(tb testing.TB, value any) []byte {
+	tb.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}

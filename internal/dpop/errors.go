@@ -1,0 +1,32 @@
+package dpop
+
+import "errors"
+
+// InvalidError means that the proof must be refused: `invalid_dpop_proof` of
+// RFC 9449 §7.1. Its reason holds nothing that the client wrote.
+type InvalidError struct{ Reason error }
+
+func (e *InvalidError) Error() string { return "DPoP proof: " + e.Reason.Error() }
+
+func (e *InvalidError) Unwrap() error { return e.Reason }
+
+// NonceError means that the client should try again with the nonce it is
+// given: `use_dpop_nonce` of RFC 9449 §9. The rest of the proof is sound.
+type NonceError struct{ Reason error }
+
+func (e *NonceError) Error() string { return "DPoP proof: " + e.Reason.Error() }
+
+func (e *NonceError) Unwrap() error { return e.Reason }
+
+// UnavailableError means that nobody can say whether the proof was used before.
+type UnavailableError struct{ Reason error }
+
+func (e *UnavailableError) Error() string { return "DPoP replay memory: " + e.Reason.Error() }
+
+func (e *UnavailableError) Unwrap() error { return e.Reason }
+
+var (
+	errReplay       = errors.New("it was used before")
+	errNonceMissing = errors.New("nonce is missing")
+	errNonceStale   = errors.New("nonce is not a current one")
+)

@@ -1,0 +1,154 @@
+package dpop
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// algorithms are what proofs may be signed with: asymmetric ones only (RFC 9449
+// §4.2). Ed25519 is the name that RFC 9864 gives to what EdDSA does.
+var algorithms = []struct {
+	name      string
+	signature jwa.SignatureAlgorithm
+}{
+	{"ES256", jwa.ES256},
+	{"ES384", jwa.ES384},
+	{"ES512", jwa.ES512},
+	{"EdDSA", jwa.EdDSA},
+	{"Ed25519", jwa.EdDSA},
+	{"RS256", jwa.RS256},
+	{"PS256", jwa.PS256},
+}
+
+// Algorithms returns the JWA names of the algorithms that a proof may be signed
+// with, in the order in which a challenge shows them (RFC 9449 §7.1).
+func Algorithms() []string {
+	names := make([]string, 0, len(algorithms))
+	for _, algorithm := range algorithms {
+		names = append(names, algorithm.name)
+	}
+	return names
+}
+
+// maxRSABits keeps a stranger, who brings the key along, from making each
+// signature check arbitrarily expensive.
+const maxRSABits = 4096
+
+var (
+	publicMembers  = []string{"kty", "crv", "x", "y", "n", "e"}
+	privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+	keyNames       = slices.Concat(publicMembers, privateMembers)
+)
+
+// checkPublic refuses a private or symmetric key (RFC 9449 §4.3, item 7).
+func checkPublic(key map[string]any) error {
+	for _, name := range privateMembers {
+		if _, present := key[name]; present {
+			return fmt.Errorf("jwk has the private member %s", name)
+		}
+	}
+	if err := checkSpelling(key, keyNames); err != nil {
+		return fmt.Errorf("jwk: %w", err)
+	}
+	return nil
+}
+
+// verify checks the signature with the key in the header (RFC 9449 §4.3, item
+// 6), and returns the key's thumbprint.
+func (s *statement) verify() (thumbprint string, err error) {
+	key, thumbprint, err := readKey(s.key, s.algorithm)
+	if err != nil {
+		return "", err
+	}
+	for _, algorithm := range algorithms {
+		if algorithm.name != s.algorithm {
+			continue
+		}
+		verifier, err := jws.NewVerifier(algorithm.signature)
+		if err != nil {
+			return "", errors.New("alg is not available")
+		}
+		if verifier.Verify([]byte(s.signed), s.signature, key) != nil {
+			return "", errors.New("the signature does not fit the key in jwk")
+		}
+		return thumbprint, nil
+	}
+	return "", errors.New("alg is not supported")
+}
+
+var errBadKey = errors.New("jwk is not a sound public key that fits alg")
+
+// readKey makes a key of a JWK, of which it looks only at the members that make
+// up the key. Package keyset sees to it that the key is sound and fits.
+func readKey(jwk map[string]any, algorithm string) (key any, thumbprint string, err error) {
+	public := make(map[string]any, len(publicMembers))
+	for _, name := range publicMembers {
+		if value, present := jwk[name]; present {
+			public[name] = value
+		}
+	}
+	document, err := json.Marshal(public)
+	if err != nil {
+		return nil, "", errBadKey
+	}
+	set, err := keyset.Parse(document)
+	if err != nil {
+		return nil, "", errBadKey
+	}
+	fitting := set.Find("", algorithm)
+	if len(fitting) != 1 {
+		return nil, "", errBadKey
+	}
+	key = fitting[0].Public
+	if long, isRSA := key.(*rsa.PublicKey); isRSA && long.N.BitLen() > maxRSABits {
+		return nil, "", fmt.Errorf("jwk is an RSA key of more than %d bits", maxRSABits)
+	}
+	members, err := requiredMembers(key)
+	if err != nil {
+		return nil, "", errBadKey
+	}
+	for name, value := range members {
+		if public[name] != value {
+			return nil, "", fmt.Errorf("jwk spells %s otherwise than RFC 7518 §6 does", name)
+		}
+	}
+	if document, err = json.Marshal(members); err != nil {
+		return nil, "", errBadKey
+	}
+	return key, digest(document), nil
+}
+
+// requiredMembers are those of a JWK which its thumbprint covers (RFC 7638
+// §3.2), spelled as RFC 7518 §6 wants it: coordinates of full length, numbers
+// without leading zeros. Only so do all who compute a thumbprint get the same.
+// As JSON of encoding/json, which sorts them, they are what is hashed.
+func requiredMembers(key any) (map[string]string, error) {
+	text := base64.RawURLEncoding.EncodeToString
+	switch key := key.(type) {
+	case *ecdsa.PublicKey:
+		point, err := key.Bytes() // 0x04, x, y (SEC 1 §2.3.3)
+		if err != nil {
+			return nil, err
+		}
+		middle := 1 + len(point)/2
+		return map[string]string{"kty": "EC", "crv": key.Curve.Params().Name, "x": text(point[1:middle]), "y": text(point[middle:])}, nil
+	case ed25519.PublicKey:
+		return map[string]string{"kty": "OKP", "crv": "Ed25519", "x": text(key)}, nil
+	case *rsa.PublicKey:
+		return map[string]string{"kty": "RSA", "n": text(key.N.Bytes()), "e": text(big.NewInt(int64(key.E)).Bytes())}, nil
+	default:
+		return nil, errBadKey
+	}
+}

@@ -1,0 +1,68 @@
+package dpop
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
+const (
+	defaultStep   = 2 * time.Minute
+	nonceKeyBytes = 32
+	// nonceLabel keeps nonces apart from whatever else the key may be used for.
+	nonceLabel = "DPoP-Nonce\x00"
+)
+
+// Nonces are the values that a server gives to clients, so that they cannot
+// make proofs in advance (RFC 9449 §8 and §9). They are not stored: each is a
+// MAC over a step of time, with a key that clients do not know. A nonce is
+// accepted in its own step and in the next one.
+type Nonces struct {
+	key  []byte
+	step time.Duration
+	now  func() time.Time
+}
+
+// NewNonces makes nonces with a key, which should be 32 random bytes. Several
+// instances with the same key and step accept each other's nonces. Without a
+// key a random one is made, which lasts as long as the process. The step is two
+// minutes if it is not positive, and the clock is time.Now if it is nil.
+func NewNonces(key []byte, step time.Duration, now func() time.Time) *Nonces {
+	if len(key) == 0 {
+		key = make([]byte, nonceKeyBytes)
+		_, _ = rand.Read(key) // never fails, says its documentation
+	}
+	if step <= 0 {
+		step = defaultStep
+	}
+	if now == nil {
+		now = time.Now
+	}
+	return &Nonces{key: bytes.Clone(key), step: step, now: now}
+}
+
+// Current returns the nonce of this step of time, for the field DPoP-Nonce. It
+// consists of base64url characters only, which RFC 9449 §8.1 allows.
+func (n *Nonces) Current() string { return n.at(n.current()) }
+
+// Accepts reports, in constant time, whether this is the nonce of this step or
+// of the one before.
+func (n *Nonces) Accepts(nonce string) bool {
+	step, given := n.current(), []byte(nonce)
+	current := subtle.ConstantTimeCompare(given, []byte(n.at(step)))
+	previous := subtle.ConstantTimeCompare(given, []byte(n.at(step-1)))
+	return current|previous == 1
+}
+
+func (n *Nonces) current() int64 { return n.now().UnixNano() / int64(n.step) }
+
+func (n *Nonces) at(step int64) string {
+	mac := hmac.New(sha256.New, n.key)
+	mac.Write(binary.BigEndian.AppendUint64([]byte(nonceLabel), uint64(step)))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}

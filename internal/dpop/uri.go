@@ -1,0 +1,142 @@
+package dpop
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+var errNotURI = errors.New("not an absolute http or https URI")
+
+// defaultPorts of the schemes that a target can have.
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// Normalize returns the normal form of an absolute http or https URI, without
+// query and fragment (RFC 9449 §4.3, item 9): scheme and host in lower case, no
+// default port, an empty path as "/", percent-encodings in upper case and only
+// where they are needed, no dot segments (RFC 3986 §6.2.2 and §6.2.3). Letter
+// case and a trailing slash of the path stay as they are.
+//
+// Characters such as `|` and `[`, which browsers leave in a path although RFC
+// 3986 §3.3 does not allow them there, are percent-encoded. User information,
+// percent-encodings in the host, control characters, spaces and whatever is not
+// ASCII are refused.
+func Normalize(uri string) (string, error) {
+	uri, _, _ = strings.Cut(uri, "#")
+	uri, _, _ = strings.Cut(uri, "?")
+	scheme, rest, found := strings.Cut(uri, "://")
+	scheme = strings.ToLower(scheme)
+	defaultPort, known := defaultPorts[scheme]
+	if !found || !known {
+		return "", errNotURI
+	}
+	authority, path, _ := strings.Cut(rest, "/")
+	authority, err := normalizeAuthority(authority, defaultPort)
+	if err != nil {
+		return "", err
+	}
+	if path, err = normalizeEncoding(path); err != nil {
+		return "", err
+	}
+	return scheme + "://" + authority + "/" + removeDotSegments(path), nil
+}
+
+func normalizeAuthority(authority, defaultPort string) (string, error) {
+	host, port := authority, ""
+	if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexByte(authority, ']') {
+		host, port = authority[:colon], authority[colon+1:]
+	}
+	if !isHost(host) {
+		return "", errNotURI
+	}
+	host = strings.ToLower(host)
+	if port == "" {
+		return host, nil
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", errNotURI
+	}
+	if port = strconv.FormatUint(number, 10); port == defaultPort {
+		return host, nil
+	}
+	return host + ":" + port, nil
+}
+
+// isHost knows names, IPv4 addresses, and IPv6 addresses in brackets.
+func isHost(host string) bool {
+	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
+		inner, bracketed = strings.CutSuffix(inner, "]")
+		address, err := netip.ParseAddr(inner)
+		return bracketed && err == nil && address.Is6() && address.Zone() == ""
+	}
+	for i := range len(host) {
+		if !isUnreserved(host[i]) && strings.IndexByte(subDelimiters, host[i]) < 0 {
+			return false
+		}
+	}
+	return host != ""
+}
+
+// subDelimiters are the sub-delims of RFC 3986 §2.2.
+const subDelimiters = "!$&'()*+,;="
+
+// isUnreserved knows the characters whose encoding never matters (RFC 3986 §2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+// normalizeEncoding gives each character of a path its one spelling.
+func normalizeEncoding(path string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		switch {
+		case c == '%':
+			if len(path)-i < 3 {
+				return "", errNotURI
+			}
+			decoded, err := hex.DecodeString(path[i+1 : i+3])
+			if err != nil {
+				return "", errNotURI
+			}
+			if isUnreserved(decoded[0]) {
+				b.WriteByte(decoded[0])
+			} else {
+				b.WriteString(strings.ToUpper(path[i : i+3]))
+			}
+			i += 2
+		case c <= ' ' || c >= 0x7f:
+			return "", errNotURI
+		case isUnreserved(c) || strings.IndexByte(subDelimiters+":@/", c) >= 0:
+			b.WriteByte(c)
+		default:
+			b.WriteString("%" + strings.ToUpper(hex.EncodeToString([]byte{c})))
+		}
+	}
+	return b.String(), nil
+}
+
+// removeDotSegments follows RFC 3986 §5.2.4 for a path without its first slash.
+// Empty segments are segments like others: `..` removes one.
+func removeDotSegments(path string) string {
+	var kept []string
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		switch segment {
+		case ".", "..":
+			if segment == ".." && len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+			if i == len(segments)-1 {
+				kept = append(kept, "") // what remains ends in a slash
+			}
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	return strings.Join(kept, "/")
+}

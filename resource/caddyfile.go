@@ -1,0 +1,52 @@
+package resource
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
+)
+
+// ReadBlock sets up the resource from Caddyfile tokens, with the dispenser on
+// the word `protected_resource`. Syntax:
+//
+//	protected_resource [<resource URL>] {
+//		name                 <text>
+//		documentation        <url>
+//		policy_uri           <url>
+//		tos_uri              <url>
+//		authorization_server <url>...
+//		scope                <scope>...
+//	}
+//
+// The last two may be repeated. The URL may be left to the caller, and is
+// checked only where it is written.
+func (r *Resource) ReadBlock(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		r.URL = d.Val()
+		if err := r.checkURL(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	checked := func(line block.Line) block.Line {
+		return func(d *caddyfile.Dispenser) error {
+			if err := line(d); err != nil {
+				return err
+			}
+			if err := r.checkMembers(); err != nil {
+				return d.WrapErr(err)
+			}
+			return nil
+		}
+	}
+	return block.Read(d, block.Lines{
+		"name":                 checked(block.String(&r.Name)),
+		"documentation":        checked(block.String(&r.Documentation)),
+		"policy_uri":           checked(block.String(&r.PolicyURI)),
+		"tos_uri":              checked(block.String(&r.TermsURI)),
+		"authorization_server": checked(block.Strings(&r.AuthorizationServers)),
+		"scope":                checked(block.Strings(&r.Scopes)),
+	})
+}

@@ -1,0 +1,106 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// Check reports what is wrong with the configuration of a resource.
+func (r *Resource) Check() error {
+	if err := r.checkURL(); err != nil {
+		return err
+	}
+	return r.checkMembers()
+}
+
+// checkURL refuses an identifier that no client could use, or that clients
+// would change before they ask for its document. No error here repeats a URL,
+// which may hold a password by mistake.
+func (r *Resource) checkURL() error {
+	if r.URL == "" {
+		return errors.New("a protected resource needs the URL by which clients call it: write for example https://api.example.com/mcp")
+	}
+	if err := checkCharacters(r.URL); err != nil {
+		return fmt.Errorf("the protected resource: %w", err)
+	}
+	if err := keyset.CheckURL(r.URL); err != nil {
+		return fmt.Errorf("the protected resource: %w", err)
+	}
+	_, path, _ := r.split()
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment = unescape(segment); segment == "." || segment == ".." {
+			return fmt.Errorf("the protected resource: clients take a segment %q out of the path: write the URL without it", segment)
+		}
+	}
+	return nil
+}
+
+// checkMembers checks everything but the URL.
+func (r *Resource) checkMembers() error {
+	for _, page := range []struct{ name, url string }{
+		{"documentation", r.Documentation},
+		{"policy_uri", r.PolicyURI},
+		{"tos_uri", r.TermsURI},
+	} {
+		if err := checkPage(page.url); err != nil {
+			return fmt.Errorf("%s: %w", page.name, err)
+		}
+	}
+	for _, issuer := range r.AuthorizationServers {
+		if err := checkCharacters(issuer); err != nil {
+			return fmt.Errorf("authorization_server: %w", err)
+		}
+		if err := keyset.CheckIssuer(issuer); err != nil {
+			return fmt.Errorf("authorization_server: %w", err)
+		}
+	}
+	for _, scope := range r.Scopes {
+		if !isScope(scope) {
+			return fmt.Errorf("%q cannot be a scope: write scopes such as read, with spaces between them", scope)
+		}
+	}
+	return nil
+}
+
+// checkPage accepts the URL of a page, or none. Everybody is to read it.
+func checkPage(text string) error {
+	if text == "" {
+		return nil
+	}
+	if err := checkCharacters(text); err != nil {
+		return err
+	}
+	page, err := url.Parse(text)
+	if err != nil || page.Host == "" || page.User != nil || page.Scheme != "https" && page.Scheme != "http" {
+		return errors.New("write the URL of a public page, such as https://api.example.com/docs")
+	}
+	return nil
+}
+
+// checkCharacters refuses what cannot stand in a URL (RFC 3986 §2) and what
+// would be a placeholder elsewhere: URLs are published as they are written.
+func checkCharacters(text string) error {
+	if strings.ContainsAny(text, "{}") {
+		return errors.New("nothing fills in a placeholder here: write the URL itself, or {$NAME} in a Caddyfile for a variable of the environment")
+	}
+	for _, c := range text {
+		if c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\^`|", c) {
+			return fmt.Errorf("%q cannot stand in a URL: write it percent-encoded, or in a host name in its xn-- form", c)
+		}
+	}
+	return nil
+}
+
+// isScope reports whether s is a scope-token of RFC 6749 §3.3.
+func isScope(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
