@@ -87,7 +87,7 @@ func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 	case kid == "" || latest.set.Has(kid):
 		return keys, nil
 	case len(keys) > 0:
-		_ = r.fetches.ask(r.config.Now()) // nobody waits for it
+		_, _ = r.fetches.ask(r.config.Now()) // nobody waits for it
 		return keys, nil
 	default:
 		return r.findNew(ctx, kid, alg)
