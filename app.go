@@ -13,11 +13,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	_ "github.com/excorp/caddy-require-auth/authn/apikey" // registers auth.schemes.api_key
-	_ "github.com/excorp/caddy-require-auth/authn/basic"  // registers auth.schemes.basic
-	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
-	_ "github.com/excorp/caddy-require-auth/cors"         // registers http.handlers.cors
-	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
+	_ "github.com/excorp/caddy-require-auth/authn/apikey"     // registers auth.schemes.api_key
+	_ "github.com/excorp/caddy-require-auth/authn/basic"      // registers auth.schemes.basic
+	_ "github.com/excorp/caddy-require-auth/authn/bearer"     // registers auth.schemes.bearer
+	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
+	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.cors
+	_ "github.com/excorp/caddy-require-auth/store/memory"     // registers auth.stores.memory
 )
 
 func init() {
@@ -196,7 +197,8 @@ func (a *App) declare(more []authn.Scheme) {
 
 // CarriesCredential reports whether a request has a credential of any scheme
 // that is declared, here or in a gate. No browser sends one with a preflight,
-// apart from what stands in the URL, which a preflight repeats.
+// apart from what stands in the URL, which a preflight repeats, and what belongs
+// to the connection.
 func (a *App) CarriesCredential(r *http.Request) bool {
 	return carriesCredential(authn.NewRequest(r), *a.declared.Load())
 }
@@ -204,7 +206,7 @@ func (a *App) CarriesCredential(r *http.Request) bool {
 func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	return slices.ContainsFunc(schemes, func(scheme authn.Scheme) bool {
 		credential, err := scheme.Find(request)
-		return err != nil || credential.Found() && credential.Place.In != authn.InQuery
+		return err != nil || credential.Found() && credential.Place.In != authn.InQuery && credential.Place.In != authn.InTLS
 	})
 }
 

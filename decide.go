@@ -84,24 +84,33 @@ type candidate struct {
 
 // find collects what the schemes of the gate found. Schemes that look at the
 // same place find the same credential; two different ones make the request
-// ambiguous, because the upstream could go by the other.
+// ambiguous, because the upstream could go by the other. A client certificate
+// is not counted among them: it belongs to the connection, so it speaks only
+// where nothing else does.
 func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 	if _, err := visit.request.Authorization(); err != nil {
 		return nil, err
 	}
-	var found []candidate
+	var found, ofConnection []candidate
 	for i := range g.schemes {
 		credential, err := g.schemes[i].Find(visit.request)
 		if err != nil {
 			return nil, err
 		}
-		if !credential.Found() {
+		switch {
+		case !credential.Found():
+			continue
+		case credential.Place.In == authn.InTLS:
+			ofConnection = append(ofConnection, candidate{scheme: &g.schemes[i], credential: credential})
 			continue
 		}
 		if len(found) > 0 && found[0].credential.Place != credential.Place {
 			return nil, authn.ErrSeveralPlaces
 		}
 		found = append(found, candidate{scheme: &g.schemes[i], credential: credential})
+	}
+	if len(found) == 0 {
+		return ofConnection, nil
 	}
 	return found, nil
 }
@@ -125,14 +134,15 @@ func (g *RequireAuth) verify(visit *visit, candidates []candidate) ruling {
 	return made
 }
 
-var errCrossSite = errors.New("a cookie came with a request from another site")
+var errCrossSite = errors.New("a cookie or a certificate came with a request from another site")
 
 // checkOrigin refuses what another site made a browser do: a browser adds
-// cookies by itself, also to a form that another site sends (RFC 6750 §5.3).
+// cookies and certificates by itself, also to a form that another site sends
+// (RFC 6750 §5.3).
 // It goes for methods that change something and for WebSockets, which are not
 // bound to one origin. A site that `cors` trusts by name may.
 func (g *RequireAuth) checkOrigin(r *http.Request, credential authn.Credential) error {
-	if credential.Place.In != authn.InCookie || cors.TrustedOrigin(r) {
+	if !credential.Place.SentUnasked() || cors.TrustedOrigin(r) {
 		return nil
 	}
 	checked := r

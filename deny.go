@@ -58,7 +58,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
 	visit.hidden = true
 	place := made.credential.Place
-	if !made.credential.Found() || place == authn.AuthorizationField || place.In == authn.InCookie {
+	if !made.credential.Found() || place == authn.AuthorizationField || place.SentUnasked() {
 		return caddyhttp.Error(http.StatusNotFound, nil)
 	}
 	if !g.pages.serve(w, r, http.StatusNotFound, nil) {

@@ -21,6 +21,9 @@ const (
 	InQuery  In = "query"
 	InCookie In = "cookie"
 	InForm   In = "form"
+
+	// InTLS is the connection: its client certificate.
+	InTLS In = "tls"
 )
 
 // Place is where in a request a credential stands.
@@ -33,6 +36,10 @@ type Place struct {
 
 // AuthorizationField is the place of Bearer, DPoP and Basic credentials.
 var AuthorizationField = Place{In: InHeader, Name: "Authorization"}
+
+// SentUnasked reports whether a browser adds what stands at this place by
+// itself, also to requests that another site makes it send.
+func (p Place) SentUnasked() bool { return p.In == InCookie || p.In == InTLS }
 
 // Check reports what is wrong with a configured place.
 func (p Place) Check() error {

@@ -1,0 +1,100 @@
+package clientcert
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// errUntrusted is the error for a certificate that nobody vouches for whom
+// this scheme trusts.
+var errUntrusted = errors.New("the certificate is not trusted")
+
+// trusts reports why the certificate of a connection is not to be believed.
+func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
+	now := c.now()
+	if c.roots != nil {
+		return verify(connection.PeerCertificates, c.roots, now)
+	}
+	if len(connection.VerifiedChains) == 0 {
+		return fmt.Errorf("%w: Caddy did not verify it, and there is no trust_pool", errUntrusted)
+	}
+	// Caddy verified when the connection began; that may be long ago.
+	current := func(chain []*x509.Certificate) bool {
+		return len(chain) > 0 && !slices.ContainsFunc(chain, func(cert *x509.Certificate) bool {
+			return now.Before(cert.NotBefore) || now.After(cert.NotAfter)
+		})
+	}
+	if !slices.ContainsFunc(connection.VerifiedChains, current) {
+		return errors.New("the certificate, or one that vouches for it, expired since the connection began")
+	}
+	return nil
+}
+
+// verify verifies the first of the certificates that a client sent; the others
+// may be links to one of the roots.
+func verify(sent []*x509.Certificate, roots *x509.CertPool, now time.Time) error {
+	links := x509.NewCertPool()
+	for _, cert := range sent[1:] {
+		links.AddCert(cert)
+	}
+	_, err := sent[0].Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: links,
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		// Its text may repeat names that anybody can make up.
+		return fmt.Errorf("%w: nobody in the trust_pool vouches for it", errUntrusted)
+	}
+	return err
+}
+
+// readPool reads files of PEM certificates. What is no certificate is refused,
+// not skipped: a pool that lacks an authority would be noticed only by callers.
+func readPool(paths []string) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("trust_pool: %w", err)
+		}
+		certs, err := parsePEM(content)
+		if err != nil {
+			return nil, fmt.Errorf("trust_pool %s: %w", path, err)
+		}
+		for _, cert := range certs {
+			pool.AddCert(cert)
+		}
+	}
+	return pool, nil
+}
+
+func parsePEM(content []byte) ([]*x509.Certificate, error) {
+	var certs []*x509.Certificate
+	begun := bytes.Count(content, []byte("-----BEGIN "))
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("there is a %s in it: only certificates belong there", block.Type)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return nil, errors.New("there is no PEM certificate in it")
+	}
+	if len(certs) != begun {
+		return nil, fmt.Errorf("%d certificates begin in it, but only %d can be read", begun, len(certs))
+	}
+	return certs, nil
+}
