@@ -127,15 +127,18 @@ func (p *privateWriter) FlushError() error {
 // restrict lets nobody but the client store an answer, or nobody at all, unless
 // it is already as strict, and says which field decided.
 func restrict(h http.Header, directive, vary string) {
-	directives := directivesOf(h["Cache-Control"])
-	if !slices.Contains(directives, "no-store") && !slices.Contains(directives, directive) {
-		directives = slices.DeleteFunc(directives, func(directive string) bool {
-			name, _, _ := strings.Cut(directive, "=")
-			return name == "public" || name == "private" || name == "s-maxage" || name == "proxy-revalidate"
+	directives := membersOf(h["Cache-Control"])
+	strict := slices.ContainsFunc(directives, func(d string) bool {
+		return strings.EqualFold(d, "no-store") || strings.EqualFold(d, directive)
+	})
+	if !strict {
+		directives = slices.DeleteFunc(directives, func(d string) bool {
+			name, _, _ := strings.Cut(d, "=")
+			return slices.Contains(shared, strings.ToLower(name))
 		})
 		h.Set("Cache-Control", strings.Join(append(directives, directive), ", "))
 	}
-	for _, field := range directivesOf(h["Vary"]) {
+	for _, field := range membersOf(h["Vary"]) {
 		if field == "*" || strings.EqualFold(field, vary) {
 			return
 		}
@@ -145,13 +148,27 @@ func restrict(h http.Header, directive, vary string) {
 	}
 }
 
-// directivesOf splits fields into their members, in lower case.
-func directivesOf(fields []string) []string {
+// shared are the directives that are about shared caches, or weaker than what
+// takes their place.
+var shared = []string{"public", "private", "s-maxage", "proxy-revalidate"}
+
+// membersOf splits list fields into their members; a comma between quotes
+// separates nothing.
+func membersOf(fields []string) []string {
 	var all []string
 	for _, field := range fields {
-		for member := range strings.SplitSeq(field, ",") {
-			if member = strings.ToLower(strings.TrimSpace(member)); member != "" {
-				all = append(all, member)
+		quoted, start := false, 0
+		for i := 0; i <= len(field); i++ {
+			switch {
+			case i == len(field) || field[i] == ',' && !quoted:
+				if member := strings.TrimSpace(field[start:i]); member != "" {
+					all = append(all, member)
+				}
+				start = i + 1
+			case field[i] == '"':
+				quoted = !quoted
+			case field[i] == '\\' && quoted:
+				i++
 			}
 		}
 	}

@@ -134,7 +134,8 @@ func (g *RequireAuth) verify(visit *visit, candidates []candidate) ruling {
 	return made
 }
 
-var errCrossSite = errors.New("a cookie or a certificate came with a request from another site")
+// unasked names what browsers send by themselves.
+var unasked = map[authn.In]string{authn.InCookie: "cookie", authn.InTLS: "certificate"}
 
 // checkOrigin refuses what another site made a browser do: a browser adds
 // cookies and certificates by itself, also to a form that another site sends
@@ -152,7 +153,7 @@ func (g *RequireAuth) checkOrigin(r *http.Request, credential authn.Credential) 
 		checked = &changing
 	}
 	if err := g.csrf.Check(checked); err != nil {
-		return errCrossSite
+		return fmt.Errorf("a %s came with a request from another site", unasked[credential.Place.In])
 	}
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -55,6 +57,22 @@ func (p Place) Check() error {
 		return fmt.Errorf("%s needs a name", p.In)
 	}
 	return nil
+}
+
+// CheckDistinct refuses a place that is listed twice: whatever stood there
+// would count as two credentials.
+func CheckDistinct(places []Place) error {
+	for i, place := range places {
+		if slices.ContainsFunc(places[:i], place.same) {
+			return fmt.Errorf("%s %s is listed twice: keep one", place.In, place.Name)
+		}
+	}
+	return nil
+}
+
+// same compares places; names of header fields have no case.
+func (p Place) same(other Place) bool {
+	return p == other || p.In == InHeader && other.In == InHeader && strings.EqualFold(p.Name, other.Name)
 }
 
 // VaryField is the request field that a response to a credential at this
@@ -105,25 +123,62 @@ func FindIn(r *Request, places []Place) (Credential, error) {
 	return found, nil
 }
 
-// values returns what stands at the place; an empty value is nothing.
+// values returns what stands at the place; an empty value is nothing. What
+// cannot be decoded counts as well: an upstream may be able to.
 func (p Place) values(r *Request) []string {
 	var all []string
 	switch p.In {
 	case InHeader:
 		all = r.Header[http.CanonicalHeaderKey(p.Name)]
 	case InQuery:
-		if r.URL.RawQuery != "" {
-			all = r.Query()[p.Name]
-		}
+		all = p.inQuery(r.URL.RawQuery)
 	case InCookie:
-		for _, cookie := range r.CookiesNamed(p.Name) {
-			all = append(all, cookie.Value)
-		}
+		all = p.inCookies(r.Header["Cookie"])
 	case InForm:
 		all = r.form()[p.Name]
 	}
 	if len(all) == 1 && all[0] == "" {
 		return nil
+	}
+	return all
+}
+
+// inQuery returns the values of the parameter, those that cannot be decoded as
+// they are written.
+func (p Place) inQuery(query string) []string {
+	if query == "" {
+		return nil
+	}
+	var all []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, written, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || plain != p.Name {
+			continue
+		}
+		value, err := url.QueryUnescape(written)
+		if err != nil {
+			value = written
+		}
+		all = append(all, value)
+	}
+	return all
+}
+
+// inCookies returns the values of the cookie, without the quotes around them.
+func (p Place) inCookies(fields []string) []string {
+	var all []string
+	for _, field := range fields {
+		for pair := range strings.SplitSeq(field, ";") {
+			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+			if textproto.TrimString(name) != p.Name {
+				continue
+			}
+			value = textproto.TrimString(value)
+			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+				value = value[1 : len(value)-1]
+			}
+			all = append(all, value)
+		}
 	}
 	return all
 }
@@ -185,10 +240,10 @@ func (p Place) Remove(r *http.Request) {
 		r.Header.Del("Cookie")
 		for _, field := range fields {
 			rest := without(field, ";", func(pair string) bool {
-				name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
-				return strings.TrimSpace(name) == p.Name
+				name, _, _ := strings.Cut(textproto.TrimString(pair), "=")
+				return textproto.TrimString(name) == p.Name
 			})
-			if rest = strings.TrimSpace(rest); rest != "" {
+			if rest = textproto.TrimString(rest); rest != "" {
 				r.Header.Add("Cookie", rest)
 			}
 		}

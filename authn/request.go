@@ -3,7 +3,6 @@ package authn
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -31,7 +30,6 @@ type Request struct {
 
 	authorization Authorization
 	problem       error
-	query         url.Values
 }
 
 // NewRequest reads the Authorization field of r.
@@ -45,14 +43,6 @@ func NewRequest(r *http.Request) *Request {
 // value without one. The error, if any, makes the whole request malformed.
 func (r *Request) Authorization() (Authorization, error) {
 	return r.authorization, r.problem
-}
-
-// Query returns the parsed query; what cannot be parsed is left out.
-func (r *Request) Query() url.Values {
-	if r.query == nil {
-		r.query = r.URL.Query()
-	}
-	return r.query
 }
 
 // Authorization is the parsed value of an Authorization field (RFC 9110 §11.4).

@@ -109,6 +109,9 @@ func (a *APIKey) check() error {
 			return err
 		}
 	}
+	if err := authn.CheckDistinct(a.From); err != nil {
+		return err
+	}
 	for _, key := range a.Keys {
 		if err := key.check(); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func parseFile(content []byte) ([]Key, error) {
 	if err := decoder.Decode(&keys); err != nil {
 		return nil, errors.New(`not a JSON array of keys such as {"id": "partner-a", "digest": "sha256:…", "scopes": ["read"]}`)
 	}
-	if decoder.More() {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("text after the JSON array of keys")
 	}
 	return keys, nil

@@ -147,10 +147,12 @@ func (b *Basic) Verify(_ context.Context, _ *authn.Request, credential authn.Cre
 		// Work as for a wrong password, so that nothing is learned from time.
 		name, password = "", credential.Value[:min(len(credential.Value), 72)]
 	}
-	match, source, busy := users.matches(name, password)
+	match, source, failure := users.matches(name, password)
 	switch {
-	case busy != nil:
-		return authn.Defer(time.Second, busy)
+	case errors.Is(failure, errBusy):
+		return authn.Defer(time.Second, failure)
+	case failure != nil:
+		return authn.Reject(authn.CodeInternal, failure)
 	case err != nil:
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	case match == nil:

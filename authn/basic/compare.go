@@ -67,13 +67,14 @@ func compare(user *account, name, password string) (bool, authn.Source, error) {
 		return true, authn.SourceCache, nil
 	}
 	same, err, _ := h.flights.Do(string(key[:]), func() (any, error) {
-		return h.compute(user, password)
+		same, err := h.compute(user, password)
+		if same && err == nil && name == user.name {
+			h.good.Set(key, struct{}{})
+		}
+		return same, err
 	})
 	if err != nil {
 		return false, authn.SourceLocal, err
-	}
-	if same.(bool) && name == user.name {
-		h.good.Set(key, struct{}{})
 	}
 	return same.(bool), authn.SourceLocal, nil
 }

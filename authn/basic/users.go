@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
@@ -23,11 +24,21 @@ type account struct {
 	identity *authn.Identity
 }
 
-func (u User) check() error {
+func checkName(name string) error {
 	switch {
-	case u.Name == "" || strings.Contains(u.Name, ":") || hasControl(u.Name):
-		return fmt.Errorf("user name %q: it must not be empty, nor hold a colon or a control character (RFC 7617 §2)", u.Name)
-	case strings.Contains(u.Hash, "{"): // a placeholder, known at load
+	case name == "" || strings.Contains(name, ":") || hasControl(name):
+		return fmt.Errorf("user name %q: it must not be empty, nor hold a colon or a control character (RFC 7617 §2)", name)
+	case strings.HasPrefix(name, "$"):
+		return errors.New("the user name looks like a hash: write the name first, then the hash")
+	}
+	return nil
+}
+
+func (u User) check() error {
+	if err := checkName(u.Name); err != nil {
+		return err
+	}
+	if strings.Contains(u.Hash, "{") { // a placeholder, known at load
 		return nil
 	}
 	_, err := comparerFor(u.Hash)
@@ -52,12 +63,16 @@ func newAccount(u User) (account, error) {
 // errWeakHash never repeats the value: it may be a password in the clear.
 var errWeakHash = errors.New("the hash is neither bcrypt ($2a$, $2b$, $2y$) nor argon2id ($argon2id$): make one with `caddy hash-password`")
 
+// bcryptForm is what a bcrypt hash looks like. A hash that is damaged beyond
+// its cost would only be found out when somebody logs in.
+var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
+
 // comparerFor finds Caddy's module for a hash and checks what would only fail
 // once somebody logs in.
 func comparerFor(hash string) (caddyauth.Comparer, error) {
 	switch {
 	case strings.HasPrefix(hash, "$2a$"), strings.HasPrefix(hash, "$2b$"), strings.HasPrefix(hash, "$2y$"):
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil || len(hash) != 60 {
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil || !bcryptForm.MatchString(hash) {
 			return nil, errors.New("the bcrypt hash is damaged: make a new one with `caddy hash-password`")
 		}
 		return caddyauth.BcryptHash{}, nil
@@ -89,7 +104,8 @@ func checkArgon2id(hash string) error {
 }
 
 // parseHtpasswd reads lines of the form name:hash; empty lines and lines that
-// begin with # do not count.
+// begin with # do not count. An error names the line and repeats nothing of
+// it: a slip of the pen may have put a password in any place.
 func parseHtpasswd(content []byte) ([]account, error) {
 	var accounts []account
 	lines := bufio.NewScanner(bytes.NewReader(content))
@@ -98,14 +114,16 @@ func parseHtpasswd(content []byte) ([]account, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		name, hash, _ := strings.Cut(line, ":")
-		user := User{Name: name, Hash: hash}
-		if err := user.check(); err != nil {
+		name, hash, colon := strings.Cut(line, ":")
+		if !colon || checkName(name) != nil {
+			return nil, fmt.Errorf("line %d: not of the form name:hash", number)
+		}
+		if _, err := comparerFor(hash); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		account, err := newAccount(user)
+		account, err := newAccount(User{Name: name, Hash: hash})
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, fmt.Errorf("line %d: the hash cannot be used", number)
 		}
 		accounts = append(accounts, account)
 	}

@@ -139,6 +139,9 @@ func (b *Bearer) checkRest() error {
 			return err
 		}
 	}
+	if err := authn.CheckDistinct(b.TokenFrom); err != nil {
+		return err
+	}
 	if err := checkBindingMode("dpop", b.DPoP); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,9 @@ const (
 	// copies write in several steps.
 	settle = 50 * time.Millisecond
 
+	// latest is how late a file is read at most, however often it is written.
+	latest = time.Second
+
 	// poll is how often a file is looked at even when nothing was heard of
 	// it: network file systems send no notices.
 	poll = 30 * time.Second
@@ -36,23 +40,32 @@ const (
 // It is the folder that is watched, not the file, so that a file that is
 // replaced, or reached through a link that is replaced, is followed.
 func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error) error {
-	content, err := read(path)
-	if err != nil {
-		return err
-	}
-	if err := load(content); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
+	// Watched before it is read, so that no change falls in between.
 	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = watcher.Add(filepath.Dir(path))
-	}
 	if err != nil {
-		return fmt.Errorf("watching the folder of %s: %w", path, err)
+		return fmt.Errorf("watching %s: %w", path, err)
+	}
+	content, err := open(watcher, path, load)
+	if err != nil {
+		return errors.Join(err, watcher.Close())
 	}
 	f := &file{path: path, load: load, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
 	go f.follow(ctx, watcher)
 	return nil
+}
+
+func open(watcher *fsnotify.Watcher, path string, load func([]byte) error) ([]byte, error) {
+	if err := watcher.Add(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("watching the folder of %s: %w", path, err)
+	}
+	content, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := load(content); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return content, nil
 }
 
 type file struct {
@@ -67,20 +80,36 @@ func (f *file) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 	defer watcher.Close() //nolint:errcheck // there is nobody left to tell
 	timer := time.NewTimer(poll)
 	defer timer.Stop()
+	due := time.Now().Add(poll)
+	soon := func() {
+		// Never later than it was due: a folder in which something is always
+		// written must not put a change off for ever.
+		if due = minTime(due, time.Now().Add(latest)); time.Until(due) > settle {
+			timer.Reset(settle)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-watcher.Events:
-			timer.Reset(settle)
+			soon()
 		case err := <-watcher.Errors:
 			f.logger.Warn("watching failed, looking again", zap.Error(err))
-			timer.Reset(settle)
+			soon()
 		case <-timer.C:
 			f.reload()
 			timer.Reset(poll)
+			due = time.Now().Add(poll)
 		}
 	}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func (f *file) reload() {

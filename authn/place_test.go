@@ -1,0 +1,162 @@
+package authn_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestPlaceCheck(t *testing.T) {
+	for _, place := range []authn.Place{{In: "header", Name: "X-API-Key"}, {In: "query", Name: "a b"}, {In: "cookie", Name: "__Host-id"}, {In: "form", Name: "t"}} {
+		t.Run("KEY-5: "+string(place.In)+" "+place.Name+" is a place", func(t *testing.T) {
+			if err := place.Check(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, place := range []authn.Place{
+		{}, {In: "header"}, {In: "query"}, {In: "cookie"}, {In: "form"}, {In: "body", Name: "x"}, {In: "Header", Name: "x"},
+		{In: "header", Name: "X API"}, {In: "header", Name: "X:"}, {In: "cookie", Name: "a=b"}, {In: "cookie", Name: "a;b"}, {In: "header", Name: "é"},
+	} {
+		t.Run("KEY-5: "+string(place.In)+" "+place.Name+" is none", func(t *testing.T) {
+			if place.Check() == nil {
+				t.Error("it was accepted")
+			}
+		})
+	}
+}
+
+func TestVaryField(t *testing.T) {
+	for name, test := range map[string]struct {
+		place authn.Place
+		want  string
+	}{
+		"KEY-4: a field is itself":               {authn.Place{In: "header", Name: "x-api-key"}, "X-Api-Key"},
+		"KEY-4: a cookie is one of the cookies":  {authn.Place{In: "cookie", Name: "sid"}, "Cookie"},
+		"KEY-4: a parameter is part of the URL":  {authn.Place{In: "query", Name: "key"}, ""},
+		"KEY-4: a form is part of a body":        {authn.Place{In: "form", Name: "key"}, ""},
+		"KEY-4: Authorization is a field itself": {authn.AuthorizationField, "Authorization"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.place.VaryField(); got != test.want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestFindIn(t *testing.T) {
+	places := []authn.Place{{In: "header", Name: "x-key"}, {In: "query", Name: "key"}, {In: "cookie", Name: "key"}}
+	find := func(query string, fields ...string) (authn.Credential, error) {
+		r := httptest.NewRequest("GET", "/?"+query, nil)
+		for i := 0; i < len(fields); i += 2 {
+			r.Header.Add(fields[i], fields[i+1])
+		}
+		return authn.FindIn(authn.NewRequest(r), places)
+	}
+	t.Run("KEY-5: one credential is found with its place", func(t *testing.T) {
+		for i, got := range []func() (authn.Credential, error){
+			func() (authn.Credential, error) { return find("", "X-Key", "secret") },
+			func() (authn.Credential, error) { return find("a=b&key=secret") },
+			func() (authn.Credential, error) { return find("key=", "Cookie", `a=b; key=secret`) },
+		} {
+			credential, err := got()
+			if want := (authn.Credential{Value: "secret", Place: places[i]}); err != nil || credential != want {
+				t.Errorf("got %+v, %v", credential, err)
+			}
+		}
+	})
+	t.Run("KEY-5: nothing, or what is empty, is no credential", func(t *testing.T) {
+		for _, query := range []string{"", "key", "key=", "Key=secret", "keys=secret"} {
+			if credential, err := find(query, "X-Key", ""); err != nil || credential.Found() {
+				t.Errorf("%q: %+v, %v", query, credential, err)
+			}
+		}
+	})
+	t.Run("KEY-5: more than one is an error, also the same one", func(t *testing.T) {
+		for _, got := range []func() (authn.Credential, error){
+			func() (authn.Credential, error) { return find("key=a&key=a") },
+			func() (authn.Credential, error) { return find("key=a&key=") },
+			func() (authn.Credential, error) { return find("key=a", "X-Key", "a") },
+			func() (authn.Credential, error) { return find("", "X-Key", "a", "x-key", "a") },
+			func() (authn.Credential, error) { return find("", "Cookie", "key=a; key=a") },
+			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "Cookie", "key=b") },
+			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "X-Key", "a") },
+		} {
+			if credential, err := got(); !errors.Is(err, authn.ErrSeveralPlaces) || credential.Found() {
+				t.Errorf("%+v, %v", credential, err)
+			}
+		}
+	})
+}
+
+// FuzzRemoveFromQuery holds Remove to its word: nothing is found afterwards,
+// and every other parameter is where it was, spelled as it was.
+func FuzzRemoveFromQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "key=a", "key=a&b=c", "b=c&key=a", "b=%20+&key=a&&c", "k%65y=a", "key", "key=%zz", "%zz=a&key=b", "a;key=b", "key=a&key=b",
+		"KEY=a", "key%00=a", "+key=a", "=key&key=", "keykey=1&key=2",
+	} {
+		f.Add(seed)
+	}
+	place := authn.Place{In: authn.InQuery, Name: "key"}
+	f.Fuzz(func(t *testing.T, query string) {
+		r := &http.Request{URL: &url.URL{Path: "/p", RawQuery: query}, Header: http.Header{}}
+		place.Remove(r)
+		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Place{place}); err != nil || found.Found() {
+			t.Fatalf("%q became %q, where %+v, %v is found", query, r.URL.RawQuery, found, err)
+		}
+		var others []string
+		for pair := range strings.SplitSeq(query, "&") {
+			name, _, _ := strings.Cut(pair, "=")
+			if plain, err := url.QueryUnescape(name); err != nil || plain != place.Name {
+				others = append(others, pair)
+			}
+		}
+		if want := strings.Join(others, "&"); r.URL.RawQuery != want {
+			t.Fatalf("%q became %q, want %q", query, r.URL.RawQuery, want)
+		}
+		before, after := (&url.URL{RawQuery: query}).Query(), r.URL.Query()
+		delete(before, place.Name)
+		if before.Encode() != after.Encode() {
+			t.Fatalf("%q: the others were %v and are %v", query, before, after)
+		}
+	})
+}
+
+// FuzzRemoveFromCookies does the same for cookies.
+func FuzzRemoveFromCookies(f *testing.F) {
+	for _, seed := range []string{
+		"", "key=a", "key=a; b=c", "b=c; key=a", "b=c;key=a;d=e", `key="a b"`, "key", "key ; b=c", " key = a", "keys=1; key=2", "key=a; key=b",
+		"b=c;; key=a", "b=\xff; key=a", "\u00a0key=a; key=b", "key=a\x00", "Key=a",
+	} {
+		f.Add(seed)
+	}
+	place := authn.Place{In: authn.InCookie, Name: "key"}
+	f.Fuzz(func(t *testing.T, field string) {
+		r := &http.Request{URL: &url.URL{}, Header: http.Header{"Cookie": {field}}}
+		others := func() []string {
+			var all []string
+			for _, cookie := range r.Cookies() {
+				if cookie.Name != place.Name {
+					all = append(all, cookie.Name+"="+cookie.Value)
+				}
+			}
+			return all
+		}
+		before := others()
+		place.Remove(r)
+		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Place{place}); err != nil || found.Found() {
+			t.Fatalf("%q became %q, where %+v, %v is found", field, r.Header["Cookie"], found, err)
+		}
+		if after := others(); !slices.Equal(before, after) {
+			t.Fatalf("%q became %q: the others were %q and are %q", field, r.Header["Cookie"], before, after)
+		}
+	})
+}
