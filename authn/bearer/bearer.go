@@ -12,6 +12,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
+	"github.com/excorp/caddy-require-auth/internal/introspection"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -88,6 +89,12 @@ type Bearer struct {
 	// Default: roles, groups, realm_access.roles.
 	RoleClaims []string `json:"role_claims,omitempty"`
 
+	// Asks the issuer about tokens that are no JWTs (RFC 7662); with an issuer
+	// or keys JWTs are verified here, without any all tokens are asked about.
+	// What the endpoint says is judged like the claims of a JWT: an answer
+	// without `aud` is refused unless the audience is `*`.
+	Introspection *Introspection `json:"introspection,omitempty"`
+
 	// Tokens that are bound to a key, whose holder proves that they have it
 	// (DPoP, RFC 9449): `off`, `optional` or `required`. Proofs are for the
 	// method and the URL as the client sees it; behind a proxy in front, Caddy
@@ -105,6 +112,7 @@ type Bearer struct {
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
 	keys    sources
+	remote  *introspection.Client
 	proofs  *dpop.Verifier
 	release []func() error
 	skew    time.Duration
@@ -135,6 +143,9 @@ func (b *Bearer) Provision(ctx caddy.Context) error {
 	}
 	if b.skew > time.Minute {
 		b.logger.Warn("a clock_skew over a minute lets expired tokens in for that long", zap.Duration("clock_skew", b.skew))
+	}
+	if err := b.openIntrospection(); err != nil {
+		return err
 	}
 	return b.openKeys(ctx)
 }
@@ -188,11 +199,12 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 // Verify judges a token: first whether what it says is true, then whether that
 // is good for this gate, at last whether the sender may use it.
 func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	t, outcome := b.authenticate(ctx, credential.Value)
+	t, found := b.authenticate(ctx, credential.Value)
 	if t == nil {
-		return outcome
+		return found
 	}
-	outcome = b.judge(t, r.Audience)
+	outcome := b.judge(t, r.Audience)
+	outcome.Source = found.Source
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
@@ -204,11 +216,17 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	return outcome
 }
 
-// authenticate verifies the signature of a token. Without a token the outcome
-// says why not.
+// authenticate makes sure that what a token says is true: by its signature, or
+// by asking its issuer. Without a token the outcome says why not.
 func (b *Bearer) authenticate(ctx context.Context, text string) (*token, authn.Outcome) {
+	if b.remote != nil && len(b.keys) == 0 {
+		return b.introspect(ctx, text)
+	}
 	t, err := parse(text)
-	if err != nil {
+	switch {
+	case err != nil && b.remote != nil:
+		return b.introspect(ctx, text)
+	case err != nil:
 		return nil, authn.Reject(authn.CodeInvalidToken, err)
 	}
 	if err := b.checkIssuer(t); err != nil {
@@ -226,7 +244,7 @@ func (b *Bearer) authenticate(ctx context.Context, text string) (*token, authn.O
 	if err := t.verify(keys); err != nil {
 		return nil, b.refuse(err)
 	}
-	return t, authn.Outcome{}
+	return t, authn.Outcome{Source: authn.SourceLocal}
 }
 
 // refuse rejects a token before its signature was found good. Where no issuer

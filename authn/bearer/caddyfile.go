@@ -26,6 +26,13 @@ import (
 //		user_claim   <path>
 //		scope_claims <path>...
 //		role_claims  <path>...
+//		introspection <url>|auto {
+//			client_id     <id>
+//			client_secret <secret>
+//			client_auth   client_secret_basic|client_secret_post|private_key_jwt
+//			key_file      <path>
+//			cache         <duration>
+//		}
 //		dpop         off|optional|required
 //		dpop_nonce
 //		certificate_bound off|optional|required
@@ -53,6 +60,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"dpop_nonce":   block.Flag(&b.DPoPNonce),
 
 		"certificate_bound": block.String(&b.CertificateBound),
+		"introspection":     b.readIntrospection,
 	})
 	if err != nil {
 		return err
@@ -66,6 +74,29 @@ func (b *Bearer) readSkew(d *caddyfile.Dispenser) error {
 	}
 	b.ClockSkew = new(caddy.Duration)
 	return block.Duration(b.ClockSkew)(d)
+}
+
+func (b *Bearer) readIntrospection(d *caddyfile.Dispenser) error {
+	if b.Introspection != nil {
+		return d.Err("introspection is written twice: keep one")
+	}
+	asked := new(Introspection)
+	b.Introspection = asked
+	if !d.AllArgs(&asked.Endpoint) {
+		return d.Err("write `introspection <url>` or `introspection auto`")
+	}
+	cache := caddy.Duration(-1)
+	err := block.Read(d, block.Lines{
+		"client_id":     block.String(&asked.ClientID),
+		"client_secret": block.String(&asked.ClientSecret),
+		"client_auth":   block.String((*string)(&asked.ClientAuth)),
+		"key_file":      block.String(&asked.KeyFile),
+		"cache":         block.Duration(&cache),
+	})
+	if cache >= 0 {
+		asked.Cache = &cache
+	}
+	return err
 }
 
 func (b *Bearer) readPlace(d *caddyfile.Dispenser) error {

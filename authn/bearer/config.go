@@ -31,6 +31,11 @@ func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) {
 	for _, text := range []*string{&b.Issuer, &b.JWKS, &b.HMACSecret} {
 		*text = replacer.ReplaceKnown(*text, "")
 	}
+	if asked := b.Introspection; asked != nil {
+		for _, text := range []*string{&asked.Endpoint, &asked.ClientID, &asked.ClientSecret, &asked.KeyFile} {
+			*text = replacer.ReplaceKnown(*text, "")
+		}
+	}
 	for _, list := range [][]string{b.Audiences, b.KeyFiles} {
 		for i := range list {
 			list[i] = replacer.ReplaceKnown(list[i], "")
@@ -105,9 +110,9 @@ func (b *Bearer) checkKeys() error {
 		if !strings.Contains(b.HMACSecret, "{") && len(b.HMACSecret) < minSecret {
 			return fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(b.HMACSecret), minSecret)
 		}
-	case !public && b.Issuer == "":
-		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>` or `hmac_secret <secret>`")
-	case !public && !strings.Contains(b.Issuer, "{"):
+	case !public && b.Issuer == "" && b.Introspection == nil:
+		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
+	case !public && b.Issuer != "" && !strings.Contains(b.Issuer, "{"):
 		if err := keyset.CheckIssuer(b.Issuer); err != nil {
 			return fmt.Errorf("issuer: %w", err)
 		}
@@ -123,6 +128,11 @@ func (b *Bearer) checkKeys() error {
 func isURL(jwks string) bool { return strings.Contains(jwks, "://") }
 
 func (b *Bearer) checkRest() error {
+	if b.Introspection != nil {
+		if err := b.Introspection.check(b.Issuer); err != nil {
+			return err
+		}
+	}
 	for _, algorithm := range b.Algorithms {
 		if verifiers[algorithm] == nil {
 			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(algorithmNames(), " "))

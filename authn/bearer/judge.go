@@ -57,7 +57,7 @@ func (b *Bearer) judge(t *token, gate string) authn.Outcome {
 			return authn.Reject(authn.CodeInvalidToken, err)
 		}
 	}
-	expires, err := instant(t.claims, "exp")
+	expires, err := expiry(t)
 	if err != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
@@ -65,7 +65,7 @@ func (b *Bearer) judge(t *token, gate string) authn.Outcome {
 	if err != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
-	if !b.now().Before(expires.Add(b.skew)) {
+	if !expires.IsZero() && !b.now().Before(expires.Add(b.skew)) {
 		return authn.Reject(authn.CodeExpiredToken, fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339)))
 	}
 	outcome := authn.Accept(identity, authn.SourceLocal)
@@ -129,6 +129,9 @@ var kindValues = map[string][]string{
 
 // checkKind refuses verified tokens that are no bearer access tokens.
 func checkKind(t *token) error {
+	if kind, _ := t.claims["token_type"].(string); t.introspected && strings.Contains(strings.ToLower(kind), "refresh") {
+		return errors.New("token_type says that this is a refresh token")
+	}
 	if kind, _ := t.header["typ"].(string); strings.HasSuffix(strings.ToLower(kind), profileAccessToken) {
 		return nil
 	}
@@ -153,7 +156,7 @@ func checkKind(t *token) error {
 
 // checkProfile wants the claims that RFC 9068 §2.2 requires.
 func (b *Bearer) checkProfile(t *token) error {
-	if b.Profile != profileAccessToken {
+	if b.Profile != profileAccessToken || t.introspected {
 		return nil
 	}
 	for _, claim := range []string{"iss", "sub", "client_id", "jti"} {
@@ -192,6 +195,15 @@ func (b *Bearer) checkBeginning(t *token) error {
 		}
 	}
 	return nil
+}
+
+// expiry is when a token ends. Only an issuer that is asked each time may leave
+// it out (RFC 7662 §2.2).
+func expiry(t *token) (time.Time, error) {
+	if _, present := t.claims["exp"]; !present && t.introspected {
+		return time.Time{}, nil
+	}
+	return instant(t.claims, "exp")
 }
 
 // latest is the last second of the year 9999, from where on time stamps are

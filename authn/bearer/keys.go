@@ -48,7 +48,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 		return b.openRemote(keyset.RemoteConfig{URL: b.JWKS})
 	case b.JWKS != "":
 		return b.openFile(ctx, b.JWKS)
-	case len(b.KeyFiles) == 0:
+	case len(b.KeyFiles) == 0 && b.Issuer != "":
 		return b.openRemote(keyset.RemoteConfig{Issuer: b.Issuer})
 	}
 	return nil

@@ -21,6 +21,9 @@ type token struct {
 
 	algorithm string
 	keyID     string
+
+	// introspected says that the claims are the answer of the issuer.
+	introspected bool
 }
 
 // parse takes a token apart. It accepts exactly three non-empty base64url

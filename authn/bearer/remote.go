@@ -1,0 +1,153 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/introspection"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// Introspection asks the issuer about tokens that only it can read (RFC 7662).
+type Introspection struct {
+	// The URL of the introspection endpoint, or `auto` to find it by discovery
+	// from the issuer.
+	Endpoint string `json:"endpoint"`
+
+	// Who asks. RFC 7662 §2.1 demands authentication.
+	ClientID string `json:"client_id"`
+
+	// The secret, for client_secret_basic and client_secret_post.
+	// Placeholders such as `{env.INTROSPECT_SECRET}` are replaced at load.
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	// How the client authenticates: `client_secret_basic`,
+	// `client_secret_post` or `private_key_jwt`. Default: client_secret_basic.
+	ClientAuth introspection.Authentication `json:"client_auth,omitempty"`
+
+	// A file with the private key for private_key_jwt, PEM or JWK.
+	KeyFile string `json:"key_file,omitempty"`
+
+	// How long an answer is kept, never longer than the token is good. A
+	// token that is revoked may be accepted for that long. 0 keeps none.
+	// Default: 60s.
+	Cache *caddy.Duration `json:"cache,omitempty"`
+}
+
+// autoEndpoint finds the endpoint by discovery.
+const autoEndpoint = "auto"
+
+// config makes the configuration of a client; the key file is read.
+func (i *Introspection) config(issuer string) (introspection.Config, error) {
+	config := introspection.Config{
+		Endpoint: i.Endpoint, Issuer: issuer,
+		ClientID: i.ClientID, ClientSecret: i.ClientSecret, Authentication: i.ClientAuth,
+	}
+	if i.Endpoint == autoEndpoint {
+		config.Endpoint = ""
+	}
+	if i.Cache != nil {
+		config.Cache, config.NoCache = time.Duration(*i.Cache), *i.Cache == 0
+	}
+	if i.KeyFile != "" {
+		key, err := os.ReadFile(i.KeyFile)
+		if err != nil {
+			return config, err
+		}
+		config.SigningKey = key
+	}
+	return config, config.Check()
+}
+
+// check reports what is wrong with the lines as they are written.
+func (i *Introspection) check(issuer string) error {
+	switch {
+	case i.Endpoint == autoEndpoint && issuer == "":
+		return errors.New("introspection auto needs `issuer <url>`")
+	case i.ClientID == "":
+		return errors.New("introspection without client_id: the endpoint must know who asks (RFC 7662 §2.1)")
+	case i.ClientSecret == "" && i.KeyFile == "":
+		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
+	case i.Endpoint != autoEndpoint && !strings.Contains(i.Endpoint, "{"):
+		if err := keyset.CheckURL(i.Endpoint); err != nil {
+			return fmt.Errorf("introspection: %w", err)
+		}
+	}
+	return nil
+}
+
+// clients are the introspection clients in use, with what they remember. They
+// outlive a configuration.
+var clients = caddy.NewUsagePool()
+
+type client struct{ *introspection.Client }
+
+// Destruct forgets the client once no configuration uses it.
+func (client) Destruct() error { return nil }
+
+func (b *Bearer) openIntrospection() error {
+	if b.Introspection == nil {
+		return nil
+	}
+	config, err := b.Introspection.config(b.Issuer)
+	if err != nil {
+		return err
+	}
+	config.Logger = b.logger
+	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
+	key := fmt.Sprintf("%s %s %s %s %s %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
+		config.Cache, hex.EncodeToString(secrets[:]))
+	opened, _, err := clients.LoadOrNew(key, func() (caddy.Destructor, error) {
+		opened, err := introspection.New(config)
+		return client{opened}, err
+	})
+	if err != nil {
+		return err
+	}
+	b.release = append(b.release, func() error {
+		_, err := clients.Delete(key)
+		return err
+	})
+	b.remote = opened.(client).Client
+	return nil
+}
+
+// introspect asks about a token. What the endpoint says is verified by that,
+// and judged like the claims of a token that was verified here.
+func (b *Bearer) introspect(ctx context.Context, text string) (*token, authn.Outcome) {
+	if len(text) > authn.MaxCredential {
+		return nil, authn.Reject(authn.CodeInvalidToken, authn.ErrTooLarge)
+	}
+	answer, err := b.remote.Introspect(ctx, text)
+	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
+		return nil, authn.Defer(unavailable.RetryAfter, err)
+	} else if err != nil {
+		return nil, authn.Defer(0, err)
+	}
+	source := authn.SourceRemote
+	if answer.FromCache {
+		source = authn.SourceCache
+	}
+	outcome := authn.Outcome{Source: source}
+	if !answer.Active {
+		outcome = authn.Disown(authn.CodeInvalidToken, errors.New("the issuer says that the token is not active"))
+		outcome.Source = source
+		return nil, outcome
+	}
+	t := &token{claims: answer.Claims, introspected: true}
+	if _, named := t.claims["iss"]; named {
+		if err := b.checkIssuer(t); err != nil {
+			return nil, authn.Reject(authn.CodeInvalidToken, err)
+		}
+	}
+	return t, outcome
+}
