@@ -4,6 +4,7 @@ package bearer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -112,6 +113,7 @@ type Bearer struct {
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
 	keys    sources
+	cache   *cache
 	remote  *introspection.Client
 	proofs  *dpop.Verifier
 	release []func() error
@@ -138,6 +140,7 @@ func (b *Bearer) Provision(ctx caddy.Context) error {
 		return err
 	}
 	b.setDefaults()
+	b.cache = newCache()
 	if enabled(b.DPoP) {
 		b.proofs = b.newProofs()
 	}
@@ -199,21 +202,40 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 // Verify judges a token: first whether what it says is true, then whether that
 // is good for this gate, at last whether the sender may use it.
 func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	t, found := b.authenticate(ctx, credential.Value)
-	if t == nil {
-		return found
-	}
-	outcome := b.judge(t, r.Audience)
-	outcome.Source = found.Source
+	claims, outcome := b.find(ctx, r, credential.Value)
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
-	nonce, err := b.checkPossession(ctx, r, credential, t.claims)
+	nonce, err := b.checkPossession(ctx, r, credential, claims)
 	if err != nil {
 		return b.refusePossession(err)
 	}
 	outcome.Nonce = nonce
 	return outcome
+}
+
+// find recalls a token that was found good before, or has it verified and
+// judged. The claims are those of an accepted token.
+func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (map[string]any, authn.Outcome) {
+	var digest [sha256.Size]byte
+	if len(b.keys) > 0 {
+		digest = sha256.Sum256([]byte(text))
+		if known, found := b.recall(digest, r); found {
+			known.outcome.Source = authn.SourceCache
+			return known.claims, known.outcome
+		}
+	}
+	generation := b.keys.Generation() // before the keys are read
+	t, found := b.authenticate(ctx, text)
+	if t == nil {
+		return nil, found
+	}
+	outcome := b.judge(t, r.Audience)
+	outcome.Source = found.Source
+	if outcome.Verdict == authn.Accepted && !t.introspected {
+		b.cache.Set(digest, verified{claims: t.claims, outcome: outcome, keys: generation, size: len(text)})
+	}
+	return t.claims, outcome
 }
 
 // authenticate makes sure that what a token says is true: by its signature, or

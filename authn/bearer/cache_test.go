@@ -1,0 +1,156 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+var cacheSecret = []byte("a secret of more than thirty-two bytes")
+
+// remembering is a scheme with a clock that can be moved, and its keys.
+type remembering struct {
+	*Bearer
+	static *keyset.Static
+	clock  time.Time
+}
+
+func newRemembering(tb testing.TB) *remembering {
+	tb.Helper()
+	set, err := keyset.FromSecret(cacheSecret)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_800_000_000, 0)}
+	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}}
+	r.setDefaults()
+	r.cache, r.keys = newCache(), sources{r.static}
+	r.now = func() time.Time { return r.clock }
+	return r
+}
+
+func (r *remembering) mint(tb testing.TB, subject, audience string) string {
+	tb.Helper()
+	claims := fmt.Sprintf(`{"iss":"https://idp.example.com","aud":%q,"sub":%q,"exp":1800000060,"scope":"read write","realm_access":{"roles":["a","b"]}}`, audience, subject)
+	token, err := jws.Sign([]byte(claims), jws.WithKey(jwa.HS256, cacheSecret))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(token)
+}
+
+func (r *remembering) ask(token, gate string) authn.Outcome {
+	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
+	request.Audience = gate
+	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField})
+}
+
+func TestCache(t *testing.T) {
+	want := func(t *testing.T, got authn.Outcome, verdict authn.Verdict, source authn.Source, code authn.Code) {
+		t.Helper()
+		if got.Verdict != verdict || got.Source != source || got.Code != code {
+			t.Errorf("verdict %d, source %q, code %q; want %d, %q, %q (%v)", got.Verdict, got.Source, got.Code, verdict, source, code, got.Reason)
+		}
+	}
+	t.Run("a good token is remembered", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "api")
+		want(t, r.ask(token, ""), authn.Accepted, authn.SourceLocal, "")
+		second := r.ask(token, "")
+		want(t, second, authn.Accepted, authn.SourceCache, "")
+		if second.Identity.ID != "alice" {
+			t.Errorf("identity %+v", second.Identity)
+		}
+	})
+	t.Run("every letter of it counts", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "api")
+		r.ask(token, "")
+		want(t, r.ask(token[:len(token)-2]+"AA", ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+	})
+	t.Run("a bad token is not", func(t *testing.T) {
+		r := newRemembering(t)
+		for range 2 {
+			want(t, r.ask(r.mint(t, "alice", "other"), ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		}
+		if r.cache.EstimatedSize() != 0 {
+			t.Error("it takes room")
+		}
+	})
+	t.Run("R9700-1 JWT-10: it expires all the same", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "api")
+		r.ask(token, "")
+		r.clock = r.clock.Add(89 * time.Second) // exp and 30 s of leeway, less one
+		want(t, r.ask(token, ""), authn.Accepted, authn.SourceCache, "")
+		r.clock = r.clock.Add(time.Second)
+		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeExpiredToken)
+	})
+	t.Run("a withdrawn key ends it", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "api")
+		r.ask(token, "")
+		other, err := keyset.FromSecret([]byte("another secret of more than thirty-two bytes"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.static.Replace(other)
+		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+	})
+	t.Run("MCP-6 R9700-1: a token for one gate is not recalled for another", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "gate")
+		want(t, r.ask(token, "gate"), authn.Accepted, authn.SourceLocal, "")
+		want(t, r.ask(token, "gate"), authn.Accepted, authn.SourceCache, "")
+		want(t, r.ask(token, "other"), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+	})
+	t.Run("R9700-2: the memory is bounded and holds digests instead of tokens", func(t *testing.T) {
+		r := newRemembering(t)
+		for i := range 200 {
+			r.ask(r.mint(t, fmt.Sprint("user", i), "api"), "")
+		}
+		r.cache.CleanUp()
+		if weight := r.cache.WeightedSize(); weight < 200*1024 || weight > cacheWeight || r.cache.GetMaximum() != cacheWeight {
+			t.Errorf("weight %d of at most %d", weight, r.cache.GetMaximum())
+		}
+		token := r.mint(t, "user1", "api")
+		for key, known := range r.cache.All() {
+			if strings.Contains(fmt.Sprintf("%s %+v", key, known), token[strings.LastIndexByte(token, '.')+1:]) {
+				t.Fatal("a part of a token is kept")
+			}
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	r := newRemembering(b)
+	token := r.mint(b, "alice", "api")
+	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
+	credential := authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField}
+	for _, bench := range []struct {
+		name  string
+		reset bool
+	}{{"new", true}, {"known", false}} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if bench.reset {
+					r.cache.InvalidateAll()
+				}
+				if r.Verify(context.Background(), request, credential).Verdict != authn.Accepted {
+					b.Fatal("refused")
+				}
+			}
+		})
+	}
+}
