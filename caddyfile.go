@@ -157,8 +157,11 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if gate.Resource == nil {
 		return routes, nil
 	}
-	documents := caddy.ModuleMap{"path": h.JSON([]string{resource.WellKnown, resource.WellKnown + "/*"})}
-	return append(routes, h.NewRoute(documents, &resource.Handler{Resources: []resource.Resource{*gate.Resource}})...), nil
+	// First, and with one long path: that is what Caddy leaves in front among
+	// the routes of a directive, so that the gate does not guard the document.
+	documents := caddy.ModuleMap{"path": h.JSON([]string{resource.WellKnown + "*"})}
+	document := &resource.Handler{Resources: []resource.Resource{*gate.Resource}}
+	return append(h.NewRoute(documents, document), routes...), nil
 }
 
 // parseResource reads the directive `protected_resource`: the document of a
@@ -268,7 +271,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"user":      onlyOnce(&g.Users),
 		"if":        g.readCondition,
 		"acr":       onlyOnce(&g.ACR),
-		"max_age":   block.Duration(&g.MaxAge),
+		"max_age":   g.readMaxAge,
 		"hide":      g.readHide,
 
 		"protected_resource": g.readResource,
@@ -319,7 +322,9 @@ func (g *RequireAuth) readCondition(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	d.NextArg()
-	g.If = d.Val()
+	if g.If = d.Val(); strings.TrimSpace(g.If) == "" {
+		return d.Err("if is empty: write an expression, such as `if user == \"alice\"`")
+	}
 	return nil
 }
 
@@ -329,6 +334,19 @@ func (g *RequireAuth) readResource(d *caddyfile.Dispenser) error {
 	}
 	g.Resource = new(resource.Resource)
 	return g.Resource.ReadBlock(d)
+}
+
+func (g *RequireAuth) readMaxAge(d *caddyfile.Dispenser) error {
+	if g.MaxAge != 0 {
+		return d.Err("max_age is written twice: keep one")
+	}
+	if err := block.Duration(&g.MaxAge)(d); err != nil {
+		return err
+	}
+	if g.MaxAge == 0 {
+		return d.Err("max_age 0 cannot be met: write for example 5m")
+	}
+	return nil
 }
 
 func (g *RequireAuth) readHide(d *caddyfile.Dispenser) error {

@@ -2,6 +2,7 @@ package requireauth
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,7 +32,7 @@ func newForwarding(configured map[string]string) forwarding {
 // routed or framed, which a claim must never decide.
 func checkForward(configured map[string]string) error {
 	seen := make(map[string]string, len(configured))
-	for name := range configured {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return fmt.Errorf("forward %q: this is no name of a header field", name)
 		}

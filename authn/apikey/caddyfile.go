@@ -69,6 +69,9 @@ func (a *APIKey) readKey(d *caddyfile.Dispenser) error {
 }
 
 func (k *Key) readExpires(d *caddyfile.Dispenser) error {
+	if k.Expires != nil {
+		return d.Err("expires is written twice: keep one")
+	}
 	var text string
 	if !d.AllArgs(&text) {
 		return d.ArgErr()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
 // Key is an API key that is let in.
@@ -36,7 +37,7 @@ func (k Key) check() error {
 	if k.ID == "" || strings.ContainsFunc(k.ID, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("key id %q: it must not be empty nor hold a control character", k.ID)
 	}
-	if strings.Contains(k.Digest, "{") { // a placeholder, known at load
+	if block.HasPlaceholder(k.Digest) {
 		return nil
 	}
 	_, err := k.digest()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
 // account is a user who can be compared with.
@@ -38,7 +39,7 @@ func (u User) check() error {
 	if err := checkName(u.Name); err != nil {
 		return err
 	}
-	if strings.Contains(u.Hash, "{") { // a placeholder, known at load
+	if block.HasPlaceholder(u.Hash) {
 		return nil
 	}
 	_, err := comparerFor(u.Hash)

@@ -135,7 +135,9 @@ func (*Bearer) CaddyModule() caddy.ModuleInfo {
 func (b *Bearer) Provision(ctx caddy.Context) error {
 	b.logger = ctx.Logger()
 	b.now = time.Now
-	b.replacePlaceholders(caddy.NewReplacer())
+	if err := b.replacePlaceholders(caddy.NewReplacer()); err != nil {
+		return err
+	}
 	if err := b.check(); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -26,21 +27,29 @@ const (
 )
 
 // replacePlaceholders resolves what the configuration takes from the
-// environment or from files.
-func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) {
-	for _, text := range []*string{&b.Issuer, &b.JWKS, &b.HMACSecret} {
-		*text = replacer.ReplaceKnown(*text, "")
-	}
+// environment or from files. What was written and turns out to be empty is
+// refused: without it a check would be left out in silence.
+func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
+	values := map[string]*string{"issuer": &b.Issuer, "jwks": &b.JWKS, "hmac_secret": &b.HMACSecret}
 	if asked := b.Introspection; asked != nil {
-		for _, text := range []*string{&asked.Endpoint, &asked.ClientID, &asked.ClientSecret, &asked.KeyFile} {
-			*text = replacer.ReplaceKnown(*text, "")
+		values["introspection"], values["client_id"] = &asked.Endpoint, &asked.ClientID
+		values["client_secret"], values["introspection key_file"] = &asked.ClientSecret, &asked.KeyFile
+	}
+	for i := range b.Audiences {
+		values[fmt.Sprintf("audience %d", i+1)] = &b.Audiences[i]
+	}
+	for i := range b.KeyFiles {
+		values[fmt.Sprintf("key_file %d", i+1)] = &b.KeyFiles[i]
+	}
+	for name, value := range values {
+		if *value == "" {
+			continue
+		}
+		if *value = replacer.ReplaceKnown(*value, ""); *value == "" {
+			return fmt.Errorf("%s is empty: its placeholder has no value", name)
 		}
 	}
-	for _, list := range [][]string{b.Audiences, b.KeyFiles} {
-		for i := range list {
-			list[i] = replacer.ReplaceKnown(list[i], "")
-		}
-	}
+	return nil
 }
 
 func (b *Bearer) setDefaults() {
@@ -107,12 +116,12 @@ func (b *Bearer) checkKeys() error {
 	case b.HMACSecret != "" && public:
 		return errors.New("an HMAC secret beside public keys lets whoever knows a public key forge tokens: declare two schemes")
 	case b.HMACSecret != "":
-		if !strings.Contains(b.HMACSecret, "{") && len(b.HMACSecret) < minSecret {
+		if !block.HasPlaceholder(b.HMACSecret) && len(b.HMACSecret) < minSecret {
 			return fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(b.HMACSecret), minSecret)
 		}
 	case !public && b.Issuer == "" && b.Introspection == nil:
 		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
-	case !public && b.Issuer != "" && !strings.Contains(b.Issuer, "{"):
+	case !public && b.Issuer != "" && !block.HasPlaceholder(b.Issuer):
 		if err := keyset.CheckIssuer(b.Issuer); err != nil {
 			return fmt.Errorf("issuer: %w", err)
 		}
@@ -149,7 +158,11 @@ func (b *Bearer) checkRest() error {
 			return err
 		}
 	}
-	if err := authn.CheckDistinct(b.TokenFrom); err != nil {
+	places := make([]authn.Place, len(b.TokenFrom))
+	for i, place := range b.TokenFrom {
+		places[i] = withDefaultName(place)
+	}
+	if err := authn.CheckDistinct(places); err != nil {
 		return err
 	}
 	if err := checkBindingMode("dpop", b.DPoP); err != nil {

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
@@ -77,7 +77,7 @@ func (i *Introspection) check(issuer string) error {
 		return errors.New("introspection without client_id: the endpoint must know who asks (RFC 7662 §2.1)")
 	case i.ClientSecret == "" && i.KeyFile == "":
 		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
-	case i.Endpoint != autoEndpoint && !strings.Contains(i.Endpoint, "{"):
+	case i.Endpoint != autoEndpoint && !block.HasPlaceholder(i.Endpoint):
 		if err := keyset.CheckURL(i.Endpoint); err != nil {
 			return fmt.Errorf("introspection: %w", err)
 		}

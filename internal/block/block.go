@@ -5,6 +5,7 @@ package block
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,8 +39,8 @@ func Read(d *caddyfile.Dispenser, lines Lines) error {
 func Begin(d *caddyfile.Dispenser) (Position, error) {
 	d.Next()
 	start := Here(d)
-	if d.NextArg() {
-		return start, d.ArgErr()
+	if name := d.Val(); d.NextArg() {
+		return start, d.Errf("after %s a block is expected, and no further value", name)
 	}
 	return start, nil
 }
@@ -70,9 +71,16 @@ func String(target *string) Line {
 		if *target != "" {
 			return d.Errf("%s is written twice: keep one", d.Val())
 		}
-		if !d.AllArgs(target) {
-			return d.ArgErr()
+		name := d.Val()
+		var value string
+		if !d.AllArgs(&value) {
+			// Caddy's own message would repeat what may be a secret.
+			return d.Errf("write exactly one value after %s, in quotes if it has spaces", name)
 		}
+		if value == "" {
+			return d.Errf("%s is empty: give it a value or leave the line out", name)
+		}
+		*target = value
 		return nil
 	}
 }
@@ -80,9 +88,10 @@ func String(target *string) Line {
 // Strings reads at least one argument and may be repeated.
 func Strings(target *[]string) Line {
 	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
 		arguments := d.RemainingArgs()
-		if len(arguments) == 0 {
-			return d.ArgErr()
+		if len(arguments) == 0 || slices.Contains(arguments, "") {
+			return d.Errf("write at least one value after %s, and no empty one", name)
 		}
 		*target = append(*target, arguments...)
 		return nil
@@ -105,11 +114,18 @@ func Duration(target *caddy.Duration) Line {
 	})
 }
 
+// HasPlaceholder reports whether a value is known only when the configuration
+// is loaded, such as `{env.SECRET}`.
+func HasPlaceholder(value string) bool { return placeholder.MatchString(value) }
+
+// placeholder finds what Caddy replaces outside of requests.
+var placeholder = regexp.MustCompile(`\{(env|file|system|time)\.[^{}]*\}`)
+
 // Flag reads a line without arguments.
 func Flag(target *bool) Line {
 	return once(func(d *caddyfile.Dispenser) error {
-		if d.NextArg() {
-			return d.ArgErr()
+		if name := d.Val(); d.NextArg() {
+			return d.Errf("%s takes no value", name)
 		}
 		*target = true
 		return nil

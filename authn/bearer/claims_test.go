@@ -1,0 +1,301 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestForm(t *testing.T) {
+	good := sign(t, "ES256", nil, nil)
+	header, rest, _ := strings.Cut(good, ".")
+	claims, signature, _ := strings.Cut(rest, ".")
+	last := signature[len(signature)-1]
+	otherBits := string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", last)^1])
+	for name, token := range map[string]string{
+		"JWT-1: empty":                         "",
+		"JWT-1: a word":                        "token",
+		"JWT-1: two parts":                     header + "." + claims,
+		"JWT-1: four parts":                    good + ".AAAA",
+		"JWT-12: five parts, encrypted":        good + ".AAAA.AAAA",
+		"JWT-1: no header":                     "." + claims + "." + signature,
+		"JWT-1: no claims":                     header + ".." + signature,
+		"JWT-1: no signature":                  header + "." + claims + ".",
+		"JWT-1: padding":                       good + "=",
+		"JWT-1: trailing bits":                 good[:len(good)-1] + otherBits,
+		"JWT-1: a line break":                  header + "." + claims + ".\n" + signature,
+		"JWT-1: a space":                       header + " ." + claims + "." + signature,
+		"JWT-1: the other base64":              strings.NewReplacer("-", "+", "_", "/").Replace(good) + "+",
+		"JWT-1: JSON serialization":            `{"payload":"` + claims + `","protected":"` + header + `","signature":"` + signature + `"}`,
+		"JWT-1: over 16 KiB":                   sign(t, "ES256", nil, map[string]any{"x": strings.Repeat("x", authn.MaxCredential)}),
+		"JWT-7: crit":                          sign(t, "ES256", map[string]any{"crit": []string{"exp"}}, nil),
+		"JWT-7: crit empty":                    sign(t, "ES256", map[string]any{"crit": []string{}}, nil),
+		"JWT-7: crit null":                     signRaw(t, "ES256", `{"alg":"ES256","crit":null}`, decodePart(t, claims)),
+		"JWT-7: b64":                           sign(t, "ES256", map[string]any{"b64": false}, nil),
+		"JWT-7: repeated header":               signRaw(t, "ES256", `{"alg":"ES256","alg":"ES256"}`, decodePart(t, claims)),
+		"JWT-7: repeated claim":                signRaw(t, "ES256", `{"alg":"ES256"}`, strings.Replace(decodePart(t, claims), `"sub"`, `"sub":"bob","sub"`, 1)),
+		"JWT-7: a claim in other letter case":  signRaw(t, "ES256", `{"alg":"ES256"}`, strings.Replace(decodePart(t, claims), `"sub"`, `"Sub":"bob","sub"`, 1)),
+		"JWT-7: a header in other letter case": signRaw(t, "ES256", `{"alg":"ES256","ALG":"none"}`, decodePart(t, claims)),
+		"JWT-6: kid is a number":               sign(t, "ES256", map[string]any{"kid": 1}, nil),
+		"JWT-12: compressed":                   sign(t, "ES256", map[string]any{"typ": "JWE"}, nil),
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, scheme(t), token, authn.CodeInvalidToken) })
+	}
+	t.Run("JWT-6: keys and addresses in the header are not used", func(t *testing.T) {
+		header := map[string]any{"kid": "../../etc/passwd", "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/", "jwk": map[string]any{"kty": "oct", "k": "AAAA"}, "x5c": []string{"AAAA"}}
+		accepted(t, scheme(t), sign(t, "ES256", header, nil))
+	})
+	t.Run("JWT-1: the good one", func(t *testing.T) { accepted(t, scheme(t), good) })
+}
+
+func TestTimes(t *testing.T) {
+	at := func(seconds int64) int64 { return testNow.Unix() + seconds }
+	for name, tc := range map[string]struct {
+		claims map[string]any
+		code   authn.Code // empty: accepted
+	}{
+		"JWT-10: in time":                       {map[string]any{"exp": at(1)}, ""},
+		"JWT-10 JWT-11: within the leeway":      {map[string]any{"exp": at(-29)}, ""},
+		"JWT-10 JWT-11: at the end of it":       {map[string]any{"exp": at(-30)}, authn.CodeExpiredToken},
+		"JWT-10: a fraction":                    {map[string]any{"exp": float64(at(-30)) + 0.5}, ""},
+		"JWT-10: missing":                       {map[string]any{"exp": nil}, authn.CodeInvalidToken},
+		"JWT-10: a string":                      {map[string]any{"exp": "1900000000"}, authn.CodeInvalidToken},
+		"JWT-10: negative":                      {map[string]any{"exp": -1}, authn.CodeInvalidToken},
+		"JWT-10: after the year 9999":           {map[string]any{"exp": 1e15}, authn.CodeInvalidToken},
+		"JWT-10: a list":                        {map[string]any{"exp": []int64{at(9)}}, authn.CodeInvalidToken},
+		"JWT-11: nbf within the leeway":         {map[string]any{"nbf": at(30)}, ""},
+		"JWT-11: nbf in the future":             {map[string]any{"nbf": at(31)}, authn.CodeInvalidToken},
+		"JWT-11: nbf is no number":              {map[string]any{"nbf": "now"}, authn.CodeInvalidToken},
+		"JWT-11: iat a minute ahead":            {map[string]any{"iat": at(60)}, ""},
+		"JWT-11: iat more than a minute ahead":  {map[string]any{"iat": at(61)}, authn.CodeInvalidToken},
+		"JWT-11: iat is no number":              {map[string]any{"iat": "x"}, authn.CodeInvalidToken},
+		"JWT-10: expired, and another audience": {map[string]any{"exp": at(-90), "aud": "x"}, authn.CodeInvalidToken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := sign(t, "ES256", nil, tc.claims)
+			if tc.code == "" {
+				accepted(t, scheme(t), token)
+			} else {
+				refused(t, scheme(t), token, tc.code)
+			}
+		})
+	}
+	t.Run("JWT-10: null and out of range as they are written", func(t *testing.T) {
+		for _, exp := range []string{"null", "1e400", "NaN", "0x7fffffff"} {
+			refused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256"}`, `{"iss":"`+testIssuer+`","aud":"`+testAudience+`","sub":"a","exp":`+exp+`}`), authn.CodeInvalidToken)
+		}
+	})
+}
+
+func TestIssuerAndAudience(t *testing.T) {
+	for _, issuer := range []any{testIssuer + "/", "HTTPS://idp.example.com", "https://IDP.example.com", "https://idp.example.com:443", testIssuer + " ", "https://idp.example.com\u200b", nil, 1, []string{testIssuer}} {
+		t.Run("JWT-8 R9068-2: another issuer is somebody else's", func(t *testing.T) {
+			outcome := ask(scheme(t), sign(t, "ES256", nil, map[string]any{"iss": issuer}))
+			if outcome.Verdict != authn.Foreign || outcome.Code != authn.CodeInvalidToken {
+				t.Errorf("%v: verdict %d", issuer, outcome.Verdict)
+			}
+		})
+	}
+	for name, tc := range map[string]struct {
+		audience any
+		good     bool
+	}{
+		"a string":            {testAudience, true},
+		"a list":              {[]string{"x", testAudience}, true},
+		"absent":              {nil, false},
+		"an empty list":       {[]string{}, false},
+		"a slash more":        {testAudience + "/", false},
+		"another letter case": {"https://API.example.com", false},
+		"a number":            {1, false},
+		"a number in a list":  {[]any{testAudience, 1}, false},
+		"an object":           {map[string]any{testAudience: true}, false},
+	} {
+		t.Run("JWT-9 R9068-2: aud is "+name, func(t *testing.T) {
+			token := sign(t, "ES256", nil, map[string]any{"aud": tc.audience})
+			if tc.good {
+				accepted(t, scheme(t), token)
+			} else {
+				refused(t, scheme(t), token, authn.CodeInvalidToken)
+			}
+		})
+	}
+	t.Run("JWT-9: audience * takes any", func(t *testing.T) {
+		accepted(t, scheme(t, func(b *Bearer) { b.Audiences = []string{"*"} }), sign(t, "ES256", nil, map[string]any{"aud": nil}))
+	})
+	t.Run("JWT-8: without an issuer a bad signature may be somebody else's", func(t *testing.T) {
+		b := scheme(t)
+		b.Issuer = ""
+		token := sign(t, "ES256", nil, nil)
+		if outcome := ask(b, token[:len(token)-8]+"AAAAAAAA"); outcome.Verdict != authn.Foreign {
+			t.Errorf("verdict %d", outcome.Verdict)
+		}
+	})
+}
+
+func TestKinds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header, claims map[string]any
+		good           bool
+	}{
+		"no typ":                      {map[string]any{"typ": nil}, nil, true},
+		"at+jwt":                      {map[string]any{"typ": "at+jwt"}, nil, true},
+		"application/at+jwt":          {map[string]any{"typ": "application/AT+JWT"}, nil, true},
+		"a DPoP proof":                {map[string]any{"typ": "dpop+jwt"}, nil, false},
+		"a logout token":              {map[string]any{"typ": "logout+jwt"}, nil, false},
+		"a security event":            {map[string]any{"typ": "secevent+jwt"}, nil, false},
+		"an introspection answer":     {map[string]any{"typ": "token-introspection+jwt"}, nil, false},
+		"a transaction token":         {map[string]any{"typ": "txntoken+jwt"}, nil, false},
+		"typ is a number":             {map[string]any{"typ": 1}, nil, false},
+		"an ID token by nonce":        {nil, map[string]any{"nonce": "x"}, false},
+		"an ID token by at_hash":      {nil, map[string]any{"at_hash": "x"}, false},
+		"a logout token by events":    {nil, map[string]any{"events": map[string]any{}}, false},
+		"Keycloak's ID token":         {nil, map[string]any{"typ": "ID"}, false},
+		"Keycloak's refresh token":    {nil, map[string]any{"typ": "Refresh"}, false},
+		"Keycloak's, with a nonce":    {nil, map[string]any{"typ": "Bearer", "nonce": "x"}, true},
+		"Cognito's ID token":          {nil, map[string]any{"token_use": "id"}, false},
+		"Cognito's access token":      {nil, map[string]any{"token_use": "access"}, true},
+		"at+jwt may have a nonce":     {map[string]any{"typ": "at+jwt"}, map[string]any{"nonce": "x"}, true},
+		"bound to a key, as Bearer":   {nil, map[string]any{"cnf": map[string]any{"jkt": "x"}}, false},
+		"bound to a certificate":      {nil, map[string]any{"cnf": map[string]any{"x5t#S256": "x"}}, false},
+		"bound to something else":     {nil, map[string]any{"cnf": map[string]any{"kid": "x"}}, false},
+		"bound, but not said to what": {nil, map[string]any{"cnf": map[string]any{}}, false},
+		"cnf is no object":            {nil, map[string]any{"cnf": "x"}, false},
+	} {
+		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
+			token := sign(t, "ES256", tc.header, tc.claims)
+			if tc.good {
+				accepted(t, scheme(t), token)
+			} else {
+				refused(t, scheme(t), token, authn.CodeInvalidToken)
+			}
+		})
+	}
+}
+
+func TestProfile(t *testing.T) {
+	strict := func(b *Bearer) { b.Profile = profileAccessToken }
+	full := map[string]any{"client_id": "app", "jti": "1"}
+	t.Run("R9068-1 R9068-3: the full profile", func(t *testing.T) {
+		accepted(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, full))
+	})
+	t.Run("R9068-1: another type", func(t *testing.T) {
+		for _, kind := range []any{"JWT", nil, "at-jwt"} {
+			refused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": kind}, full), authn.CodeInvalidToken)
+		}
+	})
+	for _, claim := range []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"} {
+		t.Run("R9068-3 R9068-5: without "+claim, func(t *testing.T) {
+			claims := map[string]any{"client_id": "app", "jti": "1", claim: nil}
+			refused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, claims), authn.CodeInvalidToken)
+		})
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	identity := func(claims map[string]any) *authn.Identity {
+		return accepted(t, scheme(t), sign(t, "ES256", nil, claims))
+	}
+	for name, tc := range map[string]struct {
+		claims map[string]any
+		scopes []string
+		roles  []string
+	}{
+		"R9068-4: a string":              {map[string]any{"scope": "read  write"}, []string{"read", "write"}, nil},
+		"R9068-4: a list":                {map[string]any{"scp": []string{"read", "write"}}, []string{"read", "write"}, nil},
+		"R9068-4: absent":                {nil, nil, nil},
+		"R9068-4: another type":          {map[string]any{"scope": 7, "scp": map[string]any{"a": 1}}, nil, nil},
+		"R9068-4: a list of other types": {map[string]any{"scope": []any{1, "read", nil}}, []string{"read"}, nil},
+		"R9068-4: roles in all places":   {map[string]any{"roles": []string{"a"}, "groups": "b c", "realm_access": map[string]any{"roles": []string{"d"}}}, nil, []string{"a", "b c", "d"}},
+		"R9068-4: roles of another type": {map[string]any{"roles": true}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := identity(tc.claims)
+			if !reflect.DeepEqual(got.Scopes, tc.scopes) || !reflect.DeepEqual(got.Roles, tc.roles) {
+				t.Errorf("scopes %q, roles %q", got.Scopes, got.Roles)
+			}
+		})
+	}
+	t.Run("R9700-4: a client for itself is no user", func(t *testing.T) {
+		if got := identity(map[string]any{"sub": "app", "client_id": "app"}); got.ID != "" || got.Client != "app" {
+			t.Errorf("%+v", got)
+		}
+		if got := identity(map[string]any{"client_id": "app"}); got.ID != "alice" || got.Client != "app" {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("a token without a subject names nobody", func(t *testing.T) {
+		if got := identity(map[string]any{"sub": nil}); got.ID != "" {
+			t.Errorf("%+v", got)
+		}
+	})
+	for _, subject := range []any{7, true, []string{"alice"}, "a\nb", "a\u007f"} {
+		refused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"sub": subject}), authn.CodeInvalidToken)
+	}
+}
+
+func TestCertificateBound(t *testing.T) {
+	certificate := &x509.Certificate{Raw: []byte("the DER of a certificate")}
+	digest := sha256.Sum256(certificate.Raw)
+	bound := map[string]any{"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(digest[:])}}
+	for name, tc := range map[string]struct {
+		mode   string
+		claims map[string]any
+		sent   *x509.Certificate
+		good   bool
+	}{
+		"R8705-1 R9700-5: the certificate":    {bindingOptional, bound, certificate, true},
+		"R8705-1: another certificate":        {bindingOptional, bound, &x509.Certificate{Raw: []byte("another")}, false},
+		"R8705-1: none":                       {bindingOptional, bound, nil, false},
+		"R8705-1: switched off":               {bindingOff, bound, certificate, false},
+		"R8705-2: a token that is not bound":  {bindingOptional, nil, nil, true},
+		"R8705-2: not bound, though required": {bindingRequired, nil, certificate, false},
+		"R8705-2: bound to a key as well":     {bindingOptional, map[string]any{"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(digest[:]), "jkt": "x"}}, certificate, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.TLS = &tls.ConnectionState{}
+			if tc.sent != nil {
+				r.TLS.PeerCertificates = []*x509.Certificate{tc.sent}
+			}
+			b := scheme(t, func(b *Bearer) { b.CertificateBound = tc.mode })
+			outcome := b.Verify(context.Background(), authn.NewRequest(r), authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, tc.claims), Place: authn.AuthorizationField})
+			if (outcome.Verdict == authn.Accepted) != tc.good {
+				t.Errorf("verdict %d: %v", outcome.Verdict, outcome.Reason)
+			}
+			if !tc.good && outcome.Code != authn.CodeInvalidToken {
+				t.Errorf("code %q", outcome.Code)
+			}
+		})
+	}
+}
+
+// FuzzParse: what is accepted has one spelling only.
+func FuzzParse(f *testing.F) {
+	f.Add(sign(f, "ES256", nil, nil))
+	f.Add("a.b.c")
+	f.Add("eyJhbGciOiJFUzI1NiJ9.e30.AA")
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, err := parse(text)
+		if err != nil {
+			return
+		}
+		parts := strings.Split(text, ".")
+		if len(parts) != 3 || parsed.signed != parts[0]+"."+parts[1] || base64.RawURLEncoding.EncodeToString(parsed.signature) != parts[2] {
+			t.Fatalf("%q was read as %+v", text, parsed)
+		}
+		for _, part := range parts[:2] {
+			data, err := base64.RawURLEncoding.DecodeString(part)
+			if err != nil || base64.RawURLEncoding.EncodeToString(data) != part {
+				t.Fatalf("%q has another spelling", part)
+			}
+		}
+	})
+}
