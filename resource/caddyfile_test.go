@@ -53,7 +53,7 @@ func TestReadBlock(t *testing.T) {
 		"an empty URL":                {`protected_resource ""`, ":2", "write for example"},
 		"two URLs":                    {"protected_resource https://h/a https://h/b", ":2", "argument"},
 		"an unknown line":             {"protected_resource {\nscopes read\n}", ":3", "write one of authorization_server, documentation, name, policy_uri, scope, tos_uri"},
-		"a line without an argument":  {"protected_resource {\nname\n}", ":3", "argument"},
+		"a line without an argument":  {"protected_resource {\nname\n}", ":3", "exactly one value"},
 		"a line twice":                {"protected_resource {\nname a\nname b\n}", ":4", "twice"},
 		"R9728-8: a bad issuer":       {"protected_resource {\nscope read\nauthorization_server idp.example\n}", ":4", "authorization_server: the URL must begin"},
 		"R9728-8: a bad page":         {"protected_resource {\ntos_uri terms\n}", ":3", "tos_uri: write the URL"},

@@ -45,7 +45,7 @@ func (c Challenge) String() string {
 	b.WriteString(c.Scheme)
 	separator := " "
 	write := func(name, value string) {
-		if value == "" {
+		if value = printable(value); value == "" {
 			return
 		}
 		b.WriteString(separator)
@@ -59,29 +59,51 @@ func (c Challenge) String() string {
 	for _, p := range c.Extra {
 		write(p.Name, p.Value)
 	}
-	write("error", c.Error)
+	// The grammar of OAuth has neither quotes nor backslashes here, not even
+	// escaped ones (RFC 6750 §3).
+	write("error", plain(c.Error))
 	write("scope", joinTokens(c.Scope))
 	write("acr_values", joinTokens(c.ACRValues))
 	if c.MaxAge > 0 {
 		write("max_age", strconv.FormatInt(int64(c.MaxAge/time.Second), 10))
 	}
 	write("algs", joinTokens(c.Algorithms))
-	write("resource_metadata", c.ResourceMetadata)
-	write("error_description", c.ErrorDescription)
+	write("resource_metadata", plain(c.ResourceMetadata))
+	write("error_description", plain(c.ErrorDescription))
 	return b.String()
 }
 
+// plain leaves out what would have to be escaped.
+func plain(value string) string {
+	if !strings.ContainsAny(value, `"\`) {
+		return value
+	}
+	return strings.NewReplacer(`"`, "", `\`, "").Replace(value)
+}
+
+// printable leaves out bytes that no field may carry.
+func printable(value string) string {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c >= 0x7f {
+			return strings.Map(func(r rune) rune {
+				if r < ' ' || r >= 0x7f {
+					return -1
+				}
+				return r
+			}, value)
+		}
+	}
+	return value
+}
+
 // writeQuoted writes the inside of a quoted-string (RFC 9110 §5.6.4): `"` and
-// `\` become quoted pairs, bytes that no field may carry are left out.
+// `\` become quoted pairs.
 func writeQuoted(b *strings.Builder, value string) {
 	for i := range len(value) {
-		switch c := value[i]; {
-		case c == '"' || c == '\\':
+		if c := value[i]; c == '"' || c == '\\' {
 			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c >= ' ' && c < 0x7f:
-			b.WriteByte(c)
 		}
+		b.WriteByte(value[i])
 	}
 }
 

@@ -2,102 +2,124 @@ package introspection
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// maxAnswer bounds a response, in bytes.
-const maxAnswer = 1 << 20
-
-// tokenError is a failure that the token caused: it says nothing about the
-// endpoint.
-type tokenError struct{ reason error }
-
-func (e *tokenError) Error() string { return e.reason.Error() }
-func (e *tokenError) Unwrap() error { return e.reason }
-
-// call asks about a token, by POST and with the authentication of RFC 7662 §2.1.
+// call asks the endpoint once (RFC 7662 §2.1). Errors are fit for the log: they
+// hold neither the token nor anything that authenticates the client.
 func (c *Client) call(ctx context.Context, token string) (Answer, error) {
-	address, err := c.endpoint.find(ctx, &c.config)
+	address, err := c.locator.find(ctx)
 	if err != nil {
 		return Answer{}, err
 	}
-	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	header := http.Header{
-		"Accept":       {"application/json"},
-		"Content-Type": {"application/x-www-form-urlencoded"},
-	}
-	if err := c.authenticate(form, header, address, c.config.Now()); err != nil {
-		return Answer{}, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	request, err := c.request(ctx, address, token)
 	if err != nil {
 		return Answer{}, err
 	}
-	request.Header = header
-	client := *c.config.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := client.Do(request)
+	response, err := c.client.Do(request)
 	if err != nil {
-		return Answer{}, hideBody(err)
+		return Answer{}, c.plain(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return Answer{}, err
-	case response.StatusCode == http.StatusBadRequest:
-		return Answer{}, &tokenError{errors.New("the endpoint answered 400")}
+		return Answer{}, c.plain(err)
+	case slices.Contains(refusals, response.StatusCode):
+		return Answer{}, &refusal{status: response.StatusCode, code: errorCode(body)}
 	case response.StatusCode != http.StatusOK:
-		return Answer{}, fmt.Errorf("the endpoint answered %d", response.StatusCode)
-	case len(body) > maxAnswer:
-		return Answer{}, errors.New("the answer is over 1 MiB")
+		return Answer{}, fmt.Errorf("answered with status %d", response.StatusCode)
 	}
 	return parse(body)
 }
 
-// hideBody takes the address out of a client error, as it may have a query.
-func hideBody(err error) error {
-	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-		return wrapped.Err
+// request is always a POST: a token in a URL would end up in the logs on the way
+// (RFC 7662 §4).
+func (c *Client) request(ctx context.Context, address, token string) (*http.Request, error) {
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	header := http.Header{
+		"Accept":       {"application/json"},
+		"Content-Type": {"application/x-www-form-urlencoded"},
+		// Not sent, since it has no value. It allows net/http to ask again where
+		// a connection that lay idle turns out to be closed.
+		"Idempotency-Key": {},
 	}
-	return err
+	if err := c.authenticate(form, header, address, c.config.Now()); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header = header
+	return request, nil
 }
 
-// parse reads a response (RFC 7662 §2.2). `active` must be a boolean: what is
-// neither true nor false is no answer.
-func parse(body []byte) (Answer, error) {
+// refusals are the answers that a token alone can bring about. If they paused
+// the calls, anybody could switch the endpoint off for everybody.
+var refusals = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
+
+// refusal says that the endpoint did not want to judge this token.
+type refusal struct {
+	status int
+	code   string // of the OAuth error; may be empty
+}
+
+func (r *refusal) Error() string {
+	if r.code == "" {
+		return fmt.Sprintf("refused with status %d", r.status)
+	}
+	return fmt.Sprintf("refused with status %d, %s", r.status, r.code)
+}
+
+// errorCodes are those of RFC 6749 §5.2, RFC 6750 §3.1 and RFC 7009 §2.2.1 that
+// may be met here. Others are not repeated: they could be anything.
+var errorCodes = []string{
+	"invalid_request", "invalid_client", "unauthorized_client", "invalid_token", "invalid_grant",
+	"access_denied", "unsupported_token_type",
+}
+
+// errorCode tells an operator whose client is not known at the endpoint, which
+// may be said with status 400, what to repair.
+func errorCode(body []byte) string {
 	members, err := strictjson.Object(body)
 	if err != nil {
-		return Answer{}, fmt.Errorf("the answer is no JSON object: %w", err)
+		return ""
 	}
-	active, ok := members["active"].(bool)
-	if !ok {
-		return Answer{}, errors.New("active is missing or not a boolean")
+	code, _ := members["error"].(string)
+	if !slices.Contains(errorCodes, code) {
+		return ""
 	}
-	if !active {
-		return Answer{}, nil
+	return code
+}
+
+// plain strips an error of what does not belong in a log or changes each time:
+// the whole URL, the port on this side of a connection, the present time.
+func (c *Client) plain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", c.config.Timeout)
 	}
-	answer := Answer{Active: true, Claims: members}
-	switch exp := members["exp"].(type) {
-	case nil:
-	case int64:
-		answer.Expires = time.Unix(exp, 0)
-	case float64:
-		if math.Abs(exp) > math.MaxInt32*1024 {
-			return Answer{}, errors.New("exp is out of range")
-		}
-		answer.Expires = time.Unix(int64(exp), 0)
-	default:
-		return Answer{}, errors.New("exp is not a number")
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
 	}
-	return answer, nil
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		invalid.Detail = ""
+		return invalid
+	}
+	if wrapped, ok := errors.AsType[*net.OpError](err); ok {
+		without := *wrapped
+		without.Source = nil
+		return &without
+	}
+	return err
 }

@@ -20,7 +20,8 @@ var (
 	_ Source = (*Remote)(nil)
 )
 
-// UnavailableError says that nobody knows at present whether a key exists.
+// UnavailableError says that nobody knows at present: whether a key exists, or
+// what an issuer says of a token.
 type UnavailableError struct {
 	// Reason is for the log, not for the client.
 	Reason error
@@ -29,7 +30,7 @@ type UnavailableError struct {
 }
 
 // Error is for the log.
-func (e *UnavailableError) Error() string { return fmt.Sprintf("keys are unavailable: %v", e.Reason) }
+func (e *UnavailableError) Error() string { return fmt.Sprintf("unavailable: %v", e.Reason) }
 
 // Unwrap returns the reason.
 func (e *UnavailableError) Unwrap() error { return e.Reason }

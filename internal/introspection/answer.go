@@ -1,0 +1,81 @@
+package introspection
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
+)
+
+// maxAnswer bounds what is read of a response, in bytes.
+const maxAnswer = 1 << 20
+
+// Answer is what is known about a token. Requests share it, so its claims must
+// not be changed.
+type Answer struct {
+	// Active is what the endpoint said. Whether the token is good for this
+	// server is for the caller to judge by its claims (RFC 7662 §4).
+	Active bool
+	// Claims is the whole response, in the types of package strictjson; nil
+	// unless the token is active, since the rest may be told to nobody
+	// (RFC 7662 §2.2).
+	Claims map[string]any
+	// Expires is when the token ends; zero if the endpoint did not say.
+	Expires time.Time
+	// FromCache says that nobody was asked for this request.
+	FromCache bool
+
+	size int // of the response, in bytes
+}
+
+// parse reads a response (RFC 7662 §2.2). What does not clearly say whether the
+// token is active, and until when, is no answer; the error tells nothing of what
+// the response said instead.
+func parse(body []byte) (Answer, error) {
+	if len(body) > maxAnswer {
+		return Answer{}, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
+	members, err := strictjson.Object(body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("the answer is not a sound JSON object: %w", err)
+	}
+	active, ok := members["active"].(bool)
+	switch {
+	case !ok:
+		return Answer{}, errors.New("active is missing in the answer or not a boolean")
+	case !active:
+		return Answer{}, nil
+	}
+	expires, err := instant(members["exp"])
+	if err != nil {
+		return Answer{}, fmt.Errorf("exp in the answer is %w", err)
+	}
+	return Answer{Active: true, Claims: members, Expires: expires, size: len(body)}, nil
+}
+
+// latest is the last second of the year 9999, from where on time stamps are not
+// numbers of seconds.
+const latest = 253402300799
+
+// instant reads a NumericDate, which may have fractions (RFC 7519 §2). Null
+// counts as absent, because some providers write every member that they know.
+func instant(value any) (time.Time, error) {
+	switch value := value.(type) {
+	case nil:
+		return time.Time{}, nil
+	case int64:
+		if value >= 0 && value <= latest {
+			return time.Unix(value, 0), nil
+		}
+	case float64:
+		if value >= 0 && value <= latest {
+			whole, fraction := math.Modf(value)
+			return time.Unix(int64(whole), int64(fraction*float64(time.Second))), nil
+		}
+	default:
+		return time.Time{}, errors.New("not a number")
+	}
+	return time.Time{}, errors.New("out of range")
+}

@@ -1,0 +1,189 @@
+package introspection
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// assertionType is the client_assertion_type of RFC 7523 §2.2.
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// assertionFor is how long an assertion is good.
+const assertionFor = time.Minute
+
+// assertion signs a JWT for each call (RFC 7523 §3).
+//
+// Its audience is the issuer, where that is known: RFC 9126 §2 and FAPI 2.0
+// §5.3.2.1 have servers accept it at every endpoint, and the revision of
+// RFC 7523 (draft-ietf-oauth-rfc7523bis) accepts nothing else, because a server
+// that names somebody else's endpoint as its own could use the assertion there.
+// Without an issuer it is the endpoint.
+func (c Config) assertion() (authenticator, error) {
+	key, err := readSigner(c.SigningKey)
+	if err != nil {
+		return nil, fmt.Errorf("private_key_jwt: %w", err)
+	}
+	id, issuer := c.ClientID, c.Issuer
+	sign := func(form url.Values, _ http.Header, address string, now time.Time) error {
+		audience := issuer
+		if audience == "" {
+			audience = address
+		}
+		assertion, err := key.sign(map[string]any{
+			"iss": id, "sub": id, "aud": audience, "jti": rand.Text(),
+			"iat": now.Unix(), "exp": now.Add(assertionFor).Unix(),
+		})
+		if err != nil {
+			return err
+		}
+		form.Set("client_id", id)
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion)
+		return nil
+	}
+	// A key that cannot sign shows now, and not at the first token.
+	return sign, sign(url.Values{}, nil, c.Endpoint, time.Time{})
+}
+
+// signer is a private key and how it is used.
+type signer struct {
+	key       any
+	algorithm jwa.SignatureAlgorithm
+	headers   jws.Headers
+}
+
+// sign does not repeat the error of the library, which may hold anything.
+func (s *signer) sign(claims map[string]any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed, err := jws.Sign(payload, jws.WithKey(s.algorithm, s.key, jws.WithProtectedHeaders(s.headers)))
+	if err != nil {
+		return "", errors.New("the private key cannot sign")
+	}
+	return string(signed), nil
+}
+
+// readSigner reads a private key, PEM or JWK. Errors hold nothing of it.
+func readSigner(data []byte) (*signer, error) {
+	var (
+		text      = strings.TrimSpace(string(data))
+		key       any
+		id, named string
+		err       error
+	)
+	if strings.HasPrefix(text, "{") {
+		key, id, named, err = readPrivateJWK(text)
+	} else {
+		key, err = readPrivatePEM(text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	algorithm, err := algorithmOf(key, named)
+	if err != nil {
+		return nil, err
+	}
+	s := &signer{key: key, algorithm: jwa.SignatureAlgorithm(algorithm), headers: jws.NewHeaders()}
+	if id != "" {
+		err = s.headers.Set(jws.KeyIDKey, id)
+	}
+	return s, err
+}
+
+func readPrivateJWK(text string) (key any, id, algorithm string, err error) {
+	parsed, err := jwk.ParseKey([]byte(text))
+	if err != nil {
+		return nil, "", "", errors.New("the private key is not a sound JWK")
+	}
+	if use := parsed.KeyUsage(); use != "" && use != "sig" {
+		return nil, "", "", fmt.Errorf("the use of the private key is %.32q, not sig", use)
+	}
+	if err := parsed.Raw(&key); err != nil {
+		return nil, "", "", errors.New("the private key is not a sound JWK")
+	}
+	if named := parsed.Algorithm(); named != nil {
+		algorithm = named.String()
+	}
+	return key, parsed.KeyID(), algorithm, nil
+}
+
+// readPrivatePEM takes the first private key of a file; OpenSSL writes the
+// parameters of a curve before it.
+func readPrivatePEM(text string) (any, error) {
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		var key any
+		var err error
+		switch block.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(block.Bytes)
+		case "ENCRYPTED PRIVATE KEY":
+			return nil, errors.New("the private key is encrypted")
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, errors.New("the PEM block of the private key cannot be read")
+		}
+		return key, nil
+	}
+	return nil, errors.New("neither PEM nor JWK with a private key")
+}
+
+// preferred are the algorithms that servers must or do know. A JWK may name
+// another one that fits it, such as PS256.
+var preferred = []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"}
+
+// algorithmOf has the public half judged as any other key is: its kind, its
+// size, its curve, and whether the algorithm that it names fits (RFC 7517 §4.4).
+func algorithmOf(private any, named string) (string, error) {
+	pair, ok := private.(crypto.Signer)
+	if !ok {
+		return "", errors.New("not a private key that can sign")
+	}
+	public, err := jwk.FromRaw(pair.Public())
+	if err != nil {
+		return "", errors.New("the kind of the private key is not supported")
+	}
+	if named != "" {
+		if err := public.Set(jwk.AlgorithmKey, named); err != nil {
+			return "", fmt.Errorf("alg %.32q of the private key is not known", named)
+		}
+	}
+	document, err := json.Marshal(public)
+	if err != nil {
+		return "", err
+	}
+	set, err := keyset.Parse(document)
+	if err != nil {
+		return "", fmt.Errorf("the private key: %w", err)
+	}
+	algorithms := set.Algorithms()
+	for _, algorithm := range preferred {
+		if slices.Contains(algorithms, algorithm) {
+			return algorithm, nil
+		}
+	}
+	return algorithms[0], nil
+}

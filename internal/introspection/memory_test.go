@@ -1,0 +1,221 @@
+package introspection
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// timed returns a client of an endpoint, on a clock that a test sets.
+func timed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint, *clock) {
+	t.Helper()
+	asked, clock := newEndpoint(t, says(body)), newClock()
+	config := config(asked.URL)
+	config.Now = clock.now
+	if change != nil {
+		change(&config)
+	}
+	return newClientOf(t, config), asked, clock
+}
+
+func TestMemory(t *testing.T) {
+	t.Run("R7662-5: an active answer is kept for a minute", func(t *testing.T) {
+		client, asked, clock := timed(t, active, nil)
+		expect(t, client, "token", true, false)
+		clock.advance(time.Minute - 1)
+		if answer := expect(t, client, "token", true, true); answer.Claims["sub"] != "alice" {
+			t.Errorf("got %v", answer.Claims)
+		}
+		clock.advance(1)
+		asked.answer(says(inactive))
+		expect(t, client, "token", false, false)
+		expectCalls(t, asked, 2)
+	})
+	t.Run("R7662-5: as long as is configured", func(t *testing.T) {
+		client, asked, clock := timed(t, active, func(c *Config) { c.Cache = 10 * time.Second })
+		expect(t, client, "token", true, false)
+		clock.advance(10 * time.Second)
+		expect(t, client, "token", true, false)
+		expectCalls(t, asked, 2)
+	})
+	t.Run("R7662-5: not past exp", func(t *testing.T) {
+		client, asked, clock := timed(t, "", nil)
+		asked.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(20*time.Second).Unix())))
+		expect(t, client, "token", true, false)
+		clock.advance(20*time.Second - 1)
+		expect(t, client, "token", true, true)
+		clock.advance(1)
+		expect(t, client, "token", true, false) // what exp means is for the caller to judge
+		expect(t, client, "token", true, false)
+		expectCalls(t, asked, 3)
+	})
+	t.Run("R7662-5: the time counts from the beginning of the call", func(t *testing.T) {
+		client, asked, clock := timed(t, "", nil)
+		asked.answer(func(w http.ResponseWriter, r *http.Request) {
+			clock.advance(3 * time.Second)
+			says(active)(w, r)
+		})
+		expect(t, client, "token", true, false)
+		clock.advance(57 * time.Second)
+		expect(t, client, "token", true, false)
+	})
+	t.Run("R7662-5: not at all if that is wanted", func(t *testing.T) {
+		client, asked, _ := timed(t, active, func(c *Config) { c.NoCache = true })
+		expect(t, client, "token", true, false)
+		expect(t, client, "token", true, false)
+		expectCalls(t, asked, 2)
+	})
+	t.Run("R7662-5: an inactive answer is kept for some seconds", func(t *testing.T) {
+		client, asked, clock := timed(t, inactive, nil)
+		expect(t, client, "token", false, false)
+		clock.advance(badFor - 1)
+		expect(t, client, "token", false, true)
+		clock.advance(1)
+		asked.answer(says(active))
+		expect(t, client, "token", true, false)
+		expect(t, client, "token", true, true)
+	})
+	t.Run("R7662-5: bad tokens do not push good ones out", func(t *testing.T) {
+		client, asked, _ := timed(t, active, func(c *Config) { c.MaxEntries = 2 })
+		expect(t, client, "good", true, false)
+		asked.answer(says(inactive))
+		for i := range 50 {
+			expect(t, client, fmt.Sprintf("bad %d", i), false, false)
+		}
+		client.memory.good.CleanUp()
+		expect(t, client, "good", true, true)
+	})
+	t.Run("R7662-5: what is kept has a bound", func(t *testing.T) {
+		client, _, _ := timed(t, active, func(c *Config) { c.MaxEntries = 5 })
+		for i := range 50 {
+			expect(t, client, fmt.Sprintf("good %d", i), true, false)
+		}
+		client.memory.good.CleanUp()
+		if size := client.memory.good.EstimatedSize(); size == 0 || size > 5 {
+			t.Errorf("%d entries", size)
+		}
+	})
+	t.Run("R7662-5: a large answer counts as several", func(t *testing.T) {
+		large := `{"active":true,"x":"` + strings.Repeat("a", 2*entrySize) + `"}`
+		client, _, _ := timed(t, large, func(c *Config) { c.MaxEntries = 6 })
+		for i := range 10 {
+			expect(t, client, fmt.Sprintf("good %d", i), true, false)
+		}
+		client.memory.good.CleanUp()
+		if size := client.memory.good.EstimatedSize(); size == 0 || size > 2 {
+			t.Errorf("%d entries", size)
+		}
+	})
+	t.Run("R7662-5: the key covers server, client and token, each by itself", func(t *testing.T) {
+		seen := make(map[digest]string)
+		for _, parts := range [][4]string{
+			{"e", "", "c", "t"}, {"", "i", "c", "t"}, {"e", "", "ct", ""}, {"ec", "", "", "t"}, {"e", "", "", "ct"}, {"e", "", "c", "T"},
+			{"e", "", "C", "t"}, {"E", "", "c", "t"}, {"", "I", "c", "t"},
+		} {
+			config := Config{Endpoint: parts[0], Issuer: parts[1], ClientID: parts[2]}
+			key := config.digest(parts[3])
+			if other, found := seen[key]; found {
+				t.Errorf("%q has the key of %s", parts, other)
+			}
+			seen[key] = fmt.Sprintf("%q", parts)
+		}
+	})
+}
+
+func TestForget(t *testing.T) {
+	t.Run("R7662-5: a forgotten token is asked about anew", func(t *testing.T) {
+		for _, body := range []string{active, inactive} {
+			client, asked, _ := timed(t, body, nil)
+			expect(t, client, "token", body == active, false)
+			client.Forget("token")
+			expect(t, client, "token", body == active, false)
+			expectCalls(t, asked, 2)
+		}
+	})
+	t.Run("R7662-5: an answer that was on its way is not kept", func(t *testing.T) {
+		client, asked, _ := timed(t, active, nil)
+		release := asked.hold(t)
+		var waiting sync.WaitGroup
+		waiting.Go(func() { expect(t, client, "token", true, false) })
+		eventually(t, func() bool { return len(asked.calls()) == 1 })
+		client.Forget("token")
+		asked.answer(says(inactive))
+		expect(t, client, "token", false, false)
+		release()
+		waiting.Wait()
+		expect(t, client, "token", false, true)
+	})
+}
+
+func TestFlights(t *testing.T) {
+	t.Run("R7662-8: many requests with one new token cost one call", func(t *testing.T) {
+		client, asked, _ := timed(t, "", nil)
+		release := asked.hold(t)
+		var all sync.WaitGroup
+		for range 200 {
+			all.Go(func() {
+				if answer, err := client.Introspect(t.Context(), "token"); err != nil || !answer.Active {
+					t.Errorf("got %+v and error %v", answer, err)
+				}
+			})
+		}
+		eventually(t, func() bool { return len(asked.calls()) == 1 })
+		release()
+		all.Wait()
+		expectCalls(t, asked, 1)
+	})
+	t.Run("R7662-8: a flight that begins when another has just landed makes no call", func(t *testing.T) {
+		client, asked, _ := timed(t, active, nil)
+		expect(t, client, "token", true, false)
+		answer, err := client.ask(t.Context(), client.config.digest("token"), "token")
+		if err != nil || !answer.Active || !answer.FromCache {
+			t.Errorf("got %+v and error %v", answer, err)
+		}
+		expectCalls(t, asked, 1)
+	})
+	t.Run("R7662-8: a call outlives the request that began it", func(t *testing.T) {
+		client, asked, _ := timed(t, "", nil)
+		release := asked.hold(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error, 1)
+		go func() {
+			_, err := client.Introspect(ctx, "token")
+			first <- err
+		}()
+		eventually(t, func() bool { return len(asked.calls()) == 1 })
+		cancel()
+		if err := <-first; err == nil {
+			t.Error("a request whose context has ended got an answer")
+		}
+		var second sync.WaitGroup
+		second.Go(func() { expect(t, client, "token", true, false) })
+		time.Sleep(10 * time.Millisecond) // lets it join; if it does not, it finds the answer
+		release()
+		eventually(t, func() bool {
+			_, known, _ := client.memory.recall(client.config.digest("token"), client.config.Now())
+			return known
+		})
+		second.Wait()
+		expectCalls(t, asked, 1)
+	})
+	t.Run("R7662-8: 64 calls at once", func(t *testing.T) {
+		client, asked, _ := timed(t, "", nil)
+		release := asked.hold(t)
+		var all sync.WaitGroup
+		for i := range maxInFlight {
+			all.Go(func() { expect(t, client, fmt.Sprintf("token %d", i), true, false) })
+		}
+		eventually(t, func() bool { return len(asked.calls()) == maxInFlight })
+		unavailable := expectUnavailable(t, client, "one more")
+		if !strings.Contains(unavailable.Error(), errBusy.Error()) {
+			t.Errorf("got %v", unavailable)
+		}
+		release()
+		all.Wait()
+		expect(t, client, "one more", true, false)
+	})
+}
