@@ -234,7 +234,7 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (map[s
 	}
 	outcome := b.judge(t, r.Audience)
 	outcome.Source = found.Source
-	if outcome.Verdict == authn.Accepted && !t.introspected {
+	if outcome.Verdict == authn.Accepted && !t.introspected() {
 		b.cache.Set(digest, verified{claims: t.claims, outcome: outcome, keys: generation, size: len(text)})
 	}
 	return t.claims, outcome

@@ -11,6 +11,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/compact"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -143,8 +144,8 @@ func (b *Bearer) checkRest() error {
 		}
 	}
 	for _, algorithm := range b.Algorithms {
-		if verifiers[algorithm] == nil {
-			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(algorithmNames(), " "))
+		if !compact.Supported(algorithm) {
+			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(compact.Algorithms(), " "))
 		}
 	}
 	if b.Profile != "" && b.Profile != profileAccessToken {

@@ -22,7 +22,7 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 	}
 	identity.Issuer, _ = t.claims["iss"].(string)
 	user, err := name(t.claims, b.UserClaim)
-	if user == "" && err == nil && t.introspected {
+	if user == "" && err == nil && t.introspected() {
 		user, err = name(t.claims, "username") // RFC 7662 §2.2
 	}
 	if err != nil {

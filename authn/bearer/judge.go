@@ -29,7 +29,7 @@ func (b *Bearer) checkHeader(t *token) error {
 	if len(b.Algorithms) > 0 && !slices.Contains(b.Algorithms, t.algorithm) {
 		return fmt.Errorf("alg %s is not in the list of algorithms", t.algorithm)
 	}
-	kind, present := t.header["typ"]
+	kind, present := t.kind()
 	name, _ := kind.(string)
 	name = strings.TrimPrefix(strings.ToLower(name), "application/")
 	switch {
@@ -129,10 +129,11 @@ var kindValues = map[string][]string{
 
 // checkKind refuses verified tokens that are no bearer access tokens.
 func checkKind(t *token) error {
-	if kind, _ := t.claims["token_type"].(string); t.introspected && strings.Contains(strings.ToLower(kind), "refresh") {
+	if kind, _ := t.claims["token_type"].(string); t.introspected() && strings.Contains(strings.ToLower(kind), "refresh") {
 		return errors.New("token_type says that this is a refresh token")
 	}
-	if kind, _ := t.header["typ"].(string); strings.HasSuffix(strings.ToLower(kind), profileAccessToken) {
+	kind, _ := t.kind()
+	if name, _ := kind.(string); strings.HasSuffix(strings.ToLower(name), profileAccessToken) {
 		return nil
 	}
 	declared := false
@@ -156,7 +157,7 @@ func checkKind(t *token) error {
 
 // checkProfile wants the claims that RFC 9068 §2.2 requires.
 func (b *Bearer) checkProfile(t *token) error {
-	if b.Profile != profileAccessToken || t.introspected {
+	if b.Profile != profileAccessToken || t.introspected() {
 		return nil
 	}
 	for _, claim := range []string{"iss", "sub", "client_id", "jti"} {
@@ -200,7 +201,7 @@ func (b *Bearer) checkBeginning(t *token) error {
 // expiry is when a token ends. Only an issuer that is asked each time may leave
 // it out (RFC 7662 §2.2).
 func expiry(t *token) (time.Time, error) {
-	if _, present := t.claims["exp"]; !present && t.introspected {
+	if _, present := t.claims["exp"]; !present && t.introspected() {
 		return time.Time{}, nil
 	}
 	return instant(t.claims, "exp")

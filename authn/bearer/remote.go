@@ -143,7 +143,7 @@ func (b *Bearer) introspect(ctx context.Context, text string) (*token, authn.Out
 		outcome.Source = source
 		return nil, outcome
 	}
-	t := &token{claims: answer.Claims, introspected: true}
+	t := &token{claims: answer.Claims}
 	if _, named := t.claims["iss"]; named {
 		if err := b.checkIssuer(t); err != nil {
 			return nil, authn.Reject(authn.CodeInvalidToken, err)

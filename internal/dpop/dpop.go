@@ -91,17 +91,17 @@ func (v *Verifier) Verify(r Request) (*Proof, error) {
 	if err != nil {
 		return nil, &InvalidError{err}
 	}
-	proof, err := v.checkClaims(statement.claims, r)
+	proof, err := v.checkClaims(statement.Claims, r)
 	if err != nil {
 		return nil, &InvalidError{err}
 	}
 	if proof.Thumbprint, err = statement.verify(); err != nil {
 		return nil, &InvalidError{err}
 	}
-	if err := v.checkNonce(statement.claims); err != nil {
+	if err := v.checkNonce(statement.Claims); err != nil {
 		return nil, err
 	}
-	if nonce, _ := statement.claims["nonce"].(string); v.Nonces != nil {
+	if nonce, _ := statement.Claims["nonce"].(string); v.Nonces != nil {
 		proof.Stale = nonce != v.Nonces.Current()
 	}
 	return proof, nil

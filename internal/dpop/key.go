@@ -11,36 +11,17 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jws"
-
+	"github.com/excorp/caddy-require-auth/internal/compact"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 // algorithms are what proofs may be signed with: asymmetric ones only (RFC 9449
 // §4.2). Ed25519 is the name that RFC 9864 gives to what EdDSA does.
-var algorithms = []struct {
-	name      string
-	signature jwa.SignatureAlgorithm
-}{
-	{"ES256", jwa.ES256},
-	{"ES384", jwa.ES384},
-	{"ES512", jwa.ES512},
-	{"EdDSA", jwa.EdDSA},
-	{"Ed25519", jwa.EdDSA},
-	{"RS256", jwa.RS256},
-	{"PS256", jwa.PS256},
-}
+var algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "RS256", "PS256"}
 
 // Algorithms returns the JWA names of the algorithms that a proof may be signed
 // with, in the order in which a challenge shows them (RFC 9449 §7.1).
-func Algorithms() []string {
-	names := make([]string, 0, len(algorithms))
-	for _, algorithm := range algorithms {
-		names = append(names, algorithm.name)
-	}
-	return names
-}
+func Algorithms() []string { return slices.Clone(algorithms) }
 
 // maxRSABits keeps a stranger, who brings the key along, from making each
 // signature check arbitrarily expensive.
@@ -59,7 +40,7 @@ func checkPublic(key map[string]any) error {
 			return fmt.Errorf("jwk has the private member %s", name)
 		}
 	}
-	if err := checkSpelling(key, keyNames); err != nil {
+	if err := compact.CheckSpelling(key, keyNames); err != nil {
 		return fmt.Errorf("jwk: %w", err)
 	}
 	return nil
@@ -72,20 +53,10 @@ func (s *statement) verify() (thumbprint string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, algorithm := range algorithms {
-		if algorithm.name != s.algorithm {
-			continue
-		}
-		verifier, err := jws.NewVerifier(algorithm.signature)
-		if err != nil {
-			return "", errors.New("alg is not available")
-		}
-		if verifier.Verify([]byte(s.signed), s.signature, key) != nil {
-			return "", errors.New("the signature does not fit the key in jwk")
-		}
-		return thumbprint, nil
+	if err := s.Verify(s.algorithm, key); err != nil {
+		return "", err
 	}
-	return "", errors.New("alg is not supported")
+	return thumbprint, nil
 }
 
 var errBadKey = errors.New("jwk is not a sound public key that fits alg")

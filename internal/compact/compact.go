@@ -1,0 +1,137 @@
+// Package compact takes compact JWS (RFC 7515 §7.1) apart and checks their
+// signatures. It is the only reader of a stranger's tokens and proofs.
+package compact
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
+)
+
+// JWS is a compact JWS with a JSON object for a payload, not verified yet.
+type JWS struct {
+	Header map[string]any
+	// Claims must not be believed before [JWS.Verify].
+	Claims    map[string]any
+	signed    string // what the signature covers
+	signature []byte
+}
+
+// Names are the members that a caller gives a meaning to. In other letter case
+// they are refused: a reader that folds case, as many do, would understand
+// something else.
+type Names struct{ Header, Claims []string }
+
+// Parse takes a text apart. It accepts exactly three non-empty base64url parts
+// without padding, whose first two are JSON objects without repeated members.
+// It refuses `crit` and `b64`, which change what the signature means (RFC 7515
+// §4.1.11, RFC 7797). Errors repeat nothing of the text.
+func Parse(text string, names Names) (*JWS, error) {
+	header, rest, _ := strings.Cut(text, ".")
+	claims, signature, _ := strings.Cut(rest, ".")
+	if header == "" || claims == "" || signature == "" || strings.Contains(signature, ".") {
+		return nil, errors.New("not three parts separated by dots")
+	}
+	j := &JWS{signed: text[:len(header)+1+len(claims)]}
+	var err error
+	if j.Header, err = object(header, names.Header); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	for _, name := range []string{"crit", "b64"} {
+		if _, present := j.Header[name]; present {
+			return nil, fmt.Errorf("header: %s is not understood", name)
+		}
+	}
+	if j.Claims, err = object(claims, names.Claims); err != nil {
+		return nil, fmt.Errorf("claims: %w", err)
+	}
+	if j.signature, err = decode(signature); err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	return j, nil
+}
+
+// object decodes one part that is a JSON object.
+func object(part string, names []string) (map[string]any, error) {
+	data, err := decode(part)
+	if err != nil {
+		return nil, err
+	}
+	members, err := strictjson.Object(data)
+	if err != nil {
+		return nil, err
+	}
+	return members, CheckSpelling(members, names)
+}
+
+// CheckSpelling refuses a known name in other letter case.
+func CheckSpelling(members map[string]any, names []string) error {
+	for name := range members {
+		lower := strings.ToLower(name)
+		if lower != name && slices.Contains(names, lower) {
+			return fmt.Errorf("%s is spelled in other letter case", lower)
+		}
+	}
+	return nil
+}
+
+var errNotBase64 = errors.New("not base64url without padding")
+
+// decode decodes base64url strictly: what is accepted has one spelling only, so
+// that it cannot come back under another one. The decoder of the standard
+// library skips line breaks, which are not in the alphabet either.
+func decode(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, errNotBase64
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errNotBase64
+	}
+	return data, nil
+}
+
+// verifiers are jwx's signature checks by JWA name. They work on a signing
+// input that was already split and checked, so jwx parses nothing of a
+// stranger's. Whatever is not here, `none` above all, does not exist.
+var verifiers = func() map[string]jws.Verifier {
+	all := make(map[string]jws.Verifier)
+	for _, algorithm := range []jwa.SignatureAlgorithm{
+		jwa.RS256, jwa.RS384, jwa.RS512, jwa.PS256, jwa.PS384, jwa.PS512,
+		jwa.ES256, jwa.ES384, jwa.ES512, jwa.EdDSA, jwa.HS256, jwa.HS384, jwa.HS512,
+	} {
+		verifier, err := jws.NewVerifier(algorithm)
+		if err != nil {
+			panic(err) // at start, and only if jwx drops an algorithm
+		}
+		all[algorithm.String()] = verifier
+	}
+	all["Ed25519"] = all[jwa.EdDSA.String()] // the name of RFC 9864
+	return all
+}()
+
+// Algorithms returns the names of the algorithms that can be verified, sorted.
+func Algorithms() []string { return slices.Sorted(maps.Keys(verifiers)) }
+
+// Supported reports whether an algorithm can be verified.
+func Supported(algorithm string) bool { return verifiers[algorithm] != nil }
+
+var errBadSignature = errors.New("the signature does not fit the key")
+
+// Verify checks the signature. Whether the key may be used with the algorithm
+// is for the caller to know.
+func (j *JWS) Verify(algorithm string, key any) error {
+	verifier := verifiers[algorithm]
+	if verifier == nil || verifier.Verify([]byte(j.signed), j.signature, key) != nil {
+		return errBadSignature
+	}
+	return nil
+}
