@@ -88,12 +88,13 @@ func (f forwarding) removeFromConnection(h http.Header, fields []string) {
 }
 
 // setOn sets the fields. A value that no field may carry is left out: it comes
-// from a claim, and an upstream that hears nothing grants nothing.
+// from a claim, and an upstream that hears nothing grants nothing. That goes for
+// space around it too, which would be lost on the way and make one user of two.
 func (f forwarding) setOn(r *http.Request) {
 	replacer := replacerOf(r)
 	for _, field := range f.fields {
-		value := strings.TrimSpace(replacer.ReplaceAll(field.value, ""))
-		if value != "" && httpguts.ValidHeaderFieldValue(value) {
+		value := replacer.ReplaceAll(field.value, "")
+		if value != "" && value == strings.TrimSpace(value) && httpguts.ValidHeaderFieldValue(value) {
 			r.Header[field.name] = []string{value}
 		}
 	}

@@ -25,12 +25,17 @@ const (
 // that everything it knows works here too; the variables are bound to
 // placeholders around the expression.
 func newCondition(ctx caddy.Context, expression string) (*condition, error) {
-	matcher := &caddyhttp.MatchExpression{Expr: fmt.Sprintf(
-		"cel.bind(claims, dyn({%s}), cel.bind(scopes, dyn({%s}), cel.bind(roles, dyn({%s}), cel.bind(user, dyn({%s}), (%s\n)))))",
-		ClaimsPlaceholder, ScopesPlaceholder, RolesPlaceholder, UserPlaceholder, expression,
-	)}
-	if err := matcher.Provision(ctx); err != nil {
-		return nil, fmt.Errorf("if %s: %w", expression, err)
+	// Compiled in brackets of two kinds: an expression that closes the ones
+	// around it and opens others, by a slip, fits one kind at most.
+	var matcher *caddyhttp.MatchExpression
+	for _, around := range []string{"[%s\n][0]", "(%s\n)"} {
+		matcher = &caddyhttp.MatchExpression{Expr: fmt.Sprintf(
+			"cel.bind(claims, dyn({%s}), cel.bind(scopes, dyn({%s}), cel.bind(roles, dyn({%s}), cel.bind(user, dyn({%s}), "+around+"))))",
+			ClaimsPlaceholder, ScopesPlaceholder, RolesPlaceholder, UserPlaceholder, expression,
+		)}
+		if err := matcher.Provision(ctx); err != nil {
+			return nil, fmt.Errorf("if %s: %w", expression, err)
+		}
 	}
 	return &condition{matcher: matcher}, nil
 }

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/compact"
@@ -60,7 +59,10 @@ func parse(text string) (*token, error) {
 	return t, nil
 }
 
-var errNoKey = errors.New("no key of the issuer fits kid and alg")
+var (
+	errNoKey        = errors.New("no key of the issuer fits kid and alg")
+	errBadSignature = errors.New("the signature fits no key")
+)
 
 // verify checks the signature with each key that fits.
 func (t *token) verify(keys []*keyset.Key) error {
@@ -69,9 +71,10 @@ func (t *token) verify(keys []*keyset.Key) error {
 		if !key.Allows(t.algorithm) {
 			continue
 		}
-		if failure = t.signed.Verify(t.algorithm, key.Public); failure == nil {
+		if t.signed.Verify(t.algorithm, key.Public) == nil {
 			return nil
 		}
+		failure = errBadSignature
 	}
-	return fmt.Errorf("signature: %w", failure)
+	return failure
 }

@@ -75,12 +75,27 @@ func object(part string, names []string) (map[string]any, error) {
 // CheckSpelling refuses a known name in other letter case.
 func CheckSpelling(members map[string]any, names []string) error {
 	for name := range members {
-		lower := strings.ToLower(name)
-		if lower != name && slices.Contains(names, lower) {
-			return fmt.Errorf("%s is spelled in other letter case", lower)
+		if isLower(name) {
+			continue // as nearly all are: no other spelling folds to it
+		}
+		for _, known := range names {
+			if strings.EqualFold(name, known) {
+				return fmt.Errorf("%s is spelled in other letter case", known)
+			}
 		}
 	}
 	return nil
+}
+
+// isLower reports whether a name has neither capitals nor letters outside
+// ASCII, some of which fold to letters in it.
+func isLower(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 var errNotBase64 = errors.New("not base64url without padding")

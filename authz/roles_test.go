@@ -1,0 +1,85 @@
+package authz
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestRoles(t *testing.T) {
+	implies := map[string][]string{"admin": {"read"}}
+	for name, tc := range map[string]struct {
+		all, anyOf, held, missing string
+	}{
+		"R6750-12: the one":                        {"ops", "", "ops", ""},
+		"R6750-12: among others":                   {"ops dev", "", "dev x ops", ""},
+		"R6750-12: none":                           {"ops", "", "", "ops"},
+		"R6750-12: one of two":                     {"ops dev", "", "dev", "ops"},
+		"R6750-12: another letter case":            {"ops", "", "OPS", "ops"},
+		"R6750-12: a part of a name":               {"ops", "", "devops", "ops"},
+		"R6750-12: any":                            {"", "ops dev", "dev", ""},
+		"R6750-12: any: none":                      {"", "ops dev", "x", "ops dev"},
+		"R6750-12: all and any":                    {"a", "b c", "a b", ""},
+		"R6750-12: all and any: only any":          {"a", "b c", "b", "a"},
+		"R6750-12: what implies scopes is no role": {"read", "", "admin", "read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := Requirement{Roles: strings.Fields(tc.all), AnyRoles: strings.Fields(tc.anyOf)}
+			got := decide(t, q, implies, &authn.Identity{Roles: strings.Fields(tc.held)})
+			if strings.Join(got.Missing, " ") != tc.missing || got.Allowed != (tc.missing == "") {
+				t.Fatalf("allowed %t, missing %q", got.Allowed, got.Missing)
+			}
+			if !got.Allowed && (got.Code != authn.CodeInsufficientRole || !slices.Equal(got.RequiredRoles, strings.Fields(tc.all+" "+tc.anyOf)) || got.RequiredScopes != nil) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	t.Run("R6750-12: a role is no scope and a scope is no role", func(t *testing.T) {
+		if decide(t, Requirement{Roles: []string{"a"}}, nil, &authn.Identity{Scopes: []string{"a"}}).Allowed ||
+			decide(t, Requirement{Scopes: []string{"a"}}, nil, &authn.Identity{Roles: []string{"a"}}).Allowed {
+			t.Error("the one was taken for the other")
+		}
+	})
+}
+
+// TestOrderOfRules: what a client can do something about is asked first.
+func TestOrderOfRules(t *testing.T) {
+	full := Requirement{
+		Session: Session{ACR: []string{"gold"}}, Scopes: []string{"s"}, Roles: []string{"r"}, Users: []string{"u"},
+		Claims: []Claim{{Path: "c", Values: []string{"1"}}}, If: `false`,
+	}
+	caller := &authn.Identity{Claims: map[string]any{}}
+	for _, step := range []struct {
+		name string
+		code authn.Code
+		miss string
+		cure func()
+	}{
+		{"O-1 R9470-1: the login", authn.CodeInsufficientSession, "acr", func() { caller.Claims["acr"] = "gold" }},
+		{"O-1 R6750-9: scopes", authn.CodeInsufficientScope, "s", func() { caller.Scopes = []string{"s"} }},
+		{"O-1: roles", authn.CodeInsufficientRole, "r", func() { caller.Roles = []string{"r"} }},
+		{"O-1: the user", authn.CodeAccessDenied, "user", func() { caller.ID = "u" }},
+		{"O-1: claims", authn.CodeAccessDenied, "claim c", func() { caller.Claims["c"] = "1" }},
+		{"O-1: the condition", authn.CodeAccessDenied, "if", func() { full.If = "" }},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			got := decide(t, full, nil, caller)
+			if got.Code != step.code || strings.Join(got.Missing, " ") != step.miss {
+				t.Errorf("%+v", got)
+			}
+		})
+		step.cure()
+	}
+	t.Run("O-1: then nothing is left", func(t *testing.T) {
+		if got := decide(t, full, nil, caller); !got.Allowed {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("O-2: the zero value of an answer denies", func(t *testing.T) {
+		if new(Decision).Allowed {
+			t.Error("it allows")
+		}
+	})
+}
