@@ -145,7 +145,7 @@ var refusals = map[string]struct {
 	"any method":                    {"cors https://web.example {\nmethods *\n}", 3, `{"origins": ["https://web.example"], "methods": ["*"]}`, "write the methods by name"},
 	"a method in lower case":        {"cors https://web.example {\nmethods patch\n}", 3, `{"origins": ["https://web.example"], "methods": ["patch"]}`, "write PATCH"},
 	"methods with commas":           {"cors https://web.example {\nmethods GET, POST\n}", 3, `{"origins": ["https://web.example"], "methods": ["GET,", "POST"]}`, "write methods such as"},
-	"an empty method":               {"cors https://web.example {\nmethods \"\"\n}", 3, `{"origins": ["https://web.example"], "methods": [""]}`, "no empty one"},
+	"an empty method":               {"cors https://web.example {\nmethods \"\"\n}", 3, `{"origins": ["https://web.example"], "methods": [""]}`, "write "},
 	"headers with colons":           {"cors https://web.example {\nheaders X-A:\n}", 3, `{"origins": ["https://web.example"], "headers": ["X-A:"]}`, "write names such as"},
 	"exposed fields in one":         {"cors https://web.example {\nexpose \"X-A X-B\"\n}", 3, `{"origins": ["https://web.example"], "expose": ["X-A X-B"]}`, "write names such as"},
 	"a break in an exposed field":   {"cors https://web.example {\nexpose `X-A\nX-B`\n}", 3, `{"origins": ["https://web.example"], "expose": ["X-A\r\nX-B"]}`, "write names such as"},
