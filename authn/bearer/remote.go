@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -82,6 +83,24 @@ func (i *Introspection) check(issuer string) error {
 			return fmt.Errorf("introspection: %w", err)
 		}
 	}
+	return i.checkAuthentication()
+}
+
+// checkAuthentication reports what the method of authentication lacks.
+func (i *Introspection) checkAuthentication() error {
+	switch method := cmp.Or(i.ClientAuth, introspection.ClientSecretBasic); method {
+	case introspection.ClientSecretBasic, introspection.ClientSecretPost:
+		if i.ClientSecret == "" {
+			return fmt.Errorf("introspection: %s needs a client secret (RFC 7662 §2.1)", method)
+		}
+	case introspection.PrivateKeyJWT:
+		if i.KeyFile == "" {
+			return fmt.Errorf("introspection: %s needs a private key (RFC 7662 §2.1)", method)
+		}
+	default:
+		return fmt.Errorf("introspection: client authentication %q is none of %s, %s and %s", method,
+			introspection.ClientSecretBasic, introspection.ClientSecretPost, introspection.PrivateKeyJWT)
+	}
 	return nil
 }
 
@@ -104,8 +123,8 @@ func (b *Bearer) openIntrospection() error {
 	}
 	config.Logger = b.logger
 	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
-	key := fmt.Sprintf("%s %s %s %s %s %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
-		config.Cache, hex.EncodeToString(secrets[:]))
+	key := fmt.Sprintf("%s %s %s %s %s %t %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
+		config.Cache, config.NoCache, hex.EncodeToString(secrets[:]))
 	opened, _, err := clients.LoadOrNew(key, func() (caddy.Destructor, error) {
 		opened, err := introspection.New(config)
 		return client{opened}, err
