@@ -2,6 +2,8 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -9,12 +11,92 @@ import (
 const StoreNamespace = "auth.stores"
 
 // Store is the memory that must outlive a configuration, and that several
-// instances may share.
+// instances may share. It is used by many requests at once.
 type Store interface {
 	// First reports whether a key has not been seen before, and remembers it
 	// until the given time. An error means that this cannot be said; whoever
 	// asks must then not let the request pass.
-	First(ctx context.Context, key [32]byte, until time.Time) (bool, error)
+	First(ctx context.Context, key Key, until time.Time) (bool, error)
+
+	// Count adds one to a counter and returns what it stands at. A counter
+	// that was not added to for the given time begins anew. Where the state is
+	// shared and out of reach the counter of this process goes on alone:
+	// counting protects against guessing, and must not turn everybody away.
+	Count(ctx context.Context, key Key, forget time.Duration) int
+
+	// Reset lets a counter begin anew.
+	Reset(ctx context.Context, key Key)
+
+	// Announce tells all who share the store of a mark. An error means that
+	// some of them may never hear of it.
+	Announce(ctx context.Context, mark Mark) error
+
+	// Marked finds a mark that has not ended. It is asked for every request
+	// and waits for nobody: the process keeps a copy of all marks.
+	Marked(kind MarkKind, key Key) (Mark, bool)
+
+	// Ready returns an error until the copy of the marks has been read once.
+	// What depends on a mark not being there cannot be decided before.
+	Ready() error
+}
+
+// Key names something in a [Store] without saying what.
+type Key = [sha256.Size]byte
+
+// KeyOf makes the key of something out of its kind and what tells it apart
+// from others of that kind. The lengths keep one list of parts from reading as
+// another.
+func KeyOf(kind string, parts ...string) Key {
+	var room [256]byte
+	text := append(room[:0], kind...)
+	for _, part := range parts {
+		text = binary.BigEndian.AppendUint32(text, uint32(len(part)))
+		text = append(text, part...)
+	}
+	return sha256.Sum256(text)
+}
+
+// MarkKind says what a [Mark] means.
+type MarkKind string
+
+// The kinds of marks.
+const (
+	// MarkRevoked ends credentials before their time. Such marks are never
+	// forgotten early: when there is no room, announcing one is an error.
+	MarkRevoked MarkKind = "revoked"
+	// MarkBlocked turns away who guessed. When there is no room, old ones make
+	// way for new ones.
+	MarkBlocked MarkKind = "blocked"
+)
+
+// Mark is something that all instances have to know at once.
+type Mark struct {
+	Kind MarkKind
+	Key  Key
+
+	// Before limits a revocation to what was issued earlier, to the
+	// millisecond. Zero: whenever it was issued.
+	Before time.Time
+
+	// Until is when the mark ends, to the millisecond.
+	Until time.Time
+}
+
+// Covers reports whether a credential that was issued at an instant is meant.
+// One that does not say when it was issued is.
+func (m Mark) Covers(issued time.Time) bool {
+	return m.Before.IsZero() || issued.IsZero() || issued.Before(m.Before)
+}
+
+// Wider returns the mark that covers what both of them do, at least.
+func (m Mark) Wider(other Mark) Mark {
+	if other.Until.After(m.Until) {
+		m.Until = other.Until
+	}
+	if other.Before.IsZero() || !m.Before.IsZero() && other.Before.After(m.Before) {
+		m.Before = other.Before
+	}
+	return m
 }
 
 // StoreUser is implemented by schemes that need a store. They are given one

@@ -116,6 +116,7 @@ type Bearer struct {
 	cache   *cache
 	remote  *introspection.Client
 	proofs  *dpop.Verifier
+	store   authn.Store
 	release []func() error
 	skew    time.Duration
 	logger  *zap.Logger
@@ -202,42 +203,49 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 }
 
 // Verify judges a token: first whether what it says is true, then whether that
-// is good for this gate, at last whether the sender may use it.
+// is good for this gate, whether the sender may use it, and at last whether it
+// was revoked.
 func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	claims, outcome := b.find(ctx, r, credential.Value)
+	known, outcome := b.find(ctx, r, credential.Value)
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
-	nonce, err := b.checkPossession(ctx, r, credential, claims)
+	nonce, err := b.checkPossession(ctx, r, credential, known.claims)
 	if err != nil {
 		return b.refusePossession(err)
+	}
+	if refused := b.checkRevocation(known); refused != nil {
+		return *refused
 	}
 	outcome.Nonce = nonce
 	return outcome
 }
 
 // find recalls a token that was found good before, or has it verified and
-// judged. The claims are those of an accepted token.
-func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (map[string]any, authn.Outcome) {
-	var digest [sha256.Size]byte
+// judged. What is known is set for an accepted token only.
+func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (verified, authn.Outcome) {
+	digest := sha256.Sum256([]byte(text))
 	if len(b.keys) > 0 {
-		digest = sha256.Sum256([]byte(text))
 		if known, found := b.recall(digest, r); found {
 			known.outcome.Source = authn.SourceCache
-			return known.claims, known.outcome
+			return known, known.outcome
 		}
 	}
 	generation := b.keys.Generation() // before the keys are read
 	t, found := b.authenticate(ctx, text)
 	if t == nil {
-		return nil, found
+		return verified{}, found
 	}
 	outcome := b.judge(t, r.Audience)
 	outcome.Source = found.Source
-	if outcome.Verdict == authn.Accepted && !t.introspected() {
-		b.cache.Set(digest, verified{claims: t.claims, outcome: outcome, keys: generation, size: len(text)})
+	if outcome.Verdict != authn.Accepted {
+		return verified{}, outcome
 	}
-	return t.claims, outcome
+	known := verified{claims: t.claims, outcome: outcome, names: revocable(t.claims, digest), keys: generation, size: len(text)}
+	if !t.introspected() {
+		b.cache.Set(digest, known)
+	}
+	return known, outcome
 }
 
 // authenticate makes sure that what a token says is true: by its signature, or

@@ -25,6 +25,7 @@ const (
 type verified struct {
 	claims  map[string]any
 	outcome authn.Outcome
+	names   revocationNames
 	keys    uint64 // the generation of the keys it was verified with
 	size    int    // of the token, in bytes
 }
@@ -44,7 +45,7 @@ func newCache() *cache {
 // weigh estimates the memory of an entry: the decoded claims take about four
 // times their text.
 func weigh(_ [sha256.Size]byte, v verified) uint32 {
-	return uint32(1024 + 4*v.size)
+	return uint32(1280 + 4*v.size)
 }
 
 // recall returns what is known about a token for this gate. A withdrawn key

@@ -13,6 +13,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
 var cacheSecret = []byte("a secret of more than thirty-two bytes")
@@ -35,6 +36,7 @@ func newRemembering(tb testing.TB) *remembering {
 	r.setDefaults()
 	r.cache, r.keys = newCache(), sources{r.static}
 	r.now = func() time.Time { return r.clock }
+	r.UseStore(memory.New())
 	return r
 }
 

@@ -100,8 +100,9 @@ var bearerMethods = map[authn.In]string{
 	authn.InHeader: "header", authn.InForm: "body", authn.InQuery: "query",
 }
 
-// UseStore gives the scheme the memory of used proofs.
+// UseStore gives the scheme the memory of used proofs and of revocations.
 func (b *Bearer) UseStore(store authn.Store) {
+	b.store = store
 	if b.proofs != nil {
 		b.proofs.Replay = store
 	}

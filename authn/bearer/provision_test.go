@@ -21,6 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
 // provision loads a scheme as Caddy does; only its clock is that of the tests.
@@ -36,6 +37,7 @@ func provision(t *testing.T, b *Bearer) (*Bearer, error) {
 	b.Audiences = []string{testAudience}
 	err := b.Provision(ctx)
 	b.now = func() time.Time { return testNow }
+	b.UseStore(memory.New())
 	return b, err
 }
 

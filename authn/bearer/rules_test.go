@@ -25,6 +25,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
 const (
@@ -96,6 +97,7 @@ func scheme(t testing.TB, change ...func(*Bearer)) *Bearer {
 	b.now = func() time.Time { return testNow }
 	b.cache = newCache()
 	b.keys = sources{keyset.NewStatic(set)}
+	b.UseStore(memory.New())
 	return b
 }
 

@@ -3,15 +3,13 @@ package memory
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/store/internal/marks"
 )
 
 func init() {
@@ -21,9 +19,10 @@ func init() {
 // Memory keeps what must be remembered in the memory of this process: it is
 // the default, and right for one instance. It survives reloads of the
 // configuration, not a restart. Several instances do not know of each other,
-// so that a DPoP proof can be used once at each.
+// so that a DPoP proof can be used once at each, and what is revoked at one is
+// good at the others.
 type Memory struct {
-	*seen
+	*state
 }
 
 // CaddyModule returns the Caddy module information.
@@ -50,75 +49,53 @@ const poolKey = "memory"
 // Provision finds the state of the process.
 func (m *Memory) Provision(caddy.Context) error {
 	shared, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
-		return &seen{until: make(map[[32]byte]int64), most: maxKeys, now: time.Now}, nil
+		return newState(), nil
 	})
 	if err != nil {
 		return err
 	}
-	m.seen = shared.(*seen)
+	m.state = shared.(*state)
 	return nil
 }
 
 // Cleanup lets go of the state.
 func (m *Memory) Cleanup() error {
-	if m.seen == nil {
+	if m.state == nil {
 		return nil
 	}
-	m.seen = nil
+	m.state = nil
 	_, err := pool.Delete(poolKey)
 	return err
 }
 
-const (
-	// maxKeys bounds the memory, to about 100 MB. Only holders of good tokens
-	// can add to it.
-	maxKeys = 1_000_000
-	// sweepEvery is how often what has ended is removed.
-	sweepEvery = time.Second
-)
-
-// errFull is an error and no eviction: a key that is forgotten early could be
-// used again.
-var errFull = errors.New("the store is full")
-
-// seen is a set of keys, each with an end.
-type seen struct {
-	mutex sync.Mutex
-	until map[[32]byte]int64 // Unix nanoseconds
-	swept time.Time
-	most  int
-	now   func() time.Time
+// state is what outlives a configuration.
+type state struct {
+	*seen
+	*counters
+	marks *marks.Set
 }
 
-// First reports whether the key is new, and remembers it.
-func (s *seen) First(_ context.Context, key [32]byte, until time.Time) (bool, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	now := s.now()
-	if now.Sub(s.swept) >= sweepEvery {
-		s.sweep(now)
-	}
-	if end, known := s.until[key]; known && end > now.UnixNano() {
-		return false, nil
-	}
-	if len(s.until) >= s.most {
-		return false, errFull
-	}
-	s.until[key] = until.UnixNano()
-	return true, nil
+func newState() *state {
+	return &state{seen: newSeen(), counters: newCounters(), marks: marks.New()}
 }
 
-func (s *seen) sweep(now time.Time) {
-	s.swept = now
-	for key, end := range s.until {
-		if end <= now.UnixNano() {
-			delete(s.until, key)
-		}
-	}
+// Announce adds a mark.
+func (s *state) Announce(_ context.Context, mark authn.Mark) error { return s.marks.Put(mark) }
+
+// Marked finds a mark.
+func (s *state) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+	return s.marks.Find(kind, key)
 }
+
+// Ready returns nil: nobody else makes marks.
+func (*state) Ready() error { return nil }
 
 // Destruct ends the state once no configuration uses it.
-func (*seen) Destruct() error { return nil }
+func (*state) Destruct() error { return nil }
+
+// New returns a store of its own, for tests and for other stores to fall back
+// on.
+func New() authn.Store { return newState() }
 
 // Interface guards
 var (

@@ -1,0 +1,90 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/memory"
+)
+
+func TestRevocation(t *testing.T) {
+	for name, revocation := range map[string]func(r *remembering, token string) authn.Revocation{
+		"its subject": func(r *remembering, _ string) authn.Revocation { return authn.Revocation{Subject: "alice"} },
+		"its subject at the issuer": func(r *remembering, _ string) authn.Revocation {
+			return authn.Revocation{Subject: "alice", Issuer: r.Issuer}
+		},
+		"a digest of it": func(_ *remembering, token string) authn.Revocation {
+			return authn.Revocation{Digest: digestOf(token)}
+		},
+	} {
+		t.Run("R6750-8: a remembered token is revoked by "+name, func(t *testing.T) {
+			r := newRemembering(t)
+			token := r.mint(t, "alice", "api")
+			for range 2 {
+				if got := r.ask(token, ""); got.Verdict != authn.Accepted {
+					t.Fatal(got.Reason)
+				}
+			}
+			announce(t, r.store, revocation(r, token))
+			if got := r.ask(token, ""); got.Verdict != authn.Rejected || got.Code != authn.CodeRevokedToken {
+				t.Errorf("it gets %+v", got)
+			}
+			if got := r.ask(r.mint(t, "bob", "api"), ""); got.Verdict != authn.Accepted {
+				t.Error("another one is refused:", got.Reason)
+			}
+		})
+	}
+	t.Run("R6750-8: of another issuer's subject it is not", func(t *testing.T) {
+		r := newRemembering(t)
+		announce(t, r.store, authn.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
+		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Accepted {
+			t.Error(got.Reason)
+		}
+	})
+	t.Run("R6750-8: what was issued later is good", func(t *testing.T) {
+		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
+		b := &Bearer{store: memory.New()}
+		announce(t, b.store, authn.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
+		if refused := b.checkRevocation(verified{names: revocable(claims, authn.Key{})}); refused != nil {
+			t.Error(refused.Reason)
+		}
+		claims["iat"] = int64(99)
+		if b.checkRevocation(verified{names: revocable(claims, authn.Key{})}) == nil {
+			t.Error("what was issued before is good too")
+		}
+		announce(t, b.store, authn.Revocation{TokenID: "1"})
+		claims["iat"] = int64(100)
+		if b.checkRevocation(verified{names: revocable(claims, authn.Key{})}) == nil {
+			t.Error("its id was revoked, and it is good")
+		}
+	})
+	t.Run("O-2: without knowing what is revoked nothing is decided", func(t *testing.T) {
+		r := newRemembering(t)
+		r.UseStore(unready{r.store})
+		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Unavailable {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func digestOf(token string) authn.Key { return sha256.Sum256([]byte(token)) }
+
+func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
+	t.Helper()
+	mark, err := revocation.Mark(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Announce(context.Background(), mark); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unready is a store that has not read the marks yet.
+type unready struct{ authn.Store }
+
+func (unready) Ready() error { return errors.New("not yet") }

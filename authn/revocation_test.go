@@ -1,0 +1,81 @@
+package authn_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestRevocationMark(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, test := range map[string]struct {
+		revocation authn.Revocation
+		want       authn.Mark
+	}{
+		"a token id": {authn.Revocation{TokenID: "a"}, authn.Mark{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}},
+		"a token id of an issuer, for a time": {
+			authn.Revocation{TokenID: "a", Issuer: "i", Until: now.Add(1)},
+			authn.Mark{Key: authn.KeyOfTokenID("i", "a"), Until: now.Add(1)},
+		},
+		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}},
+		"a subject, up to an instant": {
+			authn.Revocation{Subject: "s", Before: now.Add(-1)},
+			authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+		},
+		"a digest": {authn.Revocation{Digest: authn.Key{1}}, authn.Mark{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.want.Kind = authn.MarkRevoked
+			if got, err := test.revocation.Mark(now); err != nil || got != test.want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+	for name, revocation := range map[string]authn.Revocation{
+		"nothing":                   {},
+		"an issuer alone":           {Issuer: "i"},
+		"two at once":               {TokenID: "a", Subject: "b"},
+		"one that has ended":        {TokenID: "a", Until: now},
+		"a digest beside a subject": {Subject: "b", Digest: authn.Key{1}},
+	} {
+		t.Run("refused: "+name, func(t *testing.T) {
+			if _, err := revocation.Mark(now); err == nil {
+				t.Error("it is accepted")
+			}
+		})
+	}
+}
+
+func TestMark(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	before := authn.Mark{Before: now}
+	for name, test := range map[string]struct {
+		mark   authn.Mark
+		issued time.Time
+		want   bool
+	}{
+		"issued before":                   {before, now.Add(-1), true},
+		"issued at that instant":          {before, now, false},
+		"issued after":                    {before, now.Add(1), false},
+		"it is not known when":            {before, time.Time{}, true},
+		"whenever it was":                 {authn.Mark{}, now, true},
+		"whenever it was, nobody says so": {authn.Mark{}, time.Time{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.mark.Covers(test.issued); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
+func TestKeyOf(t *testing.T) {
+	seen := map[authn.Key]int{}
+	for i, parts := range [][]string{{"a"}, {"a", ""}, {"a", "b"}, {"ab"}, {"a", "b", ""}, {"a", "", "b"}, {"a", "\x00\x00\x00\x01b"}} {
+		if other, twice := seen[authn.KeyOf(parts[0], parts[1:]...)]; twice {
+			t.Errorf("%q has the key of number %d", parts, other)
+		}
+		seen[authn.KeyOf(parts[0], parts[1:]...)] = i
+	}
+}

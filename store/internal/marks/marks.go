@@ -1,0 +1,116 @@
+// Package marks is the copy of all marks that a process keeps, so that no
+// request has to ask for them elsewhere.
+package marks
+
+import (
+	"errors"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+const (
+	// MaxRevoked bounds the revocations, to about 200 MB.
+	MaxRevoked = 1_000_000
+	// MaxBlocked bounds who is turned away at once, to about 20 MB.
+	MaxBlocked = 100_000
+	// sweepEvery is how often marks that have ended are removed.
+	sweepEvery = time.Minute
+)
+
+// ErrFull is the error for a revocation beyond [MaxRevoked].
+var ErrFull = errors.New("there is no room for more revocations")
+
+// Set is a set of marks. Reading it takes no lock.
+type Set struct {
+	now     func() time.Time
+	most    int64
+	revoked sync.Map // authn.Key to authn.Mark
+	blocked *otter.Cache[authn.Key, authn.Mark]
+
+	writing sync.Mutex
+	count   atomic.Int64 // of revoked
+	swept   time.Time
+}
+
+// New returns an empty set.
+func New() *Set {
+	return &Set{
+		now: time.Now, most: MaxRevoked,
+		blocked: otter.Must(&otter.Options[authn.Key, authn.Mark]{
+			MaximumSize: MaxBlocked,
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Mark]) time.Duration {
+				return time.Until(entry.Value.Until)
+			}),
+		}),
+	}
+}
+
+// Put adds a mark. One that is there already is widened, never narrowed.
+func (s *Set) Put(mark authn.Mark) error {
+	now := s.now()
+	if !mark.Until.After(now) {
+		return nil
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if mark.Kind == authn.MarkBlocked {
+		if known, found := s.blocked.GetIfPresent(mark.Key); found {
+			mark = known.Wider(mark)
+		}
+		s.blocked.Set(mark.Key, mark)
+		return nil
+	}
+	if now.Sub(s.swept) >= sweepEvery {
+		s.sweep(now)
+	}
+	if known, found := s.revoked.Load(mark.Key); found {
+		mark = known.(authn.Mark).Wider(mark)
+	} else if s.count.Load() >= s.most {
+		return ErrFull
+	} else {
+		s.count.Add(1)
+	}
+	s.revoked.Store(mark.Key, mark)
+	return nil
+}
+
+func (s *Set) sweep(now time.Time) {
+	s.swept = now
+	s.revoked.Range(func(key, value any) bool {
+		if !value.(authn.Mark).Until.After(now) {
+			s.revoked.Delete(key)
+			s.count.Add(-1)
+		}
+		return true
+	})
+}
+
+// Find finds a mark that has not ended.
+func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+	if kind == authn.MarkBlocked {
+		mark, found := s.blocked.GetIfPresent(key)
+		return mark, found && mark.Until.After(s.now())
+	}
+	if s.count.Load() == 0 {
+		return authn.Mark{}, false
+	}
+	known, found := s.revoked.Load(key)
+	if !found {
+		return authn.Mark{}, false
+	}
+	mark := known.(authn.Mark)
+	return mark, mark.Until.After(s.now())
+}
+
+// Revoked lists the revocations.
+func (s *Set) Revoked() iter.Seq[authn.Mark] {
+	return func(yield func(authn.Mark) bool) {
+		s.revoked.Range(func(_, value any) bool { return yield(value.(authn.Mark)) })
+	}
+}

@@ -1,0 +1,53 @@
+package marks
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
+	set := New()
+	set.most = 2
+	now := time.Now()
+	set.now = func() time.Time { return now }
+	put := func(name string, until time.Duration) error {
+		return set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
+	}
+	if err := errors.Join(put("a", time.Hour), put("b", time.Minute), put("a", 2*time.Hour), put("ended", -time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("c", time.Hour); !errors.Is(err, ErrFull) {
+		t.Error("a third revocation found room")
+	}
+	if got := len(slices.Collect(set.Revoked())); got != 2 {
+		t.Errorf("%d are listed", got)
+	}
+	now = now.Add(90 * time.Minute)
+	if err := put("c", time.Hour); err != nil {
+		t.Error("what has ended takes room:", err)
+	}
+	for name, want := range map[string]bool{"a": true, "b": false, "c": true} {
+		if _, found := set.Find(authn.MarkRevoked, authn.KeyOf(name)); found != want {
+			t.Errorf("%s: %t", name, found)
+		}
+	}
+}
+
+func TestBlocksMakeWay(t *testing.T) {
+	set := New()
+	until := time.Now().Add(time.Hour)
+	for i := range MaxBlocked + 1000 {
+		if err := set.Put(authn.Mark{Kind: authn.MarkBlocked, Key: authn.KeyOf(strconv.Itoa(i)), Until: until}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set.blocked.CleanUp()
+	if got := set.blocked.EstimatedSize(); got > MaxBlocked {
+		t.Errorf("%d are held", got)
+	}
+}

@@ -1,0 +1,45 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// maxCounters bounds the counters, to about 30 MB. When there are more, those
+// that are seldom added to make way: a guesser's own are added to often.
+const maxCounters = 200_000
+
+// counters count what may be forgotten.
+type counters struct {
+	cache *otter.Cache[authn.Key, counter]
+}
+
+type counter struct {
+	count  int
+	forget time.Duration
+}
+
+// newCounters returns counters that stand at nothing.
+func newCounters() *counters {
+	return &counters{cache: otter.Must(&otter.Options[authn.Key, counter]{
+		MaximumSize: maxCounters,
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, counter]) time.Duration {
+			return entry.Value.forget
+		}),
+	})}
+}
+
+// Count adds one to a counter and returns what it stands at.
+func (c *counters) Count(_ context.Context, key authn.Key, forget time.Duration) int {
+	added, _ := c.cache.Compute(key, func(known counter, _ bool) (counter, otter.ComputeOp) {
+		return counter{count: known.count + 1, forget: forget}, otter.WriteOp
+	})
+	return added.count
+}
+
+// Reset lets a counter begin anew.
+func (c *counters) Reset(_ context.Context, key authn.Key) { c.cache.Invalidate(key) }

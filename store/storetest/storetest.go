@@ -1,0 +1,125 @@
+// Package storetest holds every store to what package authn asks of it.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// Run tests a store. The instances share one state; it is fine to give one.
+func Run(t *testing.T, instances ...authn.Store) {
+	t.Helper()
+	first, last := instances[0], instances[len(instances)-1]
+	for _, store := range instances {
+		eventually(t, "every instance is ready", func() bool { return store.Ready() == nil })
+	}
+	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
+	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) {
+		key := authn.KeyOf(t.Name())
+		if fresh, err := first.First(t.Context(), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
+			t.Fatal(fresh, err)
+		}
+		eventually(t, "it is forgotten", func() bool {
+			fresh, err := last.First(t.Context(), key, time.Now().Add(time.Minute))
+			return fresh && err == nil
+		})
+	})
+	t.Run("LEAK-6: what is counted is counted together", func(t *testing.T) {
+		key := authn.KeyOf(t.Name())
+		for i := range 6 {
+			if got := instances[i%len(instances)].Count(t.Context(), key, time.Minute); got != i+1 {
+				t.Errorf("the counter stands at %d, want %d", got, i+1)
+			}
+		}
+		last.Reset(t.Context(), key)
+		if got := first.Count(t.Context(), key, time.Minute); got != 1 {
+			t.Errorf("after a reset it stands at %d", got)
+		}
+	})
+	t.Run("LEAK-6: a counter that is left alone begins anew", func(t *testing.T) {
+		key := authn.KeyOf(t.Name())
+		first.Count(t.Context(), key, time.Minute)
+		eventually(t, "it begins anew", func() bool {
+			defer time.Sleep(60 * time.Millisecond) // left alone for longer than it takes
+			return last.Count(t.Context(), key, 50*time.Millisecond) == 1
+		})
+	})
+	for _, kind := range []authn.MarkKind{authn.MarkRevoked, authn.MarkBlocked} {
+		t.Run(fmt.Sprintf("a mark %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
+	}
+}
+
+func once(t *testing.T, instances []authn.Store) {
+	t.Helper()
+	key, fresh := authn.KeyOf(t.Name()), atomic.Int32{}
+	var asking sync.WaitGroup
+	for i := range 32 {
+		asking.Go(func() {
+			first, err := instances[i%len(instances)].First(context.Background(), key, time.Now().Add(time.Minute))
+			if err != nil {
+				t.Error(err)
+			}
+			if first {
+				fresh.Add(1)
+			}
+		})
+	}
+	asking.Wait()
+	if fresh.Load() != 1 {
+		t.Errorf("it was new %d times", fresh.Load())
+	}
+}
+
+func marked(t *testing.T, instances []authn.Store, kind authn.MarkKind) {
+	t.Helper()
+	first, last := instances[0], instances[len(instances)-1]
+	now := time.Now()
+	long := authn.Mark{Kind: kind, Key: authn.KeyOf(t.Name(), "long"), Before: now, Until: now.Add(time.Hour)}
+	short := authn.Mark{Kind: kind, Key: authn.KeyOf(t.Name(), "short"), Until: now.Add(300 * time.Millisecond)}
+	for _, mark := range []authn.Mark{long, short} {
+		if err := first.Announce(t.Context(), mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the mark is known", func() bool {
+		mark, found := last.Marked(kind, long.Key)
+		return found && mark.Before.UnixMilli() == now.UnixMilli() && mark.Until.UnixMilli() == long.Until.UnixMilli()
+	})
+	eventually(t, "the mark has ended", func() bool {
+		_, found := last.Marked(kind, short.Key)
+		return !found && time.Now().After(short.Until)
+	})
+	if _, found := last.Marked(kind, authn.KeyOf("another")); found {
+		t.Error("a mark that nobody made is there")
+	}
+	narrower := long
+	narrower.Before, narrower.Until = now.Add(-time.Hour), now.Add(time.Minute)
+	wider := long
+	wider.Before = time.Time{}
+	for _, mark := range []authn.Mark{narrower, wider} {
+		if err := first.Announce(t.Context(), mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the mark is wider", func() bool {
+		mark, found := last.Marked(kind, long.Key)
+		return found && mark.Before.IsZero() && mark.Until.UnixMilli() == long.Until.UnixMilli()
+	})
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("gave up waiting: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
