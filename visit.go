@@ -187,10 +187,10 @@ func (v *visit) ofCondition(key string) (any, bool) {
 	}
 	switch key {
 	case authz.ClaimsPlaceholder:
-		if caller.Claims == nil {
-			return map[string]any{}, true
+		if all := caller.Claims.All(); all != nil {
+			return all, true
 		}
-		return caller.Claims, true
+		return map[string]any{}, true
 	case authz.ScopesPlaceholder:
 		return caller.Scopes, true
 	case authz.RolesPlaceholder:

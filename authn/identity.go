@@ -2,6 +2,7 @@ package authn
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,8 +24,8 @@ type Identity struct {
 	Scopes []string
 	Roles  []string
 
-	// Claims is everything verified about the caller.
-	Claims map[string]any
+	// Claims is everything verified about the caller; nil for nothing.
+	Claims *Claims
 
 	// Expires is when the credential ends; zero for never.
 	Expires time.Time
@@ -32,7 +33,35 @@ type Identity struct {
 
 // Claim finds a claim by its path, see [Lookup].
 func (i *Identity) Claim(path string) (any, bool) {
-	return Lookup(i.Claims, path)
+	return Lookup(i.Claims.All(), path)
+}
+
+// Claims is everything verified about a caller. Many requests ask for none of
+// it, so it can be decoded when it is asked for, out of verified bytes.
+type Claims struct {
+	decode  func(text string) map[string]any
+	text    string
+	once    sync.Once
+	members map[string]any
+}
+
+// ClaimsOf makes claims of a map, which must not change any more.
+func ClaimsOf(members map[string]any) *Claims { return &Claims{members: members} }
+
+// DecodeLater has the claims decoded out of a text when somebody asks.
+func (c *Claims) DecodeLater(text string, decode func(text string) map[string]any) {
+	c.text, c.decode = text, decode
+}
+
+// All returns the claims. The map must not be changed.
+func (c *Claims) All() map[string]any {
+	if c == nil {
+		return nil
+	}
+	if c.decode != nil {
+		c.once.Do(func() { c.members = c.decode(c.text) })
+	}
+	return c.members
 }
 
 // Lookup finds the claim at a path such as `realm_access.roles`. A member

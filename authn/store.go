@@ -35,9 +35,11 @@ type Store interface {
 	// and waits for nobody: the process keeps a copy of all marks.
 	Marked(kind MarkKind, key Key) (Mark, bool)
 
-	// Ready returns an error until the copy of the marks has been read once.
-	// What depends on a mark not being there cannot be decided before.
-	Ready() error
+	// Revoking reports whether there are any revocations, so that nobody has
+	// to look for one in vain. It is an error until the copy of the marks has
+	// been read once: what depends on a mark not being there cannot be decided
+	// before.
+	Revoking() (bool, error)
 }
 
 // Key names something in a [Store] without saying what.

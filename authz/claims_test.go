@@ -56,7 +56,7 @@ func TestClaims(t *testing.T) {
 	} {
 		t.Run("R6750-12: "+name, func(t *testing.T) {
 			q := Requirement{Claims: []Claim{{Path: tc.path, Values: strings.Fields(tc.values)}}}
-			got := decide(t, q, nil, &authn.Identity{Claims: claims})
+			got := decide(t, q, nil, &authn.Identity{Claims: authn.ClaimsOf(claims)})
 			if got.Allowed != tc.met {
 				t.Fatalf("allowed %t", got.Allowed)
 			}
@@ -67,11 +67,11 @@ func TestClaims(t *testing.T) {
 	}
 	t.Run("R6750-12: all of several claims", func(t *testing.T) {
 		both := Requirement{Claims: []Claim{{"text", []string{"acme"}}, {"yes", []string{"true"}}}}
-		if !decide(t, both, nil, &authn.Identity{Claims: claims}).Allowed {
+		if !decide(t, both, nil, &authn.Identity{Claims: authn.ClaimsOf(claims)}).Allowed {
 			t.Error("both hold")
 		}
 		both.Claims[1].Values = []string{"false"}
-		if decide(t, both, nil, &authn.Identity{Claims: claims}).Allowed {
+		if decide(t, both, nil, &authn.Identity{Claims: authn.ClaimsOf(claims)}).Allowed {
 			t.Error("one does not hold")
 		}
 	})

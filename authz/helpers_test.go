@@ -31,7 +31,7 @@ func requestOf(caller *authn.Identity) *http.Request {
 	replacer.Map(func(key string) (any, bool) {
 		switch key {
 		case ClaimsPlaceholder:
-			return caller.Claims, true
+			return caller.Claims.All(), true
 		case ScopesPlaceholder:
 			return caller.Scopes, true
 		case RolesPlaceholder:

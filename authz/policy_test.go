@@ -23,7 +23,7 @@ func TestUsers(t *testing.T) {
 		"R6750-12: another letter case":                       {authn.Identity{ID: "Alice"}, false},
 		"R9700-4: nobody":                                     {authn.Identity{}, false},
 		"R9700-4: a client of that name is no user":           {authn.Identity{Client: "alice"}, false},
-		"R9700-4: and neither is one whose subject says so":   {authn.Identity{Client: "alice", Claims: map[string]any{"sub": "alice"}}, false},
+		"R9700-4: and neither is one whose subject says so":   {authn.Identity{Client: "alice", Claims: authn.ClaimsOf(map[string]any{"sub": "alice"})}, false},
 		"R9700-4: a user by way of a client is that user":     {authn.Identity{ID: "alice", Client: "app"}, true},
 		"R6750-12: an issuer does not make a user of another": {authn.Identity{ID: "x", Issuer: "alice"}, false},
 	} {
@@ -42,7 +42,7 @@ func TestUsers(t *testing.T) {
 func TestCondition(t *testing.T) {
 	alice := &authn.Identity{
 		ID: "alice", Scopes: []string{"read"}, Roles: []string{"ops"},
-		Claims: map[string]any{"department": "sales", "level": int64(7), "admin": false, "groups": []any{"a", "b"}, "realm_access": map[string]any{"roles": []any{"x"}}},
+		Claims: authn.ClaimsOf(map[string]any{"department": "sales", "level": int64(7), "admin": false, "groups": []any{"a", "b"}, "realm_access": map[string]any{"roles": []any{"x"}}}),
 	}
 	for expression, met := range map[string]bool{
 		`true`:                                      true,

@@ -50,18 +50,18 @@ func TestOrderOfRules(t *testing.T) {
 		Session: Session{ACR: []string{"gold"}}, Scopes: []string{"s"}, Roles: []string{"r"}, Users: []string{"u"},
 		Claims: []Claim{{Path: "c", Values: []string{"1"}}}, If: `false`,
 	}
-	caller := &authn.Identity{Claims: map[string]any{}}
+	caller := &authn.Identity{Claims: authn.ClaimsOf(map[string]any{})}
 	for _, step := range []struct {
 		name string
 		code authn.Code
 		miss string
 		cure func()
 	}{
-		{"O-1 R9470-1: the login", authn.CodeInsufficientSession, "acr", func() { caller.Claims["acr"] = "gold" }},
+		{"O-1 R9470-1: the login", authn.CodeInsufficientSession, "acr", func() { caller.Claims.All()["acr"] = "gold" }},
 		{"O-1 R6750-9: scopes", authn.CodeInsufficientScope, "s", func() { caller.Scopes = []string{"s"} }},
 		{"O-1: roles", authn.CodeInsufficientRole, "r", func() { caller.Roles = []string{"r"} }},
 		{"O-1: the user", authn.CodeAccessDenied, "user", func() { caller.ID = "u" }},
-		{"O-1: claims", authn.CodeAccessDenied, "claim c", func() { caller.Claims["c"] = "1" }},
+		{"O-1: claims", authn.CodeAccessDenied, "claim c", func() { caller.Claims.All()["c"] = "1" }},
 		{"O-1: the condition", authn.CodeAccessDenied, "if", func() { full.If = "" }},
 	} {
 		t.Run(step.name, func(t *testing.T) {

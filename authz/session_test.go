@@ -35,7 +35,7 @@ func TestSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.session.now = func() time.Time { return now }
-			decision := tc.session.decide(&authn.Identity{Claims: tc.claims})
+			decision := tc.session.decide(&authn.Identity{Claims: authn.ClaimsOf(tc.claims)})
 			switch {
 			case tc.missing == "" && !decision.Allowed:
 				t.Errorf("denied: %v", decision.Reason)

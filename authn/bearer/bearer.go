@@ -3,8 +3,6 @@
 package bearer
 
 import (
-	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 func init() {
@@ -112,6 +109,12 @@ type Bearer struct {
 	// refuses such tokens.
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
+	// How much memory the tokens take that were verified, in bytes: about one
+	// for 600 bytes. They are remembered for five minutes at most, and no
+	// longer than they and their keys are good. 0 remembers none. Default:
+	// 64 MiB.
+	TokenCache *uint64 `json:"token_cache,omitempty"`
+
 	keys    sources
 	cache   *cache
 	remote  *introspection.Client
@@ -143,7 +146,6 @@ func (b *Bearer) Provision(ctx caddy.Context) error {
 		return err
 	}
 	b.setDefaults()
-	b.cache = newCache()
 	if enabled(b.DPoP) {
 		b.proofs = b.newProofs()
 	}
@@ -153,7 +155,10 @@ func (b *Bearer) Provision(ctx caddy.Context) error {
 	if err := b.openIntrospection(); err != nil {
 		return err
 	}
-	return b.openKeys(ctx)
+	if err := b.openKeys(ctx); err != nil {
+		return err
+	}
+	return b.openCache()
 }
 
 // Cleanup gives back the key sets that outlive a configuration.
@@ -200,93 +205,6 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	}
 	other.Scheme = bearerScheme
 	return other, nil
-}
-
-// Verify judges a token: first whether what it says is true, then whether that
-// is good for this gate, whether the sender may use it, and at last whether it
-// was revoked.
-func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	known, outcome := b.find(ctx, r, credential.Value)
-	if outcome.Verdict != authn.Accepted {
-		return outcome
-	}
-	nonce, err := b.checkPossession(ctx, r, credential, known.claims)
-	if err != nil {
-		return b.refusePossession(err)
-	}
-	if refused := b.checkRevocation(known); refused != nil {
-		return *refused
-	}
-	outcome.Nonce = nonce
-	return outcome
-}
-
-// find recalls a token that was found good before, or has it verified and
-// judged. What is known is set for an accepted token only.
-func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (verified, authn.Outcome) {
-	digest := sha256.Sum256([]byte(text))
-	if len(b.keys) > 0 {
-		if known, found := b.recall(digest, r); found {
-			known.outcome.Source = authn.SourceCache
-			return known, known.outcome
-		}
-	}
-	generation := b.keys.Generation() // before the keys are read
-	t, found := b.authenticate(ctx, text)
-	if t == nil {
-		return verified{}, found
-	}
-	outcome := b.judge(t, r.Audience)
-	outcome.Source = found.Source
-	if outcome.Verdict != authn.Accepted {
-		return verified{}, outcome
-	}
-	known := verified{claims: t.claims, outcome: outcome, names: revocable(t.claims, digest), keys: generation, size: len(text)}
-	if !t.introspected() {
-		b.cache.Set(digest, known)
-	}
-	return known, outcome
-}
-
-// authenticate makes sure that what a token says is true: by its signature, or
-// by asking its issuer. Without a token the outcome says why not.
-func (b *Bearer) authenticate(ctx context.Context, text string) (*token, authn.Outcome) {
-	if b.remote != nil && len(b.keys) == 0 {
-		return b.introspect(ctx, text)
-	}
-	t, err := parse(text)
-	switch {
-	case err != nil && b.remote != nil:
-		return b.introspect(ctx, text)
-	case err != nil:
-		return nil, authn.Reject(authn.CodeInvalidToken, err)
-	}
-	if err := b.checkIssuer(t); err != nil {
-		return nil, authn.Disown(authn.CodeInvalidToken, err)
-	}
-	if err := b.checkHeader(t); err != nil {
-		return nil, b.refuse(err)
-	}
-	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
-	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
-		return nil, authn.Defer(unavailable.RetryAfter, err)
-	} else if err != nil {
-		return nil, authn.Defer(0, err)
-	}
-	if err := t.verify(keys); err != nil {
-		return nil, b.refuse(err)
-	}
-	return t, authn.Outcome{Source: authn.SourceLocal}
-}
-
-// refuse rejects a token before its signature was found good. Where no issuer
-// is configured, nothing else tells whose token it is, so another scheme of
-// the gate may look at it.
-func (b *Bearer) refuse(reason error) authn.Outcome {
-	if b.Issuer == "" {
-		return authn.Disown(authn.CodeInvalidToken, reason)
-	}
-	return authn.Reject(authn.CodeInvalidToken, reason)
 }
 
 // Interface guards

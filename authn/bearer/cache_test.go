@@ -34,7 +34,7 @@ func newRemembering(tb testing.TB) *remembering {
 	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_800_000_000, 0)}
 	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}}
 	r.setDefaults()
-	r.cache, r.keys = newCache(), sources{r.static}
+	r.cache, r.keys = newCache(defaultCacheSize), sources{r.static}
 	r.now = func() time.Time { return r.clock }
 	r.UseStore(memory.New())
 	return r
@@ -122,13 +122,41 @@ func TestCache(t *testing.T) {
 			r.ask(r.mint(t, fmt.Sprint("user", i), "api"), "")
 		}
 		r.cache.CleanUp()
-		if weight := r.cache.WeightedSize(); weight < 200*1024 || weight > cacheWeight || r.cache.GetMaximum() != cacheWeight {
+		if weight := r.cache.WeightedSize(); weight < 200*400 || weight > defaultCacheSize || r.cache.GetMaximum() != defaultCacheSize {
 			t.Errorf("weight %d of at most %d", weight, r.cache.GetMaximum())
 		}
 		token := r.mint(t, "user1", "api")
 		for key, known := range r.cache.All() {
 			if strings.Contains(fmt.Sprintf("%s %+v", key, known), token[strings.LastIndexByte(token, '.')+1:]) {
 				t.Fatal("a part of a token is kept")
+			}
+		}
+	})
+}
+
+func TestCacheOutlivesConfiguration(t *testing.T) {
+	t.Run("GW-5: schemes that are configured alike share a cache, others do not", func(t *testing.T) {
+		secret := strings.Repeat("s", 32)
+		open := func(change func(*Bearer)) *cache {
+			b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: secret}
+			change(b)
+			return provisioned(t, b).cache
+		}
+		size, off := uint64(1<<20), uint64(0)
+		before := open(func(*Bearer) {})
+		for name, test := range map[string]struct {
+			change func(*Bearer)
+			same   bool
+		}{
+			"the same":        {func(*Bearer) {}, true},
+			"another claim":   {func(b *Bearer) { b.UserClaim = "email" }, false},
+			"another profile": {func(b *Bearer) { b.Profile = profileAccessToken }, false},
+			"another size":    {func(b *Bearer) { b.TokenCache = &size }, false},
+			"another secret":  {func(b *Bearer) { b.HMACSecret = strings.Repeat("t", 32) }, false},
+			"none":            {func(b *Bearer) { b.TokenCache = &off }, false},
+		} {
+			if got := open(test.change); (got == before) != test.same || got == nil != (name == "none") {
+				t.Errorf("%s: %t", name, got == before)
 			}
 		}
 	})

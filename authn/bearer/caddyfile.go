@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
@@ -36,6 +37,7 @@ import (
 //		dpop         off|optional|required
 //		dpop_nonce
 //		certificate_bound off|optional|required
+//		token_cache <size>|off
 //	}
 func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	start, err := block.Begin(d)
@@ -61,6 +63,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 		"certificate_bound": block.String(&b.CertificateBound),
 		"introspection":     b.readIntrospection,
+		"token_cache":       b.readCacheSize,
 	})
 	if err != nil {
 		return err
@@ -74,6 +77,27 @@ func (b *Bearer) readSkew(d *caddyfile.Dispenser) error {
 	}
 	b.ClockSkew = new(caddy.Duration)
 	return block.Duration(b.ClockSkew)(d)
+}
+
+// readCacheSize reads a size such as 64MiB.
+func (b *Bearer) readCacheSize(d *caddyfile.Dispenser) error {
+	if b.TokenCache != nil {
+		return d.Err("token_cache is written twice: keep one")
+	}
+	var text string
+	if !d.AllArgs(&text) {
+		return d.Err("write `token_cache <size>` or `token_cache off`")
+	}
+	b.TokenCache = new(uint64)
+	if text == "off" {
+		return nil
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 {
+		return d.Errf("%q is no size: write for example 64MiB, or off", text)
+	}
+	*b.TokenCache = size
+	return nil
 }
 
 func (b *Bearer) readIntrospection(d *caddyfile.Dispenser) error {

@@ -15,7 +15,7 @@ import (
 // taken for them (RFC 9700 §4.15).
 func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) {
 	identity := &authn.Identity{
-		Claims:  t.claims,
+		Claims:  authn.ClaimsOf(t.claims),
 		Scopes:  collect(t.claims, b.ScopeClaims, strings.Fields),
 		Roles:   collect(t.claims, b.RoleClaims, func(role string) []string { return []string{role} }),
 		Expires: expires,

@@ -11,7 +11,7 @@ import (
 )
 
 // sources are asked in turn; the first that has a key answers.
-type sources []generational
+type sources []fingerprinted
 
 // Find returns the keys of the first source that has some. A source that
 // cannot be asked counts only if no other has a key.

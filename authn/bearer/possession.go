@@ -89,11 +89,7 @@ func readConfirmation(claims map[string]any) (confirmation, error) {
 // used proofs.
 //
 // It returns a nonce if the client should use another one from now on.
-func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, claims map[string]any) (nonce string, err error) {
-	bound, err := readConfirmation(claims)
-	if err != nil {
-		return "", err
-	}
+func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, bound confirmation) (nonce string, err error) {
 	if err := b.checkCertificate(r, bound); err != nil {
 		return "", err
 	}

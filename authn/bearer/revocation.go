@@ -7,51 +7,56 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// revocationNames are the names under which a token may be revoked, and when
-// it was issued.
-type revocationNames struct {
-	keys   []authn.Key
-	issued time.Time // zero if the token does not say
+// names are what a token may be revoked by, and when it was issued.
+type names struct {
+	digest  authn.Key
+	tokenID string
+	subject string
+	issued  int64 // Unix seconds; zero if the token does not say
 }
 
-// naming are the claims by which tokens are revoked.
-var naming = []struct {
-	claim string
-	keyOf func(issuer, name string) authn.Key
-}{{"jti", authn.KeyOfTokenID}, {"sub", authn.KeyOfSubject}}
-
-// revocable finds the names of a token, given its SHA-256.
-func revocable(claims map[string]any, digest authn.Key) revocationNames {
-	names := revocationNames{keys: make([]authn.Key, 1, 1+2*len(naming))}
-	names.keys[0] = authn.KeyOfToken(digest)
+func namesOf(claims map[string]any, digest authn.Key) names {
+	n := names{digest: digest}
+	n.tokenID, _ = claims["jti"].(string)
+	n.subject, _ = claims["sub"].(string)
 	if issued, err := instant(claims, "iat"); err == nil {
-		names.issued = issued
+		n.issued = issued.Unix()
 	}
-	issuer, _ := claims["iss"].(string)
-	for _, by := range naming {
-		name, _ := claims[by.claim].(string)
-		if name == "" {
-			continue
-		}
-		names.keys = append(names.keys, by.keyOf("", name))
-		if issuer != "" {
-			names.keys = append(names.keys, by.keyOf(issuer, name))
-		}
+	return n
+}
+
+// keys are the keys of the marks that would end the token: by its digest, by
+// its id and by its subject, of its issuer or of any.
+func (n names) keys(issuer string) []authn.Key {
+	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(n.digest))
+	if n.tokenID != "" {
+		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
 	}
-	return names
+	if n.subject != "" {
+		all = append(all, authn.KeyOfSubject("", n.subject), authn.KeyOfSubject(issuer, n.subject))
+	}
+	return all
 }
 
 var errRevoked = errors.New("the token was revoked")
 
 // checkRevocation refuses a token that was revoked here or at another
 // instance. It returns nil for one that was not.
-func (b *Bearer) checkRevocation(known verified) *authn.Outcome {
-	if err := b.store.Ready(); err != nil {
+func (b *Bearer) checkRevocation(known *verified) *authn.Outcome {
+	revoking, err := b.store.Revoking()
+	switch {
+	case err != nil:
 		unknown := authn.Defer(time.Second, err)
 		return &unknown
+	case !revoking:
+		return nil
 	}
-	for _, key := range known.names.keys {
-		if mark, found := b.store.Marked(authn.MarkRevoked, key); found && mark.Covers(known.names.issued) {
+	var issued time.Time
+	if known.names.issued != 0 {
+		issued = time.Unix(known.names.issued, 0)
+	}
+	for _, key := range known.names.keys(known.Issuer) {
+		if mark, found := b.store.Marked(authn.MarkRevoked, key); found && mark.Covers(issued) {
 			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
 			return &revoked
 		}

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
@@ -49,16 +48,16 @@ func TestRevocation(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, authn.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
-		if refused := b.checkRevocation(verified{names: revocable(claims, authn.Key{})}); refused != nil {
+		if refused := b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}); refused != nil {
 			t.Error(refused.Reason)
 		}
 		claims["iat"] = int64(99)
-		if b.checkRevocation(verified{names: revocable(claims, authn.Key{})}) == nil {
+		if b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}) == nil {
 			t.Error("what was issued before is good too")
 		}
 		announce(t, b.store, authn.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
-		if b.checkRevocation(verified{names: revocable(claims, authn.Key{})}) == nil {
+		if b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}) == nil {
 			t.Error("its id was revoked, and it is good")
 		}
 	})
@@ -70,8 +69,6 @@ func TestRevocation(t *testing.T) {
 		}
 	})
 }
-
-func digestOf(token string) authn.Key { return sha256.Sum256([]byte(token)) }
 
 func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
 	t.Helper()
@@ -87,4 +84,4 @@ func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
 // unready is a store that has not read the marks yet.
 type unready struct{ authn.Store }
 
-func (unready) Ready() error { return errors.New("not yet") }
+func (unready) Revoking() (bool, error) { return false, errors.New("not yet") }

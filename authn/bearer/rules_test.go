@@ -95,7 +95,7 @@ func scheme(t testing.TB, change ...func(*Bearer)) *Bearer {
 	}
 	b.setDefaults()
 	b.now = func() time.Time { return testNow }
-	b.cache = newCache()
+	b.cache = newCache(defaultCacheSize)
 	b.keys = sources{keyset.NewStatic(set)}
 	b.UseStore(memory.New())
 	return b

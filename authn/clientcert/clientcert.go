@@ -176,7 +176,7 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	if len(user) == 0 || user[0] == "" {
 		return authn.Reject(authn.CodeInvalidCredentials, fmt.Errorf("the certificate has no %s", c.UserFrom))
 	}
-	identity := &authn.Identity{ID: user[0], Claims: claimsOf(leaf, names), Expires: leaf.NotAfter}
+	identity := &authn.Identity{ID: user[0], Claims: authn.ClaimsOf(claimsOf(leaf, names)), Expires: leaf.NotAfter}
 	for _, rule := range applying {
 		identity.Scopes = union(identity.Scopes, rule.Scopes)
 		identity.Roles = union(identity.Roles, rule.Roles)

@@ -193,19 +193,19 @@ func TestIdentity(t *testing.T) {
 	t.Run("R8705-3: the names are claims, and the identity ends with the certificate", func(t *testing.T) {
 		outcome := identify(t, "", full)
 		digest := sha256.Sum256(full.Raw)
-		want := &authn.Identity{ID: "CN=robot,O=Example", Expires: noon.Add(time.Hour), Claims: map[string]any{
+		want := &authn.Identity{ID: "CN=robot,O=Example", Expires: noon.Add(time.Hour), Claims: authn.ClaimsOf(map[string]any{
 			"subject": "CN=robot,O=Example", "common_name": "robot", "issuer": "CN=CA", "serial": "beef",
 			"not_after": noon.Add(time.Hour).Unix(), "sha256": hex.EncodeToString(digest[:]),
 			"san_dns": []any{"b.example", "a.example"}, "san_email": []any{"robot@example.com"},
 			"san_uri": []any{"spiffe://example/robot", "spiffe://example/other"},
-		}}
+		})}
 		if !reflect.DeepEqual(outcome.Identity, want) {
 			t.Errorf("got  %+v\nwant %+v", outcome.Identity, want)
 		}
 	})
 	t.Run("R8705-3: a name that is not there is no claim", func(t *testing.T) {
 		claims := identify(t, CommonName, ca.leaf(t, func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: "robot"} })).Identity.Claims
-		if got, want := slices.Sorted(maps.Keys(claims)), []string{"common_name", "issuer", "not_after", "serial", "sha256", "subject"}; !slices.Equal(got, want) {
+		if got, want := slices.Sorted(maps.Keys(claims.All())), []string{"common_name", "issuer", "not_after", "serial", "sha256", "subject"}; !slices.Equal(got, want) {
 			t.Errorf("claims %v", got)
 		}
 	})

@@ -54,6 +54,7 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loggable(address), err)
 	}
+	set.fingerprint = fingerprint(found.body)
 	return &edition{set: set, digest: sha256.Sum256(found.body), fetchedAt: began}, nil
 }
 

@@ -2,6 +2,8 @@ package keyset
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,6 +32,21 @@ var pemMarker = []byte("-----BEGIN ")
 // are looked at. In a JWK Set, keys that cannot be used are passed over as long
 // as one is left (RFC 7517 §5); see [Set.Skipped].
 func Parse(data []byte) (*Set, error) {
+	set, err := parseDocument(data)
+	if err != nil {
+		return nil, err
+	}
+	set.fingerprint = fingerprint(data)
+	return set, nil
+}
+
+// fingerprint is the beginning of a digest.
+func fingerprint(document []byte) uint64 {
+	digest := sha256.Sum256(document)
+	return binary.BigEndian.Uint64(digest[:])
+}
+
+func parseDocument(data []byte) (*Set, error) {
 	if len(data) > MaxDocument {
 		return nil, fmt.Errorf("a document of keys may have %d bytes, not %d", MaxDocument, len(data))
 	}
@@ -64,5 +81,7 @@ func FromSecret(secret []byte) (*Set, error) {
 	if len(secret) >= 64 {
 		algorithms = append(algorithms, "HS512")
 	}
-	return newSet([]*Key{{Algorithms: algorithms, Public: slices.Clone(secret)}}, nil), nil
+	set := newSet([]*Key{{Algorithms: algorithms, Public: slices.Clone(secret)}}, nil)
+	set.fingerprint = fingerprint(secret)
+	return set, nil
 }

@@ -207,11 +207,19 @@ func TestBackoff(t *testing.T) {
 func TestStatic(t *testing.T) {
 	source := NewStatic(nil)
 	expect(t, source, "a", 0)
-	generation := source.Generation()
-	source.Replace(mustParse(t, publish(t, "a")))
+	if source.Fingerprint() != 0 {
+		t.Error("no keys have a fingerprint")
+	}
+	document := publish(t, "a")
+	source.Replace(mustParse(t, document))
 	expect(t, source, "a", 1)
-	if source.Generation() == generation {
-		t.Error("the generation is the same")
+	first := source.Fingerprint()
+	if first == 0 || NewStatic(mustParse(t, document)).Fingerprint() != first {
+		t.Error("the same keys have another fingerprint")
+	}
+	source.Replace(mustParse(t, publish(t, "b")))
+	if source.Fingerprint() == first {
+		t.Error("other keys have the same fingerprint")
 	}
 	source.Replace(nil)
 	expect(t, source, "a", 0)

@@ -158,10 +158,17 @@ func (r *Remote) unavailable(reason error) *UnavailableError {
 	return &UnavailableError{Reason: reason, RetryAfter: max(wait.Truncate(time.Second), time.Second)}
 }
 
-// Generation is a number that changes when a fetched document differs from the
-// one before; zero means that there is none yet. Refreshing an unchanged set
-// leaves it as it is, so that a cache of verified tokens outlives that. See
-// [Static.Generation] for how to use it.
+// Fingerprint is a number that tells the fetched keys from others; zero means
+// that there are none yet. Refreshing an unchanged set leaves it as it is. See
+// [Static.Fingerprint] for how to use it.
+func (r *Remote) Fingerprint() uint64 {
+	if latest := r.current.Load(); latest != nil {
+		return latest.set.fingerprint
+	}
+	return 0
+}
+
+// Generation counts the documents that differed from the one before.
 func (r *Remote) Generation() uint64 {
 	if latest := r.current.Load(); latest != nil {
 		return latest.generation

@@ -16,6 +16,8 @@ type Set struct {
 	answers map[question][]*Key // by kid and alg; an empty kid asks for any key
 	unnamed map[string][]*Key   // by alg: keys without an ID
 	skipped []string
+
+	fingerprint uint64 // of the document; zero for the empty set
 }
 
 // question is what a token's header asks a set for.

@@ -38,8 +38,7 @@ func (e *UnavailableError) Unwrap() error { return e.Reason }
 // Static is a source of keys that the operator configured. They may be replaced
 // while requests use them, for example when a watched file has changed.
 type Static struct {
-	current    atomic.Pointer[Set]
-	generation atomic.Uint64
+	current atomic.Pointer[Set]
 }
 
 // NewStatic returns a source of these keys; nil stands for none.
@@ -54,9 +53,7 @@ func (s *Static) Replace(set *Set) {
 	if set == nil {
 		set = new(Set)
 	}
-	// In this order, whoever sees the new generation also sees the new keys.
 	s.current.Store(set)
-	s.generation.Add(1)
 }
 
 // Find never waits and never fails.
@@ -64,7 +61,8 @@ func (s *Static) Find(_ context.Context, kid, alg string) ([]*Key, error) {
 	return s.current.Load().Find(kid, alg), nil
 }
 
-// Generation is a number that changes when the keys are replaced. A cache of
-// verified tokens reads it before Find, keeps it with what it verified, and lets
-// go of that when the number has changed.
-func (s *Static) Generation() uint64 { return s.generation.Load() }
+// Fingerprint is a number that tells these keys from others. A cache of verified
+// tokens reads it before Find, keeps it with what it verified, and lets go of
+// that when the number is another one. The same keys have the same number, so
+// that a cache outlives a reload of the configuration.
+func (s *Static) Fingerprint() uint64 { return s.current.Load().fingerprint }

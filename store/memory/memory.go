@@ -87,8 +87,8 @@ func (s *state) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 	return s.marks.Find(kind, key)
 }
 
-// Ready returns nil: nobody else makes marks.
-func (*state) Ready() error { return nil }
+// Revoking reports whether there are any revocations.
+func (s *state) Revoking() (bool, error) { return s.marks.Revoking(), nil }
 
 // Destruct ends the state once no configuration uses it.
 func (*state) Destruct() error { return nil }

@@ -108,6 +108,9 @@ func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 	return mark, mark.Until.After(s.now())
 }
 
+// Revoking reports whether there are any revocations.
+func (s *Set) Revoking() bool { return s.count.Load() > 0 }
+
 // Revoked lists the revocations.
 func (s *Set) Revoked() iter.Seq[authn.Mark] {
 	return func(yield func(authn.Mark) bool) {

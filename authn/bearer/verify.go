@@ -1,0 +1,124 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// Verify judges a token: first whether what it says is true, then whether that
+// is good for this gate, whether the sender may use it, and at last whether it
+// was revoked.
+func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
+	known, outcome := b.find(ctx, r, credential.Value)
+	if outcome.Verdict != authn.Accepted {
+		return outcome
+	}
+	nonce, err := b.checkPossession(ctx, r, credential, known.bound)
+	if err != nil {
+		return b.refusePossession(err)
+	}
+	if refused := b.checkRevocation(known); refused != nil {
+		return *refused
+	}
+	outcome.Nonce = nonce
+	return outcome
+}
+
+// presented is a token as it came, and the keys of that moment: they are read
+// before anything is checked, so that what is found true with old keys does not
+// pass for found with new ones.
+type presented struct {
+	text   string
+	digest [sha256.Size]byte
+	keys   uint64 // their fingerprint
+}
+
+// find recalls a token that was found good before, or has it verified and
+// judged. What is known is set for an accepted token only.
+func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*verified, authn.Outcome) {
+	p := presented{text: text, digest: digestOf(text), keys: b.keys.Fingerprint()}
+	if known := b.recall(p, r); known != nil {
+		return known, known.outcome(text)
+	}
+	t, found := b.authenticate(ctx, p)
+	if t == nil {
+		return nil, found
+	}
+	outcome := b.judge(t, r.Audience)
+	outcome.Source = found.Source
+	if outcome.Verdict != authn.Accepted {
+		return nil, outcome
+	}
+	bound, err := readConfirmation(t.claims)
+	if err != nil {
+		return nil, authn.Reject(authn.CodeInvalidToken, err)
+	}
+	known := &verified{
+		Identity: *outcome.Identity, Audience: outcome.Audience, bound: bound,
+		names: namesOf(t.claims, p.digest), keys: p.keys,
+	}
+	if !t.introspected() {
+		b.remember(known)
+	}
+	return known, outcome
+}
+
+// authenticate makes sure that what a token says is true: by its signature, or
+// by asking its issuer. Without a token the outcome says why not.
+func (b *Bearer) authenticate(ctx context.Context, p presented) (*token, authn.Outcome) {
+	if b.remote != nil && len(b.keys) == 0 {
+		return b.introspect(ctx, p.text)
+	}
+	t, err := parse(p.text)
+	switch {
+	case err != nil && b.remote != nil:
+		return b.introspect(ctx, p.text)
+	case err != nil:
+		return nil, authn.Reject(authn.CodeInvalidToken, err)
+	}
+	if err := b.checkIssuer(t); err != nil {
+		return nil, authn.Disown(authn.CodeInvalidToken, err)
+	}
+	if err := b.checkHeader(t); err != nil {
+		return nil, b.refuse(err)
+	}
+	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
+	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
+		return nil, authn.Defer(unavailable.RetryAfter, err)
+	} else if err != nil {
+		return nil, authn.Defer(0, err)
+	}
+	if err := verifyOnce(p, t, keys); err != nil {
+		return nil, b.refuse(err)
+	}
+	return t, authn.Outcome{Source: authn.SourceLocal}
+}
+
+// flights are the signatures being checked, by token and keys.
+var flights singleflight.Group
+
+// verifyOnce checks a signature. Requests that come with the same new token at
+// the same time wait for one check: a page that loads asks for many things at
+// once.
+func verifyOnce(p presented, t *token, keys []*keyset.Key) error {
+	flight := string(binary.BigEndian.AppendUint64(p.digest[:], p.keys))
+	_, err, _ := flights.Do(flight, func() (any, error) { return nil, t.verify(keys) })
+	return err
+}
+
+// refuse rejects a token before its signature was found good. Where no issuer
+// is configured, nothing else tells whose token it is, so another scheme of
+// the gate may look at it.
+func (b *Bearer) refuse(reason error) authn.Outcome {
+	if b.Issuer == "" {
+		return authn.Disown(authn.CodeInvalidToken, reason)
+	}
+	return authn.Reject(authn.CodeInvalidToken, reason)
+}
