@@ -28,20 +28,18 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 		visit.keep(r)
 		credential.Place.Remove(r)
 	}
-	answer := &privateWriter{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		vary:                  credential.Place.VaryField(),
-	}
+	directive := "private"
 	switch {
 	case made.outcome.Nonce != "":
 		w.Header().Set(nonceHeader, made.outcome.Nonce)
-		answer.directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
+		directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
 	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Place == authn.AuthorizationField:
 		return w // shared caches know this case, RFC 9111 §3.5
-	default:
-		answer.directive = "private"
 	}
-	return answer
+	return &privateWriter{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		vary:                  credential.Place.VaryField(), directive: directive,
+	}
 }
 
 // admit makes the caller the one that placeholders speak of. What another

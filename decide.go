@@ -91,9 +91,10 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 	if _, err := visit.request.Authorization(); err != nil {
 		return nil, err
 	}
-	var found, ofConnection []candidate
+	found := visit.roomFound[:0]
+	var ofConnection []candidate
 	for i := range g.schemes {
-		credential, err := g.schemes[i].Find(visit.request)
+		credential, err := g.schemes[i].Find(&visit.request)
 		if err != nil {
 			return nil, err
 		}

@@ -21,8 +21,12 @@ const visitVariable = "auth.visit"
 // came, what they were found to be, and who the caller is. It belongs to one
 // request and is used by one goroutine.
 type visit struct {
-	request  *authn.Request
+	request  authn.Request
 	verified []verification
+
+	// Room for what nearly every request needs, allocated with the visit.
+	roomFound    [1]candidate
+	roomVerified [1]verification
 
 	// identity and scheme are of the caller who was let in last; nil for an
 	// anonymous one.
@@ -65,7 +69,9 @@ func visitOf(r *http.Request) *visit {
 		known.request.Request = known.requestFor(r)
 		return known
 	}
-	begun := &visit{request: authn.NewRequest(r)}
+	begun := new(visit)
+	begun.request.Read(r)
+	begun.verified = begun.roomVerified[:0]
 	caddyhttp.SetVar(r.Context(), visitVariable, begun)
 	if replacer := replacerOf(r); replacer != nil {
 		replacer.Map(begun.placeholder)
@@ -89,7 +95,7 @@ func (v *visit) verify(c candidate) authn.Outcome {
 		}
 		return known.outcome
 	}
-	outcome := c.scheme.Verify(v.request.Context(), v.request, c.credential)
+	outcome := c.scheme.Verify(v.request.Context(), &v.request, c.credential)
 	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
 	return outcome
 }

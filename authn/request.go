@@ -34,9 +34,15 @@ type Request struct {
 
 // NewRequest reads the Authorization field of r.
 func NewRequest(r *http.Request) *Request {
-	request := &Request{Request: r}
-	request.authorization, request.problem = ParseAuthorization(r.Header["Authorization"])
+	request := new(Request)
+	request.Read(r)
 	return request
+}
+
+// Read makes r the request, and reads its Authorization field.
+func (r *Request) Read(from *http.Request) {
+	r.Request = from
+	r.authorization, r.problem = ParseAuthorization(from.Header["Authorization"])
 }
 
 // Authorization returns the credentials of the Authorization field, the zero

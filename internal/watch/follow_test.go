@@ -6,42 +6,30 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
-func newWatcher(t *testing.T) *fsnotify.Watcher {
-	t.Helper()
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return watcher
-}
-
 // follow runs a test on a clock of its own, with notices that the test makes up.
-func follow(t *testing.T, test func(t *testing.T, f *file, loaded chan string, notices chan fsnotify.Event, failures chan error)) {
+func follow(t *testing.T, test func(t *testing.T, f *file, loaded chan string, notices chan error)) {
 	t.Helper()
-	watcher := newWatcher(t)
 	synctest.Test(t, func(t *testing.T) {
 		f, _, _ := reloading(t)
 		load, loaded := recorder() // its channel belongs to the bubble
 		f.load = load
-		watcher.Events, watcher.Errors = make(chan fsnotify.Event), make(chan error)
+		notices := make(chan error)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		go f.follow(ctx, watcher)
-		test(t, f, loaded, watcher.Events, watcher.Errors)
+		go f.follow(ctx, notices)
+		test(t, f, loaded, notices)
 	})
 }
 
 func TestSettling(t *testing.T) {
-	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan fsnotify.Event, _ chan error) {
+	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan error) {
 		write(t, f.path, "bad half")
-		notices <- fsnotify.Event{}
+		notices <- nil
 		time.Sleep(settle / 2)
 		write(t, f.path, "whole")
-		notices <- fsnotify.Event{}
+		notices <- nil
 		time.Sleep(settle / 2)
 		synctest.Wait()
 		if len(loaded) != 0 {
@@ -56,7 +44,7 @@ func TestSettling(t *testing.T) {
 }
 
 func TestPolling(t *testing.T) {
-	follow(t, func(t *testing.T, f *file, loaded chan string, _ chan fsnotify.Event, _ chan error) {
+	follow(t, func(t *testing.T, f *file, loaded chan string, _ chan error) {
 		for _, content := range []string{"one", "two"} {
 			write(t, f.path, content)
 			time.Sleep(poll + time.Second)
@@ -69,9 +57,9 @@ func TestPolling(t *testing.T) {
 }
 
 func TestWatcherErrors(t *testing.T) {
-	follow(t, func(t *testing.T, f *file, loaded chan string, _ chan fsnotify.Event, failures chan error) {
+	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan error) {
 		write(t, f.path, "one")
-		failures <- errors.New("the queue overflowed")
+		notices <- errors.New("the queue overflowed")
 		time.Sleep(settle + time.Millisecond)
 		synctest.Wait()
 		if len(loaded) != 1 {
@@ -83,10 +71,10 @@ func TestWatcherErrors(t *testing.T) {
 // TestBusyFolder has another file in the folder that is written to all the
 // time, such as a log: that must not keep a revoked user in.
 func TestBusyFolder(t *testing.T) {
-	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan fsnotify.Event, _ chan error) {
+	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan error) {
 		write(t, f.path, "one")
 		for end := time.Now().Add(10 * poll); time.Now().Before(end) && len(loaded) == 0; {
-			notices <- fsnotify.Event{Name: f.path + ".log", Op: fsnotify.Write}
+			notices <- nil
 			time.Sleep(settle / 2)
 		}
 		if len(loaded) == 0 {
@@ -96,10 +84,10 @@ func TestBusyFolder(t *testing.T) {
 }
 
 func TestUnchanged(t *testing.T) {
-	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan fsnotify.Event, _ chan error) {
+	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan error) {
 		write(t, f.path, "one")
 		for range 5 {
-			notices <- fsnotify.Event{}
+			notices <- nil
 			time.Sleep(2 * settle)
 		}
 		synctest.Wait()

@@ -5,14 +5,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
 )
 
@@ -41,23 +39,24 @@ const (
 // replaced, or reached through a link that is replaced, is followed.
 func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error) error {
 	// Watched before it is read, so that no change falls in between.
-	watcher, err := fsnotify.NewWatcher()
+	watching, err := shared.subscribe(filepath.Dir(path))
 	if err != nil {
-		return fmt.Errorf("watching %s: %w", path, err)
+		return fmt.Errorf("watching the folder of %s: %w", path, err)
 	}
-	content, err := open(watcher, path, load)
+	content, err := open(path, load)
 	if err != nil {
-		return errors.Join(err, watcher.Close())
+		watching.end()
+		return err
 	}
 	f := &file{path: path, load: load, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
-	go f.follow(ctx, watcher)
+	go func() {
+		defer watching.end()
+		f.follow(ctx, watching.notices)
+	}()
 	return nil
 }
 
-func open(watcher *fsnotify.Watcher, path string, load func([]byte) error) ([]byte, error) {
-	if err := watcher.Add(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("watching the folder of %s: %w", path, err)
-	}
+func open(path string, load func([]byte) error) ([]byte, error) {
 	content, err := read(path)
 	if err != nil {
 		return nil, err
@@ -76,8 +75,9 @@ type file struct {
 	failed string // the last complaint, so that it is made once
 }
 
-func (f *file) follow(ctx context.Context, watcher *fsnotify.Watcher) {
-	defer watcher.Close() //nolint:errcheck // there is nobody left to tell
+// follow loads the file anew after notices that something has changed, and
+// after errors of the watcher.
+func (f *file) follow(ctx context.Context, notices <-chan error) {
 	timer := time.NewTimer(poll)
 	defer timer.Stop()
 	due := time.Now().Add(poll)
@@ -92,10 +92,10 @@ func (f *file) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-watcher.Events:
-			soon()
-		case err := <-watcher.Errors:
-			f.logger.Warn("watching failed, looking again", zap.Error(err))
+		case err := <-notices:
+			if err != nil {
+				f.logger.Warn("watching failed, looking again", zap.Error(err))
+			}
 			soon()
 		case <-timer.C:
 			f.reload()

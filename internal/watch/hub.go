@@ -1,0 +1,117 @@
+package watch
+
+import (
+	"path/filepath"
+	"sync"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// hub shares one watcher among all files: the system hands out few of them,
+// 128 to a user on many machines, and a configuration may have a thousand
+// files.
+type hub struct {
+	mutex   sync.Mutex
+	watcher *fsnotify.Watcher // nil while nobody watches
+	folders map[string]map[*subscription]struct{}
+}
+
+// subscription is told when something happens in a folder.
+type subscription struct {
+	hub    *hub
+	folder string
+
+	// notices has nil for each change, and errors of the watcher. A notice
+	// that nobody has taken yet stands for those after it.
+	notices chan error
+}
+
+var shared hub
+
+func (h *hub) subscribe(folder string) (*subscription, error) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.watcher == nil {
+		watcher, err := fsnotify.NewWatcher()
+		if err != nil {
+			return nil, err
+		}
+		h.watcher, h.folders = watcher, make(map[string]map[*subscription]struct{})
+		go h.distribute(watcher)
+	}
+	s := &subscription{hub: h, folder: filepath.Clean(folder), notices: make(chan error, 1)}
+	if h.folders[s.folder] == nil {
+		if err := h.watcher.Add(s.folder); err != nil {
+			h.endUnused()
+			return nil, err
+		}
+		h.folders[s.folder] = make(map[*subscription]struct{})
+	}
+	h.folders[s.folder][s] = struct{}{}
+	return s, nil
+}
+
+// end stops the notices. The watcher ends with the last subscription.
+func (s *subscription) end() {
+	h := s.hub
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	delete(h.folders[s.folder], s)
+	if len(h.folders[s.folder]) == 0 {
+		delete(h.folders, s.folder)
+		_ = h.watcher.Remove(s.folder) // the folder may be gone, and with it the watch
+	}
+	h.endUnused()
+}
+
+func (h *hub) endUnused() {
+	if len(h.folders) == 0 {
+		_ = h.watcher.Close() // there is nobody left to tell
+		h.watcher = nil
+	}
+}
+
+// distribute hands on what a watcher says until it is closed.
+func (h *hub) distribute(watcher *fsnotify.Watcher) {
+	for {
+		select {
+		case event, open := <-watcher.Events:
+			if !open {
+				return
+			}
+			h.notify(nil, filepath.Dir(event.Name), event.Name) // a folder that is moved is named itself
+		case err, open := <-watcher.Errors:
+			if !open {
+				return
+			}
+			h.notifyAll(err)
+		}
+	}
+}
+
+func (h *hub) notify(notice error, folders ...string) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for _, folder := range folders {
+		for s := range h.folders[folder] {
+			s.tell(notice)
+		}
+	}
+}
+
+func (h *hub) notifyAll(notice error) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for _, subscribed := range h.folders {
+		for s := range subscribed {
+			s.tell(notice)
+		}
+	}
+}
+
+func (s *subscription) tell(notice error) {
+	select {
+	case s.notices <- notice:
+	default:
+	}
+}
