@@ -21,6 +21,8 @@ import (
 type options struct {
 	pairs  int
 	time   time.Duration
+	many   int
+	fresh  int
 	memory bool
 	parts  bool
 	only   string
@@ -35,6 +37,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.pairs, "pairs", 9, "pairs of runs for each row")
 	flag.DurationVar(&o.time, "time", time.Second, "how long each run takes")
+	flag.IntVar(&o.many, "tokens", 10_000, "how many tokens are sent in turn")
+	flag.IntVar(&o.fresh, "fresh", 6000, "how many new tokens each run has")
 	flag.BoolVar(&o.memory, "memory", true, "measure memory too, with a million and a half requests")
 	flag.BoolVar(&o.parts, "parts", true, "measure the parts in this process too")
 	flag.StringVar(&o.only, "only", "", "only the rows whose name has this in it")

@@ -11,7 +11,7 @@ import (
 // measureMemory prints what tokens cost in memory: live heap after a
 // collection, and what the process holds.
 func measureMemory(out io.Writer, folder string, keys *signers) error {
-	_, global, err := rows(keys)
+	global, err := configuration(keys)
 	if err != nil {
 		return err
 	}

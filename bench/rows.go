@@ -30,13 +30,14 @@ type row struct {
 
 const ok = "\trespond ok\n"
 
-func rows(keys *signers) ([]row, string, error) {
+// configuration is the global options of a server with the schemes.
+func configuration(keys *signers) (string, error) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	digest := sha256.Sum256([]byte(apiKey))
-	global := fmt.Sprintf(`	auth {
+	return fmt.Sprintf(`	auth {
 		bearer corp {
 			issuer %s
 			audience %s
@@ -49,7 +50,10 @@ func rows(keys *signers) ([]row, string, error) {
 			key partner-a sha256:%s
 		}
 	}
-`, issuer, audience, keys.file, hash, hex.EncodeToString(digest[:]))
+`, issuer, audience, keys.file, hash, hex.EncodeToString(digest[:])), nil
+}
+
+func rows(o options, keys *signers) []row {
 	gate := func(scheme string) string { return "\trequire_auth " + scheme + "\n" + ok }
 	var all []row
 	for _, algorithm := range algorithms {
@@ -59,12 +63,11 @@ func rows(keys *signers) ([]row, string, error) {
 		})
 	}
 	var many [][]byte
-	for _, token := range keys.tokens(jwa.ES256, 0, 10_000) {
+	for _, token := range keys.tokens(jwa.ES256, 0, o.many) {
 		many = append(many, bearer(token))
 	}
-	const round = 6000
 	return append(all,
-		row{name: "10,000 tokens in turn, warm", bare: ok, gated: gate("corp"), status: 200, requests: many, target: "≥ 0.95"},
+		row{name: "many tokens in turn, warm", bare: ok, gated: gate("corp"), status: 200, requests: many, target: "≥ 0.95"},
 		row{name: "API key", bare: ok, gated: gate("partners"), status: 200, requests: [][]byte{request("X-API-Key: " + apiKey)}, target: "≥ 0.97"},
 		row{
 			name: "Basic, warm", bare: ok, gated: gate("ops"), status: 200, target: "≥ 0.97",
@@ -74,7 +77,7 @@ func rows(keys *signers) ([]row, string, error) {
 			name: "every token new, RS256, against jwt.Parse", bare: "\tbench_peer * " + keys.file + "\n" + ok, gated: gate("corp"), status: 200, target: "≥ 2",
 			fresh: func(number int) [][]byte {
 				var all [][]byte
-				for _, token := range keys.tokens(jwa.RS256, 1_000_000+number*round, round) {
+				for _, token := range keys.tokens(jwa.RS256, 1_000_000+number*o.fresh, o.fresh) {
 					all = append(all, bearer(token))
 				}
 				return all
@@ -84,16 +87,16 @@ func rows(keys *signers) ([]row, string, error) {
 			name: "401, against Caddy's error 401", gated: gate("corp"), status: 401, target: "≥ 1", requests: [][]byte{request()},
 			bare: "\terror 401\n\thandle_errors {\n\t\trespond " + strings.Repeat("x", 167) + "\n\t}\n",
 		},
-	), global, nil
+	)
 }
 
 // measureServers prints the rows that compare servers.
 func measureServers(out io.Writer, o options, folder string, keys *signers) error {
-	all, global, err := rows(keys)
+	global, err := configuration(keys)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(r row) bool { return !strings.Contains(r.name, o.only) })
+	all := slices.DeleteFunc(rows(o, keys), func(r row) bool { return !strings.Contains(r.name, o.only) })
 	bare, gated := make(map[string]string), make(map[string]string)
 	for _, r := range all {
 		bare[r.name], gated[r.name] = r.bare, r.gated
@@ -143,12 +146,12 @@ func (r row) measure(out io.Writer, o options, without, with *server) error {
 			costs = append(costs, samples[with].cpu/samples[without].cpu)
 		}
 	}
-	print := func(figure, target string, ratios []float64) {
+	line := func(figure, target string, ratios []float64) {
 		slices.Sort(ratios)
 		fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%.2f to %.2f\t\n", r.name, figure, target, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
 	}
-	print("requests a second", r.target, rates)
-	print("CPU a request", r.targetCPU, costs)
+	line("requests a second", r.target, rates)
+	line("CPU a request", r.targetCPU, costs)
 	return nil
 }
 

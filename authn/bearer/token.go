@@ -30,8 +30,10 @@ func (t *token) kind() (value any, present bool) {
 	return value, present
 }
 
-// known are the members that this package gives a meaning to.
-var known = compact.Names{
+// reader knows the members that this package gives a meaning to.
+var reader = compact.Reader{
+	SameHeaders: true,
+
 	Header: []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c"},
 	Claims: []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "client_id", "azp", "cnf", "typ"},
 }
@@ -42,7 +44,7 @@ func parse(text string) (*token, error) {
 	if len(text) > authn.MaxCredential {
 		return nil, authn.ErrTooLarge
 	}
-	signed, err := compact.Parse(text, known)
+	signed, err := reader.Parse(text)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -23,40 +25,83 @@ type JWS struct {
 	Claims    map[string]any
 	signed    string // what the signature covers
 	signature []byte
+
+	header string // as it was written
+	reader *Reader
 }
 
-// Names are the members that a caller gives a meaning to. In other letter case
-// they are refused: a reader that folds case, as many do, would understand
-// something else.
-type Names struct{ Header, Claims []string }
+// Reader takes texts of one kind apart.
+//
+// Header and Claims name the members that a caller gives a meaning to. In other
+// letter case they are refused: a reader that folds case, as many do, would
+// understand something else.
+type Reader struct {
+	Header, Claims []string
+
+	// SameHeaders says that many texts have the same header, as all tokens of
+	// a key do: those of texts whose signature was good are remembered, and
+	// must not be changed.
+	SameHeaders bool
+
+	headers sync.Map // text to map[string]any
+	count   atomic.Int32
+}
+
+// maxHeaders bounds the headers that a reader remembers. Only who has a key of
+// the issuer can add to them.
+const maxHeaders = 1000
 
 // Parse takes a text apart. It accepts exactly three non-empty base64url parts
 // without padding, whose first two are JSON objects without repeated members.
 // It refuses `crit` and `b64`, which change what the signature means (RFC 7515
 // §4.1.11, RFC 7797). Errors repeat nothing of the text.
-func Parse(text string, names Names) (*JWS, error) {
+func (r *Reader) Parse(text string) (*JWS, error) {
 	header, rest, _ := strings.Cut(text, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
 	if header == "" || claims == "" || signature == "" || strings.Contains(signature, ".") {
 		return nil, errors.New("not three parts separated by dots")
 	}
-	j := &JWS{signed: text[:len(header)+1+len(claims)]}
+	j := &JWS{signed: text[:len(header)+1+len(claims)], header: header, reader: r}
 	var err error
-	if j.Header, err = object(header, names.Header); err != nil {
+	if j.Header, err = r.parseHeader(header); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	for _, name := range []string{"crit", "b64"} {
-		if _, present := j.Header[name]; present {
-			return nil, fmt.Errorf("header: %s is not understood", name)
-		}
-	}
-	if j.Claims, err = object(claims, names.Claims); err != nil {
+	if j.Claims, err = object(claims, r.Claims); err != nil {
 		return nil, fmt.Errorf("claims: %w", err)
 	}
 	if j.signature, err = decode(signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
 	return j, nil
+}
+
+func (r *Reader) parseHeader(header string) (map[string]any, error) {
+	if known, found := r.headers.Load(header); found {
+		return known.(map[string]any), nil
+	}
+	members, err := object(header, r.Header)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"crit", "b64"} {
+		if _, present := members[name]; present {
+			return nil, fmt.Errorf("%s is not understood", name)
+		}
+	}
+	return members, nil
+}
+
+// remember keeps a header that was part of a good text.
+func (r *Reader) remember(header string, members map[string]any) {
+	if !r.SameHeaders || r.count.Load() >= maxHeaders {
+		return
+	}
+	if _, known := r.headers.Load(header); known {
+		return
+	}
+	if _, known := r.headers.LoadOrStore(strings.Clone(header), members); !known {
+		r.count.Add(1)
+	}
 }
 
 // Claims decodes the claims of a text that was parsed and verified before;
@@ -160,5 +205,6 @@ func (j *JWS) Verify(algorithm string, key any) error {
 	if verifier == nil || verifier.Verify([]byte(j.signed), j.signature, key) != nil {
 		return errBadSignature
 	}
+	j.reader.remember(j.header, j.Header)
 	return nil
 }

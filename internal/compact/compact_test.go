@@ -11,7 +11,7 @@ import (
 
 var (
 	secret = []byte("a secret of more than thirty-two bytes")
-	names  = Names{Header: []string{"alg"}, Claims: []string{"sub"}}
+	reader = Reader{Header: []string{"alg"}, Claims: []string{"sub"}}
 )
 
 func signed(tb testing.TB, claims string) string {
@@ -24,7 +24,7 @@ func signed(tb testing.TB, claims string) string {
 }
 
 func TestParseAndVerify(t *testing.T) {
-	parsed, err := Parse(signed(t, `{"sub":"alice"}`), names)
+	parsed, err := reader.Parse(signed(t, `{"sub":"alice"}`))
 	if err != nil || parsed.Claims["sub"] != "alice" || parsed.Header["alg"] != "HS256" {
 		t.Fatalf("%+v, %v", parsed, err)
 	}
@@ -59,7 +59,7 @@ func TestParseRefuses(t *testing.T) {
 		"other case":       encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(`{"Sub":"a"}`)) + ".AA",
 		"claims no object": encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(`[]`)) + ".AA",
 	} {
-		if _, err := Parse(text, names); err == nil {
+		if _, err := reader.Parse(text); err == nil {
 			t.Errorf("%s: accepted", name)
 		} else if strings.Contains(err.Error(), "alice") {
 			t.Errorf("%s: %v repeats the text", name, err)
@@ -73,7 +73,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a.b.c")
 	f.Add("eyJhbGciOiJFUzI1NiJ9.e30.AA")
 	f.Fuzz(func(t *testing.T, text string) {
-		parsed, err := Parse(text, names)
+		parsed, err := reader.Parse(text)
 		if err != nil {
 			return
 		}

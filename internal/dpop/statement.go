@@ -20,8 +20,8 @@ type statement struct {
 	key       map[string]any // the JWK
 }
 
-// known are the members that this package gives a meaning to.
-var known = compact.Names{
+// reader knows the members that this package gives a meaning to.
+var reader = compact.Reader{
 	Header: []string{"typ", "alg", "jwk", "crit", "b64"},
 	Claims: []string{"jti", "htm", "htu", "iat", "ath", "nonce"},
 }
@@ -34,7 +34,7 @@ func parse(fields []string) (*statement, error) {
 	if len(fields[0]) > maxProof {
 		return nil, fmt.Errorf("longer than %d bytes", maxProof)
 	}
-	signed, err := compact.Parse(fields[0], known)
+	signed, err := reader.Parse(fields[0])
 	if err != nil {
 		return nil, err
 	}
