@@ -93,8 +93,8 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 	}
 	found := visit.roomFound[:0]
 	var ofConnection []candidate
-	for i := range g.schemes {
-		credential, err := g.schemes[i].Find(&visit.request)
+	for _, family := range g.families {
+		credential, err := family.members[0].Find(&visit.request)
 		if err != nil {
 			return nil, err
 		}
@@ -102,13 +102,15 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 		case !credential.Found():
 			continue
 		case credential.Place.In == authn.InTLS:
-			ofConnection = append(ofConnection, candidate{scheme: &g.schemes[i], credential: credential})
+			ofConnection = append(ofConnection, candidate{scheme: family.members[0], credential: credential})
 			continue
 		}
 		if len(found) > 0 && found[0].credential.Place != credential.Place {
 			return nil, authn.ErrSeveralPlaces
 		}
-		found = append(found, candidate{scheme: &g.schemes[i], credential: credential})
+		for _, judge := range family.judges(credential) {
+			found = append(found, candidate{scheme: judge, credential: credential})
+		}
 	}
 	if len(found) == 0 {
 		return ofConnection, nil

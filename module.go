@@ -106,12 +106,13 @@ type RequireAuth struct {
 	// Where the HTML page of a 401 links to for signing in.
 	LoginURL string `json:"login_url,omitempty"`
 
-	app     *App
-	schemes []namedScheme
-	forward forwarding
-	pages   errorPages
-	csrf    *http.CrossOriginProtection
-	logger  *zap.Logger
+	app      *App
+	schemes  []namedScheme
+	families []*family
+	forward  forwarding
+	pages    errorPages
+	csrf     *http.CrossOriginProtection
+	logger   *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -171,8 +172,11 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 	}
 	known := &App{schemes: maps.Clone(g.app.schemes)}
 	maps.Copy(known.schemes, inline)
-	g.schemes, err = known.choose(names)
-	return err
+	if g.schemes, err = known.choose(names); err != nil {
+		return err
+	}
+	g.families = familiesOf(g.schemes)
+	return nil
 }
 
 // check reports what is wrong with the configuration as it is written.

@@ -81,7 +81,7 @@ func (b *Bearer) authenticate(ctx context.Context, p presented) (*token, authn.O
 	case err != nil && b.remote != nil:
 		return b.introspect(ctx, p.text)
 	case err != nil:
-		return nil, authn.Reject(authn.CodeInvalidToken, err)
+		return nil, authn.Disown(authn.CodeInvalidToken, err) // to another scheme it may be an opaque one
 	}
 	if err := b.checkIssuer(t); err != nil {
 		return nil, authn.Disown(authn.CodeInvalidToken, err)
