@@ -18,7 +18,9 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/bearer"     // registers auth.schemes.bearer
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
 	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.cors
-	_ "github.com/excorp/caddy-require-auth/store/memory"     // registers auth.stores.memory
+	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/page"
+	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
 )
 
 func init() {
@@ -47,11 +49,18 @@ type App struct {
 	// Scopes that grant other scopes: who holds the one holds the others too.
 	ScopeImplies map[string][]string `json:"scope_implies,omitempty"`
 
+	// A folder of HTML pages in more languages and of other looks: files of
+	// texts such as `de.json` and templates such as `401.html`, see
+	// docs/pages.md. It is read when the configuration is loaded. Default: the
+	// pages that are built in, in English and Korean.
+	Pages string `json:"pages,omitempty"`
+
 	// What must outlive a configuration, and what several instances share: the
 	// proofs of possession that were used. Default: `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
 
 	store     authn.Store
+	pages     *page.Set // nil for those that are built in
 	schemes   map[string]authn.Scheme
 	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
 	resources registry
@@ -84,6 +93,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.store = store.(authn.Store)
+	if a.Pages != "" {
+		if a.pages, err = denial.LoadPages(a.Pages); err != nil {
+			return err
+		}
+	}
 	if a.schemes, err = loadSchemes(ctx, a, "SchemesRaw"); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		realm         <text>|off
 //		trace_id      <placeholder>...
 //		scope_implies <scope> <implied scope>...
+//		pages         <folder>
 //		store         <kind> ...
 //		<scheme> <name> {
 //			...
@@ -63,6 +64,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"realm":         block.String(&a.Realm),
 		"trace_id":      block.Strings(&a.TraceID),
 		"scope_implies": a.readImplied,
+		"pages":         block.String(&a.Pages),
 		"store":         a.readStore,
 	}
 	addSchemes(lines, &a.SchemesRaw)

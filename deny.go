@@ -31,6 +31,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 		Challenges:     g.challenges(r, made),
 		TraceID:        visit.traceID(g.app, r),
 		LoginURL:       g.LoginURL,
+		Pages:          g.app.pages,
 	}
 	if made.Code == authn.CodeUnavailable || made.Code == authn.CodeTooManyAttempts {
 		answer.RetryAfter = cmp.Or(made.outcome.RetryAfter, retryAfter)

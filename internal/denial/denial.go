@@ -3,7 +3,10 @@ package denial
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/page"
 )
 
 // TraceHeader carries the trace id of every denial.
@@ -29,6 +32,9 @@ type Denial struct {
 
 	// LoginURL is where the HTML page of a 401 links to; empty for no link.
 	LoginURL string
+
+	// Pages are the HTML pages; nil for those that are built in.
+	Pages *page.Set
 }
 
 // Status is the HTTP status of the answer.
@@ -62,18 +68,30 @@ func (d Denial) SetHeader(h http.Header) {
 
 // Write sends the status and the body in the format that suits the request.
 func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) error {
-	write := format.writer(r)
-	body, err := write.body(d)
+	h := w.Header()
+	if format.negotiated() {
+		addVary(h, "Accept")
+	}
+	write := writers[format.of(r)]
+	body, err := write.body(d, r, h)
 	if err != nil {
 		return err
 	}
-	h := w.Header()
 	h.Set("Content-Type", write.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if write.policy != "" {
-		h.Set("Content-Security-Policy", write.policy)
-	}
 	w.WriteHeader(d.Status())
 	_, err = w.Write(body)
 	return err
+}
+
+// addVary says that the answer depends on a field of the request.
+func addVary(h http.Header, name string) {
+	for _, field := range h["Vary"] {
+		for member := range strings.SplitSeq(field, ",") {
+			if member = strings.TrimSpace(member); member == "*" || strings.EqualFold(member, name) {
+				return
+			}
+		}
+	}
+	h.Add("Vary", name)
 }

@@ -17,13 +17,13 @@ const (
 	FormatAuto    Format = "auto"    // by the Accept field of the request
 	FormatProblem Format = "problem" // RFC 9457
 	FormatJSON    Format = "json"    // the same members as application/json
-	FormatHTML    Format = "html"    // a small page
+	FormatHTML    Format = "html"    // a small page, in the language of the reader
 	FormatText    Format = "text"    // one line
 )
 
 // Check reports an unknown format.
 func (f Format) Check() error {
-	if f == "" || f == FormatAuto {
+	if f.negotiated() {
 		return nil
 	}
 	if _, known := writers[f]; !known {
@@ -32,38 +32,37 @@ func (f Format) Check() error {
 	return nil
 }
 
-// writer returns what writes the body. A request that accepts none of the
-// formats gets a problem document all the same (RFC 9110 §12.5.1).
-func (f Format) writer(r *http.Request) writer {
-	if f == "" || f == FormatAuto {
-		f = negotiate(r.Header["Accept"])
+// of returns the format for a request. One that accepts none of the formats
+// gets a problem document all the same (RFC 9110 §12.5.1).
+func (f Format) of(r *http.Request) Format {
+	if f.negotiated() {
+		return negotiate(r.Header["Accept"])
 	}
-	if chosen, known := writers[f]; known {
-		return chosen
+	if _, known := writers[f]; !known {
+		return FormatProblem
 	}
-	return writers[FormatProblem]
+	return f
 }
 
+// negotiated reports whether the format depends on the request.
+func (f Format) negotiated() bool { return f == "" || f == FormatAuto }
+
+// writer makes a body. It may put what describes the body into the header.
 type writer struct {
 	contentType string
-	policy      string // Content-Security-Policy
-	body        func(Denial) ([]byte, error)
+	body        func(Denial, *http.Request, http.Header) ([]byte, error)
 }
 
 var writers = map[Format]writer{
-	FormatProblem: {contentType: "application/problem+json", body: document},
-	FormatJSON:    {contentType: "application/json", body: document},
-	FormatText:    {contentType: "text/plain; charset=utf-8", body: line},
-	FormatHTML: {
-		contentType: "text/html; charset=utf-8",
-		policy:      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		body:        page,
-	},
+	FormatProblem: {"application/problem+json", document},
+	FormatJSON:    {"application/json", document},
+	FormatText:    {"text/plain; charset=utf-8", line},
+	FormatHTML:    {"text/html; charset=utf-8", writePage},
 }
 
 // document is the body of RFC 9457. `about:blank` says that the title is the
 // phrase of the status (§4.2.1).
-func document(d Denial) ([]byte, error) {
+func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -84,7 +83,7 @@ func document(d Denial) ([]byte, error) {
 }
 
 // line is the body for people at a terminal.
-func line(d Denial) ([]byte, error) {
+func line(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%d %s: %s", d.Status(), http.StatusText(d.Status()), d.Code.Detail())
 	for _, required := range d.required() {

@@ -1,50 +1,71 @@
 package denial
 
 import (
-	"bytes"
-	"html/template"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
+	"sync"
+
+	"github.com/excorp/caddy-require-auth/internal/page"
 )
 
-// pageTemplate needs nothing from elsewhere: no script, no font, no picture.
-var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{.Status}} {{.Title}}</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto 0; padding: 0 1.5rem; }
-h1 { font-size: 1.5rem; }
-small { opacity: .7; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>{{.Title}}</h1>
-<p>{{.Detail}}.</p>
-{{- range .Required}}
-<p>Required {{.Kind}}: {{range $i, $name := .Names}}{{if $i}}, {{end}}<code>{{$name}}</code>{{end}}</p>
-{{- end}}
-{{- if .LoginURL}}
-<p><a href="{{.LoginURL}}">Sign in</a></p>
-{{- end}}
-<p><small>Status {{.Status}} · Trace id {{.TraceID}}</small></p>
-</body>
-</html>
-`))
+// LoadPages reads a folder of pages, see [page.Load].
+func LoadPages(folder string) (*page.Set, error) {
+	set, err := loadPages(os.DirFS(folder))
+	if err != nil {
+		return nil, fmt.Errorf("pages %s: %w", folder, err)
+	}
+	return set, nil
+}
 
-// page is the body for people in front of a browser.
-func page(d Denial) ([]byte, error) {
+// builtInPages are the pages of a configuration that names no folder.
+var builtInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
+
+func loadPages(folder fs.FS) (*page.Set, error) {
+	cases := make([]page.Case, 0, len(answers))
+	for code, answer := range answers {
+		cases = append(cases, page.Case{Status: answer.status, Code: string(code)})
+	}
+	return page.Load(folder, cases)
+}
+
+// The policies of pages: nothing runs, nothing is loaded from elsewhere, nobody
+// frames them. An own template may use pictures, fonts and styles of the site,
+// and have a form that is sent to it.
+const (
+	builtInPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	ownPolicy     = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+// writePage is the body for people in front of a browser.
+func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
+	pages, err := d.Pages, error(nil)
+	if pages == nil {
+		if pages, err = builtInPages(); err != nil {
+			return nil, err
+		}
+	}
 	login := d.LoginURL
 	if d.Status() != http.StatusUnauthorized {
 		login = "" // they are signed in, or signing in does not help
 	}
-	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, struct {
-		Status                           int
-		Title, Detail, TraceID, LoginURL string
-		Required                         []requirement
-	}{d.Status(), http.StatusText(d.Status()), d.Code.Detail(), d.TraceID, login, d.required()})
-	return b.Bytes(), err
+	made, err := pages.Render(page.Facts{
+		Case:           page.Case{Status: d.Status(), Code: string(d.Code)},
+		RequiredScopes: d.RequiredScopes,
+		RequiredRoles:  d.RequiredRoles,
+		RetryAfter:     d.RetryAfter,
+		LoginURL:       login,
+		TraceID:        d.TraceID,
+	}, r.Header["Accept-Language"])
+	if err != nil {
+		return nil, err
+	}
+	addVary(h, "Accept-Language")
+	h.Set("Content-Language", made.Language)
+	h.Set("Content-Security-Policy", builtInPolicy)
+	if made.Own {
+		h.Set("Content-Security-Policy", ownPolicy)
+	}
+	return made.HTML, nil
 }

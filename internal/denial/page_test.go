@@ -3,6 +3,7 @@ package denial_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	nethtml "golang.org/x/net/html"
 
@@ -42,20 +43,39 @@ func TestPage(t *testing.T) {
 			t.Errorf("it is not said as it is\n%s", words)
 		}
 		for tag := range tags {
-			if !strings.Contains(" html head meta title style body h1 p code small ", " "+tag+" ") {
+			if !strings.Contains(" html head meta title style body main h1 p b dl div dt dd code ", " "+tag+" ") {
 				t.Errorf("the page has the element %s", tag)
 			}
 		}
 	})
 	t.Run("R9110-12: status, what it means, what is required, where to ask", func(t *testing.T) {
 		tags, words := elements(t, write(t, denial.Denial{Code: "insufficient_scope", TraceID: "7f3c", RequiredScopes: []string{"a", "b"}}, "html").Body.String())
-		for _, want := range []string{"403 Forbidden", "Not enough permissions.", "Required scopes: a, b", "7f3c"} {
+		for _, want := range []string{"403 Forbidden", "You have no access here", "Ask whoever runs this site", "Required scopes", "a, b", "7f3c"} {
 			if !strings.Contains(words, want) {
 				t.Errorf("%q is not said\n%s", want, words)
 			}
 		}
-		if got := tags["html"]; len(got) != 1 || got[0] != "lang=en" || len(tags["title"]) != 1 {
+		if got := tags["html"]; len(got) != 1 || got[0] != "lang=en dir=ltr" || len(tags["title"]) != 1 {
 			t.Errorf("%v", tags)
+		}
+	})
+	t.Run("R9110-12: when to ask again", func(t *testing.T) {
+		for wait, want := range map[time.Duration]string{
+			time.Second: "1 s", 1500 * time.Millisecond: "2 s", 2 * time.Minute: "120 s", 2*time.Minute + 1: "3 min", time.Hour: "60 min",
+		} {
+			_, words := elements(t, write(t, denial.Denial{Code: "too_many_attempts", RetryAfter: wait}, "html").Body.String())
+			if !strings.Contains(words, "Try again in"+want+"\n") {
+				t.Errorf("%s is said as %s", wait, words)
+			}
+		}
+		if _, words := elements(t, write(t, denial.Denial{Code: "too_many_attempts"}, "html").Body.String()); strings.Contains(words, "Try again in") {
+			t.Errorf("nobody knows when, and yet: %s", words)
+		}
+	})
+	t.Run("a code of another plugin has the page of an error", func(t *testing.T) {
+		_, words := elements(t, write(t, denial.Denial{Code: "no_such_code"}, "html").Body.String())
+		if !strings.Contains(words, "500 Internal Server Error") || !strings.Contains(words, "Something went wrong") {
+			t.Error(words)
 		}
 	})
 	t.Run("nothing is loaded, nothing runs, nobody frames it", func(t *testing.T) {
@@ -84,7 +104,7 @@ func TestPage(t *testing.T) {
 			if status != 401 && tags["a"] != nil {
 				t.Errorf("%s: %q", code, tags["a"])
 			}
-			if status == 401 && (len(tags["a"]) != 1 || tags["a"][0] != "href=/login?next=/a&b=%22c") {
+			if status == 401 && (len(tags["a"]) != 1 || tags["a"][0] != "class=button href=/login?next=/a&b=%22c") {
 				t.Errorf("%s: %q", code, tags["a"])
 			}
 		}
@@ -96,7 +116,7 @@ func TestPage(t *testing.T) {
 		for _, url := range []string{"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x"} {
 			tags, _ := elements(t, write(t, denial.Denial{Code: "missing_credentials", LoginURL: url}, "html").Body.String())
 			for _, link := range tags["a"] {
-				if link != "href=#ZgotmplZ" {
+				if link != "class=button href=#ZgotmplZ" {
 					t.Errorf("%s: %s", url, link)
 				}
 			}

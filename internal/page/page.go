@@ -1,0 +1,150 @@
+// Package page makes the pages that people see in front of a browser instead
+// of what they asked for. They are small and need nothing from elsewhere: no
+// script, no font, no picture. English and Korean are built in; a folder of
+// files adds languages and templates, see docs/pages.md.
+//
+// Everything is read and tried out when a configuration is loaded. A request
+// reads no file.
+package page
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+// Case is what a page can be about: a code and the status it is sent with.
+type Case struct {
+	Status int
+	Code   string
+}
+
+// Facts are what one page is about.
+type Facts struct {
+	Case
+
+	// RequiredScopes and RequiredRoles are what the route asks for.
+	RequiredScopes, RequiredRoles []string
+
+	// RetryAfter is when to ask again; zero is not shown.
+	RetryAfter time.Duration
+
+	// LoginURL is where to sign in; empty for no link.
+	LoginURL string
+
+	// TraceID leads from the page to the log.
+	TraceID string
+}
+
+// Page is a page as it is sent.
+type Page struct {
+	HTML     []byte
+	Language string // a tag of BCP 47
+	Own      bool   // whether the template is the operator's
+}
+
+// Set is pages for every status in several languages. It does not change.
+type Set struct{ editions map[int]*edition }
+
+// edition is the pages of one status, a translation for each language.
+type edition struct {
+	languages    language.Matcher // of the translations, in their order
+	translations []translation
+}
+
+// translation is a page in one language.
+type translation struct {
+	language string
+	texts    texts
+	template *template.Template
+	own      bool
+}
+
+// view is what templates see. Its names are public: own templates use them.
+type view struct {
+	Language, Direction           string
+	Status                        int
+	StatusText                    string
+	Code                          string
+	Title, Detail, Advice         string
+	RequiredScopes, RequiredRoles []string
+	RetryAfter                    string
+	LoginURL                      string
+	TraceID                       string
+	Texts                         texts
+}
+
+// Render makes a page in the language that suits the Accept-Language fields of
+// a request best.
+func (s *Set) Render(facts Facts, acceptLanguage []string) (Page, error) {
+	edition, known := s.editions[facts.Status]
+	if !known {
+		return Page{}, fmt.Errorf("there is no page for the status %d", facts.Status)
+	}
+	chosen := edition.translations[negotiate(acceptLanguage, edition.languages)]
+	html, err := chosen.render(facts)
+	return Page{HTML: html, Language: chosen.language, Own: chosen.own}, err
+}
+
+func (t translation) render(facts Facts) ([]byte, error) {
+	message := facts.Code
+	if _, known := t.texts[message+".title"]; !known {
+		message = unknownCode
+	}
+	var page bounded
+	err := t.template.Execute(&page, view{
+		Language:       t.language,
+		Direction:      t.texts["direction"],
+		Status:         facts.Status,
+		StatusText:     t.texts["status_"+strconv.Itoa(facts.Status)],
+		Code:           facts.Code,
+		Title:          t.texts[message+".title"],
+		Detail:         t.texts[message+".detail"],
+		Advice:         t.texts[message+".advice"],
+		RequiredScopes: facts.RequiredScopes,
+		RequiredRoles:  facts.RequiredRoles,
+		RetryAfter:     t.texts.wait(facts.RetryAfter),
+		LoginURL:       facts.LoginURL,
+		TraceID:        facts.TraceID,
+		Texts:          t.texts,
+	})
+	return page.bytes, err
+}
+
+// unknownCode is the code whose message stands in for those of codes that
+// other plugins make up.
+const unknownCode = "internal_error"
+
+// wait says a duration, rounded up.
+func (t texts) wait(wait time.Duration) string {
+	if wait <= 0 {
+		return ""
+	}
+	pattern, unit := t["retry_seconds"], time.Second
+	if wait > 2*time.Minute {
+		pattern, unit = t["retry_minutes"], time.Minute
+	}
+	n := (wait + unit - 1) / unit
+	return strings.ReplaceAll(pattern, "{n}", strconv.FormatInt(int64(n), 10))
+}
+
+// maxPage bounds a page, in bytes.
+const maxPage = 256 << 10
+
+var errTooLong = errors.New("the page is longer than 256 KiB")
+
+// bounded is a buffer that refuses to grow beyond maxPage.
+type bounded struct{ bytes []byte }
+
+func (b *bounded) Write(more []byte) (int, error) {
+	if len(b.bytes)+len(more) > maxPage {
+		return 0, errTooLong
+	}
+	b.bytes = append(b.bytes, more...)
+	return len(more), nil
+}

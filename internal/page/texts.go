@@ -1,0 +1,56 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"golang.org/x/text/language"
+
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
+)
+
+// texts are the words of the pages in one language, by their names. English
+// has them all.
+type texts map[string]string
+
+// readTexts reads a file of texts. Those it does not have are taken from base;
+// a name that English does not have is refused.
+func readTexts(data []byte, base, english texts) (texts, error) {
+	object, err := strictjson.Object(data)
+	if err != nil {
+		return nil, err
+	}
+	read := maps.Clone(base)
+	for name, value := range object {
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Errorf("%q is no text", name)
+		}
+		if _, known := english[name]; !known && english != nil {
+			return nil, fmt.Errorf("there is no text of the name %q: the names are those of the English texts, see docs/pages.md", name)
+		}
+		if read == nil {
+			read = make(texts, len(object))
+		}
+		read[name] = text
+	}
+	if direction := read["direction"]; direction != "ltr" && direction != "rtl" {
+		return nil, errors.New(`"direction": write ltr or rtl`)
+	}
+	return read, nil
+}
+
+// library is the texts of several languages, by their tags.
+type library map[language.Tag]texts
+
+// find returns the texts of a language, or of the wider one that it belongs
+// to, or English.
+func (l library) find(tag language.Tag) texts {
+	for ; !tag.IsRoot(); tag = tag.Parent() {
+		if found, known := l[tag]; known {
+			return found
+		}
+	}
+	return l[language.English]
+}
