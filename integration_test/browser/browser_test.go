@@ -1,13 +1,5 @@
 //go:build browser
 
-// Package browser asks a running Caddy from Chromium, as web applications and
-// people do. The scripts beside it drive the browser and print what they saw;
-// the tests compare.
-//
-//	npm ci
-//	go test -tags browser ./integration_test/browser
-//
-// With -update the pictures of docs/images are taken anew.
 package browser
 
 import (

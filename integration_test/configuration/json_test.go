@@ -108,6 +108,8 @@ func TestRefusedJSON(t *testing.T) {
 		"a place of keys twice":                {schemeOf("api_key", `"from": [{"in": "header", "name": "X-Key"}, {"in": "header", "name": "x-key"}], "keys": [{"id": "a", "digest": `+digest+`}]`), anyGate, "twice"},
 		"a rule that matches everything":       {schemeOf("client_cert", `"rules": [{"scopes": ["admin"]}]`), anyGate, "every certificate"},
 		"an unknown store":                     {`"store": {"store": "etcd"}, ` + one, anyGate, "auth.stores.etcd"},
+		"a folder of pages that is not there":  {`"pages": "testdata/files/missing", ` + one, anyGate, "pages testdata/files/missing"},
+		"a folder of pages of another kind":    {`"pages": "testdata/files", ` + one, anyGate, "pages testdata/files: "},
 		"an implied scope without a holder":    {`"scope_implies": {"admin": []}, ` + one, anyGate, "scope_implies"},
 		"an unknown member of the app":         {`"relam": "api", ` + one, anyGate, `"relam"`},
 		"an unknown member of a bearer":        {bearerOf(`"audience": "x"`), anyGate, `"audience"`},

@@ -40,8 +40,9 @@ const (
 
 // writePage is the body for people in front of a browser.
 func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
-	pages, err := d.Pages, error(nil)
+	pages := d.Pages
 	if pages == nil {
+		var err error
 		if pages, err = builtInPages(); err != nil {
 			return nil, err
 		}

@@ -78,8 +78,9 @@ func TestNegotiate(t *testing.T) {
 }
 
 // FuzzAcceptLanguage asks with any Accept-Language. The answer is a language on
-// offer; it is another than the first only if the field names it in some way;
-// and what is left out of the field after the bounds makes no difference.
+// offer, always the same; ranges are bounded and stand in the order of their
+// weights; who asks for English first gets English, and so does who asks for
+// nothing that can be read, or for too much.
 func FuzzAcceptLanguage(f *testing.F) {
 	for _, accept := range []string{
 		"", "*", "ko-KR,ko;q=0.9,en-US;q=0.8", "de;q=0.5;q=1", ";;;q=,,=", "ko;q=1e400", "pt;q=0x1p-2", "zh-Hant-TW-u-co-stroke-x-private",
@@ -105,6 +106,12 @@ func FuzzAcceptLanguage(f *testing.F) {
 		}
 		if len(ranges) == 0 && chosen != 0 {
 			t.Errorf("%q: nothing is asked for, and the answer is %s", accept, offered[chosen])
+		}
+		if first := negotiate(append([]string{"en"}, accept...), matcher); first != 0 {
+			t.Errorf("%q: English comes first, and the answer is %s", accept, offered[first])
+		}
+		if long := negotiate(append(accept, strings.Repeat("ko,", 200)), matcher); long != 0 {
+			t.Errorf("%q: a field beyond the bounds is answered in %s", accept, offered[long])
 		}
 		if again := negotiate(accept, matcher); again != chosen {
 			t.Errorf("%q: once %s, once %s", accept, offered[chosen], offered[again])
