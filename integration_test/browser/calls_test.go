@@ -5,7 +5,6 @@ package browser
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -147,7 +146,7 @@ func readable(t *testing.T, r response, status int, code, challenge string) harn
 	if p.Code != code || p.TraceID == "" {
 		t.Errorf("%+v", p)
 	}
-	if id, read := r.Header["x-trace-id"]; read && id != p.TraceID {
+	if id := r.Header["x-trace-id"]; id != p.TraceID {
 		t.Errorf("trace id %q, in the body %q", id, p.TraceID)
 	}
 	return p
@@ -210,7 +209,7 @@ func TestCallsFromAStranger(t *testing.T) {
 		}
 	})
 	t.Run("its script can read its own site", func(t *testing.T) {
-		if r := results[4]; r.Status != 200 || fmt.Sprint(r.Error) != "" {
+		if r := results[4]; r.Status != 200 || r.Error != "" {
 			t.Errorf("%+v", r)
 		}
 	})
