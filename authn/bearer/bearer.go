@@ -110,9 +110,9 @@ type Bearer struct {
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
 	// How much memory the tokens take that were verified, in bytes: about one
-	// for 600 bytes. They are remembered for five minutes at most, and no
+	// for 400 bytes. They are remembered for five minutes at most, and no
 	// longer than they and their keys are good. 0 remembers none. Default:
-	// 64 MiB.
+	// 40 MiB.
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources

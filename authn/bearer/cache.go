@@ -17,7 +17,7 @@ import (
 const (
 	// defaultCacheSize bounds the tokens that are remembered, in bytes as
 	// [verified.weigh] estimates them: some 100,000 tokens.
-	defaultCacheSize = 64 << 20
+	defaultCacheSize = 40 << 20
 
 	// cacheFor is how long a token is remembered at most. It bounds for how
 	// long a key set that should no longer be used still counts.
@@ -30,14 +30,37 @@ const (
 // token alive: the claims are decoded from the token that comes with the
 // request, which is the same one if its digest is.
 type verified struct {
-	authn.Identity // without its claims
+	user    string
+	granted *granted
+	names   names
+	expires int64  // Unix milliseconds; zero for never
+	keys    uint64 // the fingerprint of the keys it was verified with
+	rare    *rare  // nil for nearly all tokens
+}
 
-	// Audience is that of the gate, if the token is good only there.
-	Audience string
+// rare is what few tokens have.
+type rare struct {
+	audience string // that of the gate, if the token is good only there
+	bound    confirmation
+}
 
-	bound confirmation
-	names names
-	keys  uint64 // the fingerprint of the keys it was verified with
+func newVerified(t *token, outcome authn.Outcome, keys uint64) (*verified, error) {
+	bound, err := readConfirmation(t.claims)
+	if err != nil {
+		return nil, err
+	}
+	identity := outcome.Identity
+	v := &verified{
+		user: identity.ID, names: namesOf(t.claims), keys: keys,
+		granted: &granted{client: identity.Client, issuer: identity.Issuer, scopes: identity.Scopes, roles: identity.Roles},
+	}
+	if !identity.Expires.IsZero() {
+		v.expires = identity.Expires.UnixMilli()
+	}
+	if bound != (confirmation{}) || outcome.Audience != "" {
+		v.rare = &rare{outcome.Audience, bound}
+	}
+	return v, nil
 }
 
 // outcome is what is said about the token when it is recalled.
@@ -46,55 +69,55 @@ func (v *verified) outcome(token string) authn.Outcome {
 		authn.Identity
 		claims authn.Claims
 	})
-	recalled.Identity = v.Identity
-	recalled.Claims = &recalled.claims
+	recalled.Identity = authn.Identity{
+		ID: v.user, Client: v.granted.client, Issuer: v.granted.issuer, Scopes: v.granted.scopes, Roles: v.granted.roles,
+		Claims: &recalled.claims, Expires: time.UnixMilli(v.expires),
+	}
 	recalled.claims.DecodeLater(token, compact.Claims)
 	outcome := authn.Accept(&recalled.Identity, authn.SourceCache)
-	outcome.Audience = v.Audience
+	outcome.Audience = v.audience()
 	return outcome
 }
 
-// detached returns a copy that shares no memory with the token. The issuer is
-// the configured one for nearly all tokens.
-func (v *verified) detached(issuer string) *verified {
+func (v *verified) audience() string {
+	if v.rare == nil {
+		return ""
+	}
+	return v.rare.audience
+}
+
+func (v *verified) bound() confirmation {
+	if v.rare == nil {
+		return confirmation{}
+	}
+	return v.rare.bound
+}
+
+// detached returns a copy that shares no memory with the token.
+func (v *verified) detached() *verified {
 	alone := *v
-	alone.Claims = nil
-	for _, text := range []*string{
-		&alone.ID, &alone.Client, &alone.Audience,
-		&alone.bound.thumbprint, &alone.bound.certificate, &alone.names.tokenID, &alone.names.subject,
-	} {
-		*text = strings.Clone(*text)
+	alone.user, alone.names.tokenID = strings.Clone(v.user), strings.Clone(v.names.tokenID)
+	if alone.names.subject = alone.user; v.names.subject != v.user {
+		alone.names.subject = strings.Clone(v.names.subject)
 	}
-	alone.Scopes, alone.Roles = detachedList(v.Scopes), detachedList(v.Roles)
-	if alone.Issuer != issuer {
-		issuer = strings.Clone(alone.Issuer)
-	}
-	alone.Issuer = issuer
-	if alone.names.subject == alone.ID {
-		alone.names.subject = alone.ID // one text for both
+	alone.granted = grants.share(v.granted)
+	if v.rare != nil {
+		alone.rare = &rare{
+			audience: strings.Clone(v.rare.audience),
+			bound:    confirmation{strings.Clone(v.rare.bound.thumbprint), strings.Clone(v.rare.bound.certificate)},
+		}
 	}
 	return &alone
 }
 
-// detachedList copies a list into one piece of memory.
-func detachedList(list []string) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	joined, copied := strings.Join(list, ""), make([]string, len(list))
-	for i, text := range list {
-		copied[i], joined = joined[:len(text)], joined[len(text):]
-	}
-	return copied
-}
-
 // weigh estimates the memory of an entry, in bytes.
 func (v *verified) weigh() uint32 {
-	weight := 480 + len(v.ID) + len(v.Client) + len(v.Issuer) + len(v.Audience) + len(v.names.tokenID)
-	for _, list := range [][]string{v.Scopes, v.Roles} {
-		for _, text := range list {
-			weight += 16 + len(text)
-		}
+	weight := 300 + len(v.user) + len(v.names.tokenID)
+	if v.granted.own {
+		weight += v.granted.size()
+	}
+	if v.rare != nil {
+		weight += 200
 	}
 	return uint32(weight)
 }
@@ -160,9 +183,9 @@ func digestOf(token string) [sha256.Size]byte {
 }
 
 // remember keeps a token that was found good.
-func (b *Bearer) remember(known *verified) {
+func (b *Bearer) remember(digest [sha256.Size]byte, known *verified) {
 	if b.cache != nil {
-		b.cache.Set(known.names.digest, known.detached(b.Issuer))
+		b.cache.Set(digest, known.detached())
 	}
 }
 
@@ -177,9 +200,9 @@ func (b *Bearer) recall(p presented, r *authn.Request) *verified {
 	switch {
 	case !found, known.keys != p.keys:
 		return nil
-	case !b.now().Before(known.Expires.Add(b.skew)):
+	case !b.now().Before(time.UnixMilli(known.expires).Add(b.skew)):
 		return nil
-	case known.Audience != "" && known.Audience != r.Audience:
+	case known.rare != nil && known.rare.audience != "" && known.rare.audience != r.Audience:
 		return nil
 	}
 	return known

@@ -122,7 +122,7 @@ func TestCache(t *testing.T) {
 			r.ask(r.mint(t, fmt.Sprint("user", i), "api"), "")
 		}
 		r.cache.CleanUp()
-		if weight := r.cache.WeightedSize(); weight < 200*400 || weight > defaultCacheSize || r.cache.GetMaximum() != defaultCacheSize {
+		if weight := r.cache.WeightedSize(); weight < 200*300 || weight > defaultCacheSize || r.cache.GetMaximum() != defaultCacheSize {
 			t.Errorf("weight %d of at most %d", weight, r.cache.GetMaximum())
 		}
 		token := r.mint(t, "user1", "api")

@@ -9,14 +9,13 @@ import (
 
 // names are what a token may be revoked by, and when it was issued.
 type names struct {
-	digest  authn.Key
 	tokenID string
 	subject string
 	issued  int64 // Unix seconds; zero if the token does not say
 }
 
-func namesOf(claims map[string]any, digest authn.Key) names {
-	n := names{digest: digest}
+func namesOf(claims map[string]any) names {
+	var n names
 	n.tokenID, _ = claims["jti"].(string)
 	n.subject, _ = claims["sub"].(string)
 	if issued, err := instant(claims, "iat"); err == nil {
@@ -27,8 +26,8 @@ func namesOf(claims map[string]any, digest authn.Key) names {
 
 // keys are the keys of the marks that would end the token: by its digest, by
 // its id and by its subject, of its issuer or of any.
-func (n names) keys(issuer string) []authn.Key {
-	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(n.digest))
+func (n names) keys(token, issuer string) []authn.Key {
+	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(digestOf(token)))
 	if n.tokenID != "" {
 		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
 	}
@@ -42,7 +41,7 @@ var errRevoked = errors.New("the token was revoked")
 
 // checkRevocation refuses a token that was revoked here or at another
 // instance. It returns nil for one that was not.
-func (b *Bearer) checkRevocation(known *verified) *authn.Outcome {
+func (b *Bearer) checkRevocation(known *verified, token string) *authn.Outcome {
 	revoking, err := b.store.Revoking()
 	switch {
 	case err != nil:
@@ -55,7 +54,7 @@ func (b *Bearer) checkRevocation(known *verified) *authn.Outcome {
 	if known.names.issued != 0 {
 		issued = time.Unix(known.names.issued, 0)
 	}
-	for _, key := range known.names.keys(known.Issuer) {
+	for _, key := range known.names.keys(token, known.granted.issuer) {
 		if mark, found := b.store.Marked(authn.MarkRevoked, key); found && mark.Covers(issued) {
 			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
 			return &revoked

@@ -48,16 +48,16 @@ func TestRevocation(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, authn.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
-		if refused := b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}); refused != nil {
+		if refused := b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, ""); refused != nil {
 			t.Error(refused.Reason)
 		}
 		claims["iat"] = int64(99)
-		if b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}) == nil {
+		if b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, "") == nil {
 			t.Error("what was issued before is good too")
 		}
 		announce(t, b.store, authn.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
-		if b.checkRevocation(&verified{names: namesOf(claims, authn.Key{})}) == nil {
+		if b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, "") == nil {
 			t.Error("its id was revoked, and it is good")
 		}
 	})

@@ -20,11 +20,11 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
-	nonce, err := b.checkPossession(ctx, r, credential, known.bound)
+	nonce, err := b.checkPossession(ctx, r, credential, known.bound())
 	if err != nil {
 		return b.refusePossession(err)
 	}
-	if refused := b.checkRevocation(known); refused != nil {
+	if refused := b.checkRevocation(known, credential.Value); refused != nil {
 		return *refused
 	}
 	outcome.Nonce = nonce
@@ -56,16 +56,12 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 	if outcome.Verdict != authn.Accepted {
 		return nil, outcome
 	}
-	bound, err := readConfirmation(t.claims)
+	known, err := newVerified(t, outcome, p.keys)
 	if err != nil {
 		return nil, authn.Reject(authn.CodeInvalidToken, err)
 	}
-	known := &verified{
-		Identity: *outcome.Identity, Audience: outcome.Audience, bound: bound,
-		names: namesOf(t.claims, p.digest), keys: p.keys,
-	}
 	if !t.introspected() {
-		b.remember(known)
+		b.remember(p.digest, known)
 	}
 	return known, outcome
 }

@@ -23,6 +23,7 @@ func init() {
 // good at the others.
 type Memory struct {
 	*state
+	acquired bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -54,16 +55,17 @@ func (m *Memory) Provision(caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	m.state = shared.(*state)
+	m.state, m.acquired = shared.(*state), true
 	return nil
 }
 
-// Cleanup lets go of the state.
+// Cleanup lets go of the state. Requests of the old configuration may still be
+// using it, so it stays where it is.
 func (m *Memory) Cleanup() error {
-	if m.state == nil {
+	if !m.acquired {
 		return nil
 	}
-	m.state = nil
+	m.acquired = false
 	_, err := pool.Delete(poolKey)
 	return err
 }

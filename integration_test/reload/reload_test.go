@@ -1,0 +1,198 @@
+// Package reload has what outlives a configuration, and what must not.
+package reload
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+const hash = "$2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy"
+
+// configure has everything that opens something: files, a published key set,
+// an introspection endpoint, a store.
+func configure(t *testing.T) func(realm string) string {
+	t.Helper()
+	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/introspect" {
+			fmt.Fprintf(w, `{"active":true,"sub":"olga","aud":%q}`, harness.Audience)
+			return
+		}
+		fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+	}))
+	t.Cleanup(idp.Close)
+	folder := t.TempDir()
+	for name, content := range map[string]string{
+		"users": "alice:" + hash + "\n",
+		"keys":  `[{"id": "a", "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]`,
+		"key":   `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(realm string) string {
+		return `
+{
+	auth {
+		realm ` + realm + `
+		bearer corp {` + harness.BearerLines + `
+		}
+		bearer published {
+			issuer https://published.example.com
+			audience ` + harness.Audience + `
+			jwks ` + idp.URL + `/jwks
+			key_file ` + folder + `/key
+			introspection ` + idp.URL + `/introspect {
+				client_id gateway
+				client_secret hush
+			}
+		}
+		basic ops {
+			users_file ` + folder + `/users
+		}
+		api_key partners {
+			keys_file ` + folder + `/keys
+		}
+	}
+}
+http://localhost:8080 {
+	require_auth corp published ops partners
+	respond ok
+}
+`
+	}
+}
+
+// TestLeaks reloads many times, also configurations that are refused at the
+// end of loading, while requests go on.
+func TestLeaks(t *testing.T) {
+	config := configure(t)
+	s := harness.Start(t, config("a"))
+	token := harness.Token(t)
+	ask := func() {
+		t.Helper()
+		for _, credential := range []string{"Authorization: Bearer " + token, "Authorization: Bearer opaque", "X-API-Key: test"} {
+			name, value, _ := strings.Cut(credential, ": ")
+			harness.Eventually(t, credential, func() bool { // Caddy may have closed the connection
+				r, err := http.NewRequest(http.MethodGet, s.URL("/"), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set(name, value)
+				response, err := http.DefaultTransport.RoundTrip(r)
+				if err != nil {
+					return false
+				}
+				defer response.Body.Close()
+				if response.StatusCode != http.StatusOK {
+					t.Fatal(response.Status)
+				}
+				return true
+			})
+		}
+	}
+	round := func(i int) {
+		t.Helper()
+		s.Reload(config(fmt.Sprint("realm", i%2)))
+		if err := s.TryReload(config("broken") + "http://localhost:8081 {\n\trequire_auth missing\n}\n"); err == nil {
+			t.Fatal("a broken configuration was loaded")
+		}
+		if err := s.TryReload(config("late") + "http://localhost:8081 {\n\ttls /nowhere/cert.pem /nowhere/key.pem\n}\n"); err == nil {
+			t.Fatal("a configuration that fails late was loaded")
+		}
+		ask()
+	}
+	for i := range 4 {
+		round(i)
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	goroutines, heap := runtime.NumGoroutine(), liveHeap()
+	for i := range 50 {
+		round(i)
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	t.Run("GW-5: goroutines return to their level", func(t *testing.T) {
+		harness.Eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines+5 })
+	})
+	t.Run("GW-5: memory returns to its level", func(t *testing.T) {
+		const slack = 8 << 20
+		if after := liveHeap(); after > heap+slack {
+			t.Errorf("%d bytes, and %d before", after, heap)
+		}
+	})
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalizers let go of
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestUnderLoad reloads while clients ask: none of them may be denied. A
+// connection that Caddy closes with the old configuration is opened again.
+func TestUnderLoad(t *testing.T) {
+	config := configure(t)
+	s := harness.Start(t, config("a"))
+	token := harness.Token(t)
+	var sent, lost atomic.Int64
+	done := make(chan struct{})
+	stopped := make(chan struct{})
+	for range 4 {
+		go func() {
+			defer func() { stopped <- struct{}{} }()
+			client := &http.Client{Transport: new(http.Transport)}
+			defer client.CloseIdleConnections()
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				r, err := http.NewRequest(http.MethodGet, s.URL("/"), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header.Set("Authorization", "Bearer "+token)
+				response, err := client.Do(r)
+				sent.Add(1)
+				if err != nil {
+					continue
+				}
+				if response.StatusCode != http.StatusOK {
+					lost.Add(1)
+					t.Error(response.Status)
+				}
+				response.Body.Close()
+			}
+		}()
+	}
+	for i := range 100 {
+		if i%4 == 3 {
+			_ = s.TryReload(config("broken") + "http://localhost:8081 {\n\trequire_auth missing\n}\n")
+			continue
+		}
+		s.Reload(config(fmt.Sprint("realm", i)))
+	}
+	close(done)
+	for range 4 {
+		<-stopped
+	}
+	t.Run("GW-5: nobody with a good token is refused", func(t *testing.T) {
+		if lost.Load() > 0 || sent.Load() < 100 {
+			t.Errorf("%d of %d requests were lost", lost.Load(), sent.Load())
+		}
+		t.Logf("%d requests during 100 reloads, %d lost", sent.Load(), lost.Load())
+	})
+}
