@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/mcp"
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
@@ -253,6 +254,7 @@ func declaredApp(option any) (*App, error) {
 //		acr       <value>...
 //		max_age   <duration>
 //		protected_resource <URL> { ... }
+//		mcp { ... }
 //		hide      [all]
 //		forward   <field> <value>
 //		strip_credentials
@@ -274,6 +276,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"if":        g.readCondition,
 		"acr":       onlyOnce(&g.ACR),
 		"max_age":   g.readMaxAge,
+		"mcp":       g.readMCP,
 		"hide":      g.readHide,
 
 		"protected_resource": g.readResource,
@@ -336,6 +339,14 @@ func (g *RequireAuth) readResource(d *caddyfile.Dispenser) error {
 	}
 	g.Resource = new(resource.Resource)
 	return g.Resource.ReadBlock(d)
+}
+
+func (g *RequireAuth) readMCP(d *caddyfile.Dispenser) error {
+	if g.MCP != nil {
+		return d.Err("mcp is written twice: keep one")
+	}
+	g.MCP = new(mcp.Policy)
+	return g.MCP.ReadBlock(d)
 }
 
 func (g *RequireAuth) readMaxAge(d *caddyfile.Dispenser) error {

@@ -21,6 +21,10 @@ type ruling struct {
 	scheme     *namedScheme
 	credential authn.Credential
 	outcome    authn.Outcome
+
+	// required is what this request needs: the requirement of the gate, and
+	// what the operation of an MCP request adds.
+	required *authz.Requirement
 }
 
 // decide is the walk of a request: a credential out of the request, an outcome
@@ -29,29 +33,53 @@ type ruling struct {
 // is allowed.
 func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 	defer recoverTo(&made)
+	if !g.allowsOrigin(r) {
+		return refuse(made, authn.CodeAccessDenied, errForeignOrigin)
+	}
+	operation, problem := g.MCP.Required(r)
+	required := g.Requirement.With(operation)
 	candidates, err := g.find(visit)
 	if err != nil {
-		return refuse(ruling{}, authn.CodeInvalidRequest, err)
+		return refuse(ruling{required: required}, authn.CodeInvalidRequest, err)
 	}
 	if len(candidates) == 0 {
-		if g.Optional {
+		if g.Optional && len(operation) == 0 && problem == nil {
 			return ruling{Decision: authz.Decision{Allowed: true}}
 		}
-		return refuse(ruling{}, authn.CodeMissing, errNoCredentials)
+		return refuse(ruling{required: required}, authn.CodeMissing, errNoCredentials)
 	}
 	made = g.verify(visit, candidates)
+	made.required = required
 	if made.outcome.Verdict != authn.Accepted {
 		return refuse(made, made.outcome.Code, made.outcome.Reason)
 	}
 	if err := g.checkOrigin(r, made.credential); err != nil {
 		return refuse(made, authn.CodeAccessDenied, err)
 	}
+	if problem != nil {
+		return refuse(made, authn.CodeInvalidRequest, problem)
+	}
 	defer visit.consider(made.outcome.Identity)()
-	made.Decision = g.Requirement.Decide(r, made.outcome.Identity)
+	made.Decision = required.Decide(r, made.outcome.Identity)
 	return made
 }
 
-var errNoCredentials = errors.New("no credentials of an accepted scheme")
+var (
+	errNoCredentials = errors.New("no credentials of an accepted scheme")
+	errForeignOrigin = errors.New("the request comes from a page of another origin")
+)
+
+// allowsOrigin keeps browsers of other sites away from an MCP server.
+func (g *RequireAuth) allowsOrigin(r *http.Request) bool {
+	if g.MCP == nil || cors.TrustedOrigin(r) {
+		return true
+	}
+	own := ""
+	if g.Resource != nil {
+		own = g.Resource.Origin()
+	}
+	return g.MCP.AllowsOrigin(r, own)
+}
 
 func refuse(made ruling, code authn.Code, reason error) ruling {
 	made.Decision = authz.Decision{Code: code, Reason: reason}

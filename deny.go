@@ -85,7 +85,10 @@ func (g *RequireAuth) hides(code authn.Code) bool {
 // answer to a caller who is not known, with how to become known.
 func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 	var all []challenge.Challenge
-	scopes := g.ChallengeScopes()
+	var scopes []string
+	if made.required != nil {
+		scopes = made.required.ChallengeScopes()
+	}
 	for i := range g.schemes {
 		scheme := &g.schemes[i]
 		ask := authn.Ask{Code: made.Code, Realm: g.app.Realm, Scope: scopes, Presented: made.credential.Scheme}

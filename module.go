@@ -8,10 +8,12 @@ package requireauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,6 +23,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/cors"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/mcp"
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
@@ -86,6 +89,10 @@ type RequireAuth struct {
 	// a Caddyfile it is added by itself.
 	Resource *resource.Resource `json:"protected_resource,omitempty"`
 
+	// Makes the gate one for an MCP server: scopes for single operations, and
+	// protection against browsers of other sites.
+	MCP *mcp.Policy `json:"mcp,omitempty"`
+
 	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
 	// does so for 403, `all` for 400 and 401 too. Default: off.
 	Hide string `json:"hide,omitempty"`
@@ -150,9 +157,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
 		}
-		g.app.resources.add(*g.Resource, g.schemes, g.ChallengeScopes())
+		g.app.resources.add(*g.Resource, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
 	}
-	return g.Requirement.Provision(ctx, g.app.ScopeImplies)
+	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
 }
 
 func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
@@ -193,7 +200,24 @@ func (g *RequireAuth) check() error {
 	if err := checkLoginURL(g.LoginURL); err != nil {
 		return err
 	}
+	if err := g.checkMCP(); err != nil {
+		return err
+	}
 	return g.Requirement.Check()
+}
+
+// checkMCP reports what is wrong with a gate for an MCP server.
+func (g *RequireAuth) checkMCP() error {
+	if g.MCP == nil {
+		return nil
+	}
+	if g.Resource != nil && strings.HasSuffix(g.Resource.URL, "/") {
+		return errors.New("mcp: clients leave the slash at the end of a resource out: write protected_resource without it")
+	}
+	if slices.Contains(slices.Concat(g.Scopes, g.AnyScopes), "offline_access") {
+		return errors.New("mcp: offline_access is for the client to ask for, not for a server")
+	}
+	return g.MCP.Check()
 }
 
 // ServeHTTP takes a request through the gate.
@@ -219,7 +243,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 
 // introduce tells schemes what this gate is known as.
 func (g *RequireAuth) introduce(visit *visit) {
-	visit.request.Audience, visit.request.Origin = "", ""
+	visit.request.Audience, visit.request.Origin, visit.request.AudienceAsURL = "", "", g.MCP != nil
 	if g.Resource != nil {
 		visit.request.Audience, visit.request.Origin = g.Resource.URL, g.Resource.Origin()
 	}

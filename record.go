@@ -61,8 +61,10 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	if made.Reason != nil {
 		fields = append(fields, zap.String("reason", made.Reason.Error()))
 	}
-	if required := g.Describe(); required != "" {
-		fields = append(fields, zap.String("required", required))
+	if made.required != nil {
+		if required := made.required.Describe(); required != "" {
+			fields = append(fields, zap.String("required", required))
+		}
 	}
 	if len(made.Missing) > 0 {
 		fields = append(fields, zap.Strings("missing", made.Missing))

@@ -23,6 +23,10 @@ type Request struct {
 	// none.
 	Audience string
 
+	// AudienceAsURL compares the scheme and the host of Audience without case,
+	// as clients of MCP servers spell it.
+	AudienceAsURL bool
+
 	// Origin is the scheme and authority that clients see, such as
 	// https://api.example.com, where the configuration says so; empty where
 	// it has to be taken from the request.
@@ -43,6 +47,27 @@ func NewRequest(r *http.Request) *Request {
 func (r *Request) Read(from *http.Request) {
 	r.Request = from
 	r.authorization, r.problem = ParseAuthorization(from.Header["Authorization"])
+}
+
+// MeansAudience reports whether an audience is that of the gate.
+func (r *Request) MeansAudience(audience string) bool {
+	if r.Audience == "" {
+		return false
+	}
+	return audience == r.Audience || r.AudienceAsURL && withLowerOrigin(audience) == withLowerOrigin(r.Audience)
+}
+
+// withLowerOrigin spells the scheme and the host of a URL in lower case.
+func withLowerOrigin(address string) string {
+	scheme, rest, found := strings.Cut(address, "://")
+	if !found {
+		return address
+	}
+	end := strings.IndexByte(rest, '/')
+	if end < 0 {
+		end = len(rest)
+	}
+	return strings.ToLower(scheme) + "://" + strings.ToLower(rest[:end]) + rest[end:]
 }
 
 // Authorization returns the credentials of the Authorization field, the zero

@@ -103,19 +103,35 @@ func (q *Requirement) Check() error {
 	return q.Session.check()
 }
 
-// Provision prepares the requirement, given which scopes imply which.
-func (q *Requirement) Provision(ctx caddy.Context, implies map[string][]string) error {
+// Provision prepares the requirement, given which scopes imply which, and
+// which ones [Requirement.With] may add.
+func (q *Requirement) Provision(ctx caddy.Context, implies map[string][]string, more ...string) error {
 	if err := q.Check(); err != nil {
 		return err
 	}
 	q.Session.now = time.Now
-	q.grants = newGrants(slices.Concat(q.Scopes, q.AnyScopes), implies)
+	q.grants = newGrants(slices.Concat(q.Scopes, q.AnyScopes, more), implies)
 	if q.If == "" {
 		return nil
 	}
 	var err error
 	q.condition, err = newCondition(ctx, q.If)
 	return err
+}
+
+// With returns the requirement with more scopes, for one request.
+func (q *Requirement) With(scopes []string) *Requirement {
+	if len(scopes) == 0 {
+		return q
+	}
+	wider := *q
+	wider.Scopes = slices.Clone(q.Scopes)
+	for _, scope := range scopes {
+		if !slices.Contains(wider.Scopes, scope) {
+			wider.Scopes = append(wider.Scopes, scope)
+		}
+	}
+	return &wider
 }
 
 // ChallengeScopes is what a challenge for this requirement asks for: all

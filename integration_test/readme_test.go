@@ -21,9 +21,15 @@ import (
 func TestReadme(t *testing.T) {
 	caddy := build(t)
 	site := runExample(t, caddy)
-	tour := readTour(t)
+	if asked := take(t, caddy, site, readTour(t, "../README.md")); asked < 15 {
+		t.Errorf("the tour has %d requests: were they found?", asked)
+	}
+}
+
+// take gives every command of a tour, and returns how many requests were made.
+func take(t *testing.T, caddy, site string, tour []step) (asked int) {
+	t.Helper()
 	variables := make(map[string]string)
-	asked := 0
 	for _, step := range tour {
 		command := expand(step.command, variables)
 		words := split(t, command)
@@ -39,9 +45,7 @@ func TestReadme(t *testing.T) {
 			variables[parts[1]] = mint(t, caddy, split(t, parts[2]))
 		}
 	}
-	if asked < 15 {
-		t.Errorf("the tour has %d requests: were they found?", asked)
-	}
+	return asked
 }
 
 var assignment = regexp.MustCompile(`^([A-Z]+)=\$\(go run \./cmd/caddy (.*)\)$`)
@@ -117,9 +121,9 @@ type step struct {
 	printed []string
 }
 
-func readTour(t *testing.T) []step {
+func readTour(t *testing.T, page string) []step {
 	t.Helper()
-	file, err := os.Open("../README.md")
+	file, err := os.Open(page)
 	if err != nil {
 		t.Fatal(err)
 	}

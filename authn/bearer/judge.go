@@ -47,8 +47,8 @@ func (b *Bearer) checkHeader(t *token) error {
 // found last, because the client is told so only if all else is well.
 //
 // The gate may be known under an audience of its own.
-func (b *Bearer) judge(t *token, gate string) authn.Outcome {
-	audience, err := b.checkAudience(t, gate)
+func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
+	audience, err := b.checkAudience(t, r)
 	if err != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
@@ -75,7 +75,7 @@ func (b *Bearer) judge(t *token, gate string) authn.Outcome {
 
 // checkAudience wants one of the configured audiences in `aud`, or that of the
 // gate, which it returns if no other one is there.
-func (b *Bearer) checkAudience(t *token, gate string) (string, error) {
+func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 	if b.Audiences[0] == anyAudience {
 		return "", nil
 	}
@@ -86,8 +86,8 @@ func (b *Bearer) checkAudience(t *token, gate string) (string, error) {
 	switch {
 	case slices.ContainsFunc(named, func(name string) bool { return slices.Contains(b.Audiences, name) }):
 		return "", nil
-	case gate != "" && slices.Contains(named, gate):
-		return gate, nil
+	case slices.ContainsFunc(named, r.MeansAudience):
+		return r.Audience, nil
 	default:
 		return "", errors.New("aud names no configured audience")
 	}

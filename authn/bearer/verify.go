@@ -51,7 +51,7 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 	if t == nil {
 		return nil, found
 	}
-	outcome := b.judge(t, r.Audience)
+	outcome := b.judge(t, r)
 	outcome.Source = found.Source
 	if outcome.Verdict != authn.Accepted {
 		return nil, outcome

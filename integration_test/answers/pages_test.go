@@ -42,7 +42,7 @@ func TestErrorPages(t *testing.T) {
 		{"403", "/admin", with(scoped(t, "read")), 403, "403|insufficient_scope|Not enough permissions|admin write|trace-1",
 			[]string{strings.Replace(noScope, `"admin"`, `"admin write"`, 1)}},
 		{"400", "/me", with(harness.Bearer("x"), harness.Bearer("y")), 400,
-			"400|invalid_request|The credentials in the request are ambiguous or malformed||trace-1", []string{twice}},
+			"400|invalid_request|The request is ambiguous or malformed||trace-1", []string{twice}},
 	} {
 		t.Run("GW-2 R9110-1: a page of the site keeps status and fields, "+row.name, func(t *testing.T) {
 			r := s.Get(row.path, append(row.options, trace)...)

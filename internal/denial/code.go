@@ -33,7 +33,7 @@ var answers = map[Code]struct {
 	detail string
 }{
 	CodeMissing:             {http.StatusUnauthorized, "Not authenticated"},
-	CodeInvalidRequest:      {http.StatusBadRequest, "The credentials in the request are ambiguous or malformed"},
+	CodeInvalidRequest:      {http.StatusBadRequest, "The request is ambiguous or malformed"},
 	CodeInvalidToken:        {http.StatusUnauthorized, "The access token is invalid"},
 	CodeExpiredToken:        {http.StatusUnauthorized, "The access token is expired"},
 	CodeRevokedToken:        {http.StatusUnauthorized, "The access token is revoked"},

@@ -1,0 +1,157 @@
+// Package mcp is what a gate in front of an MCP server does besides OAuth: it
+// asks for scopes by the operation of a request, and refuses browsers that
+// come from other sites.
+package mcp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/challenge"
+)
+
+// Policy makes a gate one for an MCP server (Model Context Protocol).
+//
+// Scopes of single operations go by the header fields Mcp-Method and Mcp-Name,
+// which repeat what the body says since the revision 2026-07-28. From then on
+// servers have to refuse a request whose body says something else; a server
+// that does not would let clients around these scopes. With rules a request of
+// an older revision, or of none, is refused with 400: its body could ask for
+// anything. Without rules all revisions pass.
+//
+// A request from a browser is refused with 403 before anything else unless its
+// Origin is one of those here, that of the protected resource, or one that the
+// site's `cors` trusts with credentials. That keeps other sites from reaching
+// a server through somebody's browser (DNS rebinding).
+type Policy struct {
+	// The origins of browser clients, such as https://inspector.example.
+	Origins []string `json:"origins,omitempty"`
+
+	// Scopes for single operations, besides those of the gate. All rules that
+	// match apply.
+	Rules []Rule `json:"rules,omitempty"`
+}
+
+// Rule asks for scopes for an operation.
+type Rule struct {
+	// The method of JSON-RPC, such as tools/call.
+	Method string `json:"method"`
+
+	// The name of the tool or prompt, or the URI of the resource. A `*` at the
+	// end stands for anything. Default: any, also where there is none.
+	Name string `json:"name,omitempty"`
+
+	// The scopes that are required.
+	Scopes []string `json:"scopes"`
+}
+
+// named are the methods whose parameters have a name or a URI, which
+// Mcp-Name repeats.
+var named = []string{
+	"tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe",
+}
+
+// Check reports what is wrong with the configuration.
+func (p *Policy) Check() error {
+	for _, origin := range p.Origins {
+		parsed, err := url.Parse(origin)
+		if err != nil || parsed.Scheme == "" || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || strings.Contains(origin, "*") {
+			return fmt.Errorf("mcp: %q is no origin: write for example https://inspector.example", origin)
+		}
+	}
+	for _, rule := range p.Rules {
+		if err := rule.check(); err != nil {
+			return fmt.Errorf("mcp: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r Rule) check() error {
+	switch {
+	case r.Method == "" || strings.ContainsAny(r.Method, " \t*"):
+		return fmt.Errorf("%q is no method: write for example tools/call", r.Method)
+	case len(r.Scopes) == 0:
+		return fmt.Errorf("%s %s asks for no scope", r.Method, r.Name)
+	case strings.Contains(strings.TrimSuffix(r.Name, "*"), "*"):
+		return fmt.Errorf("%q: a * stands at the end of a name only", r.Name)
+	case r.Name != "" && !slices.Contains(named, r.Method):
+		return fmt.Errorf("%s has no name to go by: write `method %s <scope>...`", r.Method, r.Method)
+	}
+	for _, scope := range r.Scopes {
+		if !challenge.IsScopeToken(scope) {
+			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
+		}
+		if scope == "offline_access" {
+			return errors.New("offline_access is for the client to ask for, not for a server")
+		}
+	}
+	return nil
+}
+
+// Scopes returns all scopes that rules ask for.
+func (p *Policy) Scopes() []string {
+	if p == nil {
+		return nil
+	}
+	var all []string
+	for _, rule := range p.Rules {
+		all = append(all, rule.Scopes...)
+	}
+	return all
+}
+
+// Required returns the scopes for the operation of a request. An error means
+// that the request does not say reliably what its operation is, and is 400.
+func (p *Policy) Required(r *http.Request) ([]string, error) {
+	if p == nil || len(p.Rules) == 0 || r.Method != http.MethodPost {
+		return nil, nil // only POST carries operations
+	}
+	asked, err := read(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	var scopes []string
+	for _, rule := range p.Rules {
+		if rule.Method != asked.method {
+			continue
+		}
+		if rule.Name != "" && asked.name == "" {
+			return nil, errNoName
+		}
+		if !rule.matches(asked.name) {
+			continue
+		}
+		for _, scope := range rule.Scopes {
+			if !slices.Contains(scopes, scope) {
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	return scopes, nil
+}
+
+func (r Rule) matches(name string) bool {
+	if prefix, open := strings.CutSuffix(r.Name, "*"); open {
+		return strings.HasPrefix(name, prefix)
+	}
+	return r.Name == "" || r.Name == name
+}
+
+// AllowsOrigin reports whether a request may come from where it says, given
+// the origin of the resource itself. Without an Origin it comes from no browser.
+func (p *Policy) AllowsOrigin(r *http.Request, own string) bool {
+	origins := r.Header["Origin"]
+	switch len(origins) {
+	case 0:
+		return true
+	case 1:
+		return origins[0] != "" && (origins[0] == own || slices.Contains(p.Origins, origins[0]))
+	default:
+		return false
+	}
+}

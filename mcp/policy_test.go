@@ -1,0 +1,156 @@
+package mcp
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+)
+
+// request has header fields in pairs.
+func request(method string, fields ...string) *http.Request {
+	r := httptest.NewRequest(method, "/mcp", nil)
+	for i := 0; i < len(fields); i += 2 {
+		r.Header.Add(fields[i], fields[i+1])
+	}
+	return r
+}
+
+func TestRequired(t *testing.T) {
+	policy := &Policy{Rules: []Rule{
+		{Method: "tools/call", Name: "delete_*", Scopes: []string{"tools:delete"}},
+		{Method: "tools/call", Name: "delete_all", Scopes: []string{"tools:delete", "root"}},
+		{Method: "tools/call", Name: "grüße", Scopes: []string{"greet"}},
+		{Method: "resources/read", Name: "file:///secret/*", Scopes: []string{"files"}},
+		{Method: "logging/setLevel", Scopes: []string{"admin"}},
+	}}
+	const revision, current = "Mcp-Protocol-Version", "2026-07-28"
+	for name, test := range map[string]struct {
+		fields []string
+		want   []string
+		bad    bool
+	}{
+		"MCP-11: a tool that no rule names":                  {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "read"}, nil, false},
+		"MCP-11: a tool by its beginning":                    {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_one"}, []string{"tools:delete"}, false},
+		"MCP-4 MCP-11: all rules that match":                 {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_all"}, []string{"tools:delete", "root"}, false},
+		"MCP-11: a name in another letter case":              {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "DELETE_one"}, nil, false},
+		"MCP-11: a name that is encoded":                     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?Z3LDvMOfZQ==?="}, []string{"greet"}, false},
+		"MCP-11: a name that is encoded without need":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?ZGVsZXRlX2E=?="}, []string{"tools:delete"}, false},
+		"MCP-11: a resource by its URI":                      {[]string{revision, current, "Mcp-Method", "resources/read", "Mcp-Name", "file:///secret/a"}, []string{"files"}, false},
+		"MCP-11: a method":                                   {[]string{revision, current, "Mcp-Method", "logging/setLevel"}, []string{"admin"}, false},
+		"MCP-11: a later revision":                           {[]string{revision, "2027-01-01", "Mcp-Method", "tools/list"}, nil, false},
+		"MCP-11: an older revision":                          {[]string{revision, "2025-11-25", "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: no revision":                                {[]string{"Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: no date for a revision":                     {[]string{revision, "9999-99-9x", "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: a long revision":                            {[]string{revision, "2026-07-28-draft", "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: two revisions":                              {[]string{revision, current, revision, current, "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: no method":                                  {[]string{revision, current, "Mcp-Name", "delete_one"}, nil, true},
+		"MCP-11: two methods":                                {[]string{revision, current, "Mcp-Method", "tools/list", "Mcp-Method", "tools/call"}, nil, true},
+		"MCP-11: no name":                                    {[]string{revision, current, "Mcp-Method", "tools/call"}, nil, true},
+		"MCP-11: two names":                                  {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "a", "Mcp-Name", "a"}, nil, true},
+		"MCP-11: an encoding without an end":                 {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?YQ=="}, nil, true},
+		"MCP-11: an encoding that is no base64":              {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?%%?="}, nil, true},
+		"MCP-11: an encoding of nothing":                     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64??="}, nil, true},
+		"MCP-11: an encoding of what is no text":             {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?/w==?="}, nil, true},
+		"MCP-11: base64 whose last bits are not zero":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?YR==?="}, nil, true},
+		"MCP-11: a name is needed though no rule goes by it": {[]string{revision, current, "Mcp-Method", "prompts/get"}, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := policy.Required(request("POST", test.fields...))
+			if (err != nil) != test.bad || !slices.Equal(got, test.want) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+	t.Run("MCP-11: what carries no operation needs no more than the gate asks for", func(t *testing.T) {
+		for _, method := range []string{"GET", "DELETE"} {
+			if got, err := policy.Required(request(method)); err != nil || got != nil {
+				t.Errorf("%s: %q, %v", method, got, err)
+			}
+		}
+	})
+	t.Run("MCP-8: without rules every revision passes", func(t *testing.T) {
+		for _, open := range []*Policy{nil, {}} {
+			if got, err := open.Required(request("POST", revision, "2025-06-18", "Mcp-Name", "=?base64?")); err != nil || got != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		}
+	})
+	t.Run("MCP-3: all scopes are known", func(t *testing.T) {
+		want := []string{"tools:delete", "tools:delete", "root", "greet", "files", "admin"}
+		if got := policy.Scopes(); !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestOrigin(t *testing.T) {
+	policy := &Policy{Origins: []string{"https://inspector.example"}}
+	for name, test := range map[string]struct {
+		fields []string
+		want   bool
+	}{
+		"MCP-10: no browser":             {nil, true},
+		"MCP-10: one that is listed":     {[]string{"Origin", "https://inspector.example"}, true},
+		"MCP-10: the server's own":       {[]string{"Origin", "https://mcp.example"}, true},
+		"MCP-10: another one":            {[]string{"Origin", "https://evil.example"}, false},
+		"MCP-10: another port":           {[]string{"Origin", "https://inspector.example:8443"}, false},
+		"MCP-10: another scheme":         {[]string{"Origin", "http://inspector.example"}, false},
+		"MCP-10: null":                   {[]string{"Origin", "null"}, false},
+		"MCP-10: an empty one":           {[]string{"Origin", ""}, false},
+		"MCP-10: a good one beside evil": {[]string{"Origin", "https://inspector.example", "Origin", "https://evil.example"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := policy.AllowsOrigin(request("POST", test.fields...), "https://mcp.example"); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+	t.Run("MCP-10: where the server's own is not known, an empty one is not it", func(t *testing.T) {
+		if policy.AllowsOrigin(request("POST", "Origin", ""), "") {
+			t.Error("it is allowed")
+		}
+	})
+}
+
+func TestCheck(t *testing.T) {
+	rule := func(r Rule) *Policy { return &Policy{Rules: []Rule{r}} }
+	scopes := []string{"a"}
+	for name, policy := range map[string]*Policy{
+		"an origin with a path":          {Origins: []string{"https://a.example/"}},
+		"any origin":                     {Origins: []string{"*"}},
+		"origins by a pattern":           {Origins: []string{"https://*.example"}},
+		"a rule without a method":        rule(Rule{Scopes: scopes}),
+		"any method":                     rule(Rule{Method: "tools/*", Scopes: scopes}),
+		"a rule without scopes":          rule(Rule{Method: "tools/call"}),
+		"a star in the middle":           rule(Rule{Method: "tools/call", Name: "a*b", Scopes: scopes}),
+		"a name where there can be none": rule(Rule{Method: "tools/list", Name: "a", Scopes: scopes}),
+		"what is no scope":               rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{`"`}}),
+		"MCP-3: offline_access":          rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{"offline_access"}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if policy.Check() == nil {
+				t.Error("it is accepted")
+			}
+		})
+	}
+}
+
+// FuzzDecode holds that a value has one reading.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{"", "a", "=?base64?YQ==?=", "=?base64??=", "=?base64?YR==?=", "=?base64?YQ==", "=?base64?\nYQ==?=", "=?BASE64?YQ==?="} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		decoded, err := decode(value)
+		switch {
+		case err != nil && decoded != "":
+			t.Fatal("an error with a value")
+		case err == nil && decoded != value && encodedPrefix+encode(decoded)+encodedSuffix != value:
+			t.Fatalf("%q reads as %q", value, decoded)
+		}
+	})
+}
+
+func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
