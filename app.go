@@ -17,7 +17,8 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/basic"      // registers auth.schemes.basic
 	_ "github.com/excorp/caddy-require-auth/authn/bearer"     // registers auth.schemes.bearer
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
-	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.cors
+	"github.com/excorp/caddy-require-auth/authn/guessing"
+	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.cors
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/page"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
@@ -56,11 +57,17 @@ type App struct {
 	Pages string `json:"pages,omitempty"`
 
 	// What must outlive a configuration, and what several instances share: the
-	// proofs of possession that were used. Default: `memory`.
+	// proofs of possession that were used, and who fails too often.
+	// Default: `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
 
+	// How often somebody may fail with a password or an API key before they
+	// have to wait. Default: see there.
+	Attempts *guessing.Limits `json:"attempts,omitempty"`
+
 	store     authn.Store
-	pages     *page.Set // nil for those that are built in
+	pages     *page.Set         // nil for those that are built in
+	limiter   *guessing.Limiter // nil: attempts are not counted
 	schemes   map[string]authn.Scheme
 	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
 	resources registry
@@ -98,6 +105,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	if err := a.limitAttempts(ctx); err != nil {
+		return err
+	}
 	if a.schemes, err = loadSchemes(ctx, a, "SchemesRaw"); err != nil {
 		return err
 	}
@@ -127,6 +137,11 @@ func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.
 func (a *App) check() error {
 	if err := authn.CheckRealm(a.Realm); err != nil {
 		return err
+	}
+	if a.Attempts != nil {
+		if err := a.Attempts.Check(); err != nil {
+			return err
+		}
 	}
 	for holder, implied := range a.ScopeImplies {
 		if slices.Contains(append(implied, holder), "") || len(implied) == 0 {
@@ -226,6 +241,7 @@ func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 
 // Interface guards
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/guessing"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/mcp"
@@ -52,6 +53,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		scope_implies <scope> <implied scope>...
 //		pages         <folder>
 //		store         <kind> ...
+//		attempts      <number>|off { ... }
 //		<scheme> <name> {
 //			...
 //		}
@@ -67,6 +69,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"scope_implies": a.readImplied,
 		"pages":         block.String(&a.Pages),
 		"store":         a.readStore,
+		"attempts":      a.readAttempts,
 	}
 	addSchemes(lines, &a.SchemesRaw)
 	if err := block.Read(d, lines); err != nil {
@@ -101,6 +104,14 @@ func (a *App) readStore(d *caddyfile.Dispenser) error {
 	}
 	a.StoreRaw = caddyconfig.JSONModuleObject(store, "store", kind, nil)
 	return nil
+}
+
+func (a *App) readAttempts(d *caddyfile.Dispenser) error {
+	if a.Attempts != nil {
+		return d.Err("attempts is written twice: keep one")
+	}
+	a.Attempts = new(guessing.Limits)
+	return a.Attempts.ReadLine(d)
 }
 
 // addSchemes adds a line for each scheme there is, those of other plugins

@@ -48,7 +48,7 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 		}
 		return refuse(ruling{required: required}, authn.CodeMissing, errNoCredentials)
 	}
-	made = g.verify(visit, candidates)
+	made = g.verify(visit, r, candidates)
 	made.required = required
 	if made.outcome.Verdict != authn.Accepted {
 		return refuse(made, made.outcome.Code, made.outcome.Reason)
@@ -146,8 +146,8 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 	return found, nil
 }
 
-// verify asks the schemes in turn until one claims the credential.
-func (g *RequireAuth) verify(visit *visit, candidates []candidate) ruling {
+// ask asks the schemes in turn until one claims the credential.
+func ask(visit *visit, candidates []candidate) ruling {
 	var made ruling
 	for i, candidate := range candidates {
 		outcome := visit.verify(candidate)

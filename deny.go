@@ -73,7 +73,7 @@ func (g *RequireAuth) hides(code authn.Code) bool {
 	switch code.Status() {
 	case http.StatusForbidden:
 		return g.Hide != ""
-	case http.StatusBadRequest, http.StatusUnauthorized:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests:
 		return g.Hide == hideAll
 	default:
 		return false

@@ -94,7 +94,7 @@ type RequireAuth struct {
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
 	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
-	// does so for 403, `all` for 400 and 401 too. Default: off.
+	// does so for 403, `all` for 400, 401 and 429 too. Default: off.
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with

@@ -153,6 +153,9 @@ func (a *APIKey) Verify(_ context.Context, _ *authn.Request, credential authn.Cr
 	return authn.Accept(entry, authn.SourceLocal)
 }
 
+// Account is empty: an unknown key is nobody's.
+func (*APIKey) Account(authn.Credential) string { return "" }
+
 // Challenges names the place of the key. It says nothing to a caller who is
 // known.
 func (a *APIKey) Challenges(ask authn.Ask) []authn.Challenge {
@@ -173,4 +176,5 @@ func (a *APIKey) Challenges(ask authn.Ask) []authn.Challenge {
 var (
 	_ caddy.Provisioner = (*APIKey)(nil)
 	_ authn.Scheme      = (*APIKey)(nil)
+	_ authn.Guessable   = (*APIKey)(nil)
 )

@@ -161,6 +161,15 @@ func (b *Basic) Verify(_ context.Context, _ *authn.Request, credential authn.Cre
 	return authn.Accept(match, source)
 }
 
+// Account is the user name.
+func (*Basic) Account(credential authn.Credential) string {
+	name, _, err := decode(credential.Value)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 // decode splits Basic credentials (RFC 7617 §2).
 func decode(credentials string) (name, password string, err error) {
 	if len(credentials) > authn.MaxCredential {
@@ -204,4 +213,5 @@ func (b *Basic) Challenges(ask authn.Ask) []authn.Challenge {
 var (
 	_ caddy.Provisioner = (*Basic)(nil)
 	_ authn.Scheme      = (*Basic)(nil)
+	_ authn.Guessable   = (*Basic)(nil)
 )

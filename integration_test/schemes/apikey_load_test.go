@@ -83,7 +83,7 @@ func TestKeysFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "api-keys.json")
 	entry := func(id, key string) string { return `{"id": "` + id + `", "digest": "` + digest(key) + `"}` }
 	write(t, path, `[{"id": "partner-a", "digest": "`+digest("key-of-a")+`", "scopes": ["read"], "roles": ["partner"], "expires": "2999-01-01T00:00:00Z"}]`)
-	s := harness.Start(t, config("api_key {\n key fixed "+digest("fixed-key")+"\n keys_file "+path+"\n}",
+	s := harness.Start(t, config("attempts off\napi_key {\n key fixed "+digest("fixed-key")+"\n keys_file "+path+"\n}",
 		"require_auth {\n optional\n}\nrespond \"{http.auth.user.id} {http.auth.user.scope}\""))
 	comes := func(name string) {
 		t.Helper()

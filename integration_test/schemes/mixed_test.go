@@ -27,7 +27,7 @@ func mixedLines(t *testing.T) string {
 
 func mixedServer(t *testing.T) *harness.Server {
 	t.Helper()
-	return harness.Start(t, config(mixedLines(t), `
+	return harness.Start(t, config("attempts off"+mixedLines(t), `
 	require_auth /all* partners ops corp
 	require_auth /read* partners corp ops {
 		scope read

@@ -25,7 +25,7 @@ func preflightServer(t *testing.T) *harness.Server {
 		scope admin
 	}
 	reverse_proxy ` + address
-	return harness.Start(t, config(`
+	return harness.Start(t, config(`attempts off
 		api_key partners {
 			from header X-API-Key
 			from header X-Secret-Key

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -110,6 +111,23 @@ func Duration(target *caddy.Duration) Line {
 			return d.Errf("%q is no duration: write for example 30s", text)
 		}
 		*target = caddy.Duration(duration)
+		return nil
+	})
+}
+
+// Number reads one whole number from 1 on, once.
+func Number(target *int) Line {
+	return once(func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		var text string
+		if !d.AllArgs(&text) {
+			return d.Errf("write exactly one number after %s", name)
+		}
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 1 {
+			return d.Errf("%s %q: write a number from 1 on", name, text)
+		}
+		*target = number
 		return nil
 	})
 }

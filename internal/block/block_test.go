@@ -19,6 +19,7 @@ type settings struct {
 	scope []string
 	age   caddy.Duration
 	flag  bool
+	most  int
 	inner settings2
 }
 
@@ -36,6 +37,7 @@ func read(text string) (settings, error) {
 		"scope": block.Strings(&s.scope),
 		"age":   block.Duration(&s.age),
 		"flag":  block.Flag(&s.flag),
+		"most":  block.Number(&s.most),
 		"inner": func(d *caddyfile.Dispenser) error {
 			if d.NextArg() {
 				return d.ArgErr()
@@ -48,11 +50,11 @@ func read(text string) (settings, error) {
 
 func TestRead(t *testing.T) {
 	t.Run("every kind of line is read, in any order", func(t *testing.T) {
-		s, err := read("gate {\n inner {\n name x\n }\n scope a b\n realm \"the office\"\n flag\n age 90s\n scope c\n}")
+		s, err := read("gate {\n inner {\n name x\n }\n scope a b\n realm \"the office\"\n flag\n age 90s\n most 12\n scope c\n}")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.realm != "the office" || !slices.Equal(s.scope, []string{"a", "b", "c"}) || time.Duration(s.age) != 90*time.Second || !s.flag || s.inner.name != "x" {
+		if s.realm != "the office" || !slices.Equal(s.scope, []string{"a", "b", "c"}) || time.Duration(s.age) != 90*time.Second || !s.flag || s.most != 12 || s.inner.name != "x" {
 			t.Errorf("read %+v", s)
 		}
 	})
@@ -70,10 +72,18 @@ func TestReadRefuses(t *testing.T) {
 		text string
 		says []string
 	}{
-		"an unknown line":                   {"gate {\n realm x\n raelm y\n}", []string{`unknown line "raelm"`, "age, flag, inner, realm, scope", "Testfile:3"}},
+		"an unknown line":                   {"gate {\n realm x\n raelm y\n}", []string{`unknown line "raelm"`, "age, flag, inner, most, realm, scope", "Testfile:3"}},
 		"an unknown line in an inner block": {"gate {\n inner {\n  nome x\n }\n}", []string{`unknown line "nome"`, "write one of name", "Testfile:3"}},
 		"a line of another case":            {"gate {\n Realm x\n}", []string{`unknown line "Realm"`, "Testfile:2"}},
 		"an argument before the block":      {"gate x {\n}", []string{"Testfile:1"}},
+		"a number written twice":            {"gate {\n most 1\n most 1\n}", []string{"most is written twice", "Testfile:3"}},
+		"a number that is none":             {"gate {\n most many\n}", []string{`most "many": write a number`, "Testfile:2"}},
+		"a number that is zero":             {"gate {\n most 0\n}", []string{`most "0"`, "Testfile:2"}},
+		"a number below zero":               {"gate {\n most -1\n}", []string{`most "-1"`, "Testfile:2"}},
+		"a number out of range":             {"gate {\n most 99999999999999999999\n}", []string{"most", "Testfile:2"}},
+		"a number with a fraction":          {"gate {\n most 1.5\n}", []string{"most", "Testfile:2"}},
+		"two numbers":                       {"gate {\n most 1 2\n}", []string{"exactly one number after most", "Testfile:2"}},
+		"no number":                         {"gate {\n most\n}", []string{"exactly one number after most", "Testfile:2"}},
 		"a text written twice":              {"gate {\n realm x\n flag\n realm x\n}", []string{"realm is written twice", "Testfile:4"}},
 		"a duration written twice":          {"gate {\n age 1s\n age 1s\n}", []string{"age is written twice", "Testfile:3"}},
 		"a flag written twice":              {"gate {\n flag\n flag\n}", []string{"flag is written twice", "Testfile:3"}},

@@ -1,0 +1,113 @@
+package requireauth
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/guessing"
+)
+
+// verify has a credential judged, unless it can be guessed and whoever presents
+// it has failed too often.
+func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candidate) ruling {
+	attempt, guessable := attemptOf(r, candidates)
+	if !guessable || g.app.limiter == nil || visit.judged(candidates[0].credential) {
+		return ask(visit, candidates)
+	}
+	var made ruling
+	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {
+		made = ask(visit, candidates)
+		return visit.guessed(made.outcome.Verdict, candidates[0].credential)
+	})
+	if refused {
+		return ruling{scheme: candidates[0].scheme, credential: candidates[0].credential, outcome: refusal}
+	}
+	return made
+}
+
+// attemptOf describes a credential, and reports whether any of the schemes
+// that found it thinks that it could be guessed.
+func attemptOf(r *http.Request, candidates []candidate) (attempt guessing.Attempt, guessable bool) {
+	for _, candidate := range candidates {
+		scheme, ok := candidate.scheme.Scheme.(authn.Guessable)
+		if !ok {
+			continue
+		}
+		guessable = true
+		if attempt.Account = scheme.Account(candidate.credential); attempt.Account != "" {
+			break
+		}
+	}
+	if guessable {
+		client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+		attempt.Client = guessing.ClientOf(client)
+		attempt.Credential = candidates[0].credential.Value
+	}
+	return attempt, guessable
+}
+
+// judged reports whether an earlier gate has had a credential judged: one
+// request is one attempt.
+func (v *visit) judged(credential authn.Credential) bool {
+	for _, known := range v.verified {
+		if known.credential == credential {
+			return true
+		}
+	}
+	return false
+}
+
+// guessed is what the verdict about a credential means for whoever may be
+// guessing. A refusal counts if a scheme whose credentials can be guessed
+// thinks that they are wrong, whatever others say.
+func (v *visit) guessed(verdict authn.Verdict, credential authn.Credential) guessing.Verdict {
+	switch verdict {
+	case authn.Accepted:
+		return guessing.Good
+	case authn.Unavailable:
+		return guessing.Neither
+	}
+	for _, known := range v.verified {
+		_, guessable := known.scheme.Scheme.(authn.Guessable)
+		if guessable && known.credential == credential && known.outcome.Code == authn.CodeInvalidCredentials {
+			return guessing.Wrong
+		}
+	}
+	return guessing.Neither
+}
+
+// memories holds what is known of the good from one configuration to the next.
+var memories = caddy.NewUsagePool()
+
+const memoryKey = "guessing"
+
+// limitAttempts begins to count failures, unless that is switched off.
+func (a *App) limitAttempts(ctx caddy.Context) error {
+	var limits guessing.Limits
+	if a.Attempts != nil {
+		limits = *a.Attempts
+	}
+	if limits.Off {
+		return nil
+	}
+	memory, _, err := memories.LoadOrNew(memoryKey, func() (caddy.Destructor, error) {
+		return guessing.NewMemory(), nil
+	})
+	if err != nil {
+		return err
+	}
+	a.limiter = guessing.New(limits, a.store, memory.(*guessing.Memory), ctx.Logger())
+	return nil
+}
+
+// Cleanup lets go of what outlives a configuration.
+func (a *App) Cleanup() error {
+	if a.limiter == nil {
+		return nil
+	}
+	_, err := memories.Delete(memoryKey)
+	return err
+}

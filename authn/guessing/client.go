@@ -1,0 +1,27 @@
+package guessing
+
+import "net/netip"
+
+// nat64 holds IPv4 addresses in IPv6 (RFC 6052 §2.1): its one /64 is the whole
+// of the Internet as a translator shows it.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// ClientOf returns who stands behind an address, as far as a limit is
+// concerned: an IPv4 address, or the /64 that is given to one IPv6 network
+// (RFC 6177). It is empty for what is no address, such as that of a Unix
+// socket.
+func ClientOf(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	parsed = parsed.WithZone("").Unmap()
+	if nat64.Contains(parsed) {
+		bytes := parsed.As16()
+		parsed = netip.AddrFrom4([4]byte(bytes[12:]))
+	}
+	if parsed.Is4() {
+		return parsed.String()
+	}
+	return netip.PrefixFrom(parsed, 64).Masked().String()
+}

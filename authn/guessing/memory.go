@@ -1,0 +1,86 @@
+package guessing
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+const (
+	// belongFor is how long a client and an account belong together after a
+	// success, and belongAtMost how many of them are remembered, in about 15 MB.
+	belongFor    = 7 * 24 * time.Hour
+	belongAtMost = 100_000
+	// acceptedFor is how long a good credential is remembered, and
+	// acceptedAtMost how many of them are.
+	acceptedFor    = time.Hour
+	acceptedAtMost = 10_000
+)
+
+// Memory is what a process remembers of the good: which clients and accounts
+// belong together, and which credentials were accepted. Only who has a good
+// credential can add to it. It outlives configurations; every instance has its
+// own.
+type Memory struct {
+	secret string
+	// together are the pairs, with the time of the last new beginning.
+	together *otter.Cache[authn.Key, time.Time]
+	good     *otter.Cache[authn.Key, struct{}]
+}
+
+// NewMemory returns an empty memory.
+func NewMemory() *Memory {
+	return &Memory{
+		secret: rand.Text(),
+		together: otter.Must(&otter.Options[authn.Key, time.Time]{
+			MaximumSize: belongAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, time.Time](belongFor),
+		}),
+		good: otter.Must(&otter.Options[authn.Key, struct{}]{
+			MaximumSize: acceptedAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, struct{}](acceptedFor),
+		}),
+	}
+}
+
+// Destruct ends the memory once no configuration uses it.
+func (m *Memory) Destruct() error {
+	m.together.StopAllGoroutines()
+	m.good.StopAllGoroutines()
+	return nil
+}
+
+// digest stands for a credential of a client: without the secret, which never
+// leaves the process, nothing can be tried against it.
+func (m *Memory) digest(a Attempt) authn.Key {
+	return authn.KeyOf("guessing: accepted", m.secret, a.Client, a.Credential)
+}
+
+// accepted reports whether a credential of a client was good within the last
+// hour, by any scheme.
+func (m *Memory) accepted(credential authn.Key) bool {
+	_, known := m.good.GetIfPresent(credential)
+	return known
+}
+
+func (m *Memory) accept(credential authn.Key) { m.good.Set(credential, struct{}{}) }
+
+// belong reports whether a client and an account belong together.
+func (m *Memory) belong(pair authn.Key) bool {
+	_, known := m.together.GetIfPresent(pair)
+	return known
+}
+
+// join remembers that a client and an account belong together, and reports
+// whether their counter begins anew: once in a while.
+func (m *Memory) join(pair authn.Key, while time.Duration) (anew bool) {
+	now := time.Now()
+	m.together.Compute(pair, func(begun time.Time, _ bool) (time.Time, otter.ComputeOp) {
+		if anew = now.Sub(begun) >= while; anew {
+			begun = now
+		}
+		return begun, otter.WriteOp // also to remember it for longer
+	})
+	return anew
+}
