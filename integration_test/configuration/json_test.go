@@ -107,6 +107,10 @@ func TestRefusedJSON(t *testing.T) {
 		"an API key in a form":                 {schemeOf("api_key", `"from": [{"in": "form", "name": "key"}], "keys": [{"id": "a", "digest": `+digest+`}]`), anyGate, "form"},
 		"a place of keys twice":                {schemeOf("api_key", `"from": [{"in": "header", "name": "X-Key"}, {"in": "header", "name": "x-key"}], "keys": [{"id": "a", "digest": `+digest+`}]`), anyGate, "twice"},
 		"a rule that matches everything":       {schemeOf("client_cert", `"rules": [{"scopes": ["admin"]}]`), anyGate, "every certificate"},
+		"attempts below zero":                  {`"attempts": {"limit": -1}, ` + one, anyGate, "attempts -1"},
+		"attempts off with limits":             {`"attempts": {"off": true, "per_client": 50}, ` + one, anyGate, "takes no limits"},
+		"attempts that are forgotten at once":  {`"attempts": {"forget": "1m"}, ` + one, anyGate, "forget 1m0s has to be longer"},
+		"an unknown member of attempts":        {`"attempts": {"failures": 5}, ` + one, anyGate, `"failures"`},
 		"an unknown store":                     {`"store": {"store": "etcd"}, ` + one, anyGate, "auth.stores.etcd"},
 		"a folder of pages that is not there":  {`"pages": "testdata/files/missing", ` + one, anyGate, "pages testdata/files/missing"},
 		"a folder of pages of another kind":    {`"pages": "testdata/files", ` + one, anyGate, "pages testdata/files: "},
@@ -163,6 +167,7 @@ func TestRefusedJSON(t *testing.T) {
 			configOf(schemeOf("api_key", `"keys": [{"id": "a", "digest": `+digest+`}]`), anyGate),
 			configOf("", gateOf(`"inline": {"here": {"scheme": "client_cert"}}`)),
 			configOf(one, `{"handler": "cors", "origins": ["*"]}`),
+			configOf(`"attempts": {"limit": 3, "per_client": 50, "per_account": 60, "wait": "10s", "max_wait": "5m", "forget": "30m"}, `+one, anyGate),
 		} {
 			if err := validate(t, config); err != nil {
 				t.Errorf("%v\n%s", err, config)
