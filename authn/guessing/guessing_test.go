@@ -1,6 +1,7 @@
 package guessing
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -198,6 +199,17 @@ func TestNotCounted(t *testing.T) {
 				t.Fatal("it has to wait")
 			}
 		}
+	})
+}
+
+func TestHangingUp(t *testing.T) {
+	bubble(t, "LEAK-6: who hangs up before the answer is counted all the same", small, func(t *testing.T, f *fixture) {
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		for range 3 {
+			f.Judge(gone, Attempt{Client: "c", Account: "alice", Credential: "wrong"}, func() Verdict { return Wrong })
+		}
+		f.waits(30*time.Second, "c", "alice", password)
 	})
 }
 

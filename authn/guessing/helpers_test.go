@@ -33,7 +33,10 @@ func newShelf() *shelf {
 	return &shelf{counters: make(map[authn.Key]counter), marks: make(map[authn.Key]authn.Mark)}
 }
 
-func (s *shelf) Count(_ context.Context, key authn.Key, forget time.Duration) int {
+func (s *shelf) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
+	if ctx.Err() != nil {
+		return 0 // as a store that has to be asked over a connection
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	known := s.counters[key]
