@@ -54,6 +54,8 @@ func TestPair(t *testing.T) {
 		f.waits(0, "c", "alice", password)
 		f.judged(2, "c", "alice")
 		f.waits(0, "c", "alice", password) // this one does not
+		spelled := Attempt{Client: "c", Account: "alice", Credential: "alice:good, spelled differently"}
+		f.Judge(t.Context(), spelled, func() Verdict { return Good }) // nor does this one
 		f.judged(1, "c", "alice")
 		f.waits(30*time.Second, "c", "alice", password)
 		time.Sleep(time.Hour)
@@ -125,7 +127,8 @@ func TestClient(t *testing.T) {
 	bubble(t, "LEAK-6: honest failures do not add up for ever", small, func(t *testing.T, f *fixture) {
 		for i := range 100 {
 			f.judged(1, "c", fmt.Sprint("account ", i))
-			time.Sleep(12 * time.Minute) // five within an hour
+			f.judged(1, "c", fmt.Sprint("another ", i))
+			time.Sleep(30 * time.Minute) // four within an hour
 		}
 	})
 	bubble(t, "LEAK-6: who are not known do not wait for each other", small, func(t *testing.T, f *fixture) {
