@@ -2,6 +2,7 @@ package requireauth
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,40 +14,44 @@ import (
 // verify has a credential judged, unless it can be guessed and whoever presents
 // it has failed too often.
 func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candidate) ruling {
-	attempt, guessable := attemptOf(r, candidates)
-	if !guessable || g.app.limiter == nil || visit.judged(candidates[0].credential) {
+	credential := candidates[0].credential
+	if g.app.limiter == nil || !guessable(candidates) || visit.judged(credential) {
 		return ask(visit, candidates)
 	}
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	attempt := guessing.Attempt{Address: address, Credential: credential.Value, Who: func() guessing.Who {
+		return guessing.Who{Client: guessing.ClientOf(address), Account: accountOf(candidates)}
+	}}
 	var made ruling
 	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {
 		made = ask(visit, candidates)
-		return visit.guessed(made.outcome.Verdict, candidates[0].credential)
+		return visit.guessed(made.outcome.Verdict, credential)
 	})
 	if refused {
-		return ruling{scheme: candidates[0].scheme, credential: candidates[0].credential, outcome: refusal}
+		return ruling{scheme: candidates[0].scheme, credential: credential, outcome: refusal}
 	}
 	return made
 }
 
-// attemptOf describes a credential, and reports whether any of the schemes
-// that found it thinks that it could be guessed.
-func attemptOf(r *http.Request, candidates []candidate) (attempt guessing.Attempt, guessable bool) {
-	for _, candidate := range candidates {
-		scheme, ok := candidate.scheme.Scheme.(authn.Guessable)
-		if !ok {
-			continue
-		}
-		guessable = true
-		if attempt.Account = scheme.Account(candidate.credential); attempt.Account != "" {
-			break
+// guessable reports whether any of the schemes that found a credential thinks
+// that it could be guessed.
+func guessable(candidates []candidate) bool {
+	return slices.ContainsFunc(candidates, func(c candidate) bool {
+		_, guessable := c.scheme.Scheme.(authn.Guessable)
+		return guessable
+	})
+}
+
+// accountOf returns whom a credential claims to be.
+func accountOf(candidates []candidate) string {
+	for _, c := range candidates {
+		if scheme, guessable := c.scheme.Scheme.(authn.Guessable); guessable {
+			if account := scheme.Account(c.credential); account != "" {
+				return account
+			}
 		}
 	}
-	if guessable {
-		client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-		attempt.Client = guessing.ClientOf(client)
-		attempt.Credential = candidates[0].credential.Value
-	}
-	return attempt, guessable
+	return ""
 }
 
 // judged reports whether an earlier gate has had a credential judged: one

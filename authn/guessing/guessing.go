@@ -22,15 +22,24 @@ import (
 
 // Attempt is a credential that is about to be judged.
 type Attempt struct {
-	// Client is where it comes from, see [ClientOf]; empty if that is not
+	// Address is where it comes from.
+	Address string
+	// Credential is what is judged.
+	Credential string
+	// Who tells what failures are counted by. It is not asked about what was
+	// good a while ago.
+	Who func() Who
+}
+
+// Who is behind an attempt.
+type Who struct {
+	// Client is what [ClientOf] makes of the address; empty if that is not
 	// known. Then only the account is counted by: all who are not known would
 	// wait for each other.
 	Client string
 	// Account is whom the credential claims to be; empty for nobody. Then the
 	// credential itself stands for the account.
 	Account string
-	// Credential is what is judged.
-	Credential string
 }
 
 // Verdict is what was found about an attempt.
@@ -65,29 +74,54 @@ func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *
 // does not stand in line.
 func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdict) (refusal authn.Outcome, refused bool) {
 	ctx = context.WithoutCancel(ctx) // who hangs up is counted all the same
-	pair, credential := l.pair(attempt), l.memory.digest(attempt)
-	accepted := l.memory.accepted(credential)
-	if !accepted && pair.applies && attempt.Account != "" {
+	credential := l.memory.digest(attempt)
+	if refusal, refused, accepted := l.judgeAccepted(credential, judge); accepted {
+		return refusal, refused
+	}
+	who := attempt.Who()
+	pair := l.pair(who, attempt.Credential)
+	if pair.applies && who.Account != "" {
 		done, free := l.turns.take(pair.key)
 		if !free {
 			return authn.Defer(time.Second, errBusy), true
 		}
 		defer done()
-		accepted = l.memory.accepted(credential)
+		if refusal, refused, accepted := l.judgeAccepted(credential, judge); accepted {
+			return refusal, refused
+		}
 	}
-	if after, reason := l.blocked(attempt, pair, accepted); after > 0 {
-		return authn.Outcome{Verdict: authn.Rejected, Code: authn.CodeTooManyAttempts, Reason: reason, RetryAfter: after}, true
+	if refusal, refused := refuse(l.blocked(who, pair)); refused {
+		return refusal, true
 	}
-	switch verdict := judge(); {
-	case accepted:
-		// A password that was good is no guess where it is not: it belongs to
-		// another realm (RFC 7617 §2.2), or was changed.
-	case verdict == Wrong:
-		l.failed(ctx, attempt, pair)
-	case verdict == Good:
+	switch judge() {
+	case Wrong:
+		l.failed(ctx, who, pair)
+	case Good:
 		l.succeeded(ctx, pair, credential)
 	}
 	return authn.Outcome{}, false
+}
+
+// judgeAccepted has a credential judged that was good a while ago. It is no
+// guess where it is not good: it belongs to another realm (RFC 7617 §2.2), or
+// was changed. It waits for its own client and account only.
+func (l *Limiter) judgeAccepted(credential authn.Key, judge func() Verdict) (refusal authn.Outcome, refused, accepted bool) {
+	pair, accepted := l.memory.accepted(credential)
+	if !accepted {
+		return authn.Outcome{}, false, false
+	}
+	if refusal, refused = refuse(l.remaining(l.pairOf(pair))); !refused {
+		judge()
+	}
+	return refusal, refused, true
+}
+
+// refuse turns away an attempt that has to wait.
+func refuse(after time.Duration, reason error) (authn.Outcome, bool) {
+	if after <= 0 {
+		return authn.Outcome{}, false
+	}
+	return authn.Outcome{Verdict: authn.Rejected, Code: authn.CodeTooManyAttempts, Reason: reason, RetryAfter: after}, true
 }
 
 // bound is something that failures are counted by.
@@ -107,35 +141,41 @@ var (
 	errBusy    = errors.New("too many attempts of this client for this account at once")
 )
 
-// pair is the bound of one client for one account.
-func (l *Limiter) pair(a Attempt) bound {
-	b := bound{applies: a.Client != "", most: l.limits.Limit, reason: errPair}
-	if a.Account != "" {
-		b.key = authn.KeyOf("guessing: client and account", a.Client, a.Account)
-	} else {
-		b.key = authn.KeyOf("guessing: client and credential", a.Client, a.Credential)
+// pair is the bound of one client for one account; without a client it is
+// none.
+func (l *Limiter) pair(who Who, credential string) bound {
+	switch {
+	case who.Client == "":
+		return bound{}
+	case who.Account == "":
+		return l.pairOf(authn.KeyOf("guessing: client and credential", who.Client, credential))
+	default:
+		return l.pairOf(authn.KeyOf("guessing: client and account", who.Client, who.Account))
 	}
-	return b
+}
+
+func (l *Limiter) pairOf(key authn.Key) bound {
+	return bound{applies: key != authn.Key{}, key: key, most: l.limits.Limit, reason: errPair}
 }
 
 // wide are the bounds of one client for all accounts, and of all clients for
 // one account. They do not hold for a client and an account that belong
 // together: nobody can lock them out by guessing from elsewhere, nor from the
 // same address for other accounts.
-func (l *Limiter) wide(a Attempt) [2]bound {
+func (l *Limiter) wide(who Who) [2]bound {
 	return [...]bound{
-		{applies: a.Client != "", key: authn.KeyOf("guessing: client", a.Client), most: l.limits.PerClient, reason: errClient},
-		{applies: a.Account != "", key: authn.KeyOf("guessing: account", a.Account), most: l.limits.PerAccount, reason: errAccount},
+		{applies: who.Client != "", key: authn.KeyOf("guessing: client", who.Client), most: l.limits.PerClient, reason: errClient},
+		{applies: who.Account != "", key: authn.KeyOf("guessing: account", who.Account), most: l.limits.PerAccount, reason: errAccount},
 	}
 }
 
 // blocked returns how long an attempt has to wait, and for which bound.
-func (l *Limiter) blocked(a Attempt, pair bound, accepted bool) (after time.Duration, reason error) {
+func (l *Limiter) blocked(who Who, pair bound) (after time.Duration, reason error) {
 	after, reason = l.remaining(pair)
-	if accepted || l.memory.belong(pair.key) {
+	if l.memory.belong(pair.key) {
 		return after, reason
 	}
-	for _, b := range l.wide(a) {
+	for _, b := range l.wide(who) {
 		if longer, why := l.remaining(b); longer > after {
 			after, reason = longer, why
 		}
@@ -159,10 +199,10 @@ func (l *Limiter) remaining(b bound) (time.Duration, error) {
 // The counter of the pair begins anew when it is left alone, or by a success.
 // The others count within a fixed time, however many clients add to them:
 // otherwise the failures of many honest people would add up for ever.
-func (l *Limiter) failed(ctx context.Context, a Attempt, pair bound) {
+func (l *Limiter) failed(ctx context.Context, who Who, pair bound) {
 	l.count(ctx, pair, pair.key)
 	window := windowAt(time.Now(), time.Duration(l.limits.Forget))
-	for _, b := range l.wide(a) {
+	for _, b := range l.wide(who) {
 		l.count(ctx, b, authn.KeyOf("guessing: window", string(b.key[:]), window))
 	}
 }
@@ -188,5 +228,5 @@ func (l *Limiter) succeeded(ctx context.Context, pair bound, credential authn.Ke
 	if pair.applies && l.memory.join(pair.key, time.Duration(l.limits.Forget)) {
 		l.store.Reset(ctx, pair.key)
 	}
-	l.memory.accept(credential)
+	l.memory.accept(credential, pair.key)
 }

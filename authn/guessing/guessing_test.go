@@ -54,7 +54,7 @@ func TestPair(t *testing.T) {
 		f.waits(0, "c", "alice", password)
 		f.judged(2, "c", "alice")
 		f.waits(0, "c", "alice", password) // this one does not
-		spelled := Attempt{Client: "c", Account: "alice", Credential: "alice:good, spelled differently"}
+		spelled := attemptOf("c", "alice", "alice:good, spelled differently")
 		f.Judge(t.Context(), spelled, func() Verdict { return Good }) // nor does this one
 		f.judged(1, "c", "alice")
 		f.waits(30*time.Second, "c", "alice", password)
@@ -175,7 +175,7 @@ func TestAccount(t *testing.T) {
 func TestNotCounted(t *testing.T) {
 	bubble(t, "R7617-6: a password that is good elsewhere is no guess", small, func(t *testing.T, f *fixture) {
 		realm := func(verdict Verdict) (refused bool) {
-			attempt := Attempt{Client: "c", Account: "alice", Credential: "alice:good"}
+			attempt := attemptOf("c", "alice", "alice:good")
 			_, refused = f.Judge(t.Context(), attempt, func() Verdict { return verdict })
 			return refused
 		}
@@ -198,7 +198,7 @@ func TestNotCounted(t *testing.T) {
 	})
 	bubble(t, "LEAK-6: what cannot be judged is not counted", small, func(t *testing.T, f *fixture) {
 		for range 100 {
-			if _, refused := f.Judge(t.Context(), Attempt{Client: "c", Account: "alice"}, func() Verdict { return Neither }); refused {
+			if _, refused := f.Judge(t.Context(), attemptOf("c", "alice", ""), func() Verdict { return Neither }); refused {
 				t.Fatal("it has to wait")
 			}
 		}
@@ -210,7 +210,7 @@ func TestHangingUp(t *testing.T) {
 		gone, hangUp := context.WithCancel(t.Context())
 		hangUp()
 		for range 3 {
-			f.Judge(gone, Attempt{Client: "c", Account: "alice", Credential: "wrong"}, func() Verdict { return Wrong })
+			f.Judge(gone, attemptOf("c", "alice", "wrong"), func() Verdict { return Wrong })
 		}
 		f.waits(30*time.Second, "c", "alice", password)
 	})
@@ -221,7 +221,7 @@ func TestTurns(t *testing.T) {
 		judged, waiting := 0, make(chan bool)
 		for i := range 500 {
 			go func() {
-				attempt := Attempt{Client: "c", Account: "alice", Credential: fmt.Sprint("alice:", i)}
+				attempt := attemptOf("c", "alice", fmt.Sprint("alice:", i))
 				_, refused := f.Judge(t.Context(), attempt, func() Verdict {
 					time.Sleep(time.Second) // a hash
 					return Wrong
@@ -240,7 +240,7 @@ func TestTurns(t *testing.T) {
 	})
 	bubble(t, "LEAK-6: who was let in a while ago does not stand in line", small, func(t *testing.T, f *fixture) {
 		f.waits(0, "c", "alice", password)
-		go f.Judge(t.Context(), Attempt{Client: "c", Account: "alice", Credential: "alice:slow"}, func() Verdict {
+		go f.Judge(t.Context(), attemptOf("c", "alice", "alice:slow"), func() Verdict {
 			time.Sleep(5 * time.Second)
 			return Neither
 		})
@@ -253,7 +253,7 @@ func TestTurns(t *testing.T) {
 		time.Sleep(5 * time.Second)
 	})
 	bubble(t, "LEAK-6: nobody waits in line for long", small, func(t *testing.T, f *fixture) {
-		attempt := Attempt{Client: "c", Account: "alice"}
+		attempt := attemptOf("c", "alice", "")
 		slow := func() Verdict { time.Sleep(time.Minute); return Neither }
 		go f.Judge(t.Context(), attempt, slow)
 		synctest.Wait()
@@ -266,7 +266,7 @@ func TestTurns(t *testing.T) {
 	bubble(t, "O-2: a panic ends a turn", small, func(t *testing.T, f *fixture) {
 		func() {
 			defer func() { _ = recover() }()
-			f.Judge(t.Context(), Attempt{Client: "c", Account: "alice"}, func() Verdict { panic("a scheme") })
+			f.Judge(t.Context(), attemptOf("c", "alice", ""), func() Verdict { panic("a scheme") })
 		}()
 		f.waits(0, "c", "alice", password)
 	})

@@ -89,6 +89,11 @@ func begin(t *testing.T, limits Limits) *fixture {
 	return &fixture{Limiter: New(limits, store, memory, zap.NewNop()), shelf: store, t: t}
 }
 
+// attemptOf is an attempt of a client for an account.
+func attemptOf(client, account, credential string) Attempt {
+	return Attempt{Address: client, Credential: credential, Who: func() Who { return Who{Client: client, Account: account} }}
+}
+
 // password is the good one of every account in the tests.
 const password = "good"
 
@@ -96,7 +101,7 @@ const password = "good"
 // else how long it has to wait.
 func (f *fixture) try(client, account, secret string) time.Duration {
 	f.t.Helper()
-	attempt := Attempt{Client: client, Account: account, Credential: account + ":" + secret}
+	attempt := attemptOf(client, account, account+":"+secret)
 	judged := false
 	refusal, refused := f.Judge(f.t.Context(), attempt, func() Verdict {
 		judged = true

@@ -28,7 +28,8 @@ type Memory struct {
 	secret string
 	// together are the pairs, with the time of the last new beginning.
 	together *otter.Cache[authn.Key, time.Time]
-	good     *otter.Cache[authn.Key, struct{}]
+	// good are digests of credentials, with their pairs.
+	good *otter.Cache[authn.Key, authn.Key]
 }
 
 // NewMemory returns an empty memory.
@@ -38,8 +39,8 @@ func NewMemory() *Memory {
 		together: otter.Must(&otter.Options[authn.Key, time.Time]{
 			MaximumSize: belongAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, time.Time](belongFor),
 		}),
-		good: otter.Must(&otter.Options[authn.Key, struct{}]{
-			MaximumSize: acceptedAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, struct{}](acceptedFor),
+		good: otter.Must(&otter.Options[authn.Key, authn.Key]{
+			MaximumSize: acceptedAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, authn.Key](acceptedFor),
 		}),
 	}
 }
@@ -51,20 +52,19 @@ func (m *Memory) Destruct() error {
 	return nil
 }
 
-// digest stands for a credential of a client: without the secret, which never
+// digest stands for a credential from an address: without the secret, which never
 // leaves the process, nothing can be tried against it.
 func (m *Memory) digest(a Attempt) authn.Key {
-	return authn.KeyOf("guessing: accepted", m.secret, a.Client, a.Credential)
+	return authn.KeyOf("guessing: accepted", m.secret, a.Address, a.Credential)
 }
 
-// accepted reports whether a credential of a client was good within the last
-// hour, by any scheme.
-func (m *Memory) accepted(credential authn.Key) bool {
-	_, known := m.good.GetIfPresent(credential)
-	return known
+// accepted reports whether a credential from an address was good within the
+// last hour, by any scheme, and of which pair.
+func (m *Memory) accepted(credential authn.Key) (pair authn.Key, accepted bool) {
+	return m.good.GetIfPresent(credential)
 }
 
-func (m *Memory) accept(credential authn.Key) { m.good.Set(credential, struct{}{}) }
+func (m *Memory) accept(credential, pair authn.Key) { m.good.Set(credential, pair) }
 
 // belong reports whether a client and an account belong together.
 func (m *Memory) belong(pair authn.Key) bool {

@@ -25,7 +25,7 @@ func TestInstances(t *testing.T) {
 			instances[i] = New(small, store, own, zap.NewNop())
 		}
 		wrong := func(instance *Limiter, n int) (refused bool) {
-			attempt := Attempt{Client: "c", Account: "alice", Credential: fmt.Sprint("alice:", n)}
+			attempt := attemptOf("c", "alice", fmt.Sprint("alice:", n))
 			_, refused = instance.Judge(t.Context(), attempt, func() Verdict { return Wrong })
 			return refused
 		}
@@ -50,7 +50,7 @@ func TestInstances(t *testing.T) {
 		for i := range instances {
 			instances[i] = New(limits, store, own, zap.NewNop())
 		}
-		attempt := func(i int) Attempt { return Attempt{Client: "c", Account: "alice", Credential: fmt.Sprint(i)} }
+		attempt := func(i int) Attempt { return attemptOf("c", "alice", fmt.Sprint(i)) }
 		wrong := func() Verdict { return Wrong }
 		var trying sync.WaitGroup
 		for i := range 300 {
@@ -86,7 +86,7 @@ func TestBounded(t *testing.T) {
 		l := New(small, forgetful{}, own, zap.NewNop())
 		before := heap()
 		for i := range 1_000_000 {
-			attempt := Attempt{Client: ClientOf(address(i)), Account: strconv.Itoa(i), Credential: "wrong"}
+			attempt := attemptOf(ClientOf(address(i)), strconv.Itoa(i), "wrong")
 			l.Judge(t.Context(), attempt, func() Verdict { return Wrong })
 		}
 		if after := heap(); after > before+1<<20 {
@@ -101,7 +101,7 @@ func TestBounded(t *testing.T) {
 		t.Cleanup(func() { _ = own.Destruct() })
 		l := New(small, forgetful{}, own, zap.NewNop())
 		for i := range belongAtMost + 20_000 {
-			attempt := Attempt{Client: ClientOf(address(i)), Credential: "good"}
+			attempt := attemptOf(ClientOf(address(i)), "", "good")
 			l.Judge(t.Context(), attempt, func() Verdict { return Good })
 		}
 		own.together.CleanUp()
@@ -127,8 +127,8 @@ func TestForeignMarks(t *testing.T) {
 		own, store := NewMemory(), memory.New()
 		t.Cleanup(func() { _ = own.Destruct() })
 		l := New(small, store, own, zap.NewNop())
-		a := Attempt{Client: "c", Account: "alice"}
-		_ = store.Announce(t.Context(), authn.Mark{Kind: authn.MarkRevoked, Key: l.pair(a).key, Until: time.Now().Add(time.Hour)})
+		a := attemptOf("c", "alice", "")
+		_ = store.Announce(t.Context(), authn.Mark{Kind: authn.MarkRevoked, Key: l.pair(a.Who(), a.Credential).key, Until: time.Now().Add(time.Hour)})
 		if _, refused := l.Judge(t.Context(), a, func() Verdict { return Good }); refused {
 			t.Error("refused")
 		}
