@@ -38,6 +38,7 @@ func init() {
 //   - 401 with one challenge for each accepted scheme if the caller is not known,
 //   - 403 if they are known and it is not enough,
 //   - 400 if the request is ambiguous, for example with two tokens,
+//   - 429 if the caller failed too often with a password or a key,
 //   - 503 if the keys to judge by cannot be had.
 //
 // The body is short, in the format that the client accepts, and carries a
