@@ -36,8 +36,27 @@ type Server struct {
 func Start(t testing.TB, caddyfile string) *Server {
 	t.Helper()
 	s := prepare(t)
-	s.Reload(caddyfile)
+	s.begin(func() error { return s.TryReload(caddyfile) })
 	return s
+}
+
+// begin loads the first configuration, on other ports if somebody else on this
+// machine was faster.
+func (s *Server) begin(load func() error) {
+	s.t.Helper()
+	err := load()
+	for range 5 {
+		if err == nil || !strings.Contains(err.Error(), "address already in use") {
+			break
+		}
+		for written := range s.ports {
+			s.ports[written] = freePort(s.t)
+		}
+		err = load()
+	}
+	if err != nil {
+		s.t.Fatalf("loading: %v", err)
+	}
 }
 
 // StartJSON runs Caddy with a JSON configuration until the test ends; ports
@@ -45,9 +64,7 @@ func Start(t testing.TB, caddyfile string) *Server {
 func StartJSON(t testing.TB, config string) *Server {
 	t.Helper()
 	s := prepare(t)
-	if err := s.load([]byte(s.withPorts(config))); err != nil {
-		t.Fatalf("loading: %v", err)
-	}
+	s.begin(func() error { return s.load([]byte(s.withPorts(config))) })
 	return s
 }
 
