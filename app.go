@@ -22,6 +22,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/page"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
+	_ "github.com/excorp/caddy-require-auth/store/redis"  // registers auth.stores.redis
 )
 
 func init() {

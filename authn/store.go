@@ -42,6 +42,13 @@ type Store interface {
 	Revoking() (bool, error)
 }
 
+// StoreHealth is implemented by stores that may be out of reach.
+type StoreHealth interface {
+	// Healthy reports whether the state is shared at this moment. While it is
+	// not, what the documentation of the store says of an outage holds.
+	Healthy() bool
+}
+
 // Key names something in a [Store] without saying what.
 type Key = [sha256.Size]byte
 

@@ -1,0 +1,192 @@
+package redis
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/internal/marks"
+)
+
+func TestNewInstanceReadsAll(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	const many = 2*page + 10
+	all := make([]authn.Mark, many)
+	for i := range all {
+		all[i] = revocation(strconv.Itoa(i), time.Hour)
+	}
+	if err := one.storeAll(t.Context(), authn.MarkRevoked, all); err != nil {
+		t.Fatal(err)
+	}
+	late := instances(t, server, 1)[0]
+	for i := range all {
+		if !revoked(late, strconv.Itoa(i)) {
+			t.Fatalf("revocation %d is not known", i)
+		}
+	}
+	eventually(t, "the other instance has heard of them", func() bool { return revoked(one, strconv.Itoa(many-1)) })
+}
+
+func TestRedisLosesEverything(t *testing.T) {
+	server := start(t)
+	all := instances(t, server, 2)
+	if err := all[0].Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both know", func() bool { return revoked(all[1], "token") })
+	server.FlushAll()
+	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.marks(authn.MarkRevoked)) })
+	if !revoked(instances(t, server, 1)[0], "token") {
+		t.Error("a new instance does not know")
+	}
+}
+
+func TestRedisHasAnOlderState(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	mark := revocation("token", time.Hour)
+	if err := one.Announce(t.Context(), mark); err != nil {
+		t.Fatal(err)
+	}
+	name := one.keys.marks(authn.MarkRevoked)
+	before := server.HGet(name, encode(mark.Key))
+	mark.Until = mark.Until.Add(time.Hour)
+	if err := one.Announce(t.Context(), mark); err != nil {
+		t.Fatal(err)
+	}
+	after := server.HGet(name, encode(mark.Key))
+	server.HSet(name, encode(mark.Key), before)
+	server.Del(one.keys.changes())
+	eventually(t, "the wider mark is written back", func() bool { return server.HGet(name, encode(mark.Key)) == after })
+}
+
+func TestMissedChange(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	if err := one.Announce(t.Context(), revocation("first", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	// A change whose predecessor is not there any more, as after the loss of a
+	// server: what it left can only be found among the marks.
+	lost := revocation("lost", time.Hour)
+	before, until := encodeMark(lost)
+	server.HSet(one.keys.marks(authn.MarkRevoked), encode(lost.Key), before+" "+until)
+	next := revocation("next", time.Hour)
+	before, until = encodeMark(next)
+	id := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10) + "-0"
+	if _, err := server.XAdd(one.keys.changes(), id, []string{"prev", "1-1", "kind", "revoked", "key", encode(next.Key), "mark", before + " " + until}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is found", func() bool { return revoked(one, "lost") })
+}
+
+func TestNoRoom(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	revocations, blocks := limits[authn.MarkRevoked], limits[authn.MarkBlocked]
+	defer func() { limits[authn.MarkRevoked], limits[authn.MarkBlocked] = revocations, blocks }()
+	limits[authn.MarkRevoked] = limit{most: 1, whenFull: revocations.whenFull}
+	limits[authn.MarkBlocked] = limit{most: 1, whenFull: blocks.whenFull}
+	t.Run("a revocation is refused, one that is there is widened", func(t *testing.T) {
+		for _, each := range []struct {
+			name string
+			want error
+		}{{"a", nil}, {"b", marks.ErrFull}, {"a", nil}} {
+			if err := one.Announce(t.Context(), revocation(each.name, time.Hour)); !errors.Is(err, each.want) {
+				t.Errorf("%s: %v", each.name, err)
+			}
+		}
+		if !one.Healthy() {
+			t.Error("that there is no room is taken for an outage")
+		}
+	})
+	t.Run("the block that ends first makes way", func(t *testing.T) {
+		for _, name := range []string{"a", "b"} {
+			mark := revocation(name, time.Hour)
+			mark.Kind = authn.MarkBlocked
+			if err := one.Announce(t.Context(), mark); err != nil {
+				t.Error(err)
+			}
+		}
+		members, err := server.ZMembers(one.keys.ends(authn.MarkBlocked))
+		if err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("b")) {
+			t.Error(members, err)
+		}
+	})
+}
+
+func TestWhatHasEndedIsRemoved(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	for name, keep := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
+		if err := one.Announce(t.Context(), revocation(name, keep)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.SetTime(time.Now().Add(10 * time.Minute))
+	if err := one.removeEnded(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []func() ([]string, error){
+		func() ([]string, error) { return server.HKeys(one.keys.marks(authn.MarkRevoked)) },
+		func() ([]string, error) { return server.ZMembers(one.keys.ends(authn.MarkRevoked)) },
+	} {
+		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("long")) {
+			t.Error(members, err)
+		}
+	}
+	if err := one.Announce(t.Context(), authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("over"), Until: time.Now().Add(-time.Second)}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllKeysEnd(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	if _, err := one.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)
+	if err := one.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	names := server.Keys()
+	if len(names) != 5 {
+		t.Errorf("there are %q", names)
+	}
+	for _, name := range names {
+		if server.TTL(name) <= 0 {
+			t.Errorf("%s does not end", name)
+		}
+		if !strings.HasPrefix(strings.TrimPrefix(name, "{"), defaultPrefix+":") {
+			t.Errorf("%s has another prefix", name)
+		}
+	}
+	for _, word := range []string{"proof", "guesser", "token"} {
+		if strings.Contains(server.Dump(), word) {
+			t.Errorf("Redis knows the name %q", word)
+		}
+	}
+}
+
+func TestForeignMarks(t *testing.T) {
+	key := encode(authn.KeyOf("token"))
+	for _, each := range [][2]string{
+		{"", "0 1"}, {"short", "0 1"}, {key + "A", "0 1"}, {key, ""}, {key, "0"}, {key, "0 x"}, {key, "x 1"}, {key, "0 1 2"},
+	} {
+		if _, err := decodeMark(authn.MarkRevoked, each[0], each[1]); !errors.Is(err, errForeign) {
+			t.Errorf("%q: %v", each, err)
+		}
+	}
+}
+
+func TestUnknownKind(t *testing.T) {
+	one := instances(t, start(t), 1)[0]
+	if err := one.Announce(t.Context(), authn.Mark{Kind: "other", Until: time.Now().Add(time.Hour)}); err == nil {
+		t.Error("it was taken")
+	}
+}

@@ -1,0 +1,90 @@
+package redis
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// provisioned is a module of a configuration that was loaded.
+func provisioned(t *testing.T, address, password string) *Redis {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	module := &Redis{Addresses: []string{address}, Password: password}
+	if err := module.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return module
+}
+
+func TestSurvivesReload(t *testing.T) {
+	t.Run("GW-5: what was read outlives a configuration", func(t *testing.T) {
+		server := start(t)
+		before := provisioned(t, server.Addr(), "")
+		eventually(t, "it is ready", before.Healthy)
+		if err := before.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		after := provisioned(t, server.Addr(), "")
+		if err := before.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		if revoking, err := after.Revoking(); !revoking || err != nil {
+			t.Error("the revocations are forgotten", err)
+		}
+		if err := after.Cleanup(); err != nil {
+			t.Error(err)
+		}
+		if err := after.Cleanup(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReloadsLeaveNothingBehind(t *testing.T) {
+	server := start(t)
+	server.RequireAuth("geheim-49")
+	for _, address := range []string{server.Addr(), "127.0.0.1:1"} {
+		base := runtime.NumGoroutine()
+		var last *Redis
+		for i := range 50 {
+			// Each second configuration is another one than that before.
+			next := provisioned(t, address, "geheim-"+string(rune('0'+i/2%10)))
+			_, _ = next.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Minute))
+			if last != nil {
+				if err := last.Cleanup(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last = next
+		}
+		if err := last.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() <= base })
+	}
+	pool.Range(func(key, _ any) bool {
+		t.Errorf("the pool still has %v", key)
+		return true
+	})
+}
+
+func TestPoolKeyHasNoSecret(t *testing.T) {
+	module := provisioned(t, "127.0.0.1:1", "geheim")
+	defer func() { _ = module.Cleanup() }()
+	if strings.Contains(module.poolKey, "geheim") || len(module.poolKey) != 64 {
+		t.Error(module.poolKey)
+	}
+}
+
+func TestCleanupWithoutProvision(t *testing.T) {
+	if err := new(Redis).Cleanup(); err != nil {
+		t.Error(err)
+	}
+}

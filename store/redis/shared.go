@@ -1,0 +1,206 @@
+package redis
+
+import (
+	"context"
+	_ "embed" // the script
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/internal/marks"
+	"github.com/excorp/caddy-require-auth/store/memory"
+)
+
+// shared is the state of a group of instances as this process sees it. It
+// outlives a configuration.
+type shared struct {
+	client  redis.UniversalClient
+	keys    keys
+	timeout time.Duration
+	secrets []string
+	outage  *outage
+
+	alone  authn.Store // counts while Redis is away
+	copies *marks.Set  // of the marks in Redis
+	loaded atomic.Bool // all marks were read once
+
+	stop    context.CancelFunc
+	stopped chan struct{} // closed when the follower has ended
+}
+
+// share connects, and goes on until Destruct. The logger is for as long as no
+// configuration runs.
+func share(s settings, logger *zap.Logger) *shared {
+	ctx, stop := context.WithCancel(context.Background())
+	shared := &shared{
+		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
+		outage: &outage{log: func() *zap.Logger { return currentLogger(logger) }},
+		alone:  memory.New(), copies: marks.New(),
+		stop: stop, stopped: make(chan struct{}),
+	}
+	go shared.run(ctx)
+	return shared
+}
+
+// currentLogger is that of the running configuration: the one with which the
+// connection began may be gone.
+func currentLogger(first *zap.Logger) *zap.Logger {
+	if active := caddy.ActiveContext(); active.Context != nil {
+		return active.Logger(new(Redis))
+	}
+	return first
+}
+
+// Destruct closes the connections once no configuration uses them.
+func (s *shared) Destruct() error {
+	s.stop()
+	err := s.client.Close() // wakes up the follower
+	<-s.stopped
+	return err
+}
+
+// ask runs one command for a request, for no longer than the time-out, and not
+// at all while Redis is away. A client that goes away is no failure of Redis.
+func (s *shared) ask(ctx context.Context, command func(context.Context) error) error {
+	if err := s.outage.err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	defer cancel()
+	err := redacted(command(ctx), s.secrets)
+	s.outage.note(err)
+	return err
+}
+
+// First reports whether a key is new to the whole group. It is an error when
+// Redis does not say.
+func (s *shared) First(ctx context.Context, key authn.Key, until time.Time) (fresh bool, err error) {
+	keep := redis.SetArgs{Mode: "NX", TTL: max(time.Until(until).Truncate(time.Millisecond)+time.Millisecond, time.Millisecond)}
+	err = s.ask(ctx, func(ctx context.Context) error {
+		err := s.client.SetArgs(ctx, s.keys.first(key), "", keep).Err()
+		fresh = err == nil
+		if errors.Is(err, redis.Nil) {
+			return nil // it is there
+		}
+		return err
+	})
+	return fresh, err
+}
+
+// Count adds one to a counter of the group, or to that of this process while
+// Redis is away, which has gone along.
+func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
+	var count *redis.IntCmd
+	err := s.ask(ctx, func(ctx context.Context) error {
+		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
+			count = both.Incr(ctx, s.keys.count(key))
+			both.PExpire(ctx, s.keys.count(key), max(forget, time.Millisecond))
+			return nil
+		})
+		return err
+	})
+	if err == nil && count.Val() == 1 {
+		s.alone.Reset(ctx, key) // somebody has reset it
+	}
+	alone := s.alone.Count(ctx, key, forget)
+	if err != nil {
+		return alone
+	}
+	return int(count.Val())
+}
+
+// Reset lets a counter begin anew. If Redis is away only that of this process
+// does.
+func (s *shared) Reset(ctx context.Context, key authn.Key) {
+	s.alone.Reset(ctx, key)
+	_ = s.ask(ctx, func(ctx context.Context) error { return s.client.Del(ctx, s.keys.count(key)).Err() }) // it ends by itself
+}
+
+// Announce has a mark hold at this instance at once, and stores it for the
+// others. An error means that it is not stored. It holds here all the same, and
+// a revocation is stored when Redis is back if this process lives so long.
+func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
+	if _, known := limits[mark.Kind]; !known {
+		return fmt.Errorf("a mark of an unknown kind %q", mark.Kind)
+	}
+	mark = rounded(mark)
+	if !mark.Until.After(time.Now()) {
+		return nil
+	}
+	if err := s.copies.Put(mark); err != nil {
+		return err
+	}
+	full := false
+	err := s.ask(ctx, func(ctx context.Context) error {
+		err := s.store(ctx, mark.Kind, mark)
+		if full = errors.Is(err, marks.ErrFull); full {
+			return nil // Redis is well
+		}
+		return err
+	})
+	if full {
+		err = marks.ErrFull
+	}
+	if err != nil {
+		return fmt.Errorf("other instances do not know: %w", err)
+	}
+	return nil
+}
+
+// Marked finds a mark in the copy of this process.
+func (s *shared) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+	return s.copies.Find(kind, key)
+}
+
+var errNotLoaded = errors.New("the revocations were not read from Redis yet")
+
+// Revoking reports whether there are any revocations, once they were read.
+func (s *shared) Revoking() (bool, error) {
+	if !s.loaded.Load() {
+		if err := s.outage.err(); err != nil {
+			return false, fmt.Errorf("%w: %w", errNotLoaded, err)
+		}
+		return false, errNotLoaded
+	}
+	return s.copies.Revoking(), nil
+}
+
+// Healthy reports whether Redis is there and its marks are known.
+func (s *shared) Healthy() bool { return s.outage.err() == nil && s.loaded.Load() }
+
+// limit is what to do about many marks of a kind.
+type limit struct {
+	most     int
+	whenFull string // see announce.lua
+}
+
+var limits = map[authn.MarkKind]limit{
+	authn.MarkRevoked: {most: marks.MaxRevoked, whenFull: "refuse"},
+	authn.MarkBlocked: {most: marks.MaxBlocked, whenFull: "evict"},
+}
+
+//go:embed announce.lua
+var announceSource string
+
+var announce = redis.NewScript(announceSource)
+
+// store writes marks of one kind; without any it removes what has ended.
+func (s *shared) store(ctx context.Context, kind authn.MarkKind, all ...authn.Mark) error {
+	limit := limits[kind]
+	arguments := append(make([]any, 0, 3+3*len(all)), string(kind), limit.most, limit.whenFull)
+	for _, mark := range all {
+		before, until := encodeMark(mark)
+		arguments = append(arguments, encode(mark.Key), before, until)
+	}
+	stored, err := announce.Run(ctx, s.client, []string{s.keys.marks(kind), s.keys.ends(kind), s.keys.changes()}, arguments...).Int()
+	if err == nil && stored < len(all) {
+		return marks.ErrFull
+	}
+	return err
+}

@@ -1,0 +1,60 @@
+package redis
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+)
+
+// TLS says whom to trust and who asks. Files are read at load.
+type TLS struct {
+	// A PEM file with the certificates of the authorities that Redis'
+	// certificate may come from. Default: those of the system.
+	CAFile string `json:"ca_file,omitempty"`
+
+	// PEM files with the certificate of this client and its key.
+	ClientCert string `json:"client_cert,omitempty"`
+	ClientKey  string `json:"client_key,omitempty"`
+
+	// The name in Redis' certificate. Default: the host of the address.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+// load reads the files. It returns what to use, and what tells that from
+// another configuration.
+func (t *TLS) load() (*tls.Config, []string, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t == nil {
+		return config, nil, nil
+	}
+	config.ServerName = t.ServerName
+	var authorities, certificate, key []byte
+	for _, file := range []struct {
+		path    string
+		content *[]byte
+	}{{t.CAFile, &authorities}, {t.ClientCert, &certificate}, {t.ClientKey, &key}} {
+		if file.path == "" {
+			continue
+		}
+		content, err := os.ReadFile(file.path)
+		if err != nil {
+			return nil, nil, err
+		}
+		*file.content = content
+	}
+	if t.CAFile != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(authorities) {
+			return nil, nil, fmt.Errorf("ca_file %s has no certificate in PEM", t.CAFile)
+		}
+	}
+	if t.ClientCert != "" {
+		pair, err := tls.X509KeyPair(certificate, key)
+		if err != nil {
+			return nil, nil, fmt.Errorf("client_cert %s: %w", t.ClientCert, err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, []string{t.ServerName, string(authorities), string(certificate), string(key)}, nil
+}
