@@ -1,0 +1,160 @@
+//go:build redis
+
+package redis
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// instance is a Caddy process.
+type instance struct {
+	t           *testing.T
+	port, admin string
+	process     *exec.Cmd
+	log         *journal
+	client      *http.Client
+}
+
+const caddyfile = `
+{
+	admin localhost:%s
+	auto_https off
+	persist_config off
+	auth {
+		store redis %s
+		bearer corp {` + harness.BearerLines + `
+			dpop optional
+		}
+	}
+}
+http://:%s {
+	bind 127.0.0.1
+	require_auth
+	respond ok
+}
+`
+
+// startCaddy runs an instance with a `store redis` until the test ends.
+func startCaddy(t *testing.T, store string) *instance {
+	t.Helper()
+	i := &instance{t: t, port: freePort(t), admin: freePort(t), log: new(journal)}
+	i.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	home := t.TempDir()
+	config := filepath.Join(home, "Caddyfile")
+	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, i.admin, store, i.port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.process = exec.Command(caddyProgram, "run", "--config", config, "--adapter", "caddyfile")
+	i.process.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	i.process.Stdout, i.process.Stderr = i.log, i.log
+	if err := i.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.stop)
+	harness.Eventually(t, "Caddy answers", func() bool {
+		status, _ := i.try("/")
+		return status != 0
+	})
+	return i
+}
+
+// startGroup runs three instances and waits until each lets good tokens in.
+func startGroup(t *testing.T, store string) []*instance {
+	t.Helper()
+	group := make([]*instance, 3)
+	token := harness.Token(t)
+	for n := range group {
+		group[n] = startCaddy(t, store)
+		group[n].becomes(200, harness.Bearer(token))
+	}
+	return group
+}
+
+func (i *instance) stop() {
+	if i.process == nil {
+		return
+	}
+	i.client.CloseIdleConnections() // Caddy waits for those that were never used
+	if err := i.process.Process.Signal(syscall.SIGTERM); err != nil {
+		i.t.Error(err)
+	}
+	if err := i.process.Wait(); err != nil {
+		i.t.Errorf("Caddy ended with %v", err)
+	}
+	i.process = nil
+	if i.t.Failed() {
+		i.t.Logf("Caddy on port %s:\n%s", i.port, i.log)
+	}
+}
+
+// try asks for a path as if it came from outside, and returns the status, 0 if
+// there is none, and the code of a denial.
+func (i *instance) try(path string, options ...harness.Option) (status int, code string) {
+	r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+i.port+path, nil)
+	if err != nil {
+		panic(err)
+	}
+	r.Host = publicHost
+	for _, option := range options {
+		option(r)
+	}
+	response, err := i.client.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	var problem harness.Problem
+	_ = json.Unmarshal(body, &problem) // what is let in gets another body
+	return response.StatusCode, problem.Code
+}
+
+// publicHost is by what name clients know the group.
+const publicHost = "api.example.com"
+
+// becomes waits for a status.
+func (i *instance) becomes(want int, options ...harness.Option) {
+	i.t.Helper()
+	harness.Eventually(i.t, fmt.Sprintf("the instance on port %s answers %d", i.port, want), func() bool {
+		status, _ := i.try("/", options...)
+		return status == want
+	})
+}
+
+// journal is the output of a process.
+type journal struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) count(text string) int {
+	return bytes.Count([]byte(j.String()), []byte(text))
+}
