@@ -72,11 +72,9 @@ func TestRedisStopsAndStarts(t *testing.T) {
 		t.Errorf("afterwards: %v %v", plain, proven)
 	}
 	for _, each := range group {
-		if away := each.log.count("Redis is away: proofs"); away != 1 {
-			t.Errorf("%d warnings in a minute", away)
-		}
-		if back := each.log.count(`"Redis is back"`); back != 1 {
-			t.Errorf("%d records that Redis is back", back)
+		away, back := each.log.count("Redis is away: proofs"), each.log.count(`"Redis is back"`)
+		if away < 1 || away > 3 || back != away {
+			t.Errorf("of three outages %d were told of, and %d times that Redis is back", away, back)
 		}
 	}
 }

@@ -93,11 +93,21 @@ func (s *state) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 func (s *state) Revoking() (bool, error) { return s.marks.Revoking(), nil }
 
 // Destruct ends the state once no configuration uses it.
-func (*state) Destruct() error { return nil }
+func (s *state) Destruct() error {
+	s.counters.cache.StopAllGoroutines()
+	s.marks.Close()
+	return nil
+}
+
+// Own is a store of its own, which ends when it is destructed.
+type Own interface {
+	authn.Store
+	caddy.Destructor
+}
 
 // New returns a store of its own, for tests and for other stores to fall back
 // on.
-func New() authn.Store { return newState() }
+func New() Own { return newState() }
 
 // Interface guards
 var (

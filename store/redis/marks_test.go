@@ -11,6 +11,42 @@ import (
 	"github.com/excorp/caddy-require-auth/store/internal/marks"
 )
 
+func TestMarksAreWidened(t *testing.T) {
+	now := time.Now()
+	at := func(before, until time.Duration) authn.Mark {
+		mark := authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("token"), Until: now.Add(until)}
+		if before != 0 {
+			mark.Before = now.Add(before)
+		}
+		return rounded(mark)
+	}
+	for name, each := range map[string][3]authn.Mark{ // what is there, what comes, what is there then
+		"the later end, that comes":       {at(0, time.Hour), at(0, 2*time.Hour), at(0, 2*time.Hour)},
+		"the later end, that was there":   {at(0, 2*time.Hour), at(0, time.Hour), at(0, 2*time.Hour)},
+		"whenever issued, that comes":     {at(-time.Hour, time.Hour), at(0, time.Hour), at(0, time.Hour)},
+		"whenever issued, that is there":  {at(0, time.Hour), at(-time.Hour, time.Hour), at(0, time.Hour)},
+		"the later Before, that comes":    {at(-time.Hour, time.Hour), at(-time.Minute, time.Hour), at(-time.Minute, time.Hour)},
+		"the later Before, that is there": {at(-time.Minute, time.Hour), at(-time.Hour, time.Hour), at(-time.Minute, time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t)
+			one := instances(t, server, 1)[0]
+			for _, mark := range each[:2] {
+				if err := one.store(t.Context(), mark.Kind, mark); err != nil {
+					t.Fatal(err)
+				}
+			}
+			value := server.HGet(one.keys.marks(authn.MarkRevoked), encode(each[2].Key))
+			if got, err := decodeMark(authn.MarkRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
+				t.Errorf("got %v, want %v, %v", got, each[2], err)
+			}
+			if wider := each[0].Wider(each[1]); wider != each[2] {
+				t.Errorf("elsewhere it is %v", wider)
+			}
+		})
+	}
+}
+
 func TestNewInstanceReadsAll(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]

@@ -26,7 +26,7 @@ type shared struct {
 	secrets []string
 	outage  *outage
 
-	alone  authn.Store // counts while Redis is away
+	alone  memory.Own  // counts while Redis is away
 	copies *marks.Set  // of the marks in Redis
 	loaded atomic.Bool // all marks were read once
 
@@ -62,7 +62,8 @@ func (s *shared) Destruct() error {
 	s.stop()
 	err := s.client.Close() // wakes up the follower
 	<-s.stopped
-	return err
+	s.copies.Close()
+	return errors.Join(err, s.alone.Destruct())
 }
 
 // ask runs one command for a request, for no longer than the time-out, and not

@@ -117,3 +117,6 @@ func (s *Set) Revoked() iter.Seq[authn.Mark] {
 		s.revoked.Range(func(_, value any) bool { return yield(value.(authn.Mark)) })
 	}
 }
+
+// Close ends what the set does by itself.
+func (s *Set) Close() { s.blocked.StopAllGoroutines() }
