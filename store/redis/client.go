@@ -23,7 +23,8 @@ func connect(s settings) redis.UniversalClient {
 	options.ReadTimeout, options.WriteTimeout = followTimeout, followTimeout
 	options.DialTimeout, options.PoolTimeout = s.timeout, s.timeout
 	// Whether a command that failed was carried out nobody knows: a proof must
-	// not be taken for used because of it, and no attempt be counted twice.
+	// not be taken for used because of it, and no attempt be counted twice. The
+	// client of a cluster tries again all the same.
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.PoolSize, options.MaxActiveConns, options.PipelinePoolSize = maxConnections, maxConnections, -1
 	options.ConnMaxIdleTime = 5 * time.Minute
