@@ -72,7 +72,7 @@ type Redis struct {
 	Prefix string `json:"prefix,omitempty"`
 
 	*shared
-	poolKey string
+	poolKey string // empty once it is let go of
 }
 
 // Sentinel says how to find the master by asking sentinels.
@@ -115,13 +115,15 @@ func (r *Redis) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup lets go of the state.
+// Cleanup lets go of the state. Requests of the old configuration may still be
+// using it, so it stays where it is.
 func (r *Redis) Cleanup() error {
-	if r.shared == nil {
+	if r.poolKey == "" {
 		return nil
 	}
-	r.shared = nil
-	_, err := pool.Delete(r.poolKey)
+	key := r.poolKey
+	r.poolKey = ""
+	_, err := pool.Delete(key)
 	return err
 }
 

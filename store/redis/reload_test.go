@@ -75,6 +75,32 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 	})
 }
 
+func TestLastRequestsOfAConfiguration(t *testing.T) {
+	server := start(t)
+	module := provisioned(t, server.Addr(), "")
+	eventually(t, "it is ready", module.Healthy)
+	if err := module.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := module.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if revoking, err := module.Revoking(); !revoking || err != nil || !revoked(module.shared, "token") {
+		t.Error("the revocations are forgotten", err)
+	}
+	if fresh, err := module.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
+		t.Error("a proof is new although nobody was asked")
+	}
+	for want := range 2 {
+		if got := module.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != want+1 {
+			t.Errorf("the counter stands at %d", got)
+		}
+	}
+	if err := module.outage.err(); err != nil {
+		t.Error("the end is taken for an outage:", err)
+	}
+}
+
 func TestPoolKeyHasNoSecret(t *testing.T) {
 	module := provisioned(t, "127.0.0.1:1", "geheim")
 	defer func() { _ = module.Cleanup() }()

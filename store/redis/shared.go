@@ -75,7 +75,9 @@ func (s *shared) ask(ctx context.Context, command func(context.Context) error) e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
 	err := redacted(command(ctx), s.secrets)
-	s.outage.note(err)
+	if !errors.Is(err, redis.ErrClosed) { // by Destruct
+		s.outage.note(err)
+	}
 	return err
 }
 
