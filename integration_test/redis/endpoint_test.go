@@ -14,7 +14,7 @@ import (
 // TestRevocationPostedToOne has revocations that are posted to the admin API of
 // one instance.
 func TestRevocationPostedToOne(t *testing.T) {
-	group := startGroup(t, startRedis(t).address())
+	group := startGroup(t, startRedis(t).address()+patient)
 	startLoad(t, group)
 	for name, revoked := range map[string]struct {
 		claims harness.Claims

@@ -24,7 +24,7 @@ func member(t *testing.T, number int, config redis.Redis) *redis.Redis {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	defer cancel()
-	config.Timeout = caddy.Duration(time.Second + time.Duration(number))
+	config.Timeout = caddy.Duration(5*time.Second + time.Duration(number))
 	if err := config.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestStore(t *testing.T) {
 
 func TestRevocationReachesAll(t *testing.T) {
 	server := startRedis(t)
-	group := startGroup(t, server.address())
+	group := startGroup(t, server.address()+patient)
 	announcer := member(t, 0, redis.Redis{Addresses: []string{server.address()}})
 	startLoad(t, group)
 	slowest := time.Duration(0)
@@ -84,7 +84,7 @@ func TestRevocationReachesAll(t *testing.T) {
 }
 
 func TestProofIsAcceptedOnce(t *testing.T) {
-	group := startGroup(t, startRedis(t).address())
+	group := startGroup(t, startRedis(t).address()+patient)
 	t.Run("R9449-11: by one of the group", func(t *testing.T) {
 		h := newHolder(t)
 		for range 20 {
@@ -119,7 +119,7 @@ func TestInstanceStartsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		late := startCaddy(t, server.address())
+		late := startCaddy(t, server.address()+patient)
 		harness.Eventually(t, "it honours what was revoked before it started", func() bool {
 			status, code := late.try("/", harness.Bearer(token))
 			if status == 200 {

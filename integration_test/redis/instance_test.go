@@ -47,6 +47,9 @@ http://:%s {
 }
 `
 
+// patient are the lines of a store that is no slower than a slow machine.
+const patient = " {\n timeout 2s\n}"
+
 // startCaddy runs an instance with a `store redis` until the test ends.
 func startCaddy(t *testing.T, store string) *instance {
 	t.Helper()

@@ -1,8 +1,6 @@
 package redis
 
 import (
-	"bytes"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,15 +11,15 @@ import (
 )
 
 func TestResetElsewhereIsKnownWhenAlone(t *testing.T) {
-	server := start(t)
-	all := instances(t, server, 2)
+	wire := layWire(t, start(t).Addr())
+	all := group(t, wire.address, 2)
 	key := authn.KeyOf("guesser")
 	for range 5 {
 		all[0].Count(t.Context(), key, time.Minute)
 	}
 	all[1].Reset(t.Context(), key)
 	all[0].Count(t.Context(), key, time.Minute)
-	server.Close()
+	wire.cut()
 	if got := all[0].Count(t.Context(), key, time.Minute); got != 2 {
 		t.Errorf("alone it stands at %d, want 2", got)
 	}
@@ -31,67 +29,16 @@ func TestResetElsewhereIsKnownWhenAlone(t *testing.T) {
 // before that is said. Asked again, Redis would say that it was there.
 func TestAnswerIsLost(t *testing.T) {
 	server := start(t)
-	one, _ := instance(t, Redis{Addresses: []string{cutting(t, server.Addr(), "caddy-auth:first:")}})
+	wire := layWire(t, server.Addr())
+	one, _ := instance(t, Redis{Addresses: []string{wire.address}})
 	eventually(t, "it is ready", one.Healthy)
+	wire.lose("caddy-auth:first:")
 	key := authn.KeyOf("proof")
 	fresh, err := one.First(t.Context(), key, time.Now().Add(time.Hour))
 	if fresh || err == nil {
 		t.Errorf("it is not known whether it was new, and %t %v is said", fresh, err)
 	}
 	eventually(t, "it was stored", func() bool { return server.Exists(one.keys.first(key)) })
-}
-
-// cutting relays connections, and closes the first one that has passed on a text.
-func cutting(t *testing.T, to, after string) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	var done atomic.Bool
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go relay(client, to, []byte(after), &done)
-		}
-	}()
-	return listener.Addr().String()
-}
-
-func relay(client net.Conn, to string, after []byte, done *atomic.Bool) {
-	defer client.Close()
-	upstream, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer upstream.Close()
-	var cut atomic.Bool
-	go func() {
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := upstream.Read(buffer)
-			if err != nil || cut.Load() {
-				_ = client.Close()
-				return
-			}
-			_, _ = client.Write(buffer[:n])
-		}
-	}()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buffer)
-		if err != nil {
-			return
-		}
-		if bytes.Contains(buffer[:n], after) && done.CompareAndSwap(false, true) {
-			cut.Store(true)
-		}
-		_, _ = upstream.Write(buffer[:n])
-	}
 }
 
 // TestListeningIsRefused has a Redis where everything can be read and no change

@@ -34,9 +34,13 @@ func start(t *testing.T) *miniredis.Miniredis {
 	return server
 }
 
-// instance is the store of a process of its own, with its log.
+// instance is the store of a process of its own, with its log. It waits for as
+// long as a slow machine may take, unless a time-out is given.
 func instance(t *testing.T, config Redis) (*shared, *observer.ObservedLogs) {
 	t.Helper()
+	if config.Timeout == 0 {
+		config.Timeout = caddy.Duration(maxTimeout)
+	}
 	s, err := config.settings(caddy.NewReplacer())
 	if err != nil {
 		t.Fatal(err)
@@ -54,9 +58,14 @@ func instance(t *testing.T, config Redis) (*shared, *observer.ObservedLogs) {
 // instances are several of one group, which have read everything.
 func instances(t *testing.T, server *miniredis.Miniredis, many int) []*shared {
 	t.Helper()
+	return group(t, server.Addr(), many)
+}
+
+func group(t *testing.T, address string, many int) []*shared {
+	t.Helper()
 	all := make([]*shared, many)
 	for i := range all {
-		all[i], _ = instance(t, Redis{Addresses: []string{server.Addr()}})
+		all[i], _ = instance(t, Redis{Addresses: []string{address}})
 		eventually(t, "the instance is ready", all[i].Healthy)
 	}
 	return all

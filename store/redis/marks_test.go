@@ -2,6 +2,7 @@ package redis
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,8 +56,10 @@ func TestNewInstanceReadsAll(t *testing.T) {
 	for i := range all {
 		all[i] = revocation(strconv.Itoa(i), time.Hour)
 	}
-	if err := one.storeAll(t.Context(), authn.MarkRevoked, all); err != nil {
-		t.Fatal(err)
+	for some := range slices.Chunk(all, 100) {
+		if err := one.storeAll(t.Context(), authn.MarkRevoked, some); err != nil {
+			t.Fatal(err)
+		}
 	}
 	late := instances(t, server, 1)[0]
 	for i := range all {
@@ -83,18 +86,23 @@ func TestRedisLosesEverything(t *testing.T) {
 
 func TestRedisHasAnOlderState(t *testing.T) {
 	server := start(t)
-	one := instances(t, server, 1)[0]
+	all := instances(t, server, 2)
+	one, announcer := all[0], all[1]
 	mark := revocation("token", time.Hour)
-	if err := one.Announce(t.Context(), mark); err != nil {
+	if err := announcer.Announce(t.Context(), mark); err != nil {
 		t.Fatal(err)
 	}
 	name := one.keys.marks(authn.MarkRevoked)
 	before := server.HGet(name, encode(mark.Key))
 	mark.Until = mark.Until.Add(time.Hour)
-	if err := one.Announce(t.Context(), mark); err != nil {
+	if err := announcer.Announce(t.Context(), mark); err != nil {
 		t.Fatal(err)
 	}
 	after := server.HGet(name, encode(mark.Key))
+	eventually(t, "both know", func() bool {
+		known, _ := one.Marked(mark.Kind, mark.Key)
+		return sameInstants(known, rounded(mark))
+	})
 	server.HSet(name, encode(mark.Key), before)
 	server.Del(one.keys.changes())
 	eventually(t, "the wider mark is written back", func() bool { return server.HGet(name, encode(mark.Key)) == after })

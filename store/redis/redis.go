@@ -32,8 +32,8 @@ func init() {
 //   - Each instance counts attempts alone.
 //
 // A revocation reaches the other instances in milliseconds. Where a connection
-// has died in silence this is noticed, and what was missed is read, in less
-// than half a second. A process that knows of revocations which Redis has lost
+// has died in silence this is noticed, and what was missed is read, after 200 ms
+// and the time-out. A process that knows of revocations which Redis has lost
 // writes them back.
 //
 // Keys in Redis are digests: no token and no name is ever there. All keys end

@@ -16,7 +16,7 @@ func provisioned(t *testing.T, address, password string) *Redis {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	defer cancel()
-	module := &Redis{Addresses: []string{address}, Password: password}
+	module := &Redis{Addresses: []string{address}, Password: password, Timeout: caddy.Duration(maxTimeout)}
 	if err := module.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
