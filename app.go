@@ -72,6 +72,7 @@ type App struct {
 	schemes   map[string]authn.Scheme
 	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
 	resources registry
+	inventory inventory
 }
 
 // CaddyModule returns the Caddy module information.
@@ -113,6 +114,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.declare(slices.Collect(maps.Values(a.schemes)))
+	a.inventory.add(nil, a.schemes)
 	return nil
 }
 

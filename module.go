@@ -184,6 +184,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 		return err
 	}
 	g.families = familiesOf(g.schemes)
+	g.app.inventory.add(g, inline)
 	return nil
 }
 

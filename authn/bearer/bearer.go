@@ -116,6 +116,7 @@ type Bearer struct {
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources
+	origins []origin // what the operator is told of each of the keys
 	cache   *cache
 	remote  *introspection.Client
 	proofs  *dpop.Verifier

@@ -35,7 +35,9 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 		if err != nil {
 			return err
 		}
-		b.keys = sources{keyset.NewStatic(set)}
+		static := keyset.NewStatic(set)
+		b.keys = sources{static}
+		b.origins = []origin{{kind: "secret", keys: static}}
 		return nil
 	}
 	for _, path := range b.KeyFiles {
@@ -57,6 +59,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 func (b *Bearer) openFile(ctx caddy.Context, path string) error {
 	static := keyset.NewStatic(nil)
 	b.keys = append(b.keys, static)
+	b.origins = append(b.origins, origin{kind: "file", from: path, keys: static})
 	return watch.File(ctx, path, b.logger, func(content []byte) error {
 		set, err := keyset.Parse(content)
 		if err != nil {
@@ -102,6 +105,8 @@ func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 		_, err := remotes.Delete(key)
 		return err
 	})
-	b.keys = append(b.keys, opened.(*remote))
+	set := opened.(*remote)
+	b.keys = append(b.keys, set)
+	b.origins = append(b.origins, origin{kind: "remote", from: set.Status().URL, keys: set, remote: set.Remote})
 	return nil
 }

@@ -76,8 +76,9 @@ type ClientCert struct {
 	// callers without scopes and roles.
 	OnlyMatching bool `json:"only_matching,omitempty"`
 
-	roots *x509.CertPool
-	now   func() time.Time
+	roots     *x509.CertPool
+	rootCount int
+	now       func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -98,11 +99,11 @@ func (c *ClientCert) Provision(caddy.Context) error {
 	if len(c.TrustPool) == 0 {
 		return nil
 	}
-	roots, err := readPool(c.TrustPool)
+	roots, count, err := readPool(c.TrustPool)
 	if err != nil {
 		return err
 	}
-	c.roots = roots
+	c.roots, c.rootCount = roots, count
 	return nil
 }
 

@@ -59,22 +59,23 @@ func verify(sent []*x509.Certificate, roots *x509.CertPool, now time.Time) error
 
 // readPool reads files of PEM certificates. What is no certificate is refused,
 // not skipped: a pool that lacks an authority would be noticed only by callers.
-func readPool(paths []string) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
+func readPool(paths []string) (pool *x509.CertPool, count int, err error) {
+	pool = x509.NewCertPool()
 	for _, path := range paths {
 		content, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("trust_pool: %w", err)
+			return nil, 0, fmt.Errorf("trust_pool: %w", err)
 		}
 		certs, err := parsePEM(content)
 		if err != nil {
-			return nil, fmt.Errorf("trust_pool %s: %w", path, err)
+			return nil, 0, fmt.Errorf("trust_pool %s: %w", path, err)
 		}
+		count += len(certs)
 		for _, cert := range certs {
 			pool.AddCert(cert)
 		}
 	}
-	return pool, nil
+	return pool, count, nil
 }
 
 func parsePEM(content []byte) ([]*x509.Certificate, error) {

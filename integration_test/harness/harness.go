@@ -59,6 +59,21 @@ func (s *Server) begin(load func() error) {
 	}
 }
 
+// StartWithAdmin is Start with the admin API on, see [Server.AdminURL].
+func StartWithAdmin(t testing.TB, caddyfile string) *Server {
+	t.Helper()
+	s := prepare(t)
+	s.ports[adminPort] = freePort(t)
+	s.begin(func() error { return s.TryReload(caddyfile) })
+	return s
+}
+
+// adminPort is how the port of the admin API is written, where it is on.
+const adminPort = "2019"
+
+// AdminURL returns the address of a path of the admin API.
+func (s *Server) AdminURL(path string) string { return "http://127.0.0.1:" + s.ports[adminPort] + path }
+
 // StartJSON runs Caddy with a JSON configuration until the test ends; ports
 // are replaced as by [Start], and the log is recorded.
 func StartJSON(t testing.TB, config string) *Server {
@@ -103,13 +118,18 @@ func Adapt(caddyfile string) ([]byte, error) {
 	return config, err
 }
 
-// load runs a JSON configuration with the log recorded and no admin API.
+// load runs a JSON configuration with the log recorded, and with the admin API
+// only where a test asked for it.
 func (s *Server) load(config []byte) error {
 	var all map[string]any
 	if err := json.Unmarshal(config, &all); err != nil {
 		return err
 	}
-	all["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
+	admin := map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
+	if port, on := s.ports[adminPort]; on {
+		admin["disabled"], admin["listen"] = false, "127.0.0.1:"+port
+	}
+	all["admin"] = admin
 	logging, _ := all["logging"].(map[string]any)
 	if logging == nil {
 		logging = map[string]any{}

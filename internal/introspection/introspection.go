@@ -99,6 +99,27 @@ func (c *Client) Forget(token string) {
 	c.memory.forget(key)
 }
 
+// State is what an operator may see of a client.
+type State struct {
+	// Endpoint is the URL that is asked; empty until it is known.
+	Endpoint string
+	// PausedUntil is when calls go on; zero if they do not pause.
+	PausedUntil time.Time
+	// Remembered is about how many answers are.
+	Remembered int
+}
+
+// State describes the present state.
+func (c *Client) State() State {
+	address, _ := c.locator.known()
+	state := State{Endpoint: address, Remembered: c.memory.good.EstimatedSize() + c.memory.bad.EstimatedSize()}
+	now := c.config.Now()
+	if _, wait, _ := c.circuit.enter(now); wait > 0 {
+		state.PausedUntil = now.Add(wait)
+	}
+	return state
+}
+
 // isToken reports whether a text can be an access token at all: visible ASCII
 // and spaces (RFC 6749 Appendix A.12). Nobody needs to be asked about anything
 // else, and a database that chokes on a NUL byte must not make the endpoint look

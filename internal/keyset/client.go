@@ -30,7 +30,7 @@ func NewClient() *http.Client {
 		CheckRedirect: checkRedirect,
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dialer.DialContext,
+			DialContext:            whileOnline(dialer.DialContext),
 			ForceAttemptHTTP2:      true,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    5 * time.Second,
@@ -87,7 +87,7 @@ func download(ctx context.Context, client *http.Client, address, accept string) 
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered with status %d", response.StatusCode)
+		return nil, statusError(response.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, MaxDocument+1))
 	if err != nil {

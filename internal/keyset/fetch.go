@@ -92,6 +92,7 @@ func (r *Remote) replace(fetched *edition) time.Duration {
 		zap.String("url", r.config.address()),
 		zap.Int("keys", fetched.set.Len()),
 		zap.Strings("skipped", fetched.set.Skipped()))
+	r.watchers.ok.Add(1)
 	r.config.OnRefresh(ResultOK)
 
 	now := r.config.Now()
@@ -108,5 +109,7 @@ func (r *Remote) keepLast(reason error) time.Duration {
 			zap.String("reason", reason.Error()))
 	}
 	r.config.OnRefresh(ResultError)
-	return r.fetches.fail(r.config.Now(), reason)
+	delay := r.fetches.fail(r.config.Now(), reason)
+	r.watchers.fail(reason)
+	return delay
 }

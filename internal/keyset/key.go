@@ -49,6 +49,20 @@ type Key struct {
 // Allows reports whether the key may verify signatures made with alg.
 func (k *Key) Allows(alg string) bool { return slices.Contains(k.Algorithms, alg) }
 
+// Type is the `kty` of the key (RFC 7518 §6.1).
+func (k *Key) Type() string {
+	switch k.Public.(type) {
+	case *rsa.PublicKey:
+		return "RSA"
+	case *ecdsa.PublicKey:
+		return "EC"
+	case ed25519.PublicKey:
+		return "OKP"
+	default:
+		return "oct"
+	}
+}
+
 // String describes the key without its material, so that a secret cannot reach
 // a log by way of %v.
 func (k *Key) String() string {

@@ -21,6 +21,8 @@ type Remote struct {
 	fetches *schedule
 	ready   chan struct{} // closed with the first good set
 	stopped chan struct{} // closed when the goroutine ends
+
+	watchers watchers
 }
 
 // edition is a good set as it was fetched.
@@ -174,4 +176,12 @@ func (r *Remote) Generation() uint64 {
 		return latest.generation
 	}
 	return 0
+}
+
+// All returns the keys of the last good set; nil if there is none yet.
+func (r *Remote) All() *Set {
+	if latest := r.current.Load(); latest != nil {
+		return latest.set
+	}
+	return nil
 }

@@ -77,6 +77,15 @@ func (s *Set) Has(kid string) bool {
 	return found
 }
 
+// Keys returns the keys in the order of the document. The slice must not be
+// changed. A set that is nil has none.
+func (s *Set) Keys() []*Key {
+	if s == nil {
+		return nil
+	}
+	return s.keys
+}
+
 // Len returns the number of keys.
 func (s *Set) Len() int { return len(s.keys) }
 

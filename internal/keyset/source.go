@@ -66,3 +66,6 @@ func (s *Static) Find(_ context.Context, kid, alg string) ([]*Key, error) {
 // that when the number is another one. The same keys have the same number, so
 // that a cache outlives a reload of the configuration.
 func (s *Static) Fingerprint() uint64 { return s.current.Load().fingerprint }
+
+// All returns the keys. The slice must not be changed.
+func (s *Static) All() *Set { return s.current.Load() }

@@ -14,6 +14,8 @@ type Status struct {
 	FetchedAt  time.Time `json:"fetched_at,omitzero"`
 	NextFetch  time.Time `json:"next_fetch,omitzero"`
 	LastError  string    `json:"last_error,omitempty"`
+	// Reason is the kind of the last error, see ReasonOf.
+	Reason string `json:"reason,omitempty"`
 	Generation uint64    `json:"generation"`
 }
 
@@ -23,6 +25,7 @@ func (r *Remote) Status() Status {
 	status := Status{URL: r.config.address(), NextFetch: due}
 	if failure != nil {
 		status.LastError = failure.Error()
+		status.Reason = ReasonOf(failure)
 	}
 	if latest := r.current.Load(); latest != nil {
 		status.Keys = latest.set.Len()

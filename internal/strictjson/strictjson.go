@@ -52,6 +52,15 @@ func (d *decoder) fail(problem string) error {
 	return fmt.Errorf("%s at byte %d", problem, d.at)
 }
 
+// RepeatedError says that an object has two members of one name.
+type RepeatedError struct {
+	// Name is what the stranger wrote: it may be anything.
+	Name string
+	at   int
+}
+
+func (e *RepeatedError) Error() string { return fmt.Sprintf("repeated member name at byte %d", e.at) }
+
 func (d *decoder) peek() byte {
 	if d.at < len(d.text) {
 		return d.text[d.at]
@@ -106,7 +115,7 @@ func (d *decoder) object(depth int) (map[string]any, error) {
 			return nil, err
 		}
 		if len(members) == before {
-			return nil, d.fail("repeated member name")
+			return nil, &RepeatedError{Name: name, at: d.at}
 		}
 		if d.take('}') {
 			return members, nil

@@ -1,0 +1,11 @@
+package basic
+
+import "github.com/excorp/caddy-require-auth/authn"
+
+// Report says how many users there are.
+func (b *Basic) Report() authn.Report {
+	users := len(b.users.Load().all)
+	return authn.Report{Users: &users}
+}
+
+var _ authn.Reporter = (*Basic)(nil)

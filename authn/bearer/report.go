@@ -1,0 +1,129 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+)
+
+// origin is a source of keys as the operator knows it.
+type origin struct {
+	kind, from string
+	keys       interface{ All() *keyset.Set }
+	remote     *keyset.Remote // nil for keys that are not fetched
+}
+
+// Report describes the keys, what is remembered and the endpoint.
+func (b *Bearer) Report() authn.Report {
+	report := authn.Report{Issuer: b.Issuer, Audiences: b.Audiences, Algorithms: b.Algorithms}
+	for _, origin := range b.origins {
+		report.KeySources = append(report.KeySources, origin.report(b.now()))
+	}
+	if b.cache != nil {
+		entries := b.cache.EstimatedSize()
+		report.CacheEntries = &entries
+	}
+	if b.remote != nil {
+		report.Introspection = b.reportEndpoint()
+	}
+	return report
+}
+
+func (o origin) report(now time.Time) authn.KeySource {
+	source := authn.KeySource{Kind: o.kind, From: o.from, Keys: []authn.PublicKey{}}
+	for _, key := range o.keys.All().Keys() {
+		source.Keys = append(source.Keys, authn.PublicKey{ID: key.ID, Type: key.Type(), Algorithms: key.Algorithms})
+	}
+	if o.remote == nil {
+		return source
+	}
+	status := o.remote.Status()
+	source.Skipped, source.NextFetch, source.Reason = status.Skipped, status.NextFetch, status.Reason
+	if !status.FetchedAt.IsZero() {
+		source.FetchedAt, source.Age = status.FetchedAt, max(0, now.Sub(status.FetchedAt).Seconds())
+	}
+	ok, failed := o.remote.Fetches()
+	source.Fetches = &authn.Fetches{OK: ok, Error: failed}
+	switch {
+	case status.Reason != "":
+		source.Result = keyset.ResultError
+	case status.FetchedAt.IsZero():
+		source.Result = "pending"
+	default:
+		source.Result = keyset.ResultOK
+	}
+	return source
+}
+
+func (b *Bearer) reportEndpoint() *authn.Endpoint {
+	state := b.remote.State()
+	endpoint := &authn.Endpoint{State: "ok", RetryAt: state.PausedUntil, CacheEntries: state.Remembered}
+	if !state.PausedUntil.IsZero() {
+		endpoint.State = "paused"
+	}
+	if address, err := url.Parse(state.Endpoint); err == nil {
+		endpoint.Host = address.Host
+	}
+	return endpoint
+}
+
+// Refresh fetches the published keys now.
+func (b *Bearer) Refresh(ctx context.Context) error {
+	failure, fetched := error(nil), false
+	for _, origin := range b.origins {
+		if origin.remote != nil {
+			fetched = true
+			failure = errors.Join(failure, origin.remote.Refresh(ctx))
+		}
+	}
+	if !fetched {
+		return authn.ErrNothingToRefresh
+	}
+	return failure
+}
+
+// OnFetchFailed has failed fetches told.
+func (b *Bearer) OnFetchFailed(tell func(authn.FetchFailure)) (stop func()) {
+	var stops []func()
+	for _, origin := range b.origins {
+		if origin.remote == nil {
+			continue
+		}
+		stops = append(stops, origin.remote.OnFailure(func(failure error) {
+			tell(authn.FetchFailure{From: origin.from, Reason: keyset.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
+		}))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// Ends returns when a signed token expires, the leeway for clocks included, if
+// it was signed by a key of this scheme. The issuer of opaque tokens is not
+// asked.
+func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) {
+	t, err := parse(credential)
+	if err != nil || b.checkIssuer(t) != nil {
+		return time.Time{}, false
+	}
+	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
+	if err != nil || t.verify(keys) != nil {
+		return time.Time{}, false
+	}
+	expires, err := expiry(t)
+	return expires.Add(b.skew), err == nil
+}
+
+// Interface guards
+var (
+	_ authn.Reporter      = (*Bearer)(nil)
+	_ authn.Refresher     = (*Bearer)(nil)
+	_ authn.FetchObserved = (*Bearer)(nil)
+	_ authn.Revocable     = (*Bearer)(nil)
+)

@@ -1,0 +1,27 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+)
+
+var errOffline = errors.New("not asked, because this process keeps off the network")
+
+var offline atomic.Bool
+
+// StayOffline keeps the clients of [NewClient] from the network for the rest of
+// the process. It is for commands that look at a configuration on somebody's
+// desk, where asking the provider would be a surprise.
+func StayOffline() { offline.Store(true) }
+
+// whileOnline refuses to dial once the process keeps off the network.
+func whileOnline(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if offline.Load() {
+			return nil, errOffline
+		}
+		return dial(ctx, network, address)
+	}
+}
