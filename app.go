@@ -73,6 +73,8 @@ type App struct {
 	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
 	resources registry
 	inventory inventory
+	events    emitter
+	deaf      []func() // ends what was begun to be told of
 }
 
 // CaddyModule returns the Caddy module information.
@@ -115,7 +117,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.declare(slices.Collect(maps.Values(a.schemes)))
 	a.inventory.add(nil, a.schemes)
-	return nil
+	if a.events, err = newEmitter(ctx); err != nil {
+		return err
+	}
+	return a.registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // loadSchemes loads a map of schemes that stands in a field of a module.
@@ -154,16 +159,31 @@ func (a *App) check() error {
 	return nil
 }
 
-// Start and Stop do nothing: what a scheme needs, it opens when it is loaded.
-func (*App) Start() error { return nil }
+// Start begins to tell of failures. What a scheme needs, it opened when it was
+// loaded.
+func (a *App) Start() error {
+	a.observeFetches()
+	return nil
+}
 
-// Stop does nothing, see Start.
-func (*App) Stop() error { return nil }
+// Stop ends what Start began.
+func (a *App) Stop() error {
+	for _, stop := range a.deaf {
+		stop()
+	}
+	a.deaf = nil
+	return nil
+}
 
 // namedScheme is a scheme under the name by which logs speak of it.
 type namedScheme struct {
 	name string
 	authn.Scheme
+	meters *schemeMeters
+}
+
+func newNamedScheme(name string, scheme authn.Scheme) namedScheme {
+	return namedScheme{name: name, Scheme: scheme, meters: metersOf(name)}
 }
 
 // choose returns the schemes of a gate that names some, or none: one scheme
@@ -177,7 +197,7 @@ func (a *App) choose(names []string) ([]namedScheme, error) {
 	}
 	chosen := make([]namedScheme, len(names))
 	for i, name := range names {
-		chosen[i] = namedScheme{name: name, Scheme: a.schemes[name]}
+		chosen[i] = newNamedScheme(name, a.schemes[name])
 	}
 	return chosen, nil
 }

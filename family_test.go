@@ -21,13 +21,13 @@ func (k kindred) Owns() (string, bool)                   { return k.owner, k.unn
 func TestFamilies(t *testing.T) {
 	type other struct{ authn.Scheme }
 	families := familiesOf([]namedScheme{
-		{"first", kindred{kin: "a", owner: "1"}},
-		{"lone", other{}},
-		{"any", kindred{kin: "a"}},
-		{"second", kindred{kin: "a", owner: "2", unnamed: true}},
-		{"again", kindred{kin: "a", owner: "1"}},
-		{"elsewhere", kindred{kin: "b", owner: "1"}},
-		{"lone too", other{}},
+		{name: "first", Scheme: kindred{kin: "a", owner: "1"}},
+		{name: "lone", Scheme: other{}},
+		{name: "any", Scheme: kindred{kin: "a"}},
+		{name: "second", Scheme: kindred{kin: "a", owner: "2", unnamed: true}},
+		{name: "again", Scheme: kindred{kin: "a", owner: "1"}},
+		{name: "elsewhere", Scheme: kindred{kin: "b", owner: "1"}},
+		{name: "lone too", Scheme: other{}},
 	})
 	names := func(schemes []*namedScheme) (all []string) {
 		for _, scheme := range schemes {
@@ -52,7 +52,7 @@ func TestFamilies(t *testing.T) {
 			}
 		})
 	}
-	strict := familiesOf([]namedScheme{{"first", kindred{kin: "a", owner: "1"}}, {"second", kindred{kin: "a", owner: "2"}}})[0]
+	strict := familiesOf([]namedScheme{{name: "first", Scheme: kindred{kin: "a", owner: "1"}}, {name: "second", Scheme: kindred{kin: "a", owner: "2"}}})[0]
 	for _, owner := range []string{"", "3"} {
 		t.Run("JWT-8: somebody has to refuse "+owner, func(t *testing.T) {
 			if got := names(strict.judges(authn.Credential{Value: owner})); !slices.Equal(got, []string{"first"}) {

@@ -21,7 +21,8 @@ type inventory struct {
 
 // declaredScheme is a scheme and where it was declared.
 type declaredScheme struct {
-	namedScheme
+	name string
+	authn.Scheme
 	gate *RequireAuth // nil for one of the app
 }
 
@@ -34,7 +35,7 @@ func (i *inventory) add(gate *RequireAuth, schemes map[string]authn.Scheme) {
 		i.gates = append(i.gates, gate)
 	}
 	for _, name := range slices.Sorted(maps.Keys(schemes)) {
-		i.schemes = append(i.schemes, declaredScheme{namedScheme: namedScheme{name: name, Scheme: schemes[name]}, gate: gate})
+		i.schemes = append(i.schemes, declaredScheme{name: name, Scheme: schemes[name], gate: gate})
 	}
 }
 

@@ -120,6 +120,7 @@ type RequireAuth struct {
 	forward  forwarding
 	pages    errorPages
 	csrf     *http.CrossOriginProtection
+	events   emitter
 	logger   *zap.Logger
 }
 
@@ -151,6 +152,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	}
 	g.app = app.(*App)
 	if err := g.loadSchemes(ctx); err != nil {
+		return err
+	}
+	if g.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
 	g.forward = newForwarding(g.Forward)
@@ -231,7 +235,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	}
 	g.introduce(visit)
 	ruling := g.decide(visit, r)
-	g.record(visit, r, ruling)
+	g.tell(visit, r, ruling)
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
 	}

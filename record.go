@@ -53,11 +53,7 @@ func identityFields(identity *authn.Identity) []zap.Field {
 }
 
 func (g *RequireAuth) denialFields(made ruling) []zap.Field {
-	status := made.Code.Status()
-	if g.hides(made.Code) {
-		status = http.StatusNotFound
-	}
-	fields := []zap.Field{zap.Int("status", status), zap.String("code", string(made.Code))}
+	fields := []zap.Field{zap.Int("status", g.statusOf(made.Code)), zap.String("code", string(made.Code))}
 	if made.Reason != nil {
 		fields = append(fields, zap.String("reason", made.Reason.Error()))
 	}
@@ -72,12 +68,25 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	return fields
 }
 
-// requestFields describe the request as the client sent it. The query is left
-// out: it may hold credentials.
+// statusOf is the status by which the gate answers a code.
+func (g *RequireAuth) statusOf(code authn.Code) int {
+	if g.hides(code) {
+		return http.StatusNotFound
+	}
+	return code.Status()
+}
+
 func requestFields(r *http.Request) []zap.Field {
+	method, path := requestLine(r)
+	return []zap.Field{zap.String("method", method), zap.String("uri", path)}
+}
+
+// requestLine describes the request as the client sent it. The query is left
+// out: it may hold credentials.
+func requestLine(r *http.Request) (method, path string) {
 	method, address := r.Method, r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		method, address = original.Method, original.URL
 	}
-	return []zap.Field{zap.String("method", method), zap.String("uri", address.EscapedPath())}
+	return method, address.EscapedPath()
 }

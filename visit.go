@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -95,7 +96,9 @@ func (v *visit) verify(c candidate) authn.Outcome {
 		}
 		return known.outcome
 	}
+	began := time.Now()
 	outcome := c.scheme.Verify(v.request.Context(), &v.request, c.credential)
+	c.scheme.meters.took(outcome.Source, time.Since(began))
 	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
 	return outcome
 }

@@ -49,6 +49,12 @@ var answers = map[Code]struct {
 	CodeInternal:            {http.StatusInternalServerError, "Authentication failed for a reason of the server"},
 }
 
+// Known reports whether a code is one of the public surface.
+func (c Code) Known() bool {
+	_, known := answers[c]
+	return known
+}
+
 // Status is the HTTP status of a code; 500 for one that does not exist.
 func (c Code) Status() int {
 	if answer, known := answers[c]; known {

@@ -10,13 +10,13 @@ type Status struct {
 	Keys       int      `json:"keys"`
 	Algorithms []string `json:"algorithms,omitempty"`
 	// Skipped says which published keys are not used, and why.
-	Skipped    []string  `json:"skipped,omitempty"`
-	FetchedAt  time.Time `json:"fetched_at,omitzero"`
-	NextFetch  time.Time `json:"next_fetch,omitzero"`
-	LastError  string    `json:"last_error,omitempty"`
+	Skipped   []string  `json:"skipped,omitempty"`
+	FetchedAt time.Time `json:"fetched_at,omitzero"`
+	NextFetch time.Time `json:"next_fetch,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
 	// Reason is the kind of the last error, see ReasonOf.
-	Reason string `json:"reason,omitempty"`
-	Generation uint64    `json:"generation"`
+	Reason     string `json:"reason,omitempty"`
+	Generation uint64 `json:"generation"`
 }
 
 // Status describes the present state.

@@ -1,0 +1,90 @@
+package requireauth
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// The names of the events, see docs/operations.md.
+const (
+	eventDenied     = "auth_denied"
+	eventKeysFailed = "auth_keys_failed"
+)
+
+// emitter tells other modules what happens, by Caddy's events.
+type emitter struct {
+	ctx    caddy.Context // of the module that is named as the origin
+	events *caddyevents.App
+}
+
+func newEmitter(ctx caddy.Context) (emitter, error) {
+	events, err := ctx.App("events")
+	if err != nil {
+		return emitter{}, fmt.Errorf("loading the app events: %w", err)
+	}
+	return emitter{ctx: ctx, events: events.(*caddyevents.App)}, nil
+}
+
+// emit tells of an event, whose data are put together only if somebody listens.
+func (e emitter) emit(name string, data func() map[string]any) {
+	if e.events.ShouldEmit(name) {
+		e.events.Emit(e.ctx, name, data())
+	}
+}
+
+// tell has everybody who may know hear of a decision: the log, the metrics and
+// whoever listens to events.
+func (g *RequireAuth) tell(visit *visit, r *http.Request, made ruling) {
+	count(made)
+	g.record(visit, r, made)
+	if !made.Allowed {
+		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(visit, r, made) })
+	}
+}
+
+// deniedData says of a denial what the log does. No part of a credential is in
+// it, and no query.
+func (g *RequireAuth) deniedData(visit *visit, r *http.Request, made ruling) map[string]any {
+	method, path := requestLine(r)
+	data := map[string]any{
+		"code":      string(made.Code),
+		"status":    g.statusOf(made.Code),
+		"scheme":    "",
+		"user_id":   "",
+		"trace_id":  visit.traceID(g.app, r),
+		"client_ip": "",
+		"method":    method,
+		"path":      path,
+	}
+	if client, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		data["client_ip"] = client
+	}
+	if made.scheme != nil {
+		data["scheme"] = made.scheme.name
+	}
+	if identity := made.outcome.Identity; identity != nil {
+		data["user_id"] = identity.ID
+	}
+	return data
+}
+
+// observeFetches has failed fetches of keys told.
+func (a *App) observeFetches() {
+	for _, scheme := range a.inventory.all() {
+		observed, ok := scheme.Scheme.(authn.FetchObserved)
+		if !ok {
+			continue
+		}
+		a.deaf = append(a.deaf, observed.OnFetchFailed(func(failure authn.FetchFailure) {
+			a.events.emit(eventKeysFailed, func() map[string]any {
+				return map[string]any{"scheme": scheme.name, "from": failure.From, "reason": failure.Reason, "keys": failure.Keys}
+			})
+		}))
+	}
+}

@@ -1,0 +1,98 @@
+package operations
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+func init() {
+	caddy.RegisterModule(new(listener))
+}
+
+// listener is an event handler that remembers what it was told.
+type listener struct{}
+
+var heard struct {
+	mutex  sync.Mutex
+	events []caddy.Event
+}
+
+func (*listener) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "events.handlers.remember", New: func() caddy.Module { return new(listener) }}
+}
+
+func (*listener) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	return nil
+}
+
+func (*listener) Handle(_ context.Context, event caddy.Event) error {
+	heard.mutex.Lock()
+	defer heard.mutex.Unlock()
+	heard.events = append(heard.events, event)
+	return nil
+}
+
+// heardOf returns the data of the events of a name, and forgets all.
+func heardOf(name string) []map[string]any {
+	heard.mutex.Lock()
+	defer heard.mutex.Unlock()
+	var all []map[string]any
+	for _, event := range heard.events {
+		if event.Name() == name {
+			all = append(all, event.Data)
+		}
+	}
+	heard.events = nil
+	return all
+}
+
+func TestEvents(t *testing.T) {
+	p := newProvider(t)
+	s := harness.StartWithAdmin(t, strings.Replace(everything(p), "{\n\tauth {", "{\n\tevents {\n\t\ton auth_denied remember\n\t\ton auth_keys_failed remember\n\t}\n\tauth {", 1))
+	token := p.token(t)
+	heardOf("")
+
+	s.Get("/admin/x?access_token="+token, harness.Bearer(token), harness.Header("X-Trace-Id", "trace-1"))
+	denied := heardOf("auth_denied")
+	if len(denied) != 1 {
+		t.Fatalf("heard %v", denied)
+	}
+	got, err := json.Marshal(denied[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"client_ip":"127.0.0.1","code":"insufficient_scope","method":"GET","path":"/admin/x","scheme":"corp","status":403,"trace_id":"trace-1","user_id":"alice"}`
+	if strings.ReplaceAll(string(got), "::1", "127.0.0.1") != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+
+	s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"scope": "admin"})))
+	if admitted := heardOf("auth_denied"); len(admitted) != 0 {
+		t.Errorf("heard %v", admitted)
+	}
+
+	p.failing.Store(true)
+	post(s, "/auth/schemes/corp/refresh", "")
+	var failed []map[string]any
+	harness.Eventually(t, "the event", func() bool { failed = heardOf("auth_keys_failed"); return len(failed) > 0 })
+	if got := failed[0]; got["scheme"] != "corp" || got["from"] != p.URL+"/jwks" || got["reason"] != "status" || got["keys"] != 1 {
+		t.Errorf("heard %v", got)
+	}
+
+	// Who no longer listens is told no more.
+	s.Reload(one)
+	heardOf("")
+	s.Get("/")
+	if after := heardOf("auth_denied"); len(after) != 0 {
+		t.Errorf("heard %v", after)
+	}
+}

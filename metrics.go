@@ -1,0 +1,201 @@
+package requireauth
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// The names of the metrics, see docs/operations.md.
+const (
+	metricDecisions = "caddy_auth_decisions_total"
+	metricVerify    = "caddy_auth_verify_duration_seconds"
+	metricCache     = "caddy_auth_cache_entries"
+	metricRefreshes = "caddy_auth_key_refresh_total"
+	metricKeysAge   = "caddy_auth_keys_age_seconds"
+	metricStoreUp   = "caddy_auth_store_up"
+)
+
+// noScheme is the label for a decision without a scheme: nothing was presented,
+// or what was presented is ambiguous.
+const noScheme = "none"
+
+// What is counted belongs to the process and is registered with each
+// configuration, whose registries come and go. Labels are constants and
+// configured names, never anything out of a request.
+var (
+	decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: metricDecisions,
+		Help: "Decisions of gates, by the scheme that judged, admitted or denied, and the code of the answer.",
+	}, []string{"scheme", "decision", "code"})
+
+	verifications = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: metricVerify,
+		Help: "How long verifying a credential took, by where the answer came from: cache, local or remote.",
+		// From a remembered token to an endpoint that hardly answers.
+		Buckets: []float64{1e-6, 2.5e-6, 1e-5, 5e-5, 2.5e-4, 1e-3, 5e-3, 25e-3, 0.1, 0.5, 2.5, 10},
+	}, []string{"scheme", "source"})
+)
+
+// schemeMeters are the children of the metrics for one scheme, so that a
+// request that is let in looks up no labels.
+type schemeMeters struct {
+	cache, local, remote prometheus.Observer
+	decided              decisionCounters
+}
+
+// meters are those in use, by the name of the scheme.
+var meters sync.Map
+
+func metersOf(scheme string) *schemeMeters {
+	if known, found := meters.Load(scheme); found {
+		return known.(*schemeMeters)
+	}
+	known, _ := meters.LoadOrStore(scheme, &schemeMeters{
+		cache:   verifications.WithLabelValues(scheme, string(authn.SourceCache)),
+		local:   verifications.WithLabelValues(scheme, string(authn.SourceLocal)),
+		remote:  verifications.WithLabelValues(scheme, string(authn.SourceRemote)),
+		decided: newDecisionCounters(scheme),
+	})
+	return known.(*schemeMeters)
+}
+
+// took counts a verification. A source that this package does not know counts
+// as local: the label must not be for others to choose.
+func (m *schemeMeters) took(source authn.Source, duration time.Duration) {
+	observer := m.local
+	switch source {
+	case authn.SourceCache:
+		observer = m.cache
+	case authn.SourceRemote:
+		observer = m.remote
+	}
+	observer.Observe(duration.Seconds())
+}
+
+// decisionCounters count the decisions by one scheme, or by none.
+type decisionCounters struct {
+	admitted prometheus.Counter
+	denied   *prometheus.CounterVec // by code
+}
+
+func newDecisionCounters(scheme string) decisionCounters {
+	return decisionCounters{
+		admitted: decisions.WithLabelValues(scheme, "admitted", ""),
+		denied:   decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": "denied"}),
+	}
+}
+
+var decidedByNone = newDecisionCounters(noScheme)
+
+// count counts a decision. A code that no constant names is counted as a fault
+// of the server, which is how it is answered.
+func count(made ruling) {
+	counters := &decidedByNone
+	if made.scheme != nil {
+		counters = &made.scheme.meters.decided
+	}
+	switch {
+	case made.Allowed:
+		counters.admitted.Inc()
+	case made.Code.Known():
+		counters.denied.WithLabelValues(string(made.Code)).Inc()
+	default:
+		counters.denied.WithLabelValues(string(authn.CodeInternal)).Inc()
+	}
+}
+
+// registerMetrics puts the metrics on the registry of a configuration.
+func (a *App) registerMetrics(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil
+	}
+	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(gauges{a}))
+}
+
+// gauges tell the state of an app at the moment they are asked.
+type gauges struct{ app *App }
+
+var (
+	cacheEntries = prometheus.NewDesc(metricCache, "How many verified credentials are remembered, about.", []string{"scheme"}, nil)
+	keyRefreshes = prometheus.NewDesc(metricRefreshes, "Fetches of keys, by result: ok or error.", []string{"scheme", "result"}, nil)
+	keysAge      = prometheus.NewDesc(metricKeysAge, "How long ago the oldest keys in use were fetched.", []string{"scheme"}, nil)
+	storeUp      = prometheus.NewDesc(metricStoreUp, "Whether the state is shared with the other instances: 0 while the store is out of reach.", nil, nil)
+)
+
+// Describe names the metrics.
+func (gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, description := range []*prometheus.Desc{cacheEntries, keyRefreshes, keysAge, storeUp} {
+		out <- description
+	}
+}
+
+// Collect tells the state. Schemes that gates declare in place under one name
+// are one to the metrics: entries and fetches add up, and the oldest keys count.
+func (g gauges) Collect(out chan<- prometheus.Metric) {
+	for name, sum := range g.app.sums() {
+		if sum.remembers {
+			out <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(sum.entries), name)
+		}
+		if sum.fetches {
+			out <- prometheus.MustNewConstMetric(keyRefreshes, prometheus.CounterValue, float64(sum.ok), name, "ok")
+			out <- prometheus.MustNewConstMetric(keyRefreshes, prometheus.CounterValue, float64(sum.failed), name, "error")
+		}
+		if sum.fetched {
+			out <- prometheus.MustNewConstMetric(keysAge, prometheus.GaugeValue, sum.age, name)
+		}
+	}
+	up := 0.0
+	if g.app.storeHealthy() {
+		up = 1
+	}
+	out <- prometheus.MustNewConstMetric(storeUp, prometheus.GaugeValue, up)
+}
+
+// sum is what the schemes of one name have together.
+type sum struct {
+	remembers, fetches, fetched bool
+
+	entries    int
+	ok, failed uint64
+	age        float64
+}
+
+func (a *App) sums() map[string]sum {
+	sums := make(map[string]sum)
+	for _, scheme := range a.inventory.all() {
+		reporter, ok := scheme.Scheme.(authn.Reporter)
+		if !ok {
+			continue
+		}
+		total, report := sums[scheme.name], reporter.Report()
+		total.add(report)
+		sums[scheme.name] = total
+	}
+	return sums
+}
+
+func (s *sum) add(report authn.Report) {
+	if report.CacheEntries != nil {
+		s.remembers = true
+		s.entries += *report.CacheEntries
+	}
+	if report.Introspection != nil {
+		s.remembers = true
+		s.entries += report.Introspection.CacheEntries
+	}
+	for _, source := range report.KeySources {
+		if source.Fetches == nil {
+			continue
+		}
+		s.fetches = true
+		s.ok, s.failed = s.ok+source.Fetches.OK, s.failed+source.Fetches.Error
+		if !source.FetchedAt.IsZero() {
+			s.fetched, s.age = true, max(s.age, source.Age)
+		}
+	}
+}
