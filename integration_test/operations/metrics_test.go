@@ -2,6 +2,7 @@ package operations
 
 import (
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,24 @@ func TestMetrics(t *testing.T) {
 		s.Reload(strings.Replace(everything(p), "respond ok", "respond again", 1))
 		if got := value(t, s, "caddy_auth_decisions_total", labels...); got != before || before == 0 {
 			t.Errorf("%g, before %g", got, before)
+		}
+	})
+	t.Run("docs/operations/metrics.txt says which metrics there are", func(t *testing.T) {
+		var lines []string
+		for name, family := range metrics(t, s) {
+			line := name + " " + strings.ToLower(family.GetType().String())
+			for _, label := range family.GetMetric()[0].GetLabel() {
+				line += " " + label.GetName()
+			}
+			lines = append(lines, line+"\n")
+		}
+		slices.Sort(lines)
+		content, err := os.ReadFile("../../docs/operations/metrics.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(lines, ""); got != string(content) {
+			t.Errorf("there are\n%s", got)
 		}
 	})
 	t.Run("labels are constants and configured names", func(t *testing.T) {
