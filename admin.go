@@ -55,6 +55,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		endpoint("GET /auth/schemes/{name}", showScheme),
 		endpoint("POST /auth/schemes/{name}/refresh", refreshScheme),
 		endpoint("POST /auth/revocations", revoke),
+		endpoint("POST /auth/explain", explainRequest),
 	}
 }
 
@@ -108,6 +109,8 @@ type GateStatus struct {
 	Required string `json:"required,omitempty"`
 	// Optional says that anonymous callers pass.
 	Optional bool `json:"optional,omitempty"`
+
+	gate *RequireAuth
 }
 
 // operator is the view of an app for the length of one question.
@@ -166,7 +169,9 @@ func (o operator) find(r *http.Request) (declaredScheme, error) {
 func (o operator) status(scheme declaredScheme) SchemeStatus {
 	status := SchemeStatus{Name: scheme.name, Kind: kindOf(scheme.Scheme), InPlace: scheme.gate != nil, Gates: []GateStatus{}}
 	for _, gate := range o.app.inventory.gatesOf(scheme.Scheme) {
-		status.Gates = append(status.Gates, GateStatus{Config: o.at[gate], Required: gate.Describe(), Optional: gate.Optional})
+		one := gate.status()
+		one.Config = o.at[gate]
+		status.Gates = append(status.Gates, one)
 	}
 	if reporter, ok := scheme.Scheme.(authn.Reporter); ok {
 		status.Report = reporter.Report()

@@ -18,6 +18,9 @@ func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candida
 	if g.app.limiter == nil || !guessable(candidates) || visit.judged(credential) {
 		return ask(visit, candidates)
 	}
+	if visit.request.Trace.Skip("attempts", "an explanation is no attempt, and nobody has to wait for it") {
+		return ask(visit, candidates)
+	}
 	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	attempt := guessing.Attempt{Address: address, Credential: credential.Value, Who: func() guessing.Who {
 		return guessing.Who{Client: guessing.ClientOf(address), Account: accountOf(candidates)}

@@ -13,6 +13,7 @@ func init() {
 Tools for those who run the require_auth gate. See the help of each command.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(mintCommand())
+			cmd.AddCommand(explainCommand())
 		},
 	})
 }

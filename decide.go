@@ -53,7 +53,7 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 	if made.outcome.Verdict != authn.Accepted {
 		return refuse(made, made.outcome.Code, made.outcome.Reason)
 	}
-	if err := g.checkOrigin(r, made.credential); err != nil {
+	if err := g.checkOrigin(visit, r, made.credential); err != nil {
 		return refuse(made, authn.CodeAccessDenied, err)
 	}
 	if problem != nil {
@@ -61,6 +61,9 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 	}
 	defer visit.consider(made.outcome.Identity)()
 	made.Decision = required.Decide(r, made.outcome.Identity)
+	if visit.request.Trace != nil {
+		required.Explain(r, made.outcome.Identity, visit.request.Trace)
+	}
 	return made
 }
 
@@ -173,7 +176,7 @@ var unasked = map[authn.In]string{authn.InCookie: "cookie", authn.InTLS: "certif
 // (RFC 6750 §5.3).
 // It goes for methods that change something and for WebSockets, which are not
 // bound to one origin. A site that `cors` trusts by name may.
-func (g *RequireAuth) checkOrigin(r *http.Request, credential authn.Credential) error {
+func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential authn.Credential) error {
 	if !credential.Place.SentUnasked() || cors.TrustedOrigin(r) {
 		return nil
 	}
@@ -183,8 +186,9 @@ func (g *RequireAuth) checkOrigin(r *http.Request, credential authn.Credential) 
 		changing.Method = http.MethodPost
 		checked = &changing
 	}
-	if err := g.csrf.Check(checked); err != nil {
-		return fmt.Errorf("a %s came with a request from another site", unasked[credential.Place.In])
+	err := g.csrf.Check(checked)
+	if err != nil {
+		err = fmt.Errorf("a %s came with a request from another site", unasked[credential.Place.In])
 	}
-	return nil
+	return visit.request.Trace.Note("origin", err)
 }

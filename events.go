@@ -41,6 +41,10 @@ func (e emitter) emit(name string, data func() map[string]any) {
 // tell has everybody who may know hear of a decision: the log, the metrics and
 // whoever listens to events.
 func (g *RequireAuth) tell(visit *visit, r *http.Request, made ruling) {
+	if visit.explained != nil {
+		visit.explained.addGate(g, visit, made)
+		return
+	}
 	count(made)
 	g.record(visit, r, made)
 	if !made.Allowed {

@@ -231,6 +231,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	g.forward.removeFrom(r)
 	visit := visitOf(r)
 	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
+		visit.explained.addPreflight(g)
 		return next.ServeHTTP(w, r)
 	}
 	g.introduce(visit)

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/internal/dryrun"
 )
 
 // errorPages are the error routes that apply to a gate: in the Caddyfile the
@@ -40,13 +42,25 @@ func (p errorPages) routes(r *http.Request) caddyhttp.RouteList {
 		return nil // a gate among error routes must not call them again
 	}
 	if p.inner != nil {
-		return p.inner
+		return dried(r, p.inner)
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Errors == nil {
 		return nil
 	}
 	return server.Errors.Routes
+}
+
+// dried keeps the error routes of a dry run from reaching anything.
+func dried(r *http.Request, routes caddyhttp.RouteList) caddyhttp.RouteList {
+	if !dryrun.In(r.Context()) {
+		return routes
+	}
+	dry, err := dryrun.Routes(routes)
+	if err != nil {
+		return nil
+	}
+	return dry
 }
 
 // serve runs the error routes for a status and reports whether they answered.

@@ -44,6 +44,10 @@ type visit struct {
 	// may tell of a gate.
 	hidden bool
 
+	// explained is where an explanation is written; nil for a request that is
+	// judged.
+	explained *Explanation
+
 	// stripped says that request is a copy from before credentials were
 	// removed.
 	stripped bool
@@ -94,11 +98,16 @@ func (v *visit) verify(c candidate) authn.Outcome {
 		if meant := known.outcome.Audience; meant != "" && meant != v.request.Audience {
 			return authn.Reject(authn.CodeInvalidToken, errOtherResource)
 		}
+		_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)
 		return known.outcome
 	}
+	v.request.Trace.Under(c.scheme.name)
 	began := time.Now()
 	outcome := c.scheme.Verify(v.request.Context(), &v.request, c.credential)
-	c.scheme.meters.took(outcome.Source, time.Since(began))
+	v.request.Trace.Under("")
+	if v.explained == nil {
+		c.scheme.meters.took(outcome.Source, time.Since(began))
+	}
 	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
 	return outcome
 }

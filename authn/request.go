@@ -32,6 +32,9 @@ type Request struct {
 	// it has to be taken from the request.
 	Origin string
 
+	// Trace collects what is checked; nil for a request that is judged.
+	Trace *Trace
+
 	authorization Authorization
 	problem       error
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -150,16 +149,21 @@ func (q *Requirement) ChallengeScopes() []string {
 // something about comes first: a new login, then more scopes.
 func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	for _, rule := range rules {
-		if decision := rule(q, r, caller); !decision.Allowed {
+		if decision := rule.decide(q, r, caller); !decision.Allowed {
 			return decision
 		}
 	}
 	return allowed
 }
 
-// rules are the parts of a requirement in the order in which they are asked.
-var rules = []func(*Requirement, *http.Request, *authn.Identity) Decision{
-	(*Requirement).decideSession, (*Requirement).decideScopes, (*Requirement).decideRoles, (*Requirement).decidePolicy,
+// Explain notes how the caller fares with each part of the requirement, also
+// with those that are not reached any more.
+func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *authn.Trace) {
+	for _, rule := range rules {
+		if asked := rule.asked(q); asked != "" {
+			_ = trace.Tell(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(caller)) })
+		}
+	}
 }
 
 var allowed = Decision{Allowed: true}
@@ -253,32 +257,4 @@ func equals(claim any, values []string) bool {
 	default: // null, an object, a list in a list: nothing equals them
 		return false
 	}
-}
-
-// Describe says in one line what is required, for logs and reports.
-func (q *Requirement) Describe() string {
-	var parts []string
-	for _, part := range []struct {
-		name   string
-		values []string
-	}{
-		{"scope", q.Scopes}, {"any_scope", q.AnyScopes}, {"role", q.Roles}, {"any_role", q.AnyRoles}, {"user", q.Users},
-	} {
-		if len(part.values) > 0 {
-			parts = append(parts, part.name+" "+strings.Join(part.values, " "))
-		}
-	}
-	if len(q.ACR) > 0 {
-		parts = append(parts, "acr "+strings.Join(q.ACR, " "))
-	}
-	if q.MaxAge > 0 {
-		parts = append(parts, "max_age "+time.Duration(q.MaxAge).String())
-	}
-	for _, claim := range q.Claims {
-		parts = append(parts, "claim "+claim.Path+" "+strings.Join(claim.Values, " "))
-	}
-	if q.If != "" {
-		parts = append(parts, "if "+q.If)
-	}
-	return strings.Join(parts, "; ")
 }

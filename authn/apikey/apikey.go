@@ -139,16 +139,18 @@ func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 
 // Verify looks the key up by its digest. An unknown, an expired and a
 // malformed key are answered alike.
-func (a *APIKey) Verify(_ context.Context, _ *authn.Request, credential authn.Credential) authn.Outcome {
+func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	if len(credential.Value) > authn.MaxCredential {
 		return authn.Reject(authn.CodeInvalidCredentials, authn.ErrTooLarge)
 	}
 	entry := a.keys.Load().find(credential.Value)
 	if entry == nil {
-		return authn.Disown(authn.CodeInvalidCredentials, errors.New("unknown key"))
+		return authn.Disown(authn.CodeInvalidCredentials, r.Trace.Note("key", errors.New("unknown key")))
 	}
+	_ = r.Trace.Tell("key", nil, func() string { return fmt.Sprintf("id %q", entry.ID) })
 	if expires := entry.Expires; !expires.IsZero() && !a.now().Before(expires) {
-		return authn.Reject(authn.CodeInvalidCredentials, fmt.Errorf("key %q expired at %s", entry.ID, expires.Format(time.RFC3339)))
+		err := fmt.Errorf("key %q expired at %s", entry.ID, expires.Format(time.RFC3339))
+		return authn.Reject(authn.CodeInvalidCredentials, r.Trace.Note("expiry", err))
 	}
 	return authn.Accept(entry, authn.SourceLocal)
 }

@@ -140,10 +140,10 @@ func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
 // Verify decodes the credentials and compares the password. It is never sure
 // that a user it does not know is nobody: another Basic scheme of the gate may
 // know them.
-func (b *Basic) Verify(_ context.Context, _ *authn.Request, credential authn.Credential) authn.Outcome {
+func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	users := b.users.Load()
 	name, password, err := decode(credential.Value)
-	if err != nil {
+	if r.Trace.Note("form", err) != nil {
 		// Work as for a wrong password, so that nothing is learned from time.
 		name, password = "", credential.Value[:min(len(credential.Value), 72)]
 	}
@@ -156,8 +156,9 @@ func (b *Basic) Verify(_ context.Context, _ *authn.Request, credential authn.Cre
 	case err != nil:
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	case match == nil:
-		return authn.Disown(authn.CodeInvalidCredentials, errors.New("unknown user or wrong password"))
+		return authn.Disown(authn.CodeInvalidCredentials, r.Trace.Note("password", errWrong))
 	}
+	_ = r.Trace.Note("password", nil)
 	return authn.Accept(match, source)
 }
 
@@ -169,6 +170,8 @@ func (*Basic) Account(credential authn.Credential) string {
 	}
 	return name
 }
+
+var errWrong = errors.New("unknown user or wrong password")
 
 // decode splits Basic credentials (RFC 7617 §2).
 func decode(credentials string) (name, password string, err error) {

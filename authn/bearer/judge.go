@@ -48,25 +48,30 @@ func (b *Bearer) checkHeader(t *token) error {
 //
 // The gate may be known under an audience of its own.
 func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
+	trace := r.Trace
 	audience, err := b.checkAudience(t, r)
-	if err != nil {
+	if trace.Tell("audience", err, func() string { return "aud " + shown(t.claims["aud"]) }) != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
-	for _, check := range []func(*token) error{checkKind, b.checkProfile, b.checkBeginning} {
-		if err := check(t); err != nil {
+	for _, check := range []struct {
+		name string
+		made func(*token) error
+	}{{"kind", checkKind}, {"profile", b.checkProfile}, {"beginning", b.checkBeginning}} {
+		if err := trace.Note(check.name, check.made(t)); err != nil {
 			return authn.Reject(authn.CodeInvalidToken, err)
 		}
 	}
 	expires, err := expiry(t)
 	if err != nil {
+		_ = trace.Note("expiry", err)
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
 	identity, err := b.identify(t, expires)
-	if err != nil {
+	if trace.Note("identity", err) != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
-	if !expires.IsZero() && !b.now().Before(expires.Add(b.skew)) {
-		return authn.Reject(authn.CodeExpiredToken, fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339)))
+	if err := trace.Tell("expiry", b.checkExpiry(expires), func() string { return "exp " + expires.UTC().Format(time.RFC3339) }); err != nil {
+		return authn.Reject(authn.CodeExpiredToken, err)
 	}
 	outcome := authn.Accept(identity, authn.SourceLocal)
 	outcome.Audience = audience
@@ -205,6 +210,15 @@ func expiry(t *token) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return instant(t.claims, "exp")
+}
+
+// checkExpiry refuses a token that has ended; zero is one that does not say
+// when it ends.
+func (b *Bearer) checkExpiry(expires time.Time) error {
+	if !expires.IsZero() && !b.now().Before(expires.Add(b.skew)) {
+		return fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // latest is the last second of the year 9999, from where on time stamps are

@@ -142,11 +142,12 @@ func (b *Bearer) openIntrospection() error {
 
 // introspect asks about a token. What the endpoint says is verified by that,
 // and judged like the claims of a token that was verified here.
-func (b *Bearer) introspect(ctx context.Context, text string) (*token, authn.Outcome) {
-	if len(text) > authn.MaxCredential {
+func (b *Bearer) introspect(ctx context.Context, p presented) (*token, authn.Outcome) {
+	if len(p.text) > authn.MaxCredential {
 		return nil, authn.Reject(authn.CodeInvalidToken, authn.ErrTooLarge)
 	}
-	answer, err := b.remote.Introspect(ctx, text)
+	answer, err := b.remote.Introspect(ctx, p.text)
+	_ = p.trace.Tell("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
 		return nil, authn.Defer(unavailable.RetryAfter, err)
 	} else if err != nil {
@@ -164,7 +165,7 @@ func (b *Bearer) introspect(ctx context.Context, text string) (*token, authn.Out
 	}
 	t := &token{claims: answer.Claims}
 	if _, named := t.claims["iss"]; named {
-		if err := b.checkIssuer(t); err != nil {
+		if err := p.trace.Tell("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
 			return nil, authn.Reject(authn.CodeInvalidToken, err)
 		}
 	}

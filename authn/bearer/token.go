@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -79,4 +80,16 @@ func (t *token) verify(keys []*keyset.Key) error {
 		failure = errBadSignature
 	}
 	return failure
+}
+
+// maxShown bounds what an explanation repeats of a claim, in bytes.
+const maxShown = 200
+
+// shown is a claim for an explanation.
+func shown(claim any) string {
+	text, err := json.Marshal(claim)
+	if err != nil || len(text) > maxShown {
+		return "of some length"
+	}
+	return string(text)
 }

@@ -21,12 +21,14 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 		return outcome
 	}
 	nonce, err := b.checkPossession(ctx, r, credential, known.bound())
-	if err != nil {
+	if r.Trace.Note("possession", err) != nil {
 		return b.refusePossession(err)
 	}
 	if refused := b.checkRevocation(known, credential.Value); refused != nil {
+		_ = r.Trace.Note("revocation", refused.Reason)
 		return *refused
 	}
+	_ = r.Trace.Note("revocation", nil)
 	outcome.Nonce = nonce
 	return outcome
 }
@@ -38,12 +40,13 @@ type presented struct {
 	text   string
 	digest [sha256.Size]byte
 	keys   uint64 // their fingerprint
+	trace  *authn.Trace
 }
 
 // find recalls a token that was found good before, or has it verified and
 // judged. What is known is set for an accepted token only.
 func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*verified, authn.Outcome) {
-	p := presented{text: text, digest: digestOf(text), keys: b.keys.Fingerprint()}
+	p := presented{text: text, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
 	if known := b.recall(p, r); known != nil {
 		return known, known.outcome(text)
 	}
@@ -60,7 +63,7 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 	if err != nil {
 		return nil, authn.Reject(authn.CodeInvalidToken, err)
 	}
-	if !t.introspected() {
+	if !t.introspected() && r.Trace == nil {
 		b.remember(p.digest, known)
 	}
 	return known, outcome
@@ -70,28 +73,31 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 // by asking its issuer. Without a token the outcome says why not.
 func (b *Bearer) authenticate(ctx context.Context, p presented) (*token, authn.Outcome) {
 	if b.remote != nil && len(b.keys) == 0 {
-		return b.introspect(ctx, p.text)
+		return b.introspect(ctx, p)
 	}
 	t, err := parse(p.text)
 	switch {
 	case err != nil && b.remote != nil:
-		return b.introspect(ctx, p.text)
-	case err != nil:
+		return b.introspect(ctx, p)
+	case p.trace.Note("form", err) != nil:
 		return nil, authn.Disown(authn.CodeInvalidToken, err) // to another scheme it may be an opaque one
 	}
-	if err := b.checkIssuer(t); err != nil {
+	if err := p.trace.Tell("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
 		return nil, authn.Disown(authn.CodeInvalidToken, err)
 	}
-	if err := b.checkHeader(t); err != nil {
+	if err := p.trace.Tell("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
 		return nil, b.refuse(err)
 	}
 	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
+	if err != nil {
+		_ = p.trace.Note("keys", err)
+	}
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
 		return nil, authn.Defer(unavailable.RetryAfter, err)
 	} else if err != nil {
 		return nil, authn.Defer(0, err)
 	}
-	if err := verifyOnce(p, t, keys); err != nil {
+	if err := p.trace.Tell("signature", verifyOnce(p, t, keys), func() string { return "kid " + shown(t.keyID) }); err != nil {
 		return nil, b.refuse(err)
 	}
 	return t, authn.Outcome{Source: authn.SourceLocal}

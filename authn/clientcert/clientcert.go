@@ -159,7 +159,7 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	if leaf == nil || fingerprint(leaf) != credential.Value {
 		return authn.Reject(authn.CodeInvalidCredentials, errors.New("not the certificate of this connection"))
 	}
-	if err := c.trusts(r.TLS); err != nil {
+	if err := r.Trace.Note("trust", c.trusts(r.TLS)); err != nil {
 		if errors.Is(err, errUntrusted) {
 			return authn.Disown(authn.CodeInvalidCredentials, err)
 		}

@@ -1,0 +1,254 @@
+package requireauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/dryrun"
+)
+
+// question is what somebody wants explained: a request, or a token alone.
+type question struct {
+	Method string
+	URL    string
+	Header http.Header
+	Token  string
+	Scheme string
+}
+
+// explainFor bounds how long an explanation takes; maxExplanations bounds how
+// many are made at once.
+const (
+	explainFor      = 20 * time.Second
+	maxExplanations = 4
+)
+
+var explaining = make(chan struct{}, maxExplanations)
+
+// explainRequest answers `POST /auth/explain`.
+func explainRequest(app *App, r *http.Request) (any, error) {
+	members, err := readMembers(r, "method", "url", "headers", "token", "scheme")
+	if err != nil {
+		return nil, err
+	}
+	asked, err := questionOf(members)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	running, err := caddy.ActiveContext().AppIfConfigured("http")
+	if err != nil {
+		return nil, apiError(http.StatusNotFound, errors.New("the running configuration has no HTTP servers"))
+	}
+	select {
+	case explaining <- struct{}{}:
+		defer func() { <-explaining }()
+	default:
+		return nil, apiError(http.StatusServiceUnavailable, errors.New("other explanations are being made: try again"))
+	}
+	explained, err := explain(r.Context(), app, running.(*caddyhttp.App), asked)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	return explained, nil
+}
+
+// questionOf reads a question. Errors name the member and repeat nothing of it.
+func questionOf(members map[string]any) (question, error) {
+	asked := question{Header: make(http.Header)}
+	for name, target := range map[string]*string{"method": &asked.Method, "url": &asked.URL, "token": &asked.Token, "scheme": &asked.Scheme} {
+		value, present := members[name]
+		if !present {
+			continue
+		}
+		text, ok := value.(string)
+		if !ok || text == "" {
+			return asked, fmt.Errorf("%s is not a string with something in it", name)
+		}
+		*target = text
+	}
+	headers, ok := members["headers"].(map[string]any)
+	if _, present := members["headers"]; present && !ok {
+		return asked, errors.New("headers is not an object")
+	}
+	for name, value := range headers {
+		values, ok := value.([]any)
+		if !ok {
+			values = []any{value}
+		}
+		for _, value := range values {
+			text, ok := value.(string)
+			if !ok {
+				return asked, errors.New("headers has something else than strings and lists of strings")
+			}
+			asked.Header.Add(name, text)
+		}
+	}
+	return asked, asked.check()
+}
+
+func (q question) check() error {
+	switch {
+	case q.URL == "" && q.Token == "":
+		return errors.New("url and token are both missing: describe a request or give a token")
+	case q.URL == "" && (q.Method != "" || len(q.Header) > 0):
+		return errors.New("url is missing")
+	case q.URL != "" && q.Scheme != "":
+		return errors.New("scheme goes with a token alone: the gates of a request say which schemes they accept")
+	case q.Token != "" && q.Header.Get("Authorization") != "":
+		return errors.New("token and headers both have a token: give one")
+	}
+	return nil
+}
+
+// explain takes a request through the routes of an app without reaching what is
+// behind them, or has schemes judge a token.
+func explain(ctx context.Context, app *App, servers *caddyhttp.App, asked question) (*Explanation, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainFor)
+	defer cancel()
+	explained := new(Explanation)
+	if asked.URL == "" {
+		return explained, explained.judgeToken(ctx, app, asked)
+	}
+	r, err := asked.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, server, err := serverFor(servers, r.URL)
+	if err != nil {
+		return nil, err
+	}
+	dry, err := dryrun.Server(server)
+	if err != nil {
+		return nil, err
+	}
+	explained.Request, explained.Server = r.Method+" "+withoutQuery(r.URL), name
+	explained.walk(r, dry)
+	at := positionsIn(servers)
+	for i := range explained.Gates {
+		explained.Gates[i].Config = at[explained.Gates[i].gate]
+	}
+	explained.mask(asked)
+	return explained, nil
+}
+
+// request makes the request that is asked about.
+func (q question) request(ctx context.Context) (*http.Request, error) {
+	address, err := url.Parse(q.URL)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return nil, errors.New("url is no URL of http or https with a host")
+	}
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Method, http.MethodGet), q.URL, http.NoBody)
+	if err != nil {
+		return nil, errors.New("method is no method")
+	}
+	r.Header = q.Header.Clone()
+	if q.Token != "" {
+		r.Header.Set("Authorization", "Bearer "+q.Token)
+	}
+	r.URL = &url.URL{Path: address.Path, RawPath: address.RawPath, RawQuery: address.RawQuery}
+	if r.URL.Path == "" {
+		r.URL.Path = "/"
+	}
+	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
+	r.URL.Scheme, r.URL.Host = address.Scheme, address.Host
+	if address.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: address.Hostname()}
+	}
+	return r, nil
+}
+
+func withoutQuery(address *url.URL) string {
+	return address.Scheme + "://" + address.Host + address.EscapedPath()
+}
+
+// serverFor finds the server that listens on the port of a URL.
+func serverFor(app *caddyhttp.App, address *url.URL) (string, *caddyhttp.Server, error) {
+	text := address.Port()
+	if text == "" {
+		standard := map[string]int{"http": cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort), "https": cmp.Or(app.HTTPSPort, caddyhttp.DefaultHTTPSPort)}
+		text = strconv.Itoa(standard[address.Scheme])
+	}
+	port, _ := strconv.ParseUint(text, 10, 16)
+	var listening []string
+	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
+		for _, listen := range app.Servers[name].Listen {
+			at, err := caddy.ParseNetworkAddress(listen)
+			if err == nil && at.StartPort <= uint(port) && uint(port) <= at.EndPort {
+				return name, app.Servers[name], nil
+			}
+			listening = append(listening, listen)
+		}
+	}
+	return "", nil, fmt.Errorf("url: no server listens on port %s, but on %s", text, strings.Join(listening, " "))
+}
+
+// walk takes the request through the routes.
+func (e *Explanation) walk(r *http.Request, server *caddyhttp.Server) {
+	ctx, walk := dryrun.Begin(r.Context())
+	w := &recorder{header: http.Header{"Server": {"Caddy"}}}
+	r.URL.Scheme, r.URL.Host = "", ""
+	r = caddyhttp.PrepareRequest(r.WithContext(ctx), caddy.NewReplacer(), w, server)
+	visit := visitOf(r)
+	visit.explain(e)
+	last := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	err := server.Routes.Compile(last).ServeHTTP(w, r)
+	if err != nil {
+		w.fail(server, r, err)
+	}
+	e.Reaches, e.Skipped = walk.Reached, walk.Skipped
+	if walk.Reached == "" {
+		e.Answer = w.answer()
+	}
+	for _, verified := range visit.verified {
+		e.secrets = append(e.secrets, verified.credential.Value)
+	}
+}
+
+// explain has what follows noted.
+func (v *visit) explain(in *Explanation) {
+	v.explained, v.request.Trace = in, new(authn.Trace)
+}
+
+// judgeToken has schemes judge a token that came without a request.
+func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) error {
+	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + asked.Token}}}).WithContext(ctx)
+	known := false
+	for _, scheme := range app.inventory.all() {
+		if asked.Scheme != "" && scheme.name != asked.Scheme {
+			continue
+		}
+		known = true
+		request := authn.NewRequest(r)
+		request.Trace = new(authn.Trace)
+		request.Trace.Under(scheme.name)
+		credential, err := scheme.Find(request)
+		if err != nil || !credential.Found() {
+			continue
+		}
+		explained := explainOutcome(scheme.name, credential, scheme.Verify(ctx, request, credential))
+		explained.Credential, explained.Checks = "", request.Trace.Take()
+		e.Schemes = append(e.Schemes, explained)
+	}
+	switch {
+	case !known:
+		return errors.New("scheme is not the name of one")
+	case len(e.Schemes) == 0:
+		return errors.New("no scheme takes such a token")
+	}
+	e.mask(asked)
+	return nil
+}

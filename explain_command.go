@@ -1,0 +1,188 @@
+package requireauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// explainOptions are the flags of `caddy auth explain`.
+type explainOptions struct {
+	config, adapter, jwks, address string
+
+	method, url string
+	headers     []string
+
+	tokenFile, tokenEnv, scheme string
+
+	json bool
+}
+
+// explainCommand says why a request gets the answer it gets.
+func explainCommand() *cobra.Command {
+	var options explainOptions
+	command := &cobra.Command{
+		Use:   "explain",
+		Short: "Explains which gates judge a request, by which rule, and the answer",
+		Long: `
+Explains what happens to a request: which gates it comes to, which scheme judges
+it, each check with its verdict, and the exact answer. Nothing is forwarded, used
+up, counted or logged, and no credential is printed. With a token and no URL, the
+schemes judge the token alone.
+
+With --config the configuration of a file is asked, and nothing is sent over the
+network: the keys of issuers come from --jwks, and revocations are not known.
+With --address a running server is asked, through its admin API.
+
+A token is read from a file, from standard input (--token-file -), or from an
+environment variable. What stands on a command line can be seen by others on this
+machine.`,
+		Example: `  caddy auth explain --config Caddyfile --url https://api.example.com/admin
+  caddy auth explain --config Caddyfile --jwks keys.json --url https://api.example.com/admin --token-file -
+  caddy auth explain --address localhost:2019 --token-env TOKEN`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			explained, err := options.explain(cmd.Context(), cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if options.json {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				encoder.SetEscapeHTML(false)
+				return encoder.Encode(explained)
+			}
+			return explained.print(cmd.OutOrStdout())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVarP(&options.config, "config", "c", "", "the configuration file")
+	flags.StringVarP(&options.adapter, "adapter", "a", "", "the adapter of the configuration (default: by its name)")
+	flags.StringVar(&options.jwks, "jwks", "", "a file with the keys of issuers, a JWK Set")
+	flags.StringVar(&options.address, "address", "", "the admin API of a running server, such as localhost:2019")
+	flags.StringVarP(&options.method, "method", "X", "", "the method (default: GET)")
+	flags.StringVar(&options.url, "url", "", "the URL, with the port on which Caddy listens")
+	flags.StringArrayVarP(&options.headers, "header", "H", nil, "a header field as `Name: value`; may be repeated")
+	flags.StringVar(&options.tokenFile, "token-file", "", "a file with a token, - for standard input")
+	flags.StringVar(&options.tokenEnv, "token-env", "", "the environment variable that holds a token")
+	flags.StringVar(&options.scheme, "scheme", "", "the scheme that judges a token without a URL (default: all)")
+	flags.BoolVar(&options.json, "json", false, "print JSON")
+	return command
+}
+
+func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanation, error) {
+	if (o.config == "") == (o.address == "") {
+		return nil, errors.New("give either --config or --address")
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	asked, err := o.question(stdin)
+	if err != nil {
+		return nil, err
+	}
+	if o.address != "" {
+		return o.ask(ctx, asked)
+	}
+	config, _, _, err := caddycmd.LoadConfig(o.config, o.adapter)
+	if err != nil {
+		return nil, err
+	}
+	app, servers, err := loadOffline(config, o.jwks)
+	if err != nil {
+		return nil, err
+	}
+	explained, err := explain(ctx, app, servers, asked)
+	if err == nil {
+		explained.withoutRevocations()
+	}
+	return explained, err
+}
+
+// question is what the flags describe.
+func (o explainOptions) question(stdin io.Reader) (question, error) {
+	asked := question{Method: o.method, URL: o.url, Header: make(http.Header), Scheme: o.scheme}
+	for _, field := range o.headers {
+		name, value, found := strings.Cut(field, ":")
+		if !found || name == "" {
+			return asked, errors.New("--header: write `Name: value`")
+		}
+		asked.Header.Add(name, strings.TrimSpace(value))
+	}
+	token, err := o.token(stdin)
+	if err != nil {
+		return asked, err
+	}
+	asked.Token = strings.TrimSpace(token)
+	return asked, asked.check()
+}
+
+func (o explainOptions) token(stdin io.Reader) (string, error) {
+	switch {
+	case o.tokenFile != "" && o.tokenEnv != "":
+		return "", errors.New("give either --token-file or --token-env")
+	case o.tokenFile == "-":
+		read, err := io.ReadAll(io.LimitReader(stdin, maxAdminBody))
+		return string(read), err
+	case o.tokenFile != "":
+		read, err := os.ReadFile(o.tokenFile)
+		return string(read), err
+	case o.tokenEnv == "":
+		return "", nil
+	}
+	if token := os.Getenv(o.tokenEnv); token != "" {
+		return token, nil
+	}
+	return "", fmt.Errorf("the environment variable %s is empty", o.tokenEnv)
+}
+
+// ask has a running server explain.
+func (o explainOptions) ask(ctx context.Context, asked question) (*Explanation, error) {
+	members := make(map[string]any)
+	for name, value := range map[string]string{"method": asked.Method, "url": asked.URL, "token": asked.Token, "scheme": asked.Scheme} {
+		if value != "" {
+			members[name] = value
+		}
+	}
+	if len(asked.Header) > 0 {
+		members["headers"] = asked.Header
+	}
+	body, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	address := o.address
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(address, "/")+"/auth/explain", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Timeout: explainFor + 10*time.Second}).Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	answer := json.NewDecoder(io.LimitReader(response.Body, 16*maxRecorded))
+	if response.StatusCode != http.StatusOK {
+		var failure struct {
+			Error string `json:"error"`
+		}
+		_ = answer.Decode(&failure)
+		return nil, fmt.Errorf("the server answers with status %d: %s", response.StatusCode, failure.Error)
+	}
+	explained := new(Explanation)
+	return explained, answer.Decode(explained)
+}

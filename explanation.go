@@ -1,0 +1,149 @@
+package requireauth
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// Explanation is the answer of `POST /auth/explain`: why a request gets the
+// answer it gets. It is made by the same code that judges requests, and holds
+// no credential.
+type Explanation struct {
+	// Request is the method and the URL, without its query.
+	Request string `json:"request,omitempty"`
+	// Server is the name of Caddy's server that listens there.
+	Server string `json:"server,omitempty"`
+	// Gates are those that the request came to, in order.
+	Gates []GateExplanation `json:"gates,omitempty"`
+	// Schemes are what each scheme says of a token that came without a request.
+	Schemes []SchemeExplanation `json:"schemes,omitempty"`
+	// Skipped are handlers that were not run, because nobody knows what they
+	// do: what they would have changed is not considered.
+	Skipped []string `json:"skipped,omitempty"`
+	// Reaches is the handler that would have answered, had it been asked.
+	Reaches string `json:"reaches,omitempty"`
+	// Answer is what the client gets; absent where another handler answers.
+	Answer *Answer `json:"answer,omitempty"`
+
+	secrets []string // the credentials that were judged
+}
+
+// GateExplanation is what one gate decides.
+type GateExplanation struct {
+	// Accepts are the schemes that the gate accepts.
+	Accepts []string `json:"accepts"`
+	GateStatus
+	SchemeExplanation
+	// Decision is `admitted` or `denied`.
+	Decision string `json:"decision"`
+	// Code is what a denied client is told.
+	Code authn.Code `json:"code,omitempty"`
+	// Status is the status of a denial.
+	Status int `json:"status,omitempty"`
+	// Reason is why; it is told to nobody else.
+	Reason string `json:"reason,omitempty"`
+}
+
+// SchemeExplanation is what a scheme says of a credential.
+type SchemeExplanation struct {
+	// Scheme is the name of the scheme that judged; absent where there was no
+	// credential.
+	Scheme string `json:"scheme,omitempty"`
+	// Credential is what was found and where, such as
+	// `Bearer in header Authorization`.
+	Credential string `json:"credential,omitempty"`
+	// Checks are those that were made, in order.
+	Checks []authn.Check `json:"checks,omitempty"`
+	// Verdict is `accepted`, `rejected`, `foreign` for a credential of another
+	// scheme, or `unavailable`.
+	Verdict string `json:"verdict,omitempty"`
+	// Why says why it was not accepted.
+	Why string `json:"why,omitempty"`
+	// Caller is who it is, once that is known.
+	Caller *Caller `json:"caller,omitempty"`
+}
+
+// Caller is a caller who is known.
+type Caller struct {
+	User   string   `json:"user,omitempty"`
+	Client string   `json:"client,omitempty"`
+	Issuer string   `json:"issuer,omitempty"`
+	Scopes []string `json:"scopes,omitempty"`
+	Roles  []string `json:"roles,omitempty"`
+}
+
+// Answer is an HTTP response.
+type Answer struct {
+	Status int         `json:"status"`
+	Header http.Header `json:"header"`
+	Body   string      `json:"body,omitempty"`
+}
+
+var verdicts = map[authn.Verdict]string{
+	authn.Accepted: "accepted", authn.Rejected: "rejected", authn.Foreign: "foreign", authn.Unavailable: "unavailable",
+}
+
+// addPreflight notes that a gate lets a preflight pass.
+func (e *Explanation) addPreflight(g *RequireAuth) {
+	if e == nil {
+		return
+	}
+	e.Gates = append(e.Gates, GateExplanation{
+		Accepts: g.schemeNames(), GateStatus: g.status(), Decision: "admitted", Reason: "a CORS preflight passes every gate",
+	})
+}
+
+// addGate notes what a gate decided.
+func (e *Explanation) addGate(g *RequireAuth, visit *visit, made ruling) {
+	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status(), Decision: "admitted"}
+	gate.Checks = visit.request.Trace.Take()
+	if made.required != nil {
+		gate.Required = made.required.Describe()
+	}
+	if made.scheme != nil {
+		checks := gate.Checks
+		gate.SchemeExplanation = explainOutcome(made.scheme.name, made.credential, made.outcome)
+		gate.Checks = checks
+	}
+	if !made.Allowed {
+		gate.Decision, gate.Code, gate.Status = "denied", made.Code, g.statusOf(made.Code)
+		if made.Reason != nil {
+			gate.Reason = made.Reason.Error()
+		}
+	}
+	e.Gates = append(e.Gates, gate)
+}
+
+func explainOutcome(scheme string, credential authn.Credential, outcome authn.Outcome) SchemeExplanation {
+	explained := SchemeExplanation{Scheme: scheme, Verdict: verdicts[outcome.Verdict]}
+	if place := credential.Place; place.In != "" {
+		explained.Credential = strings.TrimSpace(credential.Scheme + " in " + string(place.In) + " " + place.Name)
+	}
+	if outcome.Reason != nil {
+		explained.Why = outcome.Reason.Error()
+	}
+	if identity := outcome.Identity; identity != nil {
+		explained.Caller = &Caller{
+			User: identity.ID, Client: identity.Client, Issuer: identity.Issuer,
+			Scopes: slices.Clone(identity.Scopes), Roles: slices.Clone(identity.Roles),
+		}
+	}
+	return explained
+}
+
+func (g *RequireAuth) schemeNames() []string {
+	names := make([]string, len(g.schemes))
+	for i, scheme := range g.schemes {
+		names[i] = scheme.name
+	}
+	return names
+}
+
+// status is what an operator may see of the gate; where it stands is not known
+// to it.
+func (g *RequireAuth) status() GateStatus {
+	return GateStatus{Required: g.Describe(), Optional: g.Optional, gate: g}
+}

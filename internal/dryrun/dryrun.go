@@ -1,0 +1,154 @@
+// Package dryrun takes a request through Caddy's routes as far as nothing
+// leaves this process: matchers decide as they always do, gates and what shapes
+// a request for them are run, and in the place of whatever would answer stands a
+// note of its name.
+package dryrun
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// run are the handlers that do nothing but decide, rewrite the request or write
+// an answer that stands in the configuration.
+var run = []string{
+	"require_auth", "cors", "protected_resource",
+	"vars", "map", "rewrite", "headers", "static_response", "error", "invoke",
+}
+
+// pass are handlers that change neither who is let in nor what is matched.
+var pass = []string{
+	"encode", "templates", "intercept", "tracing", "log_append", "push", "request_body", "timeouts", "copy_response_headers",
+}
+
+// answer are Caddy's handlers that answer.
+var answer = []string{"reverse_proxy", "file_server", "acme_server", "metrics", "copy_response"}
+
+// Standin is the variable under which `vars` holds the name of a handler whose
+// place it takes, see [Harmless].
+const Standin = "auth.dryrun.handler"
+
+// Walk is what a request met on its way.
+type Walk struct {
+	// Reached is the handler that would have answered; empty if a gate or a
+	// handler that was run did.
+	Reached string
+	// Skipped are handlers that were not run, because nobody knows what they
+	// do. The request went on behind them.
+	Skipped []string
+}
+
+type walkKey struct{}
+
+// Begin has the handlers of routes that are made here note what they meet.
+func Begin(ctx context.Context) (context.Context, *Walk) {
+	walk := new(Walk)
+	return context.WithValue(ctx, walkKey{}, walk), walk
+}
+
+// In reports whether a request is one of a dry run.
+func In(ctx context.Context) bool { return ctx.Value(walkKey{}) != nil }
+
+// Server returns a server that has what a dry run needs of one.
+func Server(server *caddyhttp.Server) (*caddyhttp.Server, error) {
+	var b builder
+	dry := &caddyhttp.Server{NamedRoutes: make(map[string]*caddyhttp.Route, len(server.NamedRoutes))}
+	dry.Routes = b.routes(server.Routes)
+	for name, route := range server.NamedRoutes {
+		dry.NamedRoutes[name] = &b.routes(caddyhttp.RouteList{*route})[0]
+	}
+	dry.Errors = b.errors(server.Errors)
+	return dry, b.err
+}
+
+// Routes returns routes that match as these do and reach nothing.
+func Routes(routes caddyhttp.RouteList) (caddyhttp.RouteList, error) {
+	var b builder
+	dry := b.routes(routes)
+	return dry, b.err
+}
+
+// builder makes routes; err is the first error.
+type builder struct{ err error }
+
+func (b *builder) routes(routes caddyhttp.RouteList) caddyhttp.RouteList {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	dry := make(caddyhttp.RouteList, len(routes))
+	for i, route := range routes {
+		dry[i] = caddyhttp.Route{Group: route.Group, Terminal: route.Terminal, MatcherSets: route.MatcherSets}
+		for _, handler := range route.Handlers {
+			dry[i].Handlers = append(dry[i].Handlers, b.inPlaceOf(handler))
+		}
+		// Nothing is loaded, since nothing is raw: the handlers are put in line.
+		if err := dry[i].ProvisionHandlers(ctx, nil); err != nil && b.err == nil {
+			b.err = err
+		}
+	}
+	return dry
+}
+
+func (b *builder) errors(config *caddyhttp.HTTPErrorConfig) *caddyhttp.HTTPErrorConfig {
+	if config == nil {
+		return nil
+	}
+	return &caddyhttp.HTTPErrorConfig{Routes: b.routes(config.Routes)}
+}
+
+func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.MiddlewareHandler {
+	switch handler := handler.(type) {
+	case standin:
+		return handler
+	case *caddyhttp.Subroute:
+		return &caddyhttp.Subroute{Routes: b.routes(handler.Routes), Errors: b.errors(handler.Errors)}
+	case *caddyhttp.StaticResponse:
+		if handler.Abort {
+			return standin{"abort", true}
+		}
+	case *caddyhttp.VarsMiddleware:
+		if name, ok := (*handler)[Standin].(string); ok {
+			return named(name)
+		}
+	case caddyhttp.VarsMiddleware:
+		if name, ok := handler[Standin].(string); ok {
+			return named(name)
+		}
+	}
+	module, ok := handler.(caddy.Module)
+	if !ok {
+		return standin{name: fmt.Sprintf("%T", handler)}
+	}
+	name := module.CaddyModule().ID.Name()
+	if slices.Contains(run, name) {
+		return handler
+	}
+	return named(name)
+}
+
+// standin stands in the place of a handler that is not run.
+type standin struct {
+	name    string
+	answers bool
+}
+
+func named(name string) standin { return standin{name, slices.Contains(answer, name)} }
+
+// ServeHTTP notes the handler and goes on, unless it would answer.
+func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	walk, ok := r.Context().Value(walkKey{}).(*Walk)
+	switch {
+	case !ok:
+		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("%s is missing in a dry run", s.name))
+	case s.answers:
+		walk.Reached = s.name
+		return nil
+	case !slices.Contains(pass, s.name) && !slices.Contains(walk.Skipped, s.name):
+		walk.Skipped = append(walk.Skipped, s.name)
+	}
+	return next.ServeHTTP(w, r)
+}

@@ -1,0 +1,38 @@
+package dryrun
+
+import "slices"
+
+// Harmless takes out of an HTTP app, as it is written, what would begin
+// something when it is loaded: health checks, connections, files that only the
+// machine has that serves. What stands in the place of a handler keeps its name.
+func Harmless(app map[string]any) {
+	servers, _ := app["servers"].(map[string]any)
+	for _, server := range servers {
+		server, ok := server.(map[string]any)
+		if !ok {
+			continue
+		}
+		for _, name := range []string{"listener_wrappers", "packet_conn_wrappers", "tls_connection_policies", "logs", "metrics", "trusted_proxies"} {
+			delete(server, name)
+		}
+		disarm(server)
+	}
+}
+
+// disarm replaces handlers, wherever they stand: routes are found in routes.
+func disarm(value any) any {
+	switch value := value.(type) {
+	case []any:
+		for i := range value {
+			value[i] = disarm(value[i])
+		}
+	case map[string]any:
+		if name, ok := value["handler"].(string); ok && name != "subroute" && !slices.Contains(run, name) {
+			return map[string]any{"handler": "vars", Standin: name}
+		}
+		for name, member := range value {
+			value[name] = disarm(member)
+		}
+	}
+	return value
+}
