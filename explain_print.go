@@ -36,7 +36,7 @@ func (e *Explanation) print(to io.Writer) error {
 	if e.Answer != nil {
 		e.Answer.print(&out)
 	}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(strings.TrimLeft(out.String(), "\n")) {
 		if _, err := fmt.Fprintln(to, strings.TrimRight(line, " \n")); err != nil {
 			return err
 		}
@@ -51,12 +51,12 @@ func (g GateExplanation) print(out *strings.Builder, number int) {
 	if g.Optional {
 		accepts += ", or nobody"
 	}
-	fmt.Fprintf(table, "  accepts\t%s\n", accepts)
+	_, _ = fmt.Fprintf(table, "  accepts\t%s\n", accepts)
 	if g.Required != "" {
-		fmt.Fprintf(table, "  requires\t%s\n", g.Required)
+		_, _ = fmt.Fprintf(table, "  requires\t%s\n", g.Required)
 	}
 	if g.Credential != "" {
-		fmt.Fprintf(table, "  found\t%s\n", g.Credential)
+		_, _ = fmt.Fprintf(table, "  found\t%s\n", g.Credential)
 	}
 	_ = table.Flush() // to memory
 	g.SchemeExplanation.print(out)
@@ -70,7 +70,7 @@ func (g GateExplanation) print(out *strings.Builder, number int) {
 func (s SchemeExplanation) print(out *strings.Builder) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, check := range s.Checks {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", check.Result, check.Scheme, check.Check, check.Detail)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", check.Result, check.Scheme, check.Check, check.Detail)
 	}
 	_ = table.Flush() // to memory
 	if s.Caller != nil {

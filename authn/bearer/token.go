@@ -93,3 +93,11 @@ func shown(claim any) string {
 	}
 	return string(text)
 }
+
+// shownKey is which key the token names, for an explanation.
+func (t *token) shownKey() string {
+	if t.keyID == "" {
+		return "no kid"
+	}
+	return "kid " + shown(t.keyID)
+}

@@ -97,7 +97,7 @@ func (b *Bearer) authenticate(ctx context.Context, p presented) (*token, authn.O
 	} else if err != nil {
 		return nil, authn.Defer(0, err)
 	}
-	if err := p.trace.Tell("signature", verifyOnce(p, t, keys), func() string { return "kid " + shown(t.keyID) }); err != nil {
+	if err := p.trace.Tell("signature", verifyOnce(p, t, keys), t.shownKey); err != nil {
 		return nil, b.refuse(err)
 	}
 	return t, authn.Outcome{Source: authn.SourceLocal}

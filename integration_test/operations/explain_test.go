@@ -133,21 +133,21 @@ func TestExplain(t *testing.T) {
 				}
 				got := explainAt(t, s, map[string]any{"method": method, "url": test.path, "headers": trace})
 				before := forwarded.Load()
-				real := s.Do(method, s.URL(test.path), options...)
+				served := s.Do(method, s.URL(test.path), options...)
 				if got.Answer == nil {
 					if got.Reaches != "reverse_proxy" || forwarded.Load() != before+1 {
-						t.Errorf("reaches %q, answered %d", got.Reaches, real.Status)
+						t.Errorf("reaches %q, answered %d", got.Reaches, served.Status)
 					}
 					return
 				}
 				for _, name := range []string{"Date", "Content-Length", "Via"} {
-					real.Header.Del(name)
+					served.Header.Del(name)
 					got.Answer.Header.Del(name)
 				}
-				if got.Answer.Status != real.Status || got.Answer.Body != real.Body && !strings.Contains(got.Answer.Body, "…") {
-					t.Errorf("explained\n%d %q\nanswered\n%d %q", got.Answer.Status, got.Answer.Body, real.Status, real.Body)
+				if got.Answer.Status != served.Status || got.Answer.Body != served.Body && !strings.Contains(got.Answer.Body, "…") {
+					t.Errorf("explained\n%d %q\nanswered\n%d %q", got.Answer.Status, got.Answer.Body, served.Status, served.Body)
 				}
-				for name, values := range real.Header {
+				for name, values := range served.Header {
 					if name != "Location" && !slices.Equal(values, got.Answer.Header[name]) {
 						t.Errorf("%s: explained %q, answered %q", name, got.Answer.Header[name], values)
 					}

@@ -149,6 +149,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 	p := newProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
 	token := p.token(t, harness.Claims{"scope": "admin"})
+	harness.Eventually(t, "the keys", func() bool { return p.fetches.Load() == 1 })
 	p.failing.Store(true)
 	s.Get("/admin/x?access_token=" + token)
 	s.Get("/admin/x", harness.Bearer(token))
