@@ -1,4 +1,4 @@
-//go:build redis && revocations
+//go:build redis
 
 package redis
 
