@@ -1,0 +1,83 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+var (
+	siteOfDocs = regexp.MustCompile(`(?m)^[a-z.]*example\.com \{$`)
+	jsonBlock  = regexp.MustCompile("(?s)`([^`\n]+)`:\n\n```json\n(.*?)```")
+)
+
+// upstream says who is calling, as far as it was told.
+func upstream(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told := func(name, otherwise string) string {
+			if value := r.Header.Get(name); value != "" {
+				return value
+			}
+			return otherwise
+		}
+		fmt.Fprintf(w, "%s %s by %s with %s", r.Method, r.URL.Path, told("X-User", "nobody"), told("X-Scope", "nothing"))
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// runnable makes a Caddyfile of the docs one that runs here: on the harness's
+// port, with a demonstration secret for the keys of issuers.
+func runnable(t *testing.T, text string) string {
+	t.Helper()
+	text = siteOfDocs.ReplaceAllString(text, "http://localhost:8080 {")
+	text = regexp.MustCompile(`(?m)^\s*issuer .*$`).ReplaceAllString(text, "$0\nhmac_secret demonstration-only-secret-of-32-bytes-or-more")
+	return strings.ReplaceAll(text, "localhost:9000", upstream(t))
+}
+
+// TestRecipes runs every recipe: its Caddyfile, its files, its commands.
+func TestRecipes(t *testing.T) {
+	page, err := os.ReadFile("../docs/recipes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caddy := build(t)
+	run := 0
+	for _, recipe := range strings.Split(string(page), "\n## ")[1:] {
+		name, text, _ := strings.Cut(recipe, "\n")
+		example := caddyfileBlock.FindStringSubmatch(text)
+		if example == nil {
+			continue // a link to another page
+		}
+		run++
+		t.Run(name, func(t *testing.T) {
+			config := runnable(t, example[1])
+			for _, file := range jsonBlock.FindAllStringSubmatch(text, -1) {
+				path := filepath.Join(t.TempDir(), "file.json")
+				if err := os.WriteFile(path, []byte(file[2]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				config = strings.ReplaceAll(config, file[1], path)
+			}
+			steps := filepath.Join(t.TempDir(), "recipe.md")
+			if err := os.WriteFile(steps, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := harness.Start(t, config)
+			if asked := take(t, caddy, s.Addr(), readTour(t, steps)); asked == 0 {
+				t.Error("the recipe asks nothing")
+			}
+		})
+	}
+	if run < 5 {
+		t.Errorf("%d recipes were found", run)
+	}
+}
