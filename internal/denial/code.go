@@ -3,7 +3,11 @@
 // credential was refused, so nothing in it can give that away.
 package denial
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 // Code names a refusal for clients; it is the member `code` of every body.
 type Code string
@@ -54,6 +58,9 @@ func (c Code) Known() bool {
 	_, known := answers[c]
 	return known
 }
+
+// Codes returns all codes, sorted.
+func Codes() []Code { return slices.Sorted(maps.Keys(answers)) }
 
 // Status is the HTTP status of a code; 500 for one that does not exist.
 func (c Code) Status() int {
