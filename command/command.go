@@ -1,0 +1,44 @@
+// Package command has the commands below `caddy auth` that look at a
+// configuration or make something for one.
+package command
+
+import (
+	"encoding/json"
+	"io"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of the commands.
+const (
+	exitDone     = 0
+	exitFailed   = 1 // the command could not do its work
+	exitFindings = 2 // it did, and what it found is not as it should be
+)
+
+// All returns the commands.
+func All() []*cobra.Command {
+	return []*cobra.Command{routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand()}
+}
+
+// run makes a command of a function that returns an exit code. Findings are
+// printed by then, so that there is nothing to add to them.
+func run(do func(cmd *cobra.Command) (code int, err error)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cmd.SilenceUsage = true
+		code, err := do(cmd)
+		if err != nil || code == exitDone {
+			return err
+		}
+		cmd.SilenceErrors = true
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, args)
+	}
+}
+
+func writeJSON(w io.Writer, report any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(report)
+}

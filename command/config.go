@@ -1,0 +1,52 @@
+package command
+
+import (
+	"errors"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// source are the flags that say which configuration is meant.
+type source struct{ file, adapter string }
+
+func (s *source) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&s.file, "config", "c", "", "the configuration; - is the standard input (default: the Caddyfile of this folder)")
+	flags.StringVarP(&s.adapter, "adapter", "a", "", "the adapter that turns it into JSON (default: by the name of the file)")
+}
+
+// configuration is a configuration that was read.
+type configuration struct {
+	*survey.Config
+	// file and adapter are those that were used in the end.
+	file, adapter string
+}
+
+var errNoConfig = errors.New("there is no configuration: write --config <file>, or call the command where a Caddyfile is")
+
+func (s *source) read() (*configuration, error) {
+	raw, file, adapter, err := caddycmd.LoadConfig(s.file, s.adapter)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return nil, errNoConfig
+	}
+	config, err := survey.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &configuration{Config: config, file: file, adapter: adapter}, nil
+}
+
+// surveyAll surveys every server.
+func (c *configuration) surveyAll() []survey.Survey {
+	all := make([]survey.Survey, len(c.Servers))
+	for i := range c.Servers {
+		all[i] = c.Walk(&c.Servers[i], survey.Region{})
+	}
+	return all
+}

@@ -1,0 +1,192 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/excorp/caddy-require-auth/internal/keytext"
+)
+
+// keyOptions are the flags of the commands that print a line for a key.
+type keyOptions struct {
+	id, prefix, expires string
+	scopes, roles       []string
+	asJSON              bool
+}
+
+func (o *keyOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.id, "id", "partner-a", "the name of the key, for logs and as the caller's id")
+	flags.StringSliceVar(&o.scopes, "scope", nil, "what the holder may do; may be repeated")
+	flags.StringSliceVar(&o.roles, "role", nil, "what the holder is; may be repeated")
+	flags.StringVar(&o.expires, "expires", "", "when the key ends: 2027-01-01T00:00:00Z, or in how long: 90d")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON; without the key it is an element of a keys_file")
+}
+
+// newKeyCommand makes an API key.
+func newKeyCommand() *cobra.Command {
+	var options keyOptions
+	command := &cobra.Command{
+		Use:   "new-key",
+		Short: "Makes an API key and the line that configures it",
+		Long: `
+Makes a random API key and prints it, and below it the line for the Caddyfile,
+which has only its digest. The key is nowhere else: give it to its holder now.
+
+A key is the prefix, 43 characters for 256 random bits and a checksum of 6. Tell
+your secret scanner to look for ` + keytext.Pattern + `; the
+checksum (CRC-32 of all before it, in base 62) tells keys from other text.`,
+		Example: `  caddy auth new-key --id partner-a --scope read
+  caddy auth new-key --prefix acme_live_ --expires 90d --json`,
+		Args: cobra.NoArgs,
+		RunE: run(func(cmd *cobra.Command) (int, error) {
+			key, err := keytext.New(options.prefix)
+			if err != nil {
+				return exitFailed, err
+			}
+			return exitDone, options.print(cmd.OutOrStdout(), key, true)
+		}),
+	}
+	options.addFlags(command)
+	command.Flags().StringVar(&options.prefix, "prefix", keytext.DefaultPrefix, "what the key begins with")
+	return command
+}
+
+// hashKeyCommand makes the line for a key that exists.
+func hashKeyCommand() *cobra.Command {
+	var options keyOptions
+	command := &cobra.Command{
+		Use:   "hash-key",
+		Short: "Makes the line that configures an API key",
+		Long: `
+Reads an API key from the standard input and prints the line for the Caddyfile,
+which has only its digest. The key is no argument, because others on the machine
+can see those.`,
+		Example: `  caddy auth hash-key --id partner-a < key.txt`,
+		Args:    cobra.NoArgs,
+		RunE: run(func(cmd *cobra.Command) (int, error) {
+			key, err := readKey(cmd)
+			if err != nil {
+				return exitFailed, err
+			}
+			return exitDone, options.print(cmd.OutOrStdout(), key, false)
+		}),
+	}
+	options.addFlags(command)
+	return command
+}
+
+const (
+	// minKey is the size of a key in bytes below which its digest can be
+	// guessed from.
+	minKey = 16
+	maxKey = 16 << 10
+)
+
+// readKey reads a key; a line end after it is not a part of it.
+func readKey(cmd *cobra.Command) (string, error) {
+	content, err := readInput(cmd)
+	key := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	switch {
+	case err != nil:
+		return "", err
+	case len(key) < minKey:
+		return "", fmt.Errorf("the key has %d bytes, %d are needed: a shorter one can be guessed from its digest; make one with `caddy auth new-key`", len(key), minKey)
+	case len(key) > maxKey, strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "", errors.New("the key is too long, or has a space or a line end in it, which no header field can carry as it is")
+	case keytext.Mistyped(key):
+		return "", errors.New("the checksum of the key is wrong: it was mistyped or cut off")
+	}
+	return key, nil
+}
+
+// readInput reads the standard input, from a terminal without showing it.
+func readInput(cmd *cobra.Command) ([]byte, error) {
+	file, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxKey+1))
+	}
+	cmd.PrintErr("Key: ")
+	defer cmd.PrintErrln()
+	return term.ReadPassword(int(file.Fd()))
+}
+
+func (o *keyOptions) print(w io.Writer, key string, show bool) error {
+	expires, err := o.end(time.Now())
+	if err != nil {
+		return err
+	}
+	o.scopes, o.roles = strings.Fields(strings.Join(o.scopes, " ")), strings.Fields(strings.Join(o.roles, " "))
+	for _, word := range append(append([]string{o.id}, o.scopes...), o.roles...) {
+		if !plainWord(word) {
+			return fmt.Errorf("%q: write a name without spaces, quotes, braces and #", word)
+		}
+	}
+	if o.asJSON {
+		entry := struct {
+			Key     string   `json:"key,omitempty"`
+			ID      string   `json:"id"`
+			Digest  string   `json:"digest"`
+			Scopes  []string `json:"scopes,omitempty"`
+			Roles   []string `json:"roles,omitempty"`
+			Expires string   `json:"expires,omitempty"`
+		}{ID: o.id, Digest: keytext.Digest(key), Scopes: o.scopes, Roles: o.roles, Expires: expires}
+		if show {
+			entry.Key = key
+		}
+		return writeJSON(w, entry)
+	}
+	if show {
+		if _, err := fmt.Fprintf(w, "%s\n\n", key); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(w, o.line(key, expires))
+	return err
+}
+
+// plainWord reports whether a word stands in a Caddyfile as it is.
+func plainWord(word string) bool {
+	return word != "" && !strings.ContainsAny(word, "\"\\{}`#") &&
+		!strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
+
+// end is when the key ends, as RFC 3339 writes it.
+func (o *keyOptions) end(now time.Time) (string, error) {
+	if o.expires == "" {
+		return "", nil
+	}
+	if duration, err := caddy.ParseDuration(o.expires); err == nil {
+		return now.Add(duration).UTC().Format(time.RFC3339), nil
+	}
+	at, err := time.Parse(time.RFC3339, o.expires)
+	if err != nil {
+		return "", fmt.Errorf("--expires %s: write a time such as 2027-01-01T00:00:00Z, or a duration such as 90d", o.expires)
+	}
+	return at.Format(time.RFC3339), nil
+}
+
+// line is the line of the Caddyfile.
+func (o *keyOptions) line(key, expires string) string {
+	line := "key " + o.id + " " + keytext.Digest(key)
+	var block []string
+	for _, part := range []struct{ name, value string }{
+		{"scope  ", strings.Join(o.scopes, " ")}, {"role   ", strings.Join(o.roles, " ")}, {"expires", expires},
+	} {
+		if part.value != "" {
+			block = append(block, "\t"+part.name+" "+part.value+"\n")
+		}
+	}
+	if len(block) == 0 {
+		return line
+	}
+	return line + " {\n" + strings.Join(block, "") + "}"
+}

@@ -1,0 +1,133 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/internal/lint"
+	"github.com/excorp/caddy-require-auth/internal/locate"
+)
+
+type lintOptions struct {
+	source
+	asJSON, strict bool
+	allow          []string
+}
+
+// lintCommand finds choices that are legal and dangerous.
+func lintCommand() *cobra.Command {
+	var options lintOptions
+	command := &cobra.Command{
+		Use:   "lint",
+		Short: "Finds choices that are legal and dangerous",
+		Long: "\nFinds choices in a configuration that are legal and dangerous, and says what to do\n" +
+			"instead: for a Caddyfile with file and line, otherwise with the path in the JSON.\n\n" +
+			"The exit code is 2 if there is a warning, with --strict also if there is a note.\n" +
+			"--allow leaves a rule out. The rules:\n\n" + rulesText(),
+		Example: `  caddy auth lint
+  caddy auth lint --config caddy.json --strict --allow hmac`,
+		Args: cobra.NoArgs,
+		RunE: run(options.run),
+	}
+	options.addFlags(command)
+	flags := command.Flags()
+	flags.BoolVar(&options.asJSON, "json", false, "print JSON")
+	flags.BoolVar(&options.strict, "strict", false, "exit with 2 for notes too")
+	flags.StringSliceVar(&options.allow, "allow", nil, "a rule to leave out; may be repeated")
+	return command
+}
+
+func rulesText() string {
+	var b strings.Builder
+	for _, rule := range lint.Rules() {
+		fmt.Fprintf(&b, "  %-22s %-8s %s\n", rule.ID, rule.Level, rule.Danger)
+	}
+	return b.String()
+}
+
+// finding is one line of the report.
+type finding struct {
+	*lint.Rule
+	What string `json:"what"`
+	// Positions are file:line, or the path in the JSON.
+	Positions []string `json:"positions"`
+}
+
+func (o *lintOptions) run(cmd *cobra.Command) (int, error) {
+	if err := o.checkAllowed(); err != nil {
+		return exitFailed, err
+	}
+	config, err := o.read()
+	if err != nil {
+		return exitFailed, err
+	}
+	place, err := config.placer()
+	if err != nil {
+		return exitFailed, err
+	}
+	code, found := exitDone, []finding{}
+	for _, one := range lint.Run(config.Config) {
+		if slices.Contains(o.allow, one.Rule.ID) {
+			continue
+		}
+		found = append(found, finding{Rule: one.Rule, What: one.What, Positions: place(one)})
+		if one.Rule.Level == lint.Warning || o.strict {
+			code = exitFindings
+		}
+	}
+	if o.asJSON {
+		return code, writeJSON(cmd.OutOrStdout(), map[string]any{"findings": found})
+	}
+	return code, writeFindings(cmd.OutOrStdout(), found)
+}
+
+func (o *lintOptions) checkAllowed() error {
+	for _, id := range o.allow {
+		if !slices.ContainsFunc(lint.Rules(), func(r *lint.Rule) bool { return r.ID == id }) {
+			return fmt.Errorf("--allow %s: there is no such rule; the help lists them", id)
+		}
+	}
+	return nil
+}
+
+// placer returns what tells where a finding is: in a Caddyfile by looking up
+// what is written there, else by the path in the JSON.
+func (c *configuration) placer() (func(lint.Finding) []string, error) {
+	inJSON := func(f lint.Finding) []string { return []string{f.Where} }
+	if c.adapter != "caddyfile" || c.file == "-" {
+		return inJSON, nil
+	}
+	content, err := os.ReadFile(c.file)
+	if err != nil {
+		return nil, err
+	}
+	text, err := locate.Parse(c.file, content)
+	if err != nil {
+		return nil, err
+	}
+	return func(f lint.Finding) []string {
+		if found := text.Find(f.Mark); len(found) > 0 {
+			return found
+		}
+		return inJSON(f)
+	}, nil
+}
+
+func writeFindings(w io.Writer, found []finding) error {
+	counts := map[lint.Level]int{}
+	var b strings.Builder
+	for _, one := range found {
+		counts[one.Level]++
+		fmt.Fprintf(&b, "%s: %s: %s (%s)\n\t%s.\n\t%s\n", strings.Join(one.Positions, " or "), one.Level, one.What, one.ID, sentence(one.Danger), one.Remedy)
+	}
+	fmt.Fprintf(&b, "%d warnings, %d notes\n", counts[lint.Warning], counts[lint.Note])
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

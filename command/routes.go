@@ -1,0 +1,152 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+type routesOptions struct {
+	source
+	asJSON, failOnOpen bool
+	allow              []string
+}
+
+// routesCommand says for every route what it takes to pass.
+func routesCommand() *cobra.Command {
+	var options routesOptions
+	command := &cobra.Command{
+		Use:   "routes",
+		Short: "Lists what it takes to pass each route",
+		Long: `
+Lists which requests are answered by what, and what it takes to get there. What
+can be had without a credential is marked OPEN.
+
+The configuration is followed as a request would follow it: a gate counts only
+for what comes after it, the first handler that answers ends the way. A matcher
+other than path, host, method and not is taken to match some requests and not
+others. Of two routes that a request may take, both are listed.
+
+With --fail-on-open the exit code is 2 if anything is open; --allow names paths
+that may be. A gate that is optional leaves its routes open.`,
+		Example: `  caddy auth routes
+  caddy auth routes --config caddy.json --json
+  caddy auth routes --fail-on-open --allow /health --allow '/public/*'`,
+		Args: cobra.NoArgs,
+		RunE: run(options.run),
+	}
+	options.addFlags(command)
+	flags := command.Flags()
+	flags.BoolVar(&options.asJSON, "json", false, "print JSON")
+	flags.BoolVar(&options.failOnOpen, "fail-on-open", false, "exit with 2 if anything is open")
+	flags.StringArrayVar(&options.allow, "allow", nil, "a path that may be open, in the form of Caddy's path matcher; may be repeated")
+	return command
+}
+
+func (o *routesOptions) run(cmd *cobra.Command) (int, error) {
+	config, err := o.read()
+	if err != nil {
+		return exitFailed, err
+	}
+	report := newRoutesReport(config, o.allow)
+	code := exitDone
+	if o.failOnOpen && report.Open > 0 {
+		code = exitFindings
+	}
+	if o.asJSON {
+		return code, writeJSON(cmd.OutOrStdout(), report)
+	}
+	return code, report.write(cmd.OutOrStdout())
+}
+
+// routesReport is what the command prints.
+type routesReport struct {
+	Sites []*site `json:"sites"`
+	// Open is how many routes are open and not allowed to be.
+	Open   int  `json:"open"`
+	Coarse bool `json:"coarse,omitempty"`
+}
+
+// site are the routes of one set of host names.
+type site struct {
+	Server string   `json:"server"`
+	Listen []string `json:"listen"`
+	Hosts  []string `json:"hosts,omitempty"`
+	Routes []route  `json:"routes"`
+}
+
+// route is one line of the report.
+type route struct {
+	survey.Region
+	Open    bool        `json:"open"`
+	Allowed bool        `json:"allowed,omitempty"`
+	Kind    survey.Kind `json:"kind"`
+	Gates   []gate      `json:"gates,omitempty"`
+	Answer  string      `json:"answer"`
+	Where   string      `json:"where"`
+	Unknown []string    `json:"unknown_handlers,omitempty"`
+
+	row survey.Row
+}
+
+func newRoutesReport(config *configuration, allow []string) *routesReport {
+	report := &routesReport{}
+	allowed := survey.Paths(allow...)
+	for i, found := range config.surveyAll() {
+		server := config.Servers[i]
+		report.Coarse = report.Coarse || found.Coarse
+		sites := map[string]*site{}
+		for _, row := range found.Rows {
+			key := fmt.Sprint(row.Hosts)
+			if sites[key] == nil {
+				sites[key] = &site{Server: server.Name, Listen: server.Listen, Hosts: row.Hosts}
+				report.Sites = append(report.Sites, sites[key])
+			}
+			line := newRoute(row)
+			line.Allowed = line.Open && len(allow) > 0 && row.Within(allowed)
+			if line.Open && !line.Allowed {
+				report.Open++
+			}
+			sites[key].Routes = append(sites[key].Routes, line)
+		}
+	}
+	return report
+}
+
+func newRoute(row survey.Row) route {
+	line := route{
+		Region: row.Region, Open: row.Open(), Kind: row.Kind, Answer: row.Handler.Target(), Where: row.Handler.Where,
+		Unknown: row.Unknown, row: row,
+	}
+	for _, passed := range row.Gates {
+		line.Gates = append(line.Gates, newGate(passed))
+	}
+	return line
+}
+
+func (r *routesReport) write(w io.Writer) error {
+	var b strings.Builder
+	routes := 0
+	for _, site := range r.Sites {
+		fmt.Fprintf(&b, "%s\n", site.title())
+		for _, route := range site.Routes {
+			routes++
+			fmt.Fprintf(&b, "  %s\t%s\t%s\t%s\n", methodsOf(route.Set), requestsOf(route.Region), route.takes(), answerOf(route.row))
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "%d routes, %d open\n", routes, r.Open)
+	if r.Coarse {
+		b.WriteString("There are too many ways through the routes to follow them all: some may have more gates than are listed.\n")
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(table, b.String()); err != nil {
+		return err
+	}
+	return table.Flush()
+}

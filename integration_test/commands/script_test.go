@@ -1,0 +1,68 @@
+// Package commands runs the commands below `caddy auth` the way a user does:
+// another process, with files, arguments and an exit code.
+package commands
+
+import (
+	"errors"
+	"flag"
+	"os/exec"
+	"testing"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // the modules that configurations use
+	"github.com/rogpeppe/go-internal/testscript"
+
+	_ "github.com/excorp/caddy-require-auth" // what is tested
+)
+
+var update = flag.Bool("update", false, "write what the commands print into the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"caddy": caddycmd.Main})
+}
+
+// TestScripts has a script for each command: files, commands and what they
+// print.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir) // where Caddy would look for its state
+			return nil
+		},
+	})
+}
+
+// TestExitCodes has the codes that a script in CI goes by.
+func TestExitCodes(t *testing.T) {
+	for name, c := range map[string]struct {
+		code      int
+		arguments []string
+	}{
+		"routes that are open":     {2, []string{"routes", "--config", "testdata/open.json", "--fail-on-open"}},
+		"open routes that may be":  {0, []string{"routes", "--config", "testdata/open.json", "--fail-on-open", "--allow", "/*"}},
+		"routes to look at":        {0, []string{"routes", "--config", "testdata/open.json"}},
+		"routes without a file":    {1, []string{"routes", "--config", "testdata/none.json"}},
+		"notes":                    {0, []string{"lint", "--config", "testdata/open.json"}},
+		"notes that count":         {2, []string{"lint", "--config", "testdata/open.json", "--strict"}},
+		"notes that are left out":  {0, []string{"lint", "--config", "testdata/open.json", "--strict", "--allow", "open-beside-guarded,prefix-without-root"}},
+		"a rule that there is not": {1, []string{"lint", "--config", "testdata/open.json", "--allow", "none"}},
+		"a prefix that is none":    {1, []string{"new-key", "--prefix", "a b"}},
+		"an argument too many":     {1, []string{"routes", "Caddyfile"}},
+		"no key to hash":           {1, []string{"hash-key"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output, err := exec.Command("caddy", append([]string{"auth"}, c.arguments...)...).CombinedOutput()
+			code := 0
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				code = exit.ExitCode()
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if code != c.code {
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, output)
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+// Package lint finds choices in a configuration that are legal and dangerous.
+package lint
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/locate"
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// Level is how bad a finding is.
+type Level string
+
+// The levels.
+const (
+	// Warning: somebody may get in, or get at credentials, who should not.
+	Warning Level = "warning"
+	// Note: it is right in many places, and worth a look.
+	Note Level = "note"
+)
+
+// Rule is one thing that is looked for.
+type Rule struct {
+	ID    string `json:"id"`
+	Level Level  `json:"level"`
+	// Danger is what may come of it, Remedy what to do.
+	Danger string `json:"danger"`
+	Remedy string `json:"remedy"`
+
+	find func(*subject) []Finding
+}
+
+// Finding is a place where a rule applies.
+type Finding struct {
+	Rule *Rule
+	// What is there.
+	What string
+	// Where is the place in the JSON, Mark that in a Caddyfile.
+	Where string
+	Mark  locate.Mark
+}
+
+// subject is what rules look at.
+type subject struct {
+	config  *survey.Config
+	surveys []survey.Survey // one for each server
+	schemes []scheme
+}
+
+// scheme is a declared scheme, with what the rules need to know of it.
+type scheme struct {
+	name, where string
+	gate        *survey.Use // in whose block it is declared; nil in the app
+
+	Kind       string   `json:"scheme"`
+	Issuer     string   `json:"issuer"`
+	Audiences  []string `json:"audiences"`
+	HMACSecret string   `json:"hmac_secret"`
+	ClockSkew  int64    `json:"clock_skew"` // nanoseconds
+	TokenFrom  []place  `json:"token_from"`
+	From       []place  `json:"from"`
+
+	Introspection struct {
+		ClientSecret string `json:"client_secret"`
+	} `json:"introspection"`
+}
+
+type place struct {
+	In   string `json:"in"`
+	Name string `json:"name"`
+}
+
+// Rules are all rules.
+func Rules() []*Rule { return slices.Concat(schemeRules, routeRules) }
+
+// Run applies all rules to a configuration.
+func Run(config *survey.Config) []Finding {
+	s := &subject{config: config}
+	for i := range config.Servers {
+		s.surveys = append(s.surveys, config.Walk(&config.Servers[i], survey.Region{}))
+	}
+	s.addSchemes(config.Schemes, "apps/auth/schemes/", nil)
+	for i := range s.surveys {
+		for j := range s.surveys[i].Uses {
+			use := &s.surveys[i].Uses[j]
+			var gate struct {
+				Inline map[string]json.RawMessage `json:"inline"`
+			}
+			if json.Unmarshal(use.Config, &gate) == nil {
+				s.addSchemes(gate.Inline, use.Where+"/inline/", use)
+			}
+		}
+	}
+	var found []Finding
+	for _, rule := range Rules() {
+		for _, finding := range rule.find(s) {
+			finding.Rule = rule
+			if !slices.ContainsFunc(found, finding.same) {
+				found = append(found, finding)
+			}
+		}
+	}
+	return found
+}
+
+func (f Finding) same(other Finding) bool {
+	return f.Rule == other.Rule && f.What == other.What && f.Where == other.Where
+}
+
+func (s *subject) addSchemes(declared map[string]json.RawMessage, where string, gate *survey.Use) {
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		one := scheme{name: name, where: where + name, gate: gate}
+		if json.Unmarshal(declared[name], &one) == nil {
+			s.schemes = append(s.schemes, one)
+		}
+	}
+}
+
+// scheme returns the scheme that a gate means by a name.
+func (s *subject) scheme(gate survey.Gate, name string) (scheme, bool) {
+	for _, one := range slices.Backward(s.schemes) {
+		if one.name == name && (one.gate == nil || one.gate.Where == gate.Where) {
+			return one, true
+		}
+	}
+	return scheme{}, false
+}
+
+// at makes a finding about a line in a scheme's block.
+func (s scheme) at(what, member string, lines ...locate.Line) Finding {
+	mark := locate.Mark{Lines: []locate.Line{{Names: []string{"auth"}}}}
+	if s.gate != nil {
+		mark = markOf(*s.gate)
+	}
+	mark.Lines = append(mark.Lines, locate.Line{Names: []string{s.Kind}, Words: []string{s.name}})
+	mark.Lines = append(mark.Lines, lines...)
+	return Finding{What: "scheme " + s.name + ": " + what, Where: s.where + "/" + member, Mark: mark}
+}
+
+// directives are the names in a Caddyfile of the handlers that guard.
+var directives = map[string][]string{"authentication": {"basic_auth", "basicauth"}}
+
+// markOf is where a gate stands.
+func markOf(use survey.Use) locate.Mark {
+	names := directives[use.Handler]
+	if names == nil {
+		names = []string{use.Handler}
+	}
+	line := locate.Line{Names: names, Words: slices.Clone(use.Schemes)}
+	for _, region := range use.Match {
+		for _, path := range region.Paths {
+			line.Words = append(line.Words, path...)
+		}
+	}
+	var required struct {
+		Scopes    []string `json:"scopes"`
+		AnyScopes []string `json:"any_scopes"`
+		Roles     []string `json:"roles"`
+	}
+	if json.Unmarshal(use.Config, &required) == nil {
+		line.Words = slices.Concat(line.Words, required.Scopes, required.AnyScopes, required.Roles)
+	}
+	return locate.Mark{Hosts: use.Scope.Hosts, Lines: []locate.Line{line}}
+}
+
+// markOfRow is where what answers stands.
+func markOfRow(row survey.Row) locate.Mark {
+	names, known := answering[row.Handler.Name]
+	if !known {
+		names = []string{row.Handler.Name}
+	}
+	words := strings.Fields(row.Handler.Target())
+	for _, path := range row.Paths {
+		words = append(words, path...)
+	}
+	return locate.Mark{Hosts: row.Hosts, Lines: []locate.Line{{Names: names, Words: words}}}
+}
+
+// answering are the directives of handlers that answer, where the names differ.
+var answering = map[string][]string{
+	"static_response": {"respond"}, "reverse_proxy": {"reverse_proxy", "php_fastcgi"},
+}
+
+func said(path []survey.Path) string {
+	var words []string
+	for _, alternative := range path {
+		words = append(words, strings.Join(alternative, "&"))
+	}
+	if len(words) == 0 {
+		return "everything else"
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,120 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/locate"
+)
+
+// maxSkew is how far clocks can be apart without anybody noticing.
+const maxSkew = time.Minute
+
+// schemeRules look at the schemes one by one.
+var schemeRules = []*Rule{
+	{
+		ID: "credential-in-query", Level: Warning,
+		Danger: "URLs end up in histories, in referrers and in the logs of every server on the way, and a credential in them with them",
+		Remedy: "Take it from a header field; where a client cannot set one, give it credentials that end soon and filter the access log.",
+		find:   eachScheme(credentialInQuery),
+	},
+	{
+		ID: "any-audience", Level: Warning,
+		Danger: "a token that was issued for any other service opens this one, and whoever runs that service can use it here",
+		Remedy: "Write the identifier of this API: `audience <id>`.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if !slices.Contains(one.Audiences, "*") {
+				return nil
+			}
+			return []Finding{one.at("tokens for any audience", "audiences", locate.Line{Names: []string{"audience"}, Words: []string{"*"}})}
+		}),
+	},
+	{
+		ID: "hmac-shared", Level: Warning,
+		Danger: "everybody who has the secret can make tokens for anybody",
+		Remedy: "Have the issuer sign with a private key, and give the public one here: `jwks`, `key_file` or discovery.",
+		find:   eachScheme(hmacShared),
+	},
+	{
+		ID: "hmac-literal", Level: Warning,
+		Danger: "the secret stands in the configuration, and so in its backups, in the admin API and in what Caddy saves of it",
+		Remedy: "Keep it out of the file: `hmac_secret {env.JWT_SECRET}` or `{file.…}`. `{$JWT_SECRET}` does not help: it is replaced before.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if one.HMACSecret == "" || block.HasPlaceholder(one.HMACSecret) {
+				return nil
+			}
+			return []Finding{one.at("an HMAC secret in clear text", "hmac_secret", locate.Line{Names: []string{"hmac_secret"}})}
+		}),
+	},
+	{
+		ID: "hmac", Level: Note,
+		Danger: "whoever can check such tokens can make them",
+		Remedy: "Let nobody but the issuer and this server have the secret, or have tokens signed with a private key.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if one.HMACSecret == "" {
+				return nil
+			}
+			return []Finding{one.at("tokens signed with a shared secret", "hmac_secret", locate.Line{Names: []string{"hmac_secret"}})}
+		}),
+	},
+	{
+		ID: "clock-skew", Level: Warning,
+		Danger: "tokens are good for that long after they have expired",
+		Remedy: "Keep the clocks right and leave the line out: the default is 30s.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if time.Duration(one.ClockSkew) <= maxSkew {
+				return nil
+			}
+			what := fmt.Sprintf("a clock skew of %s", time.Duration(one.ClockSkew))
+			return []Finding{one.at(what, "clock_skew", locate.Line{Names: []string{"clock_skew"}})}
+		}),
+	},
+}
+
+func eachScheme(find func(*subject, scheme) []Finding) func(*subject) []Finding {
+	return func(s *subject) (found []Finding) {
+		for _, one := range s.schemes {
+			found = append(found, find(s, one)...)
+		}
+		return found
+	}
+}
+
+func credentialInQuery(_ *subject, one scheme) (found []Finding) {
+	for _, kind := range []struct {
+		line, member, what string
+		places             []place
+	}{
+		{"token_from", "token_from", "a token in the query", one.TokenFrom}, {"from", "from", "a key in the query", one.From},
+	} {
+		for _, place := range kind.places {
+			if place.In == "query" {
+				found = append(found, one.at(kind.what, kind.member, locate.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
+			}
+		}
+	}
+	return found
+}
+
+// hmacShared finds secrets that others have to know too: the service of a
+// second audience, whoever verifies by another scheme, or an OAuth client.
+func hmacShared(s *subject, one scheme) (found []Finding) {
+	if one.HMACSecret == "" {
+		return nil
+	}
+	line := locate.Line{Names: []string{"hmac_secret"}}
+	if len(one.Audiences) > 1 {
+		found = append(found, one.at("the services of several audiences share one HMAC secret", "hmac_secret", line))
+	}
+	for _, other := range s.schemes {
+		switch {
+		case other.Introspection.ClientSecret == one.HMACSecret:
+			found = append(found, one.at("the HMAC secret is the client secret of scheme "+other.name, "hmac_secret", line))
+		case other.HMACSecret == one.HMACSecret && other.where != one.where && other.Issuer != one.Issuer:
+			found = append(found, one.at("the HMAC secret is that of scheme "+other.name+" too", "hmac_secret", line))
+		}
+	}
+	return found
+}

@@ -1,0 +1,115 @@
+package lint
+
+import (
+	"encoding/json"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/locate"
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// replayable are the schemes whose credentials can be used again and again.
+var replayable = []string{"basic", "api_key"}
+
+func plainSites(s *subject) []Finding {
+	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
+		if server.TLS || len(server.Listen) > 0 && !slices.ContainsFunc(server.Listen, isPublic) {
+			return nil
+		}
+		for _, use := range found.Uses {
+			if hosts := use.Scope.Hosts; len(hosts) > 0 && !slices.ContainsFunc(hosts, isPublic) {
+				continue
+			}
+			for _, name := range use.Schemes {
+				if one, ok := s.scheme(use.Gate, name); ok && slices.Contains(replayable, one.Kind) {
+					what := "scheme " + name + " is accepted on a plain http site"
+					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+				}
+			}
+		}
+		return all
+	})
+}
+
+// isPublic reports whether an address, or a host name, can be reached from
+// elsewhere.
+func isPublic(address string) bool {
+	if network, rest, ok := strings.Cut(address, "/"); ok {
+		if strings.HasPrefix(network, "unix") {
+			return false
+		}
+		address = rest
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err != nil || !ip.IsLoopback()
+}
+
+// corsConfig is what a `cors` handler has.
+type corsConfig struct {
+	Origins     []string `json:"origins"`
+	Credentials bool     `json:"credentials"`
+}
+
+// corsRule looks at the `cors` handlers of sites that have gates.
+func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
+	return func(s *subject) []Finding {
+		return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+			for _, seen := range found.CORS {
+				var config corsConfig
+				if json.Unmarshal(seen.Config, &config) != nil || !hasGates(found, seen.Scope) {
+					continue
+				}
+				if what := judge(config); what != "" {
+					mark := locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{{Names: []string{"cors"}, Words: config.Origins}}}
+					all = append(all, Finding{What: what, Where: seen.Where, Mark: mark})
+				}
+			}
+			return all
+		})
+	}
+}
+
+func hasGates(found survey.Survey, scope survey.Region) bool {
+	return slices.ContainsFunc(found.Uses, func(use survey.Use) bool {
+		_, meets := use.Scope.And(scope)
+		return meets
+	})
+}
+
+// spellings finds gates whose matcher depends on how a path is written.
+func spellings(s *subject) []Finding {
+	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+		for _, use := range found.Uses {
+			for _, region := range use.Match {
+				if what := spelling(region); what != "" {
+					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+				}
+			}
+		}
+		return all
+	})
+}
+
+func spelling(region survey.Region) string {
+	for _, path := range region.Paths {
+		if strings.Contains(path[0], "%") {
+			return "the gate matches " + path[0] + ", in this spelling only"
+		}
+	}
+	for _, condition := range region.Other {
+		if condition.Matcher == "path_regexp" && !strings.Contains(condition.Value, "(?i)") {
+			return "the gate matches a path by a regular expression, with case"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,200 @@
+// Package survey reads the routes of a Caddy configuration the way a request
+// would: it follows every way through them and says, for each handler that
+// answers, which requests reach it and which gates they passed before.
+//
+// It loads no module and needs no running server.
+package survey
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Config is what there is to survey.
+type Config struct {
+	Servers []Server
+	// Schemes are those that the app `auth` declares, by name.
+	Schemes map[string]json.RawMessage
+}
+
+// Server is one HTTP server of the configuration.
+type Server struct {
+	Name   string
+	Listen []string
+	Routes []Route
+	// Errors are the error routes of the server itself.
+	Errors []Route
+	Named  map[string]Route
+	// TLS says that connections are not plain.
+	TLS bool
+	// Where is the place in the configuration, as in the paths of Caddy's
+	// admin API.
+	Where string
+}
+
+// Route is a route: which requests it takes, and what happens to them.
+type Route struct {
+	Group    string
+	Match    Matcher
+	Handle   []Handler
+	Terminal bool
+}
+
+// Handler is a handler of a route.
+type Handler struct {
+	// Name is the name of the module, such as reverse_proxy.
+	Name string
+	// Config is the handler as it is configured.
+	Config json.RawMessage
+	// Routes are those of a subroute, Errors its error routes.
+	Routes, Errors []Route
+	// Where is the place in the configuration.
+	Where string
+	// Live is the running handler, where there is one.
+	Live any
+}
+
+type serverConfig struct {
+	Listen      []string               `json:"listen"`
+	Routes      []routeConfig          `json:"routes"`
+	NamedRoutes map[string]routeConfig `json:"named_routes"`
+	Errors      *struct {
+		Routes []routeConfig `json:"routes"`
+	} `json:"errors"`
+	TLS       []json.RawMessage `json:"tls_connection_policies"`
+	AutoHTTPS *struct {
+		Disable bool `json:"disable"`
+	} `json:"automatic_https"`
+}
+
+type routeConfig struct {
+	Group    string            `json:"group"`
+	Match    []MatcherSet      `json:"match"`
+	Handle   []json.RawMessage `json:"handle"`
+	Terminal bool              `json:"terminal"`
+}
+
+// Parse reads a configuration in Caddy's JSON.
+func Parse(config []byte) (*Config, error) {
+	var all struct {
+		Apps struct {
+			HTTP struct {
+				HTTPPort int                     `json:"http_port"`
+				Servers  map[string]serverConfig `json:"servers"`
+			} `json:"http"`
+			Auth struct {
+				Schemes map[string]json.RawMessage `json:"schemes"`
+			} `json:"auth"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(config, &all); err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	read := &Config{Schemes: all.Apps.Auth.Schemes}
+	plainPort := all.Apps.HTTP.HTTPPort
+	if plainPort == 0 {
+		plainPort = 80
+	}
+	for _, name := range slices.Sorted(maps.Keys(all.Apps.HTTP.Servers)) {
+		server, err := all.Apps.HTTP.Servers[name].read(name, plainPort)
+		if err != nil {
+			return nil, err
+		}
+		read.Servers = append(read.Servers, server)
+	}
+	return read, nil
+}
+
+func (c serverConfig) read(name string, plainPort int) (server Server, err error) {
+	server = Server{Name: name, Listen: c.Listen, Where: "apps/http/servers/" + name, Named: make(map[string]Route)}
+	if server.Routes, err = readRoutes(c.Routes, server.Where+"/routes", 0); err != nil {
+		return Server{}, err
+	}
+	for _, named := range slices.Sorted(maps.Keys(c.NamedRoutes)) {
+		routes, err := readRoutes([]routeConfig{c.NamedRoutes[named]}, server.Where+"/named_routes/"+named, 0)
+		if err != nil {
+			return Server{}, err
+		}
+		server.Named[named] = routes[0]
+	}
+	if c.Errors != nil {
+		if server.Errors, err = readRoutes(c.Errors.Routes, server.Where+"/errors/routes", 0); err != nil {
+			return Server{}, err
+		}
+	}
+	server.TLS = len(c.TLS) > 0 || (c.AutoHTTPS == nil || !c.AutoHTTPS.Disable) && namesHosts(server.Routes) && !onlyPort(c.Listen, plainPort)
+	return server, nil
+}
+
+// namesHosts reports whether automatic HTTPS has a name to get a certificate
+// for.
+func namesHosts(routes []Route) bool {
+	return slices.ContainsFunc(routes, func(r Route) bool {
+		return slices.ContainsFunc(r.Match, func(m Region) bool { return len(m.Hosts) > 0 })
+	})
+}
+
+func onlyPort(listen []string, port int) bool {
+	suffix := ":" + strconv.Itoa(port)
+	return len(listen) > 0 && !slices.ContainsFunc(listen, func(address string) bool {
+		return len(address) < len(suffix) || address[len(address)-len(suffix):] != suffix
+	})
+}
+
+// maxDepth is how deeply routes may be nested.
+const maxDepth = 100
+
+var errTooDeep = errors.New("routes are nested too deeply")
+
+func readRoutes(configs []routeConfig, where string, depth int) ([]Route, error) {
+	if depth > maxDepth {
+		return nil, errTooDeep
+	}
+	routes := make([]Route, len(configs))
+	for i, config := range configs {
+		routes[i] = Route{Group: config.Group, Match: newMatcher(config.Match), Terminal: config.Terminal}
+		for j, raw := range config.Handle {
+			handler, err := readHandler(raw, fmt.Sprintf("%s/%d/handle/%d", where, i, j), depth)
+			if err != nil {
+				return nil, err
+			}
+			routes[i].Handle = append(routes[i].Handle, handler)
+		}
+	}
+	return routes, nil
+}
+
+func readHandler(raw json.RawMessage, where string, depth int) (Handler, error) {
+	var config struct {
+		Handler string        `json:"handler"`
+		Routes  []routeConfig `json:"routes"`
+		Errors  *struct {
+			Routes []routeConfig `json:"routes"`
+		} `json:"errors"`
+	}
+	var named struct {
+		Handler string `json:"handler"`
+	}
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return Handler{}, fmt.Errorf("%s: %w", where, err)
+	}
+	handler := Handler{Name: named.Handler, Config: raw, Where: where}
+	if named.Handler != "subroute" {
+		return handler, nil // members of the same name mean something else there
+	}
+	err := json.Unmarshal(raw, &config)
+	if err != nil {
+		return Handler{}, fmt.Errorf("%s: %w", where, err)
+	}
+	if handler.Routes, err = readRoutes(config.Routes, where+"/routes", depth+1); err != nil {
+		return Handler{}, err
+	}
+	if config.Errors != nil {
+		handler.Errors, err = readRoutes(config.Errors.Routes, where+"/errors/routes", depth+1)
+	}
+	return handler, err
+}

@@ -1,0 +1,200 @@
+package survey
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kind is what a handler does with a request.
+type Kind string
+
+// The kinds of handlers.
+const (
+	// Passes: it does its part and hands the request on.
+	Passes Kind = "passes"
+	// Guards: it lets only some requests pass.
+	Guards Kind = "guards"
+	// Answers: it answers with content.
+	Answers Kind = "answers"
+	// Refuses: it answers with an error or closes the connection.
+	Refuses Kind = "refuses"
+	// Redirects: it answers that the content is elsewhere.
+	Redirects Kind = "redirects"
+	// Publishes: it answers with what a specification wants to be public.
+	Publishes Kind = "publishes"
+)
+
+// kinds are the handlers of Caddy and of this plugin. Any other is taken to
+// hand requests on; where nothing else answers, it is what answers.
+var kinds = map[string]func(Handler) Kind{
+	"reverse_proxy":      kindOfProxy,
+	"static_response":    kindOfResponse,
+	"file_server":        always(Answers),
+	"metrics":            always(Answers),
+	"acme_server":        always(Answers),
+	"error":              always(Refuses),
+	"require_auth":       always(Guards),
+	"authentication":     always(Guards),
+	"protected_resource": always(Publishes),
+}
+
+// helpers are the handlers that never answer, whatever stands behind them.
+var helpers = []string{
+	"auth_openapi", "copy_response", "copy_response_headers", "cors", "encode", "headers", "intercept", "log_append",
+	"map", "push", "request_body", "rewrite", "templates", "tracing", "vars",
+}
+
+func always(kind Kind) func(Handler) Kind { return func(Handler) Kind { return kind } }
+
+// Kind tells what the handler does.
+func (h Handler) Kind() Kind {
+	if known, ok := kinds[h.Name]; ok {
+		return known(h)
+	}
+	return Passes
+}
+
+// Known reports whether it is known what the handler does.
+func (h Handler) Known() bool {
+	return kinds[h.Name] != nil || slices.Contains(helpers, h.Name) || h.Name == "subroute" || h.Name == "invoke"
+}
+
+// kindOfProxy recognizes what the directive forward_auth becomes: a proxy that
+// asks another server, and hands the request on if that says yes.
+func kindOfProxy(h Handler) Kind {
+	var proxy struct {
+		Rewrite        rewriting `json:"rewrite"`
+		HandleResponse []struct {
+			Match struct {
+				StatusCode []int `json:"status_code"`
+			} `json:"match"`
+		} `json:"handle_response"`
+	}
+	if json.Unmarshal(h.Config, &proxy) != nil || proxy.Rewrite.Method != http.MethodGet {
+		return Answers
+	}
+	for _, response := range proxy.HandleResponse {
+		if slices.Equal(response.Match.StatusCode, []int{2}) {
+			return Guards
+		}
+	}
+	return Answers
+}
+
+func kindOfResponse(h Handler) Kind {
+	var response struct {
+		Status json.RawMessage `json:"status_code"`
+		Abort  bool            `json:"abort"`
+	}
+	if json.Unmarshal(h.Config, &response) != nil {
+		return Answers
+	}
+	status, err := strconv.Atoi(strings.Trim(string(response.Status), `"`))
+	switch {
+	case response.Abort, err == nil && status >= 400:
+		return Refuses
+	case err == nil && status >= 300:
+		return Redirects
+	}
+	return Answers
+}
+
+// goesOn reports whether a handler that answers hands some requests on.
+func (h Handler) goesOn() bool {
+	var config struct {
+		PassThru       bool              `json:"pass_thru"`
+		HandleResponse []json.RawMessage `json:"handle_response"`
+	}
+	if json.Unmarshal(h.Config, &config) != nil {
+		return false
+	}
+	return h.Name == "file_server" && config.PassThru || h.Name == "reverse_proxy" && len(config.HandleResponse) > 0 ||
+		h.Name == "protected_resource"
+}
+
+// rewriting returns how a handler changes the path, for itself or for those
+// behind it.
+func (h Handler) rewriting() (r rewriting, changes bool) {
+	switch h.Name {
+	case "rewrite":
+		changes = json.Unmarshal(h.Config, &r) == nil
+	case "reverse_proxy":
+		var proxy struct {
+			Rewrite *rewriting `json:"rewrite"`
+		}
+		if json.Unmarshal(h.Config, &proxy) == nil && proxy.Rewrite != nil {
+			r, changes = *proxy.Rewrite, true
+		}
+	}
+	return r, changes
+}
+
+// Target says what answers, with where it leads to.
+func (h Handler) Target() string {
+	var config struct {
+		Upstreams []struct {
+			Dial string `json:"dial"`
+		} `json:"upstreams"`
+		Status json.RawMessage `json:"status_code"`
+		Root   string          `json:"root"`
+	}
+	words := []string{h.Name}
+	if json.Unmarshal(h.Config, &config) == nil {
+		for _, upstream := range config.Upstreams {
+			words = append(words, upstream.Dial)
+		}
+		if h.Name == "static_response" || h.Name == "error" {
+			words = append(words, strings.Trim(string(config.Status), `"`))
+		}
+		words = append(words, config.Root)
+	}
+	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " ")
+}
+
+// Gate is a handler that guards.
+type Gate struct {
+	// Handler is its name: require_auth, or what does the same work for Caddy.
+	Handler string
+	// Schemes are the schemes that it accepts.
+	Schemes []string
+	// Optional gates let callers without credentials pass.
+	Optional bool
+	Config   json.RawMessage
+	Where    string
+	Live     any
+}
+
+// gate understands a handler that guards. A gate that names no scheme means
+// its own, or all that are declared.
+func (c *Config) gate(h Handler) Gate {
+	gate := Gate{Handler: h.Name, Config: h.Config, Where: h.Where, Live: h.Live}
+	var config struct {
+		Schemes   []string                   `json:"schemes"`
+		Inline    map[string]json.RawMessage `json:"inline"`
+		Optional  bool                       `json:"optional"`
+		Providers map[string]json.RawMessage `json:"providers"`
+	}
+	if json.Unmarshal(h.Config, &config) != nil {
+		return gate
+	}
+	gate.Optional = config.Optional
+	gate.Schemes = config.Schemes
+	for _, name := range slices.Sorted(maps.Keys(config.Inline)) {
+		if !slices.Contains(gate.Schemes, name) {
+			gate.Schemes = append(slices.Clip(gate.Schemes), name)
+		}
+	}
+	switch {
+	case h.Name == "authentication":
+		gate.Schemes = slices.Sorted(maps.Keys(config.Providers))
+	case h.Name == "reverse_proxy":
+		gate.Handler = "forward_auth"
+	case len(gate.Schemes) == 0:
+		gate.Schemes = slices.Sorted(maps.Keys(c.Schemes))
+	}
+	return gate
+}

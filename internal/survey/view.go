@@ -1,0 +1,188 @@
+package survey
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// View is how the path that matchers see has come from the path that the
+// client sent. The zero value is the path as it was sent.
+type View struct {
+	// Stripped is a prefix that was taken away, Added one that was put in
+	// front; at most one of them is set.
+	Stripped, Added string
+	// Constant is the path if it is always the same.
+	Constant string
+	// Method is the method if it was changed.
+	Method string
+	// Unknown counts rewrites that cannot be followed; what was known before
+	// them does not help any more.
+	Unknown int
+}
+
+// MovedPath reports whether the path is not what the client sent.
+func (v View) MovedPath() bool { return v != View{Method: v.Method} }
+
+// Known reports whether conditions on the path can be followed back.
+func (v View) Known() bool { return v.Unknown == 0 }
+
+// translate says what a condition on the path as it is seen means for the path
+// as it was sent; ok is false if it surely does not hold.
+func (v View) translate(r Region) (sent Region, ok bool) {
+	if sent.Set, ok = v.translateSet(r.Set); !ok {
+		return Region{}, false
+	}
+	for _, except := range r.Except {
+		if except, some := v.translateSet(except); some {
+			sent.Except = append(sent.Except, except)
+		}
+	}
+	return sent, true
+}
+
+func (v View) translateSet(s Set) (Set, bool) {
+	if v.Method != "" && len(s.Methods) > 0 {
+		if !slices.Contains(s.Methods, v.Method) {
+			return Set{}, false
+		}
+		s.Methods = nil
+	}
+	if !v.MovedPath() || len(s.Paths) == 0 {
+		return s, true
+	}
+	seen := s.Paths
+	s.Paths = nil
+	if v.Unknown > 0 {
+		s.Other = append(s.Other[:len(s.Other):len(s.Other)], Condition{Matcher: "rewritten path", Value: joinPaths(seen), After: v.Unknown})
+		return s, true
+	}
+	for _, alternative := range seen {
+		path, ok := v.translatePath(alternative)
+		switch {
+		case !ok:
+			continue
+		case len(path) == 0:
+			s.Paths = nil
+			return s, true
+		}
+		s.Paths = append(s.Paths, path)
+	}
+	return s, len(s.Paths) > 0
+}
+
+// translatePath returns the patterns for the path as it was sent, none if
+// every such path will do.
+func (v View) translatePath(seen Path) (sent Path, ok bool) {
+	for _, pattern := range seen {
+		switch {
+		case v.Constant != "":
+			if !opaque(pattern) && !matchPattern(pattern, strings.ToLower(v.Constant)) {
+				return nil, false
+			}
+		case v.Stripped != "" && strings.HasPrefix(pattern, "/"):
+			sent = append(sent, strings.ToLower(v.Stripped)+pattern)
+		case v.Added != "" && strings.HasPrefix(pattern, "/"):
+			rest, matches := withoutPrefix(pattern, strings.ToLower(v.Added))
+			if !matches {
+				return nil, false
+			}
+			if rest != "" {
+				sent = append(sent, rest)
+			}
+		default:
+			sent = append(sent, pattern)
+		}
+	}
+	return sent, true
+}
+
+// withoutPrefix returns what a pattern asks of the path behind a prefix, empty
+// if it asks nothing.
+func withoutPrefix(pattern, prefix string) (rest string, matches bool) {
+	if rest, ok := strings.CutPrefix(pattern, prefix); ok {
+		return rest, true
+	}
+	wildcard := strings.HasSuffix(pattern, "*") && strings.HasPrefix(prefix, head(pattern))
+	return "", wildcard
+}
+
+// rewriting is what the handler rewrite and the field of the same name in
+// reverse_proxy have.
+type rewriting struct {
+	Method          string            `json:"method"`
+	URI             string            `json:"uri"`
+	StripPathPrefix string            `json:"strip_path_prefix"`
+	StripPathSuffix string            `json:"strip_path_suffix"`
+	URISubstring    []json.RawMessage `json:"uri_substring"`
+	PathRegexp      []json.RawMessage `json:"path_regexp"`
+}
+
+// after returns the view behind a rewrite.
+func (v View) after(r rewriting) View {
+	method := v.Method
+	if r.Method != "" {
+		method = strings.ToUpper(r.Method)
+	}
+	v.Method = ""
+	if r.URI != "" {
+		v = v.afterURI(r.URI)
+	}
+	if r.StripPathPrefix != "" {
+		v = v.afterStrip(r.StripPathPrefix)
+	}
+	if r.StripPathSuffix != "" || len(r.URISubstring) > 0 || len(r.PathRegexp) > 0 {
+		v = v.lost()
+	}
+	v.Method = method
+	return v
+}
+
+func (v View) lost() View { return View{Unknown: v.Unknown + 1} }
+
+// placeholders that stand for the path or the whole URI as it is.
+var pathPlaceholders = []string{"{http.request.uri}", "{http.request.uri.path}"}
+
+func (v View) afterURI(uri string) View {
+	path, _, _ := strings.Cut(uri, "?")
+	switch {
+	case path == "":
+		return v // only the query changes
+	case !strings.Contains(path, "{"):
+		return View{Constant: path}
+	}
+	for _, placeholder := range pathPlaceholders {
+		prefix, ok := strings.CutSuffix(path, placeholder)
+		if ok && !strings.Contains(prefix, "{") && v == (View{Added: v.Added}) {
+			return View{Added: strings.TrimSuffix(prefix, "/") + v.Added}
+		}
+	}
+	return v.lost()
+}
+
+func (v View) afterStrip(prefix string) View {
+	if strings.Contains(prefix, "{") {
+		return v.lost()
+	}
+	if !strings.HasPrefix(prefix, "/") {
+		prefix = "/" + prefix
+	}
+	switch {
+	case v.Constant != "":
+		return View{Constant: strings.TrimPrefix(v.Constant, prefix)}
+	case v.Unknown == 0 && v.Added == "":
+		return View{Stripped: v.Stripped + prefix}
+	}
+	return v.lost()
+}
+
+func joinPaths(paths []Path) string {
+	var b strings.Builder
+	for i, path := range paths {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(strings.Join(path, "&"))
+	}
+	return b.String()
+}

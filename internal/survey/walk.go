@@ -1,0 +1,375 @@
+package survey
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// Row is one way through the routes: these requests pass these gates and are
+// answered by this handler.
+type Row struct {
+	Region
+	Gates   []Gate
+	Handler Handler
+	Kind    Kind
+	// View is how the path that the handler sees has come about.
+	View View
+	// Order counts the handlers in the order in which a request meets them.
+	Order int
+	// Unknown are handlers on the way of which it is not known what they do.
+	Unknown []string
+	// Missed are gates that did not match after the path was changed.
+	Missed []Missed
+}
+
+// Missed is a gate that a request came past.
+type Missed struct {
+	Gate
+	// Match is what it matches, in terms of the path as the gate sees it.
+	Match Matcher
+}
+
+// Seen is a handler in its place that is of interest besides gates.
+type Seen struct {
+	Handler
+	Scope Region
+}
+
+// Open reports whether content is reached without a credential.
+func (r Row) Open() bool {
+	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional })
+}
+
+// Use is a gate in its place.
+type Use struct {
+	Gate
+	// Match is what the route of the gate matches, in terms of the path as the
+	// gate sees it.
+	Match Matcher
+	// Scope are the requests for which its route is come to, whatever earlier
+	// handlers do.
+	Scope Region
+	View  View
+	Order int
+}
+
+// Survey is what became of the requests to a server.
+type Survey struct {
+	Rows []Row
+	Uses []Use
+	// CORS are the handlers that say whose scripts may read.
+	CORS []Seen
+	// Coarse says that there are too many ways to follow them all: then some
+	// rows have fewer gates than they really have, and never more.
+	Coarse bool
+}
+
+// What is followed at most: ways at once, named routes that call each other,
+// and handlers in all.
+const (
+	maxWays    = 400
+	maxInvokes = 20
+	maxOrder   = 100_000
+)
+
+// state is a way as far as it has been followed.
+type state struct {
+	region  Region
+	view    View
+	gates   []Gate
+	groups  []string
+	unknown []string
+	missed  []Missed
+	last    Handler // the last handler of which it is not known what it does
+}
+
+type walker struct {
+	config *Config
+	server *Server
+	Survey
+	scope   Region
+	view    View
+	order   int
+	invoked int
+}
+
+// Meets reports whether a region has requests of a scope that a matcher, which
+// sees the path in a view, matches.
+func (m Matcher) Meets(r Region, view View) bool {
+	for _, region := range orAll(m) {
+		if sent, ok := view.translate(region); ok {
+			if _, some := r.And(sent); some {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Walk follows requests of a region through a server.
+func (c *Config) Walk(server *Server, from Region) Survey {
+	w := &walker{config: c, server: server, scope: from}
+	for _, end := range w.routes(server.Routes, []state{{region: from}}) {
+		w.finish(end)
+	}
+	return w.Survey
+}
+
+// finish ends a way on which nothing is known to answer: if there is a handler
+// on it that could, it does.
+func (w *walker) finish(s state) {
+	if s.last.Name != "" {
+		w.answer(s.last, Answers, s)
+	}
+}
+
+// routes follows all ways through a list of routes and returns those that come
+// out at its end.
+func (w *walker) routes(list []Route, ways []state) []state {
+	scope := w.scope
+	defer func() { w.scope = scope }()
+	for _, route := range list {
+		ways = w.route(route, ways)
+		if route.Terminal || route.Group != "" {
+			for _, region := range orAll(route.Match) {
+				if left, ok := w.scope.Without(region.Set); ok && len(region.Except) == 0 {
+					w.scope = left
+				}
+			}
+		}
+	}
+	return ways
+}
+
+// orAll makes the matcher that is not there one that matches all.
+func orAll(m Matcher) Matcher {
+	if len(m) == 0 {
+		return Matcher{Region{}}
+	}
+	return m
+}
+
+func (w *walker) route(route Route, ways []state) []state {
+	if !route.matters() {
+		return ways
+	}
+	var inside, outside []state
+	coarse := len(ways) > maxWays
+	for _, way := range ways {
+		if route.Group != "" && slices.Contains(way.groups, route.Group) {
+			outside = append(outside, way)
+			continue
+		}
+		if coarse && len(route.Match) > 0 {
+			w.Coarse = true
+			outside = append(outside, way)
+			if !route.guards() {
+				inside = append(inside, way)
+			}
+			continue
+		}
+		matched, rest := way.split(route)
+		inside = append(inside, matched...)
+		outside = append(outside, rest...)
+	}
+	w.noteMissed(route, outside)
+	defer w.enter(route, ways)()
+	for _, handler := range route.Handle {
+		inside = w.handle(handler, route, inside)
+	}
+	if route.Terminal {
+		for _, end := range inside {
+			w.finish(end)
+		}
+		return outside
+	}
+	return append(inside, outside...)
+}
+
+// noteMissed remembers which gates were missed by ways whose path is not the
+// one that the client sent.
+func (w *walker) noteMissed(route Route, outside []state) {
+	gates := w.gatesIn(route)
+	for i := range outside {
+		if !outside[i].view.MovedPath() {
+			continue
+		}
+		for _, gate := range gates {
+			outside[i].missed = append(slices.Clip(outside[i].missed), Missed{Gate: gate, Match: route.Match})
+		}
+	}
+}
+
+// gatesIn returns the gates that stand in a route itself.
+func (w *walker) gatesIn(route Route) (gates []Gate) {
+	for _, handler := range route.Handle {
+		if handler.Kind() == Guards {
+			gates = append(gates, w.config.gate(handler))
+		}
+	}
+	return gates
+}
+
+// enter narrows the scope to what a route matches, until the returned function
+// is called.
+func (w *walker) enter(route Route, ways []state) (leave func()) {
+	scope, view := w.scope, w.view
+	if len(ways) > 0 {
+		w.view = ways[len(ways)-1].view
+	}
+	if len(route.Match) == 1 {
+		if sent, ok := w.view.translate(route.Match[0]); ok {
+			if narrowed, ok := w.scope.And(sent); ok {
+				w.scope = narrowed
+			}
+		}
+	}
+	return func() { w.scope, w.view = scope, view }
+}
+
+// matters reports whether it makes a difference who takes a route.
+func (r Route) matters() bool {
+	return r.Terminal || r.Group != "" || slices.ContainsFunc(r.Handle, func(h Handler) bool {
+		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || slices.ContainsFunc(h.Routes, Route.matters)
+	})
+}
+
+// followed are handlers that hand requests on and matter nevertheless.
+var followed = []string{"rewrite", "invoke", "cors"}
+
+// guards reports whether there is a gate in the route.
+func (r Route) guards() bool {
+	return slices.ContainsFunc(r.Handle, func(h Handler) bool {
+		return h.Kind() == Guards || h.Name == "invoke" || slices.ContainsFunc(h.Routes, Route.guards)
+	})
+}
+
+// split divides a way by what a route matches.
+func (s state) split(route Route) (matched, rest []state) {
+	var sent Matcher
+	for _, region := range orAll(route.Match) {
+		if region, ok := s.view.translate(region); ok {
+			sent = append(sent, region)
+		}
+	}
+	if len(sent) == 0 {
+		return nil, []state{s}
+	}
+	in, out := sent.split(s.region)
+	for _, region := range in {
+		way := s
+		way.region = region
+		if route.Group != "" {
+			way.groups = append(slices.Clip(s.groups), route.Group)
+		}
+		matched = append(matched, way)
+	}
+	for _, region := range out {
+		way := s
+		way.region = region
+		rest = append(rest, way)
+	}
+	return matched, rest
+}
+
+// handle takes ways through one handler.
+func (w *walker) handle(h Handler, route Route, ways []state) []state {
+	if w.order++; w.order > maxOrder {
+		w.Coarse = true
+		return ways
+	}
+	switch h.Name {
+	case "subroute":
+		return w.routes(h.Routes, ways)
+	case "invoke":
+		return w.invoke(h, ways)
+	case "rewrite":
+		return w.rewrite(h, ways)
+	case "cors":
+		w.CORS = append(w.CORS, Seen{Handler: h, Scope: w.scope})
+	}
+	switch kind := h.Kind(); kind {
+	case Passes:
+		return noteUnknown(h, ways)
+	case Guards:
+		return w.guard(h, route, ways)
+	default:
+		for _, way := range ways {
+			w.answer(h, kind, way)
+		}
+		if h.goesOn() {
+			return ways
+		}
+		return nil
+	}
+}
+
+func noteUnknown(h Handler, ways []state) []state {
+	if h.Known() {
+		return ways
+	}
+	noted := slices.Clone(ways)
+	for i := range noted {
+		noted[i].last = h
+		noted[i].unknown = append(slices.Clip(noted[i].unknown), h.Name)
+	}
+	return noted
+}
+
+func (w *walker) guard(h Handler, route Route, ways []state) []state {
+	gate := w.config.gate(h)
+	w.Uses = append(w.Uses, Use{Gate: gate, Match: route.Match, Scope: w.scope, View: w.view, Order: w.order})
+	guarded := slices.Clone(ways)
+	for i := range guarded {
+		guarded[i].gates = append(slices.Clip(guarded[i].gates), gate)
+	}
+	return guarded
+}
+
+func (w *walker) rewrite(h Handler, ways []state) []state {
+	change, ok := h.rewriting()
+	if !ok {
+		return ways
+	}
+	var after []state
+	for _, way := range ways {
+		parts := []state{way}
+		if change.StripPathPrefix != "" && change.URI == "" {
+			var rest []state
+			prefix := Set{Paths: []Path{{change.StripPathPrefix + "*"}}}
+			parts, rest = way.split(Route{Match: Matcher{{Set: prefix}}})
+			after = append(after, rest...)
+		}
+		for _, part := range parts {
+			part.view = part.view.after(change)
+			after = append(after, part)
+		}
+	}
+	return after
+}
+
+func (w *walker) invoke(h Handler, ways []state) []state {
+	var config struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(h.Config, &config) != nil || w.invoked > maxInvokes {
+		return ways
+	}
+	named, ok := w.server.Named[config.Name]
+	if !ok {
+		return ways
+	}
+	w.invoked++
+	defer func() { w.invoked-- }()
+	return w.route(named, ways)
+}
+
+func (w *walker) answer(h Handler, kind Kind, s state) {
+	if change, ok := h.rewriting(); ok {
+		s.view = s.view.after(change)
+	}
+	w.Rows = append(w.Rows, Row{
+		Region: s.region, Gates: s.gates, Handler: h, Kind: kind, View: s.view, Order: w.order,
+		Unknown: s.unknown, Missed: s.missed,
+	})
+}
