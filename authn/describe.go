@@ -19,3 +19,46 @@ type Description struct {
 	// CertificateBound says that every token has to be bound to a certificate.
 	CertificateBound bool
 }
+
+// Documenter is implemented by schemes that can say in an OpenAPI document how
+// clients use them. It is asked of schemes that are configured and not
+// provisioned too, and answers from the configuration alone.
+type Documenter interface {
+	SecuritySchemes() []SecurityScheme
+}
+
+// SecurityScheme is a Security Scheme Object of OpenAPI 3. Several of one
+// scheme are alternatives.
+type SecurityScheme struct {
+	// Variant tells the alternatives apart: it is added to the name of the
+	// scheme. One should have none.
+	Variant string `json:"-"`
+
+	// Type is http, apiKey, openIdConnect, oauth2 or mutualTLS.
+	Type string `json:"type"`
+	// Scheme and BearerFormat are of the type http.
+	Scheme       string `json:"scheme,omitempty"`
+	BearerFormat string `json:"bearerFormat,omitempty"`
+	// In and Name are of the type apiKey.
+	In   In     `json:"in,omitempty"`
+	Name string `json:"name,omitempty"`
+	// OpenIDConnectURL is of the type openIdConnect.
+	OpenIDConnectURL string `json:"openIdConnectUrl,omitempty"`
+}
+
+// KeysAt returns a security scheme for each place where a credential may stand
+// by itself; the first has no variant. A form has no word in OpenAPI.
+func KeysAt(places []Place) []SecurityScheme {
+	var all []SecurityScheme
+	for _, place := range places {
+		if place.In == InForm || place.In == InTLS {
+			continue
+		}
+		one := SecurityScheme{Type: "apiKey", In: place.In, Name: place.Name}
+		if len(all) > 0 {
+			one.Variant = string(place.In)
+		}
+		all = append(all, one)
+	}
+	return all
+}

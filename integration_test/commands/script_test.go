@@ -39,17 +39,18 @@ func TestExitCodes(t *testing.T) {
 		code      int
 		arguments []string
 	}{
-		"routes that are open":     {2, []string{"routes", "--config", "testdata/open.json", "--fail-on-open"}},
-		"open routes that may be":  {0, []string{"routes", "--config", "testdata/open.json", "--fail-on-open", "--allow", "/*"}},
-		"routes to look at":        {0, []string{"routes", "--config", "testdata/open.json"}},
-		"routes without a file":    {1, []string{"routes", "--config", "testdata/none.json"}},
-		"notes":                    {0, []string{"lint", "--config", "testdata/open.json"}},
-		"notes that count":         {2, []string{"lint", "--config", "testdata/open.json", "--strict"}},
-		"notes that are left out":  {0, []string{"lint", "--config", "testdata/open.json", "--strict", "--allow", "open-beside-guarded,prefix-without-root"}},
-		"a rule that there is not": {1, []string{"lint", "--config", "testdata/open.json", "--allow", "none"}},
-		"a prefix that is none":    {1, []string{"new-key", "--prefix", "a b"}},
-		"an argument too many":     {1, []string{"routes", "Caddyfile"}},
-		"no key to hash":           {1, []string{"hash-key"}},
+		"routes that are open":       {2, []string{"routes", "--config", "testdata/open.json", "--fail-on-open"}},
+		"open routes that may be":    {0, []string{"routes", "--config", "testdata/open.json", "--fail-on-open", "--allow", "/*"}},
+		"routes to look at":          {0, []string{"routes", "--config", "testdata/open.json"}},
+		"routes without a file":      {1, []string{"routes", "--config", "testdata/none.json"}},
+		"notes":                      {0, []string{"lint", "--config", "testdata/open.json"}},
+		"notes that count":           {2, []string{"lint", "--config", "testdata/open.json", "--strict"}},
+		"notes that are left out":    {0, []string{"lint", "--config", "testdata/open.json", "--strict", "--allow", "open-beside-guarded,prefix-without-root"}},
+		"a rule that there is not":   {1, []string{"lint", "--config", "testdata/open.json", "--allow", "none"}},
+		"a prefix that is none":      {1, []string{"new-key", "--prefix", "a b"}},
+		"an argument too many":       {1, []string{"routes", "Caddyfile"}},
+		"a document that is missing": {1, []string{"openapi", "--config", "testdata/open.json", "--document", "testdata/none.json"}},
+		"no key to hash":             {1, []string{"hash-key"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, err := exec.Command("caddy", append([]string{"auth"}, c.arguments...)...).CombinedOutput()

@@ -156,7 +156,7 @@ func readRoutes(configs []routeConfig, where string, depth int) ([]Route, error)
 	}
 	routes := make([]Route, len(configs))
 	for i, config := range configs {
-		routes[i] = Route{Group: config.Group, Match: newMatcher(config.Match), Terminal: config.Terminal}
+		routes[i] = Route{Group: config.Group, Match: NewMatcher(config.Match), Terminal: config.Terminal}
 		for j, raw := range config.Handle {
 			handler, err := readHandler(raw, fmt.Sprintf("%s/%d/handle/%d", where, i, j), depth)
 			if err != nil {

@@ -11,8 +11,8 @@ import (
 // MatcherSet is one set of matchers as it is configured, by module name.
 type MatcherSet = map[string]json.RawMessage
 
-// newMatcher understands what a route matches.
-func newMatcher(sets []MatcherSet) Matcher {
+// NewMatcher understands what a route matches.
+func NewMatcher(sets []MatcherSet) Matcher {
 	var matcher Matcher
 	for _, set := range sets {
 		region := Region{}
@@ -51,7 +51,7 @@ func (r Region) addNot(raw json.RawMessage) Region {
 		r.Other = append(r.Other, Condition{Matcher: "not", Value: compact(raw)})
 		return r
 	}
-	for _, nested := range newMatcher(sets) {
+	for _, nested := range NewMatcher(sets) {
 		if len(nested.Except) > 0 {
 			r.Other = append(r.Other, Condition{Matcher: "not", Value: compact(raw)})
 			continue

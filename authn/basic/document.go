@@ -1,0 +1,10 @@
+package basic
+
+import "github.com/excorp/caddy-require-auth/authn"
+
+// SecuritySchemes says how a password is sent.
+func (*Basic) SecuritySchemes() []authn.SecurityScheme {
+	return []authn.SecurityScheme{{Type: "http", Scheme: "basic"}}
+}
+
+var _ authn.Documenter = (*Basic)(nil)

@@ -1,0 +1,62 @@
+package bearer
+
+import (
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
+)
+
+// SecuritySchemes says how a token is sent: in Authorization, or wherever else
+// it may stand. Where keys are found by discovery, there is an OpenID provider
+// that clients can find too.
+func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
+	var all []authn.SecurityScheme
+	var elsewhere []authn.Place
+	places := b.TokenFrom
+	if len(places) == 0 {
+		places = []authn.Place{authn.AuthorizationField}
+	}
+	for _, place := range places {
+		if place.In != authn.InHeader {
+			elsewhere = append(elsewhere, withDefaultName(place))
+			continue
+		}
+		for _, scheme := range b.authenticationSchemes() {
+			one := authn.SecurityScheme{Type: "http", Scheme: strings.ToLower(scheme), BearerFormat: b.format()}
+			if len(all) > 0 {
+				one.Variant = one.Scheme
+			}
+			all = append(all, one)
+		}
+		if b.discovers() {
+			all = append(all, authn.SecurityScheme{
+				Variant: "openid", Type: "openIdConnect",
+				OpenIDConnectURL: strings.TrimSuffix(b.Issuer, "/") + "/.well-known/openid-configuration",
+			})
+		}
+	}
+	for _, one := range authn.KeysAt(elsewhere) {
+		if len(all) > 0 {
+			one.Variant = string(one.In)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// format is what the tokens are, if they are all of one kind.
+func (b *Bearer) format() string {
+	if b.Introspection != nil {
+		return ""
+	}
+	return "JWT"
+}
+
+// discovers reports whether the issuer publishes where its keys are.
+func (b *Bearer) discovers() bool {
+	return strings.HasPrefix(b.Issuer, "https://") && !block.HasPlaceholder(b.Issuer) &&
+		b.JWKS == "" && len(b.KeyFiles) == 0 && b.HMACSecret == "" && b.Introspection == nil && b.DPoP != bindingRequired
+}
+
+var _ authn.Documenter = (*Bearer)(nil)

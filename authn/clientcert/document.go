@@ -1,0 +1,10 @@
+package clientcert
+
+import "github.com/excorp/caddy-require-auth/authn"
+
+// SecuritySchemes says how a certificate is sent.
+func (*ClientCert) SecuritySchemes() []authn.SecurityScheme {
+	return []authn.SecurityScheme{{Type: "mutualTLS"}}
+}
+
+var _ authn.Documenter = (*ClientCert)(nil)

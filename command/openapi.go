@@ -1,0 +1,194 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
+	document "github.com/excorp/caddy-require-auth/internal/openapi"
+	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/openapi"
+)
+
+type openapiOptions struct {
+	source
+	document, host string
+}
+
+// openapiCommand adds to an OpenAPI document what the gates ask for.
+func openapiCommand() *cobra.Command {
+	var options openapiOptions
+	command := &cobra.Command{
+		Use:   "openapi",
+		Short: "Says in an OpenAPI document what the gates ask for",
+		Long: `
+Adds to an OpenAPI 3 document, JSON or YAML, what the gates in front of the API
+ask for: security schemes, which operations need which, and the answers 401 and
+403. Without a document it prints the components that they need.
+
+What the document has stays: its own security is joined with that of the gates,
+its own answers count. Doing it again changes nothing. Of YAML the comments are
+lost. Gates with "hide all" are not spoken of.`,
+		Example: `  caddy auth openapi --document openapi.yaml
+  caddy auth openapi --config caddy.json --host api.example.com --document - < openapi.json`,
+		Args: cobra.NoArgs,
+		RunE: run(options.run),
+	}
+	options.addFlags(command)
+	flags := command.Flags()
+	flags.StringVarP(&options.document, "document", "d", "", "the OpenAPI document; - is the standard input")
+	flags.StringVar(&options.host, "host", "", "the site that serves the API; needed where there are several")
+	return command
+}
+
+func (o *openapiOptions) run(cmd *cobra.Command) (int, error) {
+	if o.document == "-" && o.file == "-" {
+		return exitFailed, errors.New("only one of --config and --document can be the standard input")
+	}
+	config, err := o.read()
+	if err != nil {
+		return exitFailed, err
+	}
+	sites, err := config.sites(strings.ToLower(o.host))
+	if err != nil {
+		return exitFailed, err
+	}
+	if o.document == "" {
+		components := new(document.Object)
+		openapi.Components(components, sites)
+		return exitDone, writeDocument(cmd.OutOrStdout(), components, false)
+	}
+	described, isYAML, err := o.readDocument(cmd.InOrStdin())
+	if err != nil {
+		return exitFailed, err
+	}
+	if err := openapi.Merge(described, sites); err != nil {
+		return exitFailed, fmt.Errorf("%s: %w", o.document, err)
+	}
+	return exitDone, writeDocument(cmd.OutOrStdout(), described, isYAML)
+}
+
+func writeDocument(w io.Writer, described *document.Object, isYAML bool) error {
+	text, err := document.Write(described, "  ")
+	if isYAML {
+		text, err = document.WriteYAML(described)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+func (o *openapiOptions) readDocument(stdin io.Reader) (described *document.Object, isYAML bool, err error) {
+	var content []byte
+	if o.document == "-" {
+		content, err = io.ReadAll(stdin)
+	} else {
+		content, err = os.ReadFile(o.document)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	extension := filepath.Ext(o.document)
+	isYAML = extension == ".yaml" || extension == ".yml" ||
+		o.document == "-" && !strings.HasPrefix(strings.TrimSpace(string(content)), "{")
+	if isYAML {
+		described, err = document.ParseYAML(content)
+	} else {
+		described, err = document.Parse(content)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", o.document, err)
+	}
+	return described, isYAML, nil
+}
+
+// sites are the sites of the configuration that serve a host, or the only one.
+func (c *configuration) sites(host string) ([]openapi.Site, error) {
+	var names []string
+	var sites []openapi.Site
+	for i := range c.Servers {
+		found := c.Walk(&c.Servers[i], survey.Region{})
+		serves := false
+		for _, use := range found.Uses {
+			name := strings.Join(use.Scope.Hosts, ",")
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+			_, meets := use.Scope.With(survey.Set{Hosts: []string{host}})
+			serves = serves || host == "" || meets
+		}
+		if serves {
+			sites = append(sites, openapi.Site{Config: c.Config, Server: &c.Servers[i], Host: host, Describe: c.describe})
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil, errors.New("the configuration has no gates")
+	case host == "" && len(names) > 1:
+		return nil, fmt.Errorf("several sites have gates: say which by --host, out of %s", strings.Join(names, " "))
+	case len(sites) == 0:
+		return nil, fmt.Errorf("no site with gates serves %s: there are %s", host, strings.Join(names, " "))
+	}
+	return sites, nil
+}
+
+// describe says what a gate asks for, from its configuration alone.
+func (c *configuration) describe(gate survey.Gate) (openapi.Gate, bool) {
+	if gate.Handler != "require_auth" {
+		return openapi.Gate{}, false
+	}
+	var config struct {
+		Inline map[string]json.RawMessage `json:"inline"`
+		Hide   string                     `json:"hide"`
+		authz.Requirement
+	}
+	if json.Unmarshal(gate.Config, &config) != nil {
+		return openapi.Gate{}, false
+	}
+	described := openapi.Gate{
+		Optional: gate.Optional, Silent: config.Hide != "", Hidden: config.Hide == "all", Requirement: &config.Requirement,
+	}
+	for _, name := range gate.Schemes {
+		raw, ok := config.Inline[name]
+		if !ok {
+			raw = c.Schemes[name]
+		}
+		if scheme := newScheme(raw); scheme != nil {
+			described.Names = append(described.Names, name)
+			described.Schemes = append(described.Schemes, scheme)
+		}
+	}
+	return described, true
+}
+
+// newScheme makes a scheme that is configured and not provisioned: it opens no
+// file and no connection.
+func newScheme(raw json.RawMessage) any {
+	var named struct {
+		Scheme string `json:"scheme"`
+	}
+	if json.Unmarshal(raw, &named) != nil {
+		return nil
+	}
+	module, err := caddy.GetModule(authn.Namespace + "." + named.Scheme)
+	if err != nil {
+		return nil
+	}
+	scheme := module.New()
+	if json.Unmarshal(raw, scheme) != nil {
+		return nil
+	}
+	return scheme
+}

@@ -1,0 +1,68 @@
+package openapi
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/dustin/go-humanize"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("auth_openapi", parse)
+	// Behind `encode`, so that a document is changed before it is compressed.
+	httpcaddyfile.RegisterDirectiveOrder("auth_openapi", httpcaddyfile.After, "encode")
+}
+
+// DefaultPath is where a document is looked for without a matcher.
+const DefaultPath = "/openapi.json"
+
+// parse reads the directive `auth_openapi`.
+func parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matchers, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	if matchers == nil {
+		matchers = caddy.ModuleMap{"path": h.JSON([]string{DefaultPath})}
+	}
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matchers, handler), nil
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	auth_openapi [<matcher>] {
+//		max_size <size>
+//	}
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	if _, err := block.Begin(d); err != nil {
+		return err
+	}
+	return block.Read(d, block.Lines{"max_size": h.readMaxSize})
+}
+
+func (h *Handler) readMaxSize(d *caddyfile.Dispenser) error {
+	if h.MaxSize != 0 {
+		return d.Err("max_size is written twice: keep one")
+	}
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 {
+		return d.Errf("%q is no size: write for example 8MiB", text)
+	}
+	h.MaxSize = size
+	return nil
+}
+
+var _ caddyfile.Unmarshaler = (*Handler)(nil)
