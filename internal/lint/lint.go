@@ -151,6 +151,7 @@ func markOf(use survey.Use) locate.Mark {
 	}
 	line := locate.Line{Names: names, Words: slices.Clone(use.Schemes)}
 	for _, region := range use.Match {
+		line.Words = append(line.Words, region.Methods...)
 		for _, path := range region.Paths {
 			line.Words = append(line.Words, path...)
 		}

@@ -166,21 +166,64 @@ func (n *node) score(words []string) int {
 	return score
 }
 
-// foreign is how many lines around this one have nothing to do with the words.
+// has reports whether a word stands on a line or in its block.
+func (n *node) has(word string) bool {
+	return n.names(word) || slices.ContainsFunc(n.children, func(child *node) bool { return child.has(word) })
+}
+
+// inside reports whether a word stands on a line around this one, which the
+// addresses of a site are not.
+func (n *node) inside(word string) bool {
+	return n.isNested() && (n.parent.names(word) || n.parent.inside(word))
+}
+
+func (n *node) isNested() bool { return n.parent != nil && n.parent.parent != nil }
+
+// names reports whether a word stands on a line itself, or in the named matcher
+// that stands there.
+func (n *node) names(word string) bool {
+	return slices.Contains(n.words, word) || slices.ContainsFunc(n.words, func(own string) bool {
+		matcher := n.matcher(own)
+		return matcher != nil && slices.Contains(matcher.all(), word)
+	})
+}
+
+// all are the words of a line and its block.
+func (n *node) all() []string {
+	words := slices.Clone(n.words)
+	for _, child := range n.children {
+		words = append(words, child.all()...)
+	}
+	return words
+}
+
+// matcher returns the line that defines a named matcher, nil if there is none.
+func (n *node) matcher(name string) *node {
+	if !strings.HasPrefix(name, "@") || n.words[0] == name {
+		return nil
+	}
+	for around := n.parent; around != nil; around = around.parent {
+		for _, line := range around.children {
+			if line.words[0] == name {
+				return line
+			}
+		}
+	}
+	return nil
+}
+
+// foreign counts what stands on the lines around this one and has nothing to do
+// with the words.
 func (n *node) foreign(words []string) int {
 	count := 0
-	for around := n.parent; around != nil && around.parent != nil; around = around.parent {
-		if !slices.ContainsFunc(words, func(word string) bool { return slices.Contains(around.words, word) }) {
-			count++
+	for around := n; around.isNested(); {
+		around = around.parent
+		for i, own := range around.words {
+			apart := i > 0 || own == "handle_errors"
+			if apart && !slices.ContainsFunc(words, func(word string) bool { return own == word || around.names(word) }) {
+				count++
+			}
 		}
 	}
 	return count
-}
-
-func (n *node) inside(word string) bool {
-	return n.parent != nil && n.parent.parent != nil && (slices.Contains(n.parent.words, word) || n.parent.inside(word))
-}
-
-func (n *node) has(word string) bool {
-	return slices.Contains(n.words, word) || slices.ContainsFunc(n.children, func(child *node) bool { return child.has(word) })
 }
