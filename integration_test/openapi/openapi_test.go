@@ -51,6 +51,8 @@ func start(t *testing.T, answer http.HandlerFunc) (*upstream, *harness.Server) {
 func document(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("ETag", `"upstream"`)
+	w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+	w.Header().Set("Repr-Digest", "sha-256=:AAAA:")
 	w.Header().Set("X-Own", "kept")
 	fmt.Fprint(w, plain)
 }
@@ -127,6 +129,9 @@ func TestTransfer(t *testing.T) {
 	if tag == "" || tag == `"upstream"` || whole.Header.Get("Content-Length") != fmt.Sprint(len(whole.Body)) {
 		t.Errorf("ETag %s, Content-Length %s of %d", tag, whole.Header.Get("Content-Length"), len(whole.Body))
 	}
+	if whole.Header.Get("Last-Modified")+whole.Header.Get("Repr-Digest") != "" {
+		t.Errorf("what the upstream says of other bytes is left: %v", whole.Header)
+	}
 	if again := s.Get("/openapi.json", harness.Header("If-None-Match", tag)); again.Status != 304 || again.Body != "" {
 		t.Errorf("known already: %d with %d bytes", again.Status, len(again.Body))
 	}
@@ -136,11 +141,14 @@ func TestTransfer(t *testing.T) {
 	if part := s.Get("/openapi.json", harness.Header("Range", "bytes=0-9")); part.Status != 206 || part.Body != whole.Body[:10] {
 		t.Errorf("a part: %d %q", part.Status, part.Body)
 	}
+	if asked := upstream.asked.Load().Header; asked.Get("Range")+asked.Get("If-None-Match") != "" {
+		t.Errorf("the upstream is asked for a part, or for what is new: %v", asked)
+	}
 	if head := s.Do(http.MethodHead, s.URL("/openapi.json")); head.Status != 200 || head.Body != "" || head.Header.Get("ETag") != tag {
 		t.Errorf("HEAD: %d %v", head.Status, head.Header)
 	}
 	asked := upstream.asked.Load()
-	if got := asked.Header.Get("Accept-Encoding"); got != "identity" || asked.Method != http.MethodGet || asked.Header.Get("Range") != "" {
+	if got := asked.Header.Get("Accept-Encoding"); got != "identity" || asked.Method != http.MethodGet {
 		t.Errorf("the upstream is asked %s with Accept-Encoding %q", asked.Method, got)
 	}
 	if zipped := s.Get("/zipped/openapi.json", harness.Header("Accept-Encoding", "gzip")); zipped.Header.Get("Content-Encoding") != "gzip" {
@@ -152,6 +160,46 @@ func TestTransfer(t *testing.T) {
 	}
 	if elsewhere := s.Get("/elsewhere.json"); elsewhere.Body != plain || elsewhere.Header.Get("ETag") != `"upstream"` {
 		t.Errorf("another path is changed: %v %s", elsewhere.Header, elsewhere.Body)
+	}
+}
+
+// TestWritten has documents that come in other ways than in one piece: flushed
+// part by part, and read from a file.
+func TestWritten(t *testing.T) {
+	_, s := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for part := range strings.SplitAfterSeq(plain, ",") {
+			fmt.Fprint(w, part)
+			w.(http.Flusher).Flush()
+		}
+	})
+	for _, path := range []string{"/openapi.json", "/files/openapi.json"} {
+		response := s.Get(path)
+		if d := read(t, response.Body); len(d.Paths["/me"]["get"].Security) == 0 {
+			t.Errorf("%s: %s", path, response.Body)
+		}
+		if got := response.Header.Get("Content-Length"); got != fmt.Sprint(len(response.Body)) {
+			t.Errorf("%s: Content-Length %q of %d", path, got, len(response.Body))
+		}
+	}
+}
+
+// TestRemembered has documents and hosts that change: what is remembered of
+// one is not said to another.
+func TestRemembered(t *testing.T) {
+	upstream, s := start(t, document)
+	if got := s.Get("/openapi.json", harness.Host("other.localhost")).Body; strings.Contains(got, "corp") {
+		t.Errorf("another site: %s", got)
+	}
+	if got := s.Get("/openapi.json").Body; !strings.Contains(got, "corp") {
+		t.Errorf("behind the other site: %s", got)
+	}
+	upstream.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, strings.Replace(plain, "Things", "Renamed", 1))
+	}
+	if got := s.Get("/openapi.json").Body; !strings.Contains(got, "Renamed") {
+		t.Errorf("when it has changed: %s", got)
 	}
 }
 

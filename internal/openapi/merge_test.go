@@ -107,6 +107,14 @@ func TestMergeKeeps(t *testing.T) {
 	}
 }
 
+// TestMergeInherits has security of the whole document that meets the gate.
+func TestMergeInherits(t *testing.T) {
+	got := merged(t, `{"openapi":"3.1.0","security":[{"oauth":["a"]}],"components":{"securitySchemes":{"oauth":{"type":"oauth2"}}},"paths":{"/me":{"get":{"responses":{"401":{}}}}}}`)
+	if want := `"paths":{"/me":{"get":{"responses":{"401":{}}}}}`; !strings.Contains(got, want) {
+		t.Errorf("there is no %s\nin %s", want, got)
+	}
+}
+
 func TestServers(t *testing.T) {
 	for servers, want := range map[string]string{
 		`[]`:                   "/x/~",

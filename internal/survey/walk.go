@@ -5,65 +5,6 @@ import (
 	"slices"
 )
 
-// Row is one way through the routes: these requests pass these gates and are
-// answered by this handler.
-type Row struct {
-	Region
-	Gates   []Gate
-	Handler Handler
-	Kind    Kind
-	// View is how the path that the handler sees has come about.
-	View View
-	// Order counts the handlers in the order in which a request meets them.
-	Order int
-	// Unknown are handlers on the way of which it is not known what they do.
-	Unknown []string
-	// Missed are gates that did not match after the path was changed.
-	Missed []Missed
-}
-
-// Missed is a gate that a request came past.
-type Missed struct {
-	Gate
-	// Match is what it matches, in terms of the path as the gate sees it.
-	Match Matcher
-}
-
-// Seen is a handler in its place that is of interest besides gates.
-type Seen struct {
-	Handler
-	Scope Region
-}
-
-// Open reports whether content is reached without a credential.
-func (r Row) Open() bool {
-	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional })
-}
-
-// Use is a gate in its place.
-type Use struct {
-	Gate
-	// Match is what the route of the gate matches, in terms of the path as the
-	// gate sees it.
-	Match Matcher
-	// Scope are the requests for which its route is come to, whatever earlier
-	// handlers do.
-	Scope Region
-	View  View
-	Order int
-}
-
-// Survey is what became of the requests to a server.
-type Survey struct {
-	Rows []Row
-	Uses []Use
-	// CORS are the handlers that say whose scripts may read.
-	CORS []Seen
-	// Coarse says that there are too many ways to follow them all: then some
-	// rows have fewer gates than they really have, and never more.
-	Coarse bool
-}
-
 // What is followed at most: ways at once, named routes that call each other,
 // and handlers in all.
 const (
@@ -93,19 +34,6 @@ type walker struct {
 	invoked int
 }
 
-// Meets reports whether a region has requests of a scope that a matcher, which
-// sees the path in a view, matches.
-func (m Matcher) Meets(r Region, view View) bool {
-	for _, region := range orAll(m) {
-		if sent, ok := view.translate(region); ok {
-			if _, some := r.And(sent); some {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Walk follows requests of a region through a server.
 func (c *Config) Walk(server *Server, from Region) Survey {
 	w := &walker{config: c, server: server, scope: from}
@@ -124,29 +52,25 @@ func (w *walker) finish(s state) {
 }
 
 // routes follows all ways through a list of routes and returns those that come
-// out at its end.
+// out at its end. What a terminal route takes never comes to the routes behind
+// it, what one of a group takes never to the others of the group.
 func (w *walker) routes(list []Route, ways []state) []state {
 	scope := w.scope
 	defer func() { w.scope = scope }()
+	taken := make(map[string]Matcher)
 	for _, route := range list {
+		outer := w.scope
+		if route.Group != "" {
+			w.scope = w.scope.withoutTaken(taken[route.Group])
+			taken[route.Group] = append(taken[route.Group], orAll(route.Match)...)
+		}
 		ways = w.route(route, ways)
-		if route.Terminal || route.Group != "" {
-			for _, region := range orAll(route.Match) {
-				if left, ok := w.scope.Without(region.Set); ok && len(region.Except) == 0 {
-					w.scope = left
-				}
-			}
+		w.scope = outer
+		if route.Terminal {
+			w.scope = w.scope.withoutTaken(route.Match)
 		}
 	}
 	return ways
-}
-
-// orAll makes the matcher that is not there one that matches all.
-func orAll(m Matcher) Matcher {
-	if len(m) == 0 {
-		return Matcher{Region{}}
-	}
-	return m
 }
 
 func (w *walker) route(route Route, ways []state) []state {
@@ -225,23 +149,6 @@ func (w *walker) enter(route Route, ways []state) (leave func()) {
 		}
 	}
 	return func() { w.scope, w.view = scope, view }
-}
-
-// matters reports whether it makes a difference who takes a route.
-func (r Route) matters() bool {
-	return r.Terminal || r.Group != "" || slices.ContainsFunc(r.Handle, func(h Handler) bool {
-		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || slices.ContainsFunc(h.Routes, Route.matters)
-	})
-}
-
-// followed are handlers that hand requests on and matter nevertheless.
-var followed = []string{"rewrite", "invoke", "cors"}
-
-// guards reports whether there is a gate in the route.
-func (r Route) guards() bool {
-	return slices.ContainsFunc(r.Handle, func(h Handler) bool {
-		return h.Kind() == Guards || h.Name == "invoke" || slices.ContainsFunc(h.Routes, Route.guards)
-	})
 }
 
 // split divides a way by what a route matches.

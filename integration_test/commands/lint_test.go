@@ -1,0 +1,111 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/lint"
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// declared are the schemes of the cases below.
+const declared = `{
+	auth {
+		bearer corp {
+			issuer   https://idp.example.com
+			audience https://api.example.com
+			%s
+		}
+		basic ops {
+			users_file users
+		}
+		api_key keys {
+			keys_file keys.json
+		}
+	}
+}
+`
+
+// TestLint has for each rule what it finds, and what is next to it and fine.
+// Rules about open paths are left out where they are not meant.
+func TestLint(t *testing.T) {
+	for name, c := range map[string]struct{ scheme, site, want string }{
+		"a query":            {scheme: "token_from query t", want: "credential-in-query"},
+		"a cookie":           {scheme: "token_from cookie t"},
+		"an exact minute":    {scheme: "clock_skew 1m"},
+		"more than a minute": {scheme: "clock_skew 61s", want: "clock-skew"},
+
+		"an answer before the gate":                   {site: "a.example.com {\n route {\n respond /x y\n require_auth corp\n respond z\n }\n}", want: "bypass"},
+		"a redirect before the gate":                  {site: "a.example.com {\n route {\n redir /x /y\n require_auth corp\n respond z\n }\n}"},
+		"an error before the gate":                    {site: "a.example.com {\n route {\n error /x 404\n respond /y 403\n require_auth corp\n respond z\n }\n}"},
+		"an answer to what the gate does not match":   {site: "a.example.com {\n route {\n respond /x y\n require_auth /y/* corp\n respond /y/* z\n }\n}"},
+		"an answer in another handle":                 {site: "a.example.com {\n handle /x {\n respond y\n }\n handle {\n require_auth corp\n respond z\n }\n}"},
+		"an answer in a handle before a gate for all": {site: "a.example.com {\n route {\n handle /x {\n respond y\n }\n require_auth corp\n respond z\n }\n}", want: "bypass"},
+		"an answer on another site":                   {site: "a.example.com {\n respond y\n}\n*.example.com {\n require_auth corp\n respond z\n}"},
+		"an answer behind another gate":               {site: "a.example.com {\n route {\n require_auth /x ops\n respond /x y\n require_auth corp\n respond z\n }\n}"},
+
+		"a rewrite past the gate":            {site: "a.example.com {\n rewrite /x/* /y\n require_auth /x/* corp\n respond z\n}", want: "rewrite-before-gate"},
+		"a rewrite of everything":            {site: "a.example.com {\n rewrite * /index.php?{path}\n require_auth /x/* corp\n respond z\n}", want: "rewrite-before-gate"},
+		"a regular expression past the gate": {site: "a.example.com {\n uri path_regexp ^/v[0-9] /\n require_auth /x/* corp\n respond z\n}", want: "rewrite-before-gate"},
+		"a prefix that is stripped first":    {site: "a.example.com {\n uri strip_prefix /v1\n require_auth /x/* corp\n respond z\n}"},
+		"a rewrite of what is not guarded":   {site: "a.example.com {\n rewrite /y /z\n require_auth /x/* corp\n respond z\n}"},
+		"a rewrite of the query alone":       {site: "a.example.com {\n rewrite * ?a=b\n require_auth /x/* corp\n respond z\n}"},
+		"a gate in front of a rewrite":       {site: "a.example.com {\n route {\n require_auth /x/* corp\n rewrite /x/* /y\n respond z\n }\n}"},
+
+		"a side entrance":           {site: "a.example.com {\n require_auth /x/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9000\n }\n reverse_proxy localhost:9000\n}", want: "rewrite-after-gate"},
+		"another upstream":          {site: "a.example.com {\n require_auth /x/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9001\n }\n reverse_proxy localhost:9000\n}"},
+		"a guarded side entrance":   {site: "a.example.com {\n require_auth /x/* corp\n require_auth /v1/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9000\n }\n reverse_proxy localhost:9000\n}"},
+		"a rewrite in the proxy":    {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy /y localhost:9000 {\n rewrite /x/secret\n }\n reverse_proxy localhost:9000\n}", want: "rewrite-after-gate"},
+		"a rewrite to what is open": {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy /y localhost:9000 {\n rewrite /z\n }\n reverse_proxy localhost:9000\n}"},
+
+		"proxied errors":        {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n reverse_proxy localhost:9000\n }\n}", want: "errors-reach-upstream"},
+		"proxied pages":         {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n rewrite * /{err.status_code}\n reverse_proxy localhost:9000\n }\n}"},
+		"errors without a gate": {site: "a.example.com {\n reverse_proxy localhost:9000\n handle_errors {\n reverse_proxy localhost:9000\n }\n}"},
+
+		"a password on plain http": {site: "http://a.example.com {\n require_auth ops\n respond z\n}", want: "plain-http"},
+		"a key on a port":          {site: ":8080 {\n require_auth keys\n respond z\n}", want: "plain-http"},
+		"a token on plain http":    {site: "http://a.example.com {\n require_auth corp\n respond z\n}"},
+		"a password on loopback":   {site: "http://localhost:8080 {\n require_auth ops\n respond z\n}"},
+		"a key on a bound port":    {site: "http://a.example.com {\n bind 127.0.0.1 ::1\n require_auth keys\n respond z\n}"},
+		"a password by https":      {site: "a.example.com {\n require_auth ops\n respond z\n}"},
+
+		"a path beside it":         {site: "a.example.com {\n @x path /x /x/*\n require_auth @x corp\n respond z\n}"},
+		"the root of a prefix":     {site: "a.example.com {\n require_auth /x/* corp\n respond z\n}", want: "prefix-without-root"},
+		"a prefix without a slash": {site: "a.example.com {\n require_auth /x* corp\n respond z\n}"},
+		"a root that is not there": {site: "a.example.com {\n require_auth /x/* corp\n respond /x/* z\n respond 404\n}"},
+
+		"a regular expression": {site: "a.example.com {\n @x path_regexp ^/x\n require_auth @x corp\n respond z\n}", want: "path-spelling"},
+		"without case":         {site: "a.example.com {\n @x path_regexp (?i)^/x\n require_auth @x corp\n respond z\n}"},
+		"an escape":            {site: "a.example.com {\n require_auth /x%2Fy corp\n respond z\n}", want: "path-spelling"},
+
+		"all origins":                    {site: "a.example.com {\n cors *\n require_auth corp\n respond z\n}", want: "cors-any-origin"},
+		"all origins, no gate":           {site: "a.example.com {\n cors *\n respond z\n}"},
+		"all subdomains":                 {site: "a.example.com {\n cors https://*.example.com {\n credentials\n }\n require_auth corp\n respond z\n}", want: "cors-wildcard"},
+		"all subdomains, no credentials": {site: "a.example.com {\n cors https://*.example.com\n require_auth corp\n respond z\n}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, err := harness.Adapt(fmt.Sprintf(declared, c.scheme) + c.site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed, err := survey.Parse(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, finding := range lint.Run(parsed) {
+				id := finding.Rule.ID
+				meant := id == c.want || id != "open-beside-guarded" && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
+				if meant && !slices.Contains(found, id) {
+					found = append(found, id)
+				}
+			}
+			if got := strings.Join(found, " "); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package survey
+
+import "slices"
+
+// Row is one way through the routes: these requests pass these gates and are
+// answered by this handler.
+type Row struct {
+	Region
+	Gates   []Gate
+	Handler Handler
+	Kind    Kind
+	// View is how the path that the handler sees has come about.
+	View View
+	// Order counts the handlers in the order in which a request meets them.
+	Order int
+	// Unknown are handlers on the way of which it is not known what they do.
+	Unknown []string
+	// Missed are gates that did not match after the path was changed.
+	Missed []Missed
+}
+
+// Missed is a gate that a request came past.
+type Missed struct {
+	Gate
+	// Match is what it matches, in terms of the path as the gate sees it.
+	Match Matcher
+}
+
+// Seen is a handler in its place that is of interest besides gates.
+type Seen struct {
+	Handler
+	Scope Region
+}
+
+// Open reports whether content is reached without a credential.
+func (r Row) Open() bool {
+	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional })
+}
+
+// Use is a gate in its place.
+type Use struct {
+	Gate
+	// Match is what the route of the gate matches, in terms of the path as the
+	// gate sees it.
+	Match Matcher
+	// Scope are the requests for which its route is come to, whatever earlier
+	// handlers do.
+	Scope Region
+	View  View
+	Order int
+}
+
+// Survey is what became of the requests to a server.
+type Survey struct {
+	Rows []Row
+	Uses []Use
+	// CORS are the handlers that say whose scripts may read.
+	CORS []Seen
+	// Coarse says that there are too many ways to follow them all: then some
+	// rows have fewer gates than they really have, and never more.
+	Coarse bool
+}
+
+// Meets reports whether a region has requests of a scope that a matcher, which
+// sees the path in a view, matches.
+func (m Matcher) Meets(r Region, view View) bool {
+	for _, region := range orAll(m) {
+		if sent, ok := view.translate(region); ok {
+			if _, some := r.And(sent); some {
+				return true
+			}
+		}
+	}
+	return false
+}
