@@ -23,7 +23,7 @@ var run = []string{
 
 // pass are handlers that change neither who is let in nor what is matched.
 var pass = []string{
-	"encode", "templates", "intercept", "tracing", "log_append", "push", "request_body", "timeouts", "copy_response_headers",
+	"auth_openapi", "encode", "templates", "intercept", "tracing", "log_append", "push", "request_body", "timeouts", "copy_response_headers",
 }
 
 // answer are Caddy's handlers that answer.

@@ -82,7 +82,7 @@ func Run(config *survey.Config) []Finding {
 	for i := range config.Servers {
 		s.surveys = append(s.surveys, config.Walk(&config.Servers[i], survey.Region{}))
 	}
-	s.addSchemes(config.Schemes, "apps/auth/schemes/", nil)
+	s.addSchemes(config.Schemes, "/config/apps/auth/schemes/", nil)
 	for i := range s.surveys {
 		for j := range s.surveys[i].Uses {
 			use := &s.surveys[i].Uses[j]

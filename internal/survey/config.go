@@ -110,7 +110,7 @@ func Parse(config []byte) (*Config, error) {
 }
 
 func (c serverConfig) read(name string, plainPort int) (server Server, err error) {
-	server = Server{Name: name, Listen: c.Listen, Where: "apps/http/servers/" + name, Named: make(map[string]Route)}
+	server = Server{Name: name, Listen: c.Listen, Where: "/config/apps/http/servers/" + name, Named: make(map[string]Route)}
 	if server.Routes, err = readRoutes(c.Routes, server.Where+"/routes", 0); err != nil {
 		return Server{}, err
 	}

@@ -20,8 +20,8 @@ type Set struct {
 type Condition struct {
 	Matcher string `json:"matcher"`
 	Value   string `json:"value,omitempty"`
-	// After is the number of such rewrites before it.
-	After int `json:"-"`
+	// After is what had become of the path there.
+	After View `json:"-"`
 }
 
 // Region is a set of requests less some others.

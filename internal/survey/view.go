@@ -53,58 +53,84 @@ func (v View) translateSet(s Set) (Set, bool) {
 	}
 	seen := s.Paths
 	s.Paths = nil
-	if v.Unknown > 0 {
-		s.Other = append(s.Other[:len(s.Other):len(s.Other)], Condition{Matcher: "rewritten path", Value: joinPaths(seen), After: v.Unknown})
-		return s, true
-	}
+	all := false
 	for _, alternative := range seen {
-		path, ok := v.translatePath(alternative)
+		path, verdict := v.translatePath(alternative)
 		switch {
-		case !ok:
-			continue
-		case len(path) == 0:
+		case verdict == unsure:
+			condition := Condition{Matcher: "rewritten path", Value: joinPaths(seen), After: v}
 			s.Paths = nil
+			s.Other = append(s.Other[:len(s.Other):len(s.Other)], condition)
 			return s, true
+		case verdict == holds && len(path) == 0:
+			all = true
+		case verdict == holds:
+			s.Paths = append(s.Paths, path)
 		}
-		s.Paths = append(s.Paths, path)
 	}
-	return s, len(s.Paths) > 0
+	if all {
+		s.Paths = nil
+	}
+	return s, all || len(s.Paths) > 0
 }
+
+// verdict is whether a condition on the path as it is seen can be said of the
+// path as it was sent.
+type verdict uint8
+
+const (
+	unsure verdict = iota
+	fails
+	holds
+)
 
 // translatePath returns the patterns for the path as it was sent, none if
 // every such path will do.
-func (v View) translatePath(seen Path) (sent Path, ok bool) {
+func (v View) translatePath(seen Path) (sent Path, said verdict) {
 	for _, pattern := range seen {
-		switch {
-		case v.Constant != "":
-			if !opaque(pattern) && !matchPattern(pattern, strings.ToLower(v.Constant)) {
-				return nil, false
-			}
-		case v.Stripped != "" && strings.HasPrefix(pattern, "/"):
-			sent = append(sent, strings.ToLower(v.Stripped)+pattern)
-		case v.Added != "" && strings.HasPrefix(pattern, "/"):
-			rest, matches := withoutPrefix(pattern, strings.ToLower(v.Added))
-			if !matches {
-				return nil, false
-			}
-			if rest != "" {
-				sent = append(sent, rest)
-			}
-		default:
-			sent = append(sent, pattern)
+		translated, said := v.translatePattern(pattern)
+		if said != holds {
+			return nil, said
+		}
+		if translated != "" {
+			sent = append(sent, translated)
 		}
 	}
-	return sent, true
+	return sent, holds
 }
 
-// withoutPrefix returns what a pattern asks of the path behind a prefix, empty
-// if it asks nothing.
-func withoutPrefix(pattern, prefix string) (rest string, matches bool) {
-	if rest, ok := strings.CutPrefix(pattern, prefix); ok {
-		return rest, true
+func (v View) translatePattern(seen string) (sent string, said verdict) {
+	switch {
+	case opaque(seen) || v.Unknown > 0 || !strings.HasPrefix(seen, "/"):
+		if v.Constant == "" || opaque(seen) {
+			return "", unsure
+		}
+		fallthrough
+	case v.Constant != "":
+		if !matchPattern(seen, strings.ToLower(v.Constant)) {
+			return "", fails
+		}
+		return "", holds
+	case v.Stripped != "":
+		return strings.ToLower(v.Stripped) + seen, holds
 	}
-	wildcard := strings.HasSuffix(pattern, "*") && strings.HasPrefix(prefix, head(pattern))
-	return "", wildcard
+	return withoutPrefix(seen, strings.ToLower(v.Added))
+}
+
+// withoutPrefix says what a pattern for a path asks of the part behind a prefix;
+// empty is nothing.
+func withoutPrefix(pattern, prefix string) (rest string, said verdict) {
+	rest, begins := strings.CutPrefix(pattern, prefix)
+	inner, _, ends, simple := affix(pattern)
+	switch {
+	case begins && everything(rest), simple && ends && strings.HasPrefix(prefix, inner):
+		return "", holds
+	case begins && strings.HasPrefix(rest, "/"):
+		return rest, holds
+	case literal(pattern), simple && ends:
+		return "", fails
+	}
+	return "", unsure
 }
 
 // rewriting is what the handler rewrite and the field of the same name in

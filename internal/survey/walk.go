@@ -3,6 +3,7 @@ package survey
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // What is followed at most: ways at once, named routes that call each other,
@@ -243,7 +244,7 @@ func (w *walker) rewrite(h Handler, ways []state) []state {
 		parts := []state{way}
 		if change.StripPathPrefix != "" && change.URI == "" {
 			var rest []state
-			prefix := Set{Paths: []Path{{change.StripPathPrefix + "*"}}}
+			prefix := Paths("/" + strings.TrimPrefix(change.StripPathPrefix, "/") + "*")
 			parts, rest = way.split(Route{Match: Matcher{{Set: prefix}}})
 			after = append(after, rest...)
 		}
