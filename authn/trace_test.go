@@ -1,0 +1,42 @@
+package authn_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestTrace(t *testing.T) {
+	failure := errors.New("no")
+	look := func(trace *authn.Trace) (skipped bool) {
+		trace.Under("corp")
+		if trace.Note("a", nil) != nil || trace.Tell("b", failure, func() string { return "found" }) != failure {
+			t.Error("the error is another one")
+		}
+		trace.Under("")
+		return trace.Skip("c", "why")
+	}
+	trace := new(authn.Trace)
+	if !look(trace) {
+		t.Error("nothing is left out")
+	}
+	want := []authn.Check{
+		{Scheme: "corp", Check: "a", Result: "ok"},
+		{Scheme: "corp", Check: "b", Result: "failed", Detail: "no: found"},
+		{Check: "c", Result: "skipped", Detail: "why"},
+	}
+	if got := trace.Take(); !slices.Equal(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if got := trace.Take(); len(got) != 0 {
+		t.Errorf("taken twice: %+v", got)
+	}
+	if look(nil) {
+		t.Error("without a trace something is left out")
+	}
+	if got := testing.AllocsPerRun(100, func() { look(nil) }); got != 0 {
+		t.Errorf("%g allocations without a trace", got)
+	}
+}
