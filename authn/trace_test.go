@@ -12,8 +12,8 @@ func TestTrace(t *testing.T) {
 	failure := errors.New("no")
 	look := func(trace *authn.Trace) (skipped bool) {
 		trace.Under("corp")
-		if trace.Note("a", nil) != nil || trace.Tell("b", failure, func() string { return "found" }) != failure {
-			t.Error("the error is another one")
+		if trace.Note("a", nil) != nil || trace.Tell("b", failure, func() string { return "found" }) == nil {
+			t.Error("the error is lost, or there is one too many")
 		}
 		trace.Under("")
 		return trace.Skip("c", "why")
