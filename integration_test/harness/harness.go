@@ -68,6 +68,15 @@ func StartWithAdmin(t testing.TB, caddyfile string) *Server {
 	return s
 }
 
+// StartJSONWithAdmin is StartJSON with the admin API on.
+func StartJSONWithAdmin(t testing.TB, config string) *Server {
+	t.Helper()
+	s := prepare(t)
+	s.ports[adminPort] = freePort(t)
+	s.begin(func() error { return s.load([]byte(s.withPorts(config))) })
+	return s
+}
+
 // adminPort is how the port of the admin API is written, where it is on.
 const adminPort = "2019"
 

@@ -156,6 +156,13 @@ func TestExplain(t *testing.T) {
 		}
 	})
 
+	t.Run("a redirect repeats the query, and the explanation does not", func(t *testing.T) {
+		question := `{"url": "` + s.URL("/echo?access_token="+good) + `"}`
+		if got := post(s, "/auth/explain", question); !strings.Contains(got.Body, "https://elsewhere.example/echo?…") || strings.Contains(got.Body, good) {
+			t.Error(got.Body)
+		}
+	})
+
 	t.Run("each check", func(t *testing.T) {
 		for want, claims := range map[string]harness.Claims{
 			"issuer":    {"iss": "https://other.example"},
@@ -236,6 +243,25 @@ func TestExplainLeavesNothingBehind(t *testing.T) {
 	if log := s.LogText(); strings.Contains(log, token) || strings.Contains(log, apiKey) {
 		t.Error("a credential is in the log")
 	}
+}
+
+func TestExplainReachesNoErrorPage(t *testing.T) {
+	var asked atomic.Int32
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(upstream.Close)
+	app := withOps(t, `{"servers": {"s": {"listen": [":8080"], "routes": [{"handle": [{"handler": "subroute",
+		"routes": [{"handle": [{"handler": "require_auth"}]}],
+		"errors": {"routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "`+upstream.Listener.Addr().String()+`"}]}]}]}}]}]}}}`)
+	got := explainAt(t, app, map[string]any{"url": "/"})
+	if got.Reaches != "reverse_proxy" || asked.Load() != 0 {
+		t.Errorf("reaches %q, and was asked %d times", got.Reaches, asked.Load())
+	}
+}
+
+// withOps runs an HTTP app beside one scheme.
+func withOps(t *testing.T, app string) *harness.Server {
+	t.Helper()
+	return harness.StartJSONWithAdmin(t, `{"apps": {"auth": {"schemes": {"ops": {"scheme": "basic", "users": [{"name": "alice", "hash": "`+hash+`"}]}}}, "http": `+app+`}}`)
 }
 
 func TestExplainRefused(t *testing.T) {
