@@ -12,6 +12,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -166,18 +168,27 @@ func (s *Server) withPorts(config string) string {
 	return config
 }
 
+// ports are those of this process, below the ones that the system hands out:
+// Caddy shares its listeners (SO_REUSEPORT), so two processes on one port would
+// not notice, and answer each other's requests.
+var ports = struct{ first, count, next int }{first: 20_000 + os.Getpid()%120*100, count: 100}
+
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports.count {
+		port := strconv.Itoa(ports.first + ports.next%ports.count)
+		ports.next++
+		listener, err := net.Listen("tcp", ":"+port)
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("all ports are taken")
+	return ""
 }
 
 // URL returns the address of a path on the site that is written :8080.

@@ -50,6 +50,21 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, members(t, redis.Redis{Addresses: []string{startRedis(t).address()}})...)
 }
 
+func TestAttemptsAreCountedTogether(t *testing.T) {
+	server := startRedis(t)
+	group := startGroup(t, server.address()+patient)
+	t.Run("LEAK-6: failures at three instances are those of one guesser", func(t *testing.T) {
+		for attempt := range 5 {
+			if status, code := group[attempt%3].try("/", harness.Basic("alice", fmt.Sprint("guess ", attempt))); status != 401 {
+				t.Fatalf("attempt %d: %d %s", attempt, status, code)
+			}
+		}
+		for _, instance := range group {
+			instance.becomes(429, harness.Basic("alice", "secret"))
+		}
+	})
+}
+
 func TestRevocationReachesAll(t *testing.T) {
 	server := startRedis(t)
 	group := startGroup(t, server.address()+patient)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -38,11 +40,14 @@ const caddyfile = `
 		bearer corp {` + harness.BearerLines + `
 			dpop optional
 		}
+		basic ops {
+			user alice %s
+		}
 	}
 }
 http://:%s {
 	bind 127.0.0.1
-	require_auth
+	require_auth corp ops
 	respond ok
 }
 `
@@ -57,7 +62,11 @@ func startCaddy(t *testing.T, store string) *instance {
 	i.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	home := t.TempDir()
 	config := filepath.Join(home, "Caddyfile")
-	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, i.admin, store, i.port), 0o600); err != nil {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, i.admin, store, hash, i.port), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	i.process = exec.Command(caddyProgram, "run", "--config", config, "--adapter", "caddyfile")
