@@ -1,0 +1,127 @@
+package requireauth
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/guessing"
+	"github.com/excorp/caddy-require-auth/internal/block"
+)
+
+// parseApp reads the global option `auth`. Written more than once, the blocks
+// are merged.
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if earlier, ok := existing.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(earlier.Value, app); err != nil {
+			return nil, err
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "auth", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	auth {
+//		realm         <text>|off
+//		trace_id      <placeholder>...
+//		scope_implies <scope> <implied scope>...
+//		pages         <folder>
+//		store         <kind> ...
+//		attempts      <number>|off { ... }
+//		<scheme> <name> {
+//			...
+//		}
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	start, err := block.Begin(d)
+	if err != nil {
+		return err
+	}
+	lines := block.Lines{
+		"realm":         block.String(&a.Realm),
+		"trace_id":      block.Strings(&a.TraceID),
+		"scope_implies": a.readImplied,
+		"pages":         block.String(&a.Pages),
+		"store":         a.readStore,
+		"attempts":      a.readAttempts,
+	}
+	addSchemes(lines, &a.SchemesRaw)
+	if err := block.Read(d, lines); err != nil {
+		return err
+	}
+	return start.Wrap(a.check())
+}
+
+func (a *App) readImplied(d *caddyfile.Dispenser) error {
+	scopes := d.RemainingArgs()
+	if len(scopes) < 2 {
+		return d.Err("write `scope_implies <scope> <implied scope>...`")
+	}
+	if a.ScopeImplies == nil {
+		a.ScopeImplies = make(map[string][]string)
+	}
+	a.ScopeImplies[scopes[0]] = append(a.ScopeImplies[scopes[0]], scopes[1:]...)
+	return nil
+}
+
+func (a *App) readStore(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if a.StoreRaw != nil {
+		return d.Err("store is written twice: keep one")
+	}
+	kind := d.Val()
+	store, err := caddyfile.UnmarshalModule(d, authn.StoreNamespace+"."+kind)
+	if err != nil {
+		return err
+	}
+	a.StoreRaw = caddyconfig.JSONModuleObject(store, "store", kind, nil)
+	return nil
+}
+
+func (a *App) readAttempts(d *caddyfile.Dispenser) error {
+	if a.Attempts != nil {
+		return d.Err("attempts is written twice: keep one")
+	}
+	a.Attempts = new(guessing.Limits)
+	return a.Attempts.ReadLine(d)
+}
+
+// addSchemes adds a line for each scheme there is, those of other plugins
+// included. The line declares a scheme under a name, by default its kind.
+func addSchemes(lines block.Lines, declared *map[string]json.RawMessage) {
+	for _, module := range caddy.GetModules(authn.Namespace) {
+		kind := module.ID.Name()
+		lines[kind] = func(d *caddyfile.Dispenser) error {
+			name := kind
+			if d.NextArg() {
+				name = d.Val()
+			}
+			if _, twice := (*declared)[name]; twice {
+				return d.Errf("scheme %q is declared twice: give one another name", name)
+			}
+			scheme, err := caddyfile.UnmarshalModule(d, string(module.ID))
+			if err != nil {
+				return err
+			}
+			if *declared == nil {
+				*declared = make(map[string]json.RawMessage)
+			}
+			(*declared)[name] = caddyconfig.JSONModuleObject(scheme, "scheme", kind, nil)
+			return nil
+		}
+	}
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*App)(nil)
