@@ -29,7 +29,7 @@ import (
 type Server struct {
 	t       testing.TB
 	ports   map[string]string
-	journal *journal
+	journal *Journal
 }
 
 // Start runs Caddy with a Caddyfile until the test ends. Sites listen on the
@@ -96,7 +96,7 @@ func StartJSON(t testing.TB, config string) *Server {
 
 func prepare(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, ports: map[string]string{"8080": freePort(t), "8081": freePort(t)}, journal: new(journal)}
+	s := &Server{t: t, ports: map[string]string{"8080": freePort(t), "8081": freePort(t)}, journal: new(Journal)}
 	current.Store(s.journal)
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {

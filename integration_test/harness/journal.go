@@ -13,26 +13,28 @@ func init() {
 	caddy.RegisterModule(writer{})
 }
 
-// journal holds a log in memory.
-type journal struct {
+// Journal holds a log in memory.
+type Journal struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
 }
 
-func (j *journal) Write(line []byte) (int, error) {
+// Write adds to the log.
+func (j *Journal) Write(line []byte) (int, error) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	return j.text.Write(line)
 }
 
-func (j *journal) String() string {
+// String returns the log so far.
+func (j *Journal) String() string {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	return j.text.String()
 }
 
 // current is the journal of the running server.
-var current atomic.Pointer[journal]
+var current atomic.Pointer[Journal]
 
 // writer is the log output `journal`.
 type writer struct{}

@@ -3,7 +3,6 @@
 package redis
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +24,7 @@ type instance struct {
 	t           *testing.T
 	port, admin string
 	process     *exec.Cmd
-	log         *journal
+	log         *harness.Journal
 	client      *http.Client
 }
 
@@ -58,7 +56,7 @@ const patient = " {\n timeout 2s\n}"
 // startCaddy runs an instance with a `store redis` until the test ends.
 func startCaddy(t *testing.T, store string) *instance {
 	t.Helper()
-	i := &instance{t: t, port: freePort(t), admin: freePort(t), log: new(journal)}
+	i := &instance{t: t, port: freePort(t), admin: freePort(t), log: new(harness.Journal)}
 	i.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	home := t.TempDir()
 	config := filepath.Join(home, "Caddyfile")
@@ -147,26 +145,4 @@ func (i *instance) becomes(want int, options ...harness.Option) {
 		status, _ := i.try("/", options...)
 		return status == want
 	})
-}
-
-// journal is the output of a process.
-type journal struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mutex.Lock()
-	defer j.mutex.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) String() string {
-	j.mutex.Lock()
-	defer j.mutex.Unlock()
-	return j.text.String()
-}
-
-func (j *journal) count(text string) int {
-	return bytes.Count([]byte(j.String()), []byte(text))
 }

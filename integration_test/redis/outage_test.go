@@ -4,6 +4,7 @@ package redis
 
 import (
 	"crypto/sha256"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func TestRedisStopsAndStarts(t *testing.T) {
 		t.Errorf("afterwards: %v %v", plain, proven)
 	}
 	for _, each := range group {
-		away, back := each.log.count("Redis is away: proofs"), each.log.count(`"Redis is back"`)
+		away, back := strings.Count(each.log.String(), "Redis is away: proofs"), strings.Count(each.log.String(), `"Redis is back"`)
 		if away < 1 || away > 3 || back != away {
 			t.Errorf("of three outages %d were told of, and %d times that Redis is back", away, back)
 		}
