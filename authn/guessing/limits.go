@@ -25,7 +25,7 @@ type Limits struct {
 
 	// The failures of one client for one account, or with one API key, after
 	// which it has to wait. A success begins anew, at most once in `forget`.
-	// Default: 5.
+	// Default: 10.
 	Limit int `json:"limit,omitempty"`
 
 	// The failures of one client, within `forget`, after which it has to wait
@@ -56,7 +56,7 @@ const (
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Off:        l.Off,
-		Limit:      cmp.Or(l.Limit, 5),
+		Limit:      cmp.Or(l.Limit, 10),
 		PerClient:  cmp.Or(l.PerClient, 100),
 		PerAccount: cmp.Or(l.PerAccount, 100),
 		Wait:       cmp.Or(l.Wait, caddy.Duration(30*time.Second)),

@@ -13,7 +13,7 @@ import (
 )
 
 func TestGuessingPasswords(t *testing.T) {
-	s := guarded(t, "", oneUser(t), anyUser)
+	s := guarded(t, "attempts 5", oneUser(t), anyUser)
 	t.Run("LEAK-6: after five failures a client waits for an account, also with the right password", func(t *testing.T) {
 		fail(t, s, 5, "192.0.2.1", encoded("alice:wrong"))
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:wrong")), 30)
@@ -68,7 +68,7 @@ func TestGuessingPasswords(t *testing.T) {
 	})
 	t.Run("LEAK-6: a new configuration forgets nothing", func(t *testing.T) {
 		fail(t, s, 5, "192.0.2.7", encoded("alice:wrong"))
-		s.Reload(guardedConfig("", oneUser(t), anyUser))
+		s.Reload(guardedConfig("attempts 5", oneUser(t), anyUser))
 		wantWait(t, s.Get("/", from("192.0.2.7"), encoded("alice:secret")), 30)
 	})
 }
@@ -77,7 +77,7 @@ func TestGuessingPasswords(t *testing.T) {
 var changing = regexp.MustCompile(`Retry-After: [0-9]+`)
 
 func TestGuessingTellsNothing(t *testing.T) {
-	s := guarded(t, "", oneUser(t), anyUser)
+	s := guarded(t, "attempts 5", oneUser(t), anyUser)
 	const typed = "hunter2-in-the-wrong-field"
 	t.Run("LEAK-6: known and unknown accounts are answered alike, to the byte", func(t *testing.T) {
 		ask := func(address, pair string) string {
