@@ -95,7 +95,7 @@ func (v *visit) verify(c candidate) authn.Outcome {
 		if known.scheme.Scheme != c.scheme.Scheme || known.credential != c.credential {
 			continue
 		}
-		if meant := known.outcome.Audience; meant != "" && meant != v.request.Audience {
+		if meant := known.outcome.Audience; meant != "" && !v.request.MeansAudience(meant) {
 			return authn.Reject(authn.CodeInvalidToken, errOtherResource)
 		}
 		_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)

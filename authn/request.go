@@ -66,7 +66,7 @@ func withLowerOrigin(address string) string {
 	if !found {
 		return address
 	}
-	end := strings.IndexByte(rest, '/')
+	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}

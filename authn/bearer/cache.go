@@ -202,7 +202,7 @@ func (b *Bearer) recall(p presented, r *authn.Request) *verified {
 		return nil
 	case !b.now().Before(time.UnixMilli(known.expires).Add(b.skew)):
 		return nil
-	case known.rare != nil && known.rare.audience != "" && known.rare.audience != r.Audience:
+	case known.audience() != "" && !r.MeansAudience(known.audience()):
 		return nil
 	}
 	return known

@@ -51,8 +51,17 @@ func (r *remembering) mint(tb testing.TB, subject, audience string) string {
 }
 
 func (r *remembering) ask(token, gate string) authn.Outcome {
+	return r.askOf(token, gate, false)
+}
+
+// askAsURL asks at a gate that takes its audience in any case.
+func (r *remembering) askAsURL(token, gate string) authn.Outcome {
+	return r.askOf(token, gate, true)
+}
+
+func (r *remembering) askOf(token, gate string, asURL bool) authn.Outcome {
 	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-	request.Audience = gate
+	request.Audience, request.AudienceAsURL = gate, asURL
 	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField})
 }
 
@@ -115,6 +124,14 @@ func TestCache(t *testing.T) {
 		want(t, r.ask(token, "gate"), authn.Accepted, authn.SourceCache, "")
 		want(t, r.ask(token, "other"), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+	})
+	t.Run("MCP-12: a spelling that one gate takes is not recalled for a gate that does not", func(t *testing.T) {
+		r := newRemembering(t)
+		token := r.mint(t, "alice", "HTTPS://GATE.example/mcp")
+		const gate = "https://gate.example/mcp"
+		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceLocal, "")
+		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceCache, "")
+		want(t, r.ask(token, gate), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("R9700-2: the memory is bounded and holds digests instead of tokens", func(t *testing.T) {
 		r := newRemembering(t)

@@ -79,7 +79,8 @@ func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
 }
 
 // checkAudience wants one of the configured audiences in `aud`, or that of the
-// gate, which it returns if no other one is there.
+// gate, which it returns as the token spells it if no other one is there: not
+// every gate of a resource takes every spelling.
 func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 	if b.Audiences[0] == anyAudience {
 		return "", nil
@@ -88,14 +89,16 @@ func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case slices.ContainsFunc(named, func(name string) bool { return slices.Contains(b.Audiences, name) }):
+	if slices.ContainsFunc(named, func(name string) bool { return slices.Contains(b.Audiences, name) }) {
 		return "", nil
-	case slices.ContainsFunc(named, r.MeansAudience):
-		return r.Audience, nil
-	default:
-		return "", errors.New("aud names no configured audience")
 	}
+	if slices.Contains(named, r.Audience) && r.Audience != "" {
+		return r.Audience, nil
+	}
+	if i := slices.IndexFunc(named, r.MeansAudience); i >= 0 {
+		return named[i], nil
+	}
+	return "", errors.New("aud names no configured audience")
 }
 
 // audiences reads `aud`, a string or a list of strings (RFC 7519 §4.1.3).
