@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
 // check reports what is wrong with the configuration, and what to write
@@ -15,8 +17,11 @@ func (h *Handler) check() error {
 	if len(h.Origins) == 0 {
 		return errors.New("cors without an origin: write those whose scripts may call this site, such as https://web.example")
 	}
-	for _, origin := range h.Origins {
-		if err := checkOrigin(origin); err != nil {
+	for _, allowed := range h.Origins {
+		if allowed == anyOrigin {
+			continue
+		}
+		if err := origin.Check(allowed); err != nil {
 			return err
 		}
 	}

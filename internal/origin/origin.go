@@ -1,30 +1,19 @@
-package cors
+// Package origin knows the form of web origins, as browsers write them in the
+// field Origin.
+package origin
 
 import (
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// anyOrigin is the configured origin that stands for all.
-const anyOrigin = "*"
-
-// anyOrigin reports whether every origin is allowed alike, so that a response
-// does not depend on it.
-func (h *Handler) anyOrigin() bool { return slices.Contains(h.Origins, anyOrigin) }
-
-// names reports whether an origin is one of those configured.
-func (h *Handler) names(origin string) bool {
-	return slices.ContainsFunc(h.Origins, func(pattern string) bool { return matches(pattern, origin) })
-}
-
-// matches compares byte by byte, as the Fetch standard does: the patterns are
+// Matches compares byte by byte, as the Fetch standard does: the patterns are
 // written as browsers serialize origins. A `*` is one label.
-func matches(pattern, origin string) bool {
+func Matches(pattern, origin string) bool {
 	before, after, wildcard := strings.Cut(pattern, "*")
 	if !wildcard {
 		return origin == pattern
@@ -37,12 +26,10 @@ func matches(pattern, origin string) bool {
 // defaultPorts are the ports that browsers leave out of an origin.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// checkOrigin refuses what no browser would ever send as an origin, or what
-// would allow more than it seems to.
-func checkOrigin(text string) error {
+// Check refuses what no browser would ever send as an origin, or what would
+// allow more than it seems to. A `*` may be the leftmost label.
+func Check(text string) error {
 	switch {
-	case text == anyOrigin:
-		return nil
 	case text == "null":
 		return errors.New(`"null" is the origin of every sandboxed frame on the web: write the origin of your own pages, such as https://web.example`)
 	case strings.ContainsAny(text, "{}"):
