@@ -24,7 +24,7 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 		"origin":   block.Strings(&p.Origins),
 		"tool":     p.readRule("tools/call"),
 		"prompt":   p.readRule("prompts/get"),
-		"resource": p.readRule("resources/read", "resources/subscribe", "resources/unsubscribe"),
+		"resource": p.readRule("resources/read"),
 		"method":   p.readMethod,
 	})
 	if err != nil {
@@ -33,16 +33,14 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 	return start.Wrap(p.Check())
 }
 
-// readRule reads a line that names what methods are about.
-func (p *Policy) readRule(methods ...string) block.Line {
+// readRule reads a line that names what a method is about.
+func (p *Policy) readRule(method string) block.Line {
 	return func(d *caddyfile.Dispenser) error {
 		line, arguments := d.Val(), d.RemainingArgs()
 		if len(arguments) < 2 || arguments[0] == "" {
 			return d.Errf("write `%s <name> <scope>...`", line)
 		}
-		for _, method := range methods {
-			p.Rules = append(p.Rules, Rule{Method: method, Name: arguments[0], Scopes: arguments[1:]})
-		}
+		p.Rules = append(p.Rules, Rule{Method: method, Name: arguments[0], Scopes: arguments[1:]})
 		return nil
 	}
 }

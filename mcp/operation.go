@@ -18,14 +18,26 @@ var (
 	errRevision = errors.New("MCP-Protocol-Version names no revision whose header fields can be relied on")
 	errNoMethod = errors.New("Mcp-Method is missing")
 	errNoName   = errors.New("Mcp-Name is missing")
+	errEncoding = errors.New("the encoding is broken")
+)
+
+// The fields by which an operation is known, as [http.Header] spells them.
+const (
+	revisionField = "Mcp-Protocol-Version"
+	methodField   = "Mcp-Method"
+	nameField     = "Mcp-Name"
 )
 
 // operation is what a request asks an MCP server to do.
 type operation struct{ method, name string }
 
-// read takes the operation from header fields.
+// read takes the operation from header fields, if the server behind the gate
+// is sure to read the same in them.
 func read(h http.Header) (operation, error) {
-	revision, err := single(h, "Mcp-Protocol-Version")
+	if err := checkArrival(h); err != nil {
+		return operation{}, err
+	}
+	revision, err := single(h, revisionField)
 	if err != nil {
 		return operation{}, err
 	}
@@ -33,14 +45,21 @@ func read(h http.Header) (operation, error) {
 		return operation{}, errRevision
 	}
 	var asked operation
-	if asked.method, err = single(h, "Mcp-Method"); err != nil {
+	if asked.method, err = single(h, methodField); err != nil {
 		return operation{}, err
 	}
-	if asked.method == "" {
+	switch {
+	case asked.method == "":
 		return operation{}, errNoMethod
+	case isEncoded(asked.method):
+		return operation{}, fmt.Errorf("%s: only names may be encoded", methodField)
 	}
-	if asked.name, err = single(h, "Mcp-Name"); err != nil {
+	name, err := single(h, nameField)
+	if err != nil {
 		return operation{}, err
+	}
+	if asked.name, err = decode(name); err != nil {
+		return operation{}, fmt.Errorf("%s: %w", nameField, err)
 	}
 	if asked.name == "" && slices.Contains(named, asked.method) {
 		return operation{}, errNoName
@@ -48,38 +67,86 @@ func read(h http.Header) (operation, error) {
 	return asked, nil
 }
 
-// single returns the value of a field that may stand once, decoded.
-func single(h http.Header, field string) (string, error) {
-	switch values := h[field]; len(values) {
-	case 0:
-		return "", nil
-	case 1:
-		value, err := decode(values[0])
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", field, err)
+// checkArrival refuses what would change the fields on their way: Connection
+// makes a proxy drop the ones that it names (RFC 9110 §7.6.1), and a server
+// without the revision goes by the body alone; CGI and its descendants take
+// another spelling of a name for the same field.
+func checkArrival(h http.Header) error {
+	for _, connection := range h["Connection"] {
+		for option := range strings.SplitSeq(connection, ",") {
+			if field, ours := spelled(strings.TrimSpace(option)); ours {
+				return fmt.Errorf("Connection would take %s away", field)
+			}
 		}
-		return value, nil
-	default:
+	}
+	for name := range h {
+		if field, ours := spelled(name); ours && name != field {
+			return fmt.Errorf("%s stands there in another spelling", field)
+		}
+	}
+	return nil
+}
+
+// spelled returns which of the fields a name means, in any spelling.
+func spelled(name string) (string, bool) {
+	if len(name) < len(nameField) || !strings.EqualFold(name[:3], "mcp") {
+		return "", false
+	}
+	folded := strings.NewReplacer("_", "-", ".", "-").Replace(name)
+	for _, field := range []string{revisionField, methodField, nameField} {
+		if strings.EqualFold(folded, field) {
+			return field, true
+		}
+	}
+	return "", false
+}
+
+// single returns the value of a field that may stand once. A value that a
+// server could read in another way is refused: letters beyond ASCII, which some
+// take for UTF-8 and some for Latin-1, and space around it, which HTTP/2
+// carries and HTTP/1.1 takes off.
+func single(h http.Header, field string) (string, error) {
+	values := h[field]
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 {
 		return "", fmt.Errorf("%s stands there %d times", field, len(values))
 	}
+	value := values[0]
+	if value != strings.Trim(value, " \t") {
+		return "", fmt.Errorf("%s has space around it", field)
+	}
+	for i := range len(value) {
+		if c := value[i]; c != '\t' && (c < ' ' || c > '~') {
+			return "", fmt.Errorf("%s has characters that it cannot carry as they are", field)
+		}
+	}
+	return value, nil
 }
 
 const encodedPrefix, encodedSuffix = "=?base64?", "?="
 
-// decode reads a value that may be wrapped because a field could not hold it
-// as it is.
+// isEncoded reports whether a value begins as one that is wrapped because a
+// field could not hold it as it is. The markers are in lower case; others are
+// looked for too, because a server might not mind.
+func isEncoded(value string) bool {
+	return len(value) >= len(encodedPrefix) && strings.EqualFold(value[:len(encodedPrefix)], encodedPrefix)
+}
+
+// decode reads a value that may be wrapped.
 func decode(value string) (string, error) {
-	encoded, wrapped := strings.CutPrefix(value, encodedPrefix)
-	if !wrapped {
+	if !isEncoded(value) {
 		return value, nil
 	}
-	encoded, whole := strings.CutSuffix(encoded, encodedSuffix)
-	if !whole || strings.ContainsAny(encoded, "\r\n") {
-		return "", errors.New("the encoding is broken")
+	encoded, begun := strings.CutPrefix(value, encodedPrefix)
+	encoded, ended := strings.CutSuffix(encoded, encodedSuffix)
+	if !begun || !ended || strings.ContainsAny(encoded, "\r\n") {
+		return "", errEncoding
 	}
 	decoded, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || len(decoded) == 0 || !utf8.Valid(decoded) {
-		return "", errors.New("the encoding is broken")
+		return "", errEncoding
 	}
 	return string(decoded), nil
 }

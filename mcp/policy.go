@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/internal/challenge"
+	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
 // Policy makes a gate one for an MCP server (Model Context Protocol).
@@ -21,14 +21,17 @@ import (
 // servers have to refuse a request whose body says something else; a server
 // that does not would let clients around these scopes. With rules a request of
 // an older revision, or of none, is refused with 400: its body could ask for
-// anything. Without rules all revisions pass.
+// anything. So is one whose fields a server could read in another way than the
+// gate. GET, HEAD, DELETE and OPTIONS ask for no operation and need no more than
+// the gate asks for. Without rules all revisions pass.
 //
 // A request from a browser is refused with 403 before anything else unless its
 // Origin is one of those here, that of the protected resource, or one that the
 // site's `cors` trusts with credentials. That keeps other sites from reaching
 // a server through somebody's browser (DNS rebinding).
 type Policy struct {
-	// The origins of browser clients, such as https://inspector.example.
+	// The origins of browser clients, as browsers send them, such as
+	// https://inspector.example.
 	Origins []string `json:"origins,omitempty"`
 
 	// Scopes for single operations, besides those of the gate. All rules that
@@ -38,29 +41,34 @@ type Policy struct {
 
 // Rule asks for scopes for an operation.
 type Rule struct {
-	// The method of JSON-RPC, such as tools/call.
+	// The method of JSON-RPC, such as tools/call; upper and lower case differ.
 	Method string `json:"method"`
 
-	// The name of the tool or prompt, or the URI of the resource. A `*` at the
-	// end stands for anything. Default: any, also where there is none.
+	// The name of the tool or prompt, or the URI of the resource, for
+	// tools/call, prompts/get and resources/read. A `*` at the end stands for
+	// anything. Default: any, also where there is none.
 	Name string `json:"name,omitempty"`
 
 	// The scopes that are required.
 	Scopes []string `json:"scopes"`
 }
 
-// named are the methods whose parameters have a name or a URI, which
-// Mcp-Name repeats.
-var named = []string{
-	"tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe",
-}
+// named are the methods for which Mcp-Name repeats a name or a URI of the body.
+// For any other method no server compares it, so no rule may go by it.
+var named = []string{"tools/call", "prompts/get", "resources/read"}
+
+// withoutOperation are the HTTP methods by which sessions of older revisions are
+// read and ended, and which ask for nothing of a server.
+var withoutOperation = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
 
 // Check reports what is wrong with the configuration.
 func (p *Policy) Check() error {
-	for _, origin := range p.Origins {
-		parsed, err := url.Parse(origin)
-		if err != nil || parsed.Scheme == "" || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || strings.Contains(origin, "*") {
-			return fmt.Errorf("mcp: %q is no origin: write for example https://inspector.example", origin)
+	for _, allowed := range p.Origins {
+		if strings.Contains(allowed, "*") {
+			return fmt.Errorf("mcp: the origin %q stands for several: write each one, such as https://inspector.example", allowed)
+		}
+		if err := origin.Check(allowed); err != nil {
+			return fmt.Errorf("mcp: %w", err)
 		}
 	}
 	for _, rule := range p.Rules {
@@ -108,8 +116,8 @@ func (p *Policy) Scopes() []string {
 // Required returns the scopes for the operation of a request. An error means
 // that the request does not say reliably what its operation is, and is 400.
 func (p *Policy) Required(r *http.Request) ([]string, error) {
-	if p == nil || len(p.Rules) == 0 || r.Method != http.MethodPost {
-		return nil, nil // only POST carries operations
+	if p == nil || len(p.Rules) == 0 || slices.Contains(withoutOperation, r.Method) {
+		return nil, nil
 	}
 	asked, err := read(r.Header)
 	if err != nil {
@@ -117,13 +125,7 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 	}
 	var scopes []string
 	for _, rule := range p.Rules {
-		if rule.Method != asked.method {
-			continue
-		}
-		if rule.Name != "" && asked.name == "" {
-			return nil, errNoName
-		}
-		if !rule.matches(asked.name) {
+		if !rule.matches(asked) {
 			continue
 		}
 		for _, scope := range rule.Scopes {
@@ -135,11 +137,14 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 	return scopes, nil
 }
 
-func (r Rule) matches(name string) bool {
-	if prefix, open := strings.CutSuffix(r.Name, "*"); open {
-		return strings.HasPrefix(name, prefix)
+func (r Rule) matches(asked operation) bool {
+	if r.Method != asked.method {
+		return false
 	}
-	return r.Name == "" || r.Name == name
+	if prefix, open := strings.CutSuffix(r.Name, "*"); open {
+		return strings.HasPrefix(asked.name, prefix)
+	}
+	return r.Name == "" || r.Name == asked.name
 }
 
 // AllowsOrigin reports whether a request may come from where it says, given

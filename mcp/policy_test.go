@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -23,7 +24,7 @@ func TestRequired(t *testing.T) {
 		{Method: "tools/call", Name: "delete_all", Scopes: []string{"tools:delete", "root"}},
 		{Method: "tools/call", Name: "grüße", Scopes: []string{"greet"}},
 		{Method: "resources/read", Name: "file:///secret/*", Scopes: []string{"files"}},
-		{Method: "logging/setLevel", Scopes: []string{"admin"}},
+		{Method: "subscriptions/listen", Scopes: []string{"admin"}},
 	}}
 	const revision, current = "Mcp-Protocol-Version", "2026-07-28"
 	for name, test := range map[string]struct {
@@ -38,7 +39,7 @@ func TestRequired(t *testing.T) {
 		"MCP-11: a name that is encoded":                     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?Z3LDvMOfZQ==?="}, []string{"greet"}, false},
 		"MCP-11: a name that is encoded without need":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?ZGVsZXRlX2E=?="}, []string{"tools:delete"}, false},
 		"MCP-11: a resource by its URI":                      {[]string{revision, current, "Mcp-Method", "resources/read", "Mcp-Name", "file:///secret/a"}, []string{"files"}, false},
-		"MCP-11: a method":                                   {[]string{revision, current, "Mcp-Method", "logging/setLevel"}, []string{"admin"}, false},
+		"MCP-11: a method":                                   {[]string{revision, current, "Mcp-Method", "subscriptions/listen"}, []string{"admin"}, false},
 		"MCP-11: a later revision":                           {[]string{revision, "2027-01-01", "Mcp-Method", "tools/list"}, nil, false},
 		"MCP-11: an older revision":                          {[]string{revision, "2025-11-25", "Mcp-Method", "tools/list"}, nil, true},
 		"MCP-11: no revision":                                {[]string{"Mcp-Method", "tools/list"}, nil, true},
@@ -54,6 +55,24 @@ func TestRequired(t *testing.T) {
 		"MCP-11: an encoding of nothing":                     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64??="}, nil, true},
 		"MCP-11: an encoding of what is no text":             {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?/w==?="}, nil, true},
 		"MCP-11: base64 whose last bits are not zero":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?YR==?="}, nil, true},
+		"MCP-11: the end of an encoding alone is a name":     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_?="}, []string{"tools:delete"}, false},
+		"MCP-11: an encoding in capitals":                    {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?BASE64?ZGVsZXRlX2E=?="}, nil, true},
+		"MCP-11: a method that is encoded":                   {[]string{revision, current, "Mcp-Method", "=?base64?dG9vbHMvY2FsbA==?=", "Mcp-Name", "delete_one"}, nil, true},
+		"MCP-11: a revision that is encoded":                 {[]string{revision, "=?base64?MjAyNi0wNy0yOA==?=", "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: a name in UTF-8":                            {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "grüße"}, nil, true},
+		"MCP-11: a name in Latin-1":                          {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "gr\xfc\xdfe"}, nil, true},
+		"MCP-11: a name with a control character":            {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "a\x7fb"}, nil, true},
+		"MCP-11: a name with a space before it":              {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", " delete_one"}, nil, true},
+		"MCP-11: a name with a tab behind it":                {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_all\t"}, nil, true},
+		"MCP-11: a name with a space in it":                  {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_ all"}, []string{"tools:delete"}, false},
+		"MCP-11: a method with a space before it":            {[]string{revision, current, "Mcp-Method", " tools/call", "Mcp-Name", "delete_one"}, nil, true},
+		"MCP-11: a revision with a space behind it":          {[]string{revision, current + " ", "Mcp-Method", "tools/list"}, nil, true},
+		"MCP-11: Connection takes the revision away":         {[]string{revision, current, "Mcp-Method", "tools/list", "Connection", "keep-alive, mcp-protocol-version"}, nil, true},
+		"MCP-11: Connection takes the method away":           {[]string{revision, current, "Mcp-Method", "tools/list", "Connection", "close", "Connection", "MCP-METHOD"}, nil, true},
+		"MCP-11: Connection takes the name away":             {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "read", "Connection", "Mcp_Name"}, nil, true},
+		"MCP-11: Connection takes another field away":        {[]string{revision, current, "Mcp-Method", "tools/list", "Connection", "keep-alive, Mcp-Param-Region"}, nil, false},
+		"MCP-11: a name in a field of another spelling":      {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "read", "Mcp_Name", "delete_one"}, nil, true},
+		"MCP-11: a revision in a field of another spelling":  {[]string{revision, current, "Mcp-Method", "tools/list", "Mcp.Protocol_version", "2025-06-18"}, nil, true},
 		"MCP-11: a name is needed though no rule goes by it": {[]string{revision, current, "Mcp-Method", "prompts/get"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,9 +83,16 @@ func TestRequired(t *testing.T) {
 		})
 	}
 	t.Run("MCP-11: what carries no operation needs no more than the gate asks for", func(t *testing.T) {
-		for _, method := range []string{"GET", "DELETE"} {
+		for _, method := range []string{"GET", "HEAD", "DELETE", "OPTIONS"} {
 			if got, err := policy.Required(request(method)); err != nil || got != nil {
 				t.Errorf("%s: %q, %v", method, got, err)
+			}
+		}
+	})
+	t.Run("MCP-11: what could carry an operation has to say which", func(t *testing.T) {
+		for _, method := range []string{"POST", "PUT", "PATCH", "QUERY", "post"} {
+			if _, err := policy.Required(request(method)); err == nil {
+				t.Errorf("%s passes", method)
 			}
 		}
 	})
@@ -118,16 +144,20 @@ func TestCheck(t *testing.T) {
 	rule := func(r Rule) *Policy { return &Policy{Rules: []Rule{r}} }
 	scopes := []string{"a"}
 	for name, policy := range map[string]*Policy{
-		"an origin with a path":          {Origins: []string{"https://a.example/"}},
-		"any origin":                     {Origins: []string{"*"}},
-		"origins by a pattern":           {Origins: []string{"https://*.example"}},
-		"a rule without a method":        rule(Rule{Scopes: scopes}),
-		"any method":                     rule(Rule{Method: "tools/*", Scopes: scopes}),
-		"a rule without scopes":          rule(Rule{Method: "tools/call"}),
-		"a star in the middle":           rule(Rule{Method: "tools/call", Name: "a*b", Scopes: scopes}),
-		"a name where there can be none": rule(Rule{Method: "tools/list", Name: "a", Scopes: scopes}),
-		"what is no scope":               rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{`"`}}),
-		"MCP-3: offline_access":          rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{"offline_access"}}),
+		"an origin with a path":                  {Origins: []string{"https://a.example/"}},
+		"any origin":                             {Origins: []string{"*"}},
+		"origins by a pattern":                   {Origins: []string{"https://*.example.com"}},
+		"an origin in capitals":                  {Origins: []string{"https://A.example"}},
+		"an origin with its usual port":          {Origins: []string{"https://a.example:443"}},
+		"the origin null":                        {Origins: []string{"null"}},
+		"a rule without a method":                rule(Rule{Scopes: scopes}),
+		"any method":                             rule(Rule{Method: "tools/*", Scopes: scopes}),
+		"a rule without scopes":                  rule(Rule{Method: "tools/call"}),
+		"a star in the middle":                   rule(Rule{Method: "tools/call", Name: "a*b", Scopes: scopes}),
+		"a name where there can be none":         rule(Rule{Method: "tools/list", Name: "a", Scopes: scopes}),
+		"MCP-11: a name that no server compares": rule(Rule{Method: "resources/subscribe", Name: "a", Scopes: scopes}),
+		"what is no scope":                       rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{`"`}}),
+		"MCP-3: offline_access":                  rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{"offline_access"}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if policy.Check() == nil {
@@ -135,6 +165,58 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAccepted(t *testing.T) {
+	for _, origin := range []string{"https://a.example", "http://localhost:6274", "https://[::1]:8443", "vscode-webview://0a1b"} {
+		if err := (&Policy{Origins: []string{origin}}).Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// FuzzRequired holds that a tool is known as what a server takes it for that
+// trims fields and reads them as UTF-8 or as Latin-1.
+func FuzzRequired(f *testing.F) {
+	for _, seed := range []string{"delete", " delete", "delete\t", "d\xe9lete", "=?base64?ZGVsZXRl?=", "=?BASE64?ZGVsZXRl?=", "=?base64?ZGVsZXRl", "read"} {
+		f.Add("tools/call", seed)
+		f.Add(seed, "delete")
+	}
+	f.Add(" tools/call", "delete")
+	f.Add("=?base64?dG9vbHMvY2FsbA==?=", "delete")
+	tools := []string{"delete", "d\u00e9lete"}
+	policy := &Policy{}
+	for _, tool := range tools {
+		policy.Rules = append(policy.Rules, Rule{Method: "tools/call", Name: tool, Scopes: []string{"x"}})
+	}
+	f.Fuzz(func(t *testing.T, method, name string) {
+		r := request("POST", "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", method, "Mcp-Name", name)
+		scopes, err := policy.Required(r)
+		if err != nil || len(scopes) > 0 {
+			return
+		}
+		if slices.Contains(readings(method), "tools/call") && slices.ContainsFunc(readings(name), func(s string) bool { return slices.Contains(tools, s) }) {
+			t.Fatalf("%q %q passes without scope", method, name)
+		}
+	})
+}
+
+// readings are what lenient servers may take a field for.
+func readings(value string) []string {
+	value = strings.TrimSpace(value)
+	runes := make([]rune, len(value))
+	for i := range len(value) {
+		runes[i] = rune(value[i])
+	}
+	all := []string{value, string(runes)}
+	lower := strings.ToLower(value)
+	if strings.HasPrefix(lower, encodedPrefix) && strings.HasSuffix(lower, encodedSuffix) && len(value) >= len(encodedPrefix+encodedSuffix) {
+		text := strings.TrimRight(value[len(encodedPrefix):len(value)-len(encodedSuffix)], "=")
+		if decoded, err := base64.RawStdEncoding.DecodeString(text); err == nil {
+			all = append(all, string(decoded))
+		}
+	}
+	return all
 }
 
 // FuzzDecode holds that a value has one reading.

@@ -1,0 +1,224 @@
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// guardedMCP has a tool with an encoded name besides those of the recipe, and
+// speaks HTTP/2 without TLS.
+func guardedMCP(t *testing.T) *harness.Server {
+	t.Helper()
+	return harness.Start(t, `{
+	servers {
+		protocols h1 h2c
+	}
+	auth {
+		bearer corp {`+harness.BearerLines+`}
+	}
+}
+http://localhost:8080 {
+	require_auth {
+		mcp {
+			tool delete_* mcp:delete
+			tool löschen  mcp:delete
+		}
+		strip_credentials
+	}
+	reverse_proxy `+mcpServer(t)+`
+}`)
+}
+
+// attempt is a request for a tool that the token has no scope for.
+type attempt struct {
+	method string
+	tool   string
+	fields []string // in pairs
+}
+
+func (a attempt) body() string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q}}`, a.tool)
+}
+
+func (a attempt) all(token string) []string {
+	return append([]string{"authorization", "Bearer " + token, "content-type", "application/json"}, a.fields...)
+}
+
+const (
+	revisionField, current, methodField, nameField = "mcp-protocol-version", "2026-07-28", "mcp-method", "mcp-name"
+)
+
+// evasions are requests that a server could take for a call of a tool, though
+// their fields do not say so in as many words.
+var evasions = map[string]attempt{
+	"no fields":                    {"POST", "delete_file", nil},
+	"an older revision":            {"POST", "delete_file", []string{revisionField, "2025-11-25", methodField, "tools/list"}},
+	"a revision twice":             {"POST", "delete_file", []string{revisionField, current, revisionField, "2025-11-25", methodField, "tools/list"}},
+	"a name twice":                 {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "read", nameField, "delete_file"}},
+	"a name that is left out":      {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call"}},
+	"a broken encoding":            {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "=?base64?ZGVsZXRlX2ZpbGU?="}},
+	"an encoded revision":          {"POST", "delete_file", []string{revisionField, "=?base64?MjAyNi0wNy0yOA==?=", methodField, "tools/list"}},
+	"another HTTP method":          {"PUT", "delete_file", nil},
+	"a name in Latin-1":            {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "l\xf6schen"}},
+	"a name in UTF-8":              {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "löschen"}},
+	"a name in capital encoding":   {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "=?BASE64?bMO2c2NoZW4=?="}},
+	"a revision taken away":        {"POST", "delete_file", []string{revisionField, current, methodField, "tools/list", "connection", "MCP-Protocol-Version"}},
+	"a revision taken away, later": {"POST", "delete_file", []string{revisionField, current, methodField, "tools/list", "connection", "keep-alive", "connection", "close, mcp-protocol-version"}},
+}
+
+// ofHTTP2 are those that HTTP/1.1 cannot carry: its servers trim fields.
+var ofHTTP2 = map[string]attempt{
+	"a space before the name":   {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, " delete_file"}},
+	"a tab behind the name":     {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "delete_file\t"}},
+	"a space before the method": {"POST", "delete_file", []string{revisionField, current, methodField, " tools/call", nameField, "delete_file"}},
+}
+
+func TestMCPEvasion(t *testing.T) {
+	s := guardedMCP(t)
+	token := harness.Token(t)
+	refused := func(t *testing.T, status int, body string) {
+		t.Helper()
+		if status != 400 || !strings.Contains(body, `"invalid_request"`) {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	for name, attempt := range evasions {
+		t.Run("MCP-11: HTTP/1.1, "+name, func(t *testing.T) {
+			status, body := askHTTP1(t, s.Addr(), attempt, token)
+			refused(t, status, body)
+		})
+		if slices.Contains(attempt.fields, "connection") {
+			continue // HTTP/2 has no such field
+		}
+		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
+			status, body := askHTTP2(t, s.Addr(), attempt, token)
+			refused(t, status, body)
+		})
+	}
+	for name, attempt := range ofHTTP2 {
+		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
+			status, body := askHTTP2(t, s.Addr(), attempt, token)
+			refused(t, status, body)
+		})
+	}
+	for name, honest := range map[string][]string{
+		"delete_file": {revisionField, current, methodField, "tools/call", nameField, "delete_file"},
+		"löschen":     {revisionField, current, methodField, "tools/call", nameField, "=?base64?bMO2c2NoZW4=?="},
+	} {
+		t.Run("MCP-11: who says that it is "+name+" needs its scope, and with it may", func(t *testing.T) {
+			a := attempt{"POST", name, honest}
+			for held, want := range map[string]int{"read": 403, "mcp:delete": 200} {
+				token := harness.Token(t, harness.Claims{"scope": held})
+				if status, body := askHTTP1(t, s.Addr(), a, token); status != want {
+					t.Errorf("HTTP/1.1 with %s: %d %s", held, status, body)
+				}
+				if status, body := askHTTP2(t, s.Addr(), a, token); status != want {
+					t.Errorf("HTTP/2 with %s: %d %s", held, status, body)
+				}
+			}
+		})
+	}
+	t.Run("MCP-11: fields that contradict the body are for the server to refuse", func(t *testing.T) {
+		lie := attempt{"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "read_file"}}
+		if status, body := askHTTP1(t, s.Addr(), lie, token); status != 400 || !strings.Contains(body, "-32020") {
+			t.Errorf("%d %s", status, body)
+		}
+	})
+}
+
+// askHTTP1 writes a request byte by byte: no client sends some of these.
+func askHTTP1(t *testing.T, address string, a attempt, token string) (int, string) {
+	t.Helper()
+	connection := dial(t, address)
+	fields := a.all(token)
+	var request strings.Builder
+	fmt.Fprintf(&request, "%s /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", a.method, len(a.body()))
+	for i := 0; i < len(fields); i += 2 {
+		fmt.Fprintf(&request, "%s: %s\r\n", fields[i], fields[i+1])
+	}
+	if _, err := io.WriteString(connection, request.String()+"\r\n"+a.body()); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// askHTTP2 does so with frames.
+func askHTTP2(t *testing.T, address string, a attempt, token string) (status int, body string) {
+	t.Helper()
+	connection := dial(t, address)
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	fields := append([]string{":method", a.method, ":scheme", "http", ":authority", "localhost", ":path", "/mcp"}, a.all(token)...)
+	for i := 0; i < len(fields); i += 2 {
+		if err := encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	framer := http2.NewFramer(connection, connection)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	for _, write := range []func() error{
+		func() error { _, err := io.WriteString(connection, http2.ClientPreface); return err },
+		func() error { return framer.WriteSettings() },
+		func() error {
+			return framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String()), EndHeaders: true})
+		},
+		func() error { return framer.WriteData(1, true, []byte(a.body())) },
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			if _, err := fmt.Sscan(frame.PseudoValue("status"), &status); err != nil {
+				t.Fatal(err)
+			}
+		case *http2.DataFrame:
+			body += string(frame.Data())
+		case *http2.RSTStreamFrame:
+			t.Fatalf("reset: %s", frame.ErrCode)
+		}
+		if header := frame.Header(); header.StreamID == 1 && header.Flags.Has(http2.FlagDataEndStream) && header.Type <= http2.FrameHeaders {
+			return status, body
+		}
+	}
+}
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	if err := connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
