@@ -154,6 +154,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	if err := g.loadSchemes(ctx); err != nil {
 		return err
 	}
+	if err := g.checkTransports(); err != nil {
+		return err
+	}
 	if g.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
@@ -224,6 +227,21 @@ func (g *RequireAuth) checkMCP() error {
 		return errors.New("mcp: offline_access is for the client to ask for, not for a server")
 	}
 	return g.MCP.Check()
+}
+
+// checkTransports refuses tokens in the query at a gate for an MCP server, which
+// may never take them.
+func (g *RequireAuth) checkTransports() error {
+	if g.MCP == nil {
+		return nil
+	}
+	for i := range g.schemes {
+		describer, ok := g.schemes[i].Scheme.(authn.Describer)
+		if ok && slices.Contains(describer.Describe().BearerMethods, "query") {
+			return fmt.Errorf("mcp: MCP forbids tokens in the query: take `token_from query` out of the scheme %s, or accept another one", g.schemes[i].name)
+		}
+	}
+	return nil
 }
 
 // ServeHTTP takes a request through the gate.
