@@ -29,7 +29,7 @@ func curl(t *testing.T, site string, arguments []string) string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.URL, r.Host = address, address.Host
+			r.URL = address
 			continue
 		}
 		i++
@@ -37,6 +37,9 @@ func curl(t *testing.T, site string, arguments []string) string {
 		case "-H":
 			name, value, _ := strings.Cut(value, ": ")
 			r.Header.Set(name, value)
+			if name == "Host" {
+				r.Host = value
+			}
 		case "-u":
 			user, password, _ := strings.Cut(value, ":")
 			r.SetBasicAuth(user, password)
@@ -44,6 +47,10 @@ func curl(t *testing.T, site string, arguments []string) string {
 			r.Header.Set("Cookie", value)
 		case "-X":
 			r.Method = value
+		case "--json":
+			r.Method, r.Body, r.ContentLength = http.MethodPost, io.NopCloser(strings.NewReader(value)), int64(len(value))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Accept", "application/json")
 		default:
 			t.Fatalf("curl %s is not known here", flag)
 		}

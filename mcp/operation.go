@@ -75,7 +75,7 @@ func checkArrival(h http.Header) error {
 	for _, connection := range h["Connection"] {
 		for option := range strings.SplitSeq(connection, ",") {
 			if field, ours := spelled(strings.TrimSpace(option)); ours {
-				return fmt.Errorf("Connection would take %s away", field)
+				return fmt.Errorf("the field Connection would take %s away", field)
 			}
 		}
 	}
