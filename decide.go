@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -169,15 +170,24 @@ func ask(visit *visit, candidates []candidate) ruling {
 }
 
 // unasked names what browsers send by themselves.
-var unasked = map[authn.In]string{authn.InCookie: "cookie", authn.InTLS: "certificate"}
+var unasked = map[authn.In]string{authn.InCookie: "cookie", authn.InTLS: "certificate", authn.InHeader: "kept password"}
+
+// scriptless are the modes of requests in which no script can have set the field
+// Authorization (Fetch §2.2.5), so that it holds what the browser has kept.
+var scriptless = []string{"navigate", "no-cors", "websocket"}
+
+// sentUnasked reports whether a browser may have added a credential by itself.
+func sentUnasked(r *http.Request, place authn.Place) bool {
+	return place.SentUnasked() || place == authn.AuthorizationField && slices.Contains(scriptless, r.Header.Get("Sec-Fetch-Mode"))
+}
 
 // checkOrigin refuses what another site made a browser do: a browser adds
-// cookies and certificates by itself, also to a form that another site sends
-// (RFC 6750 §5.3).
+// cookies, certificates and passwords that somebody has typed once by itself,
+// also to a form that another site sends (RFC 6750 §5.3).
 // It goes for methods that change something and for WebSockets, which are not
 // bound to one origin. A site that `cors` trusts by name may.
 func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential authn.Credential) error {
-	if !credential.Place.SentUnasked() || cors.TrustedOrigin(r) {
+	if !sentUnasked(r, credential.Place) || cors.TrustedOrigin(r) {
 		return nil
 	}
 	checked := r

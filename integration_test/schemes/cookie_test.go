@@ -16,6 +16,9 @@ func cookieServer(t *testing.T) *harness.Server {
 		}
 		bearer corp {`+harness.BearerLines+`
 			token_from cookie token
+		}
+		basic ops {
+			user alice `+hash(t, "kept")+`
 		}`, `
 	cors /trusted* https://web.example {
 		credentials
@@ -23,11 +26,13 @@ func cookieServer(t *testing.T) *harness.Server {
 	}
 	cors /readable* https://web.example
 	cors /all* *
-	require_auth session corp
+	require_auth session corp ops
 	respond "hello {http.auth.user.id}"`))
 }
 
 func site(value string) harness.Option { return harness.Header("Sec-Fetch-Site", value) }
+
+func mode(value string) harness.Option { return harness.Header("Sec-Fetch-Mode", value) }
 
 func socket(name string) harness.Option { return harness.Header("Upgrade", name) }
 
@@ -36,44 +41,54 @@ func TestCookieCrossSite(t *testing.T) {
 	own := s.URL("")
 	sid := cookie("sid=key-of-a")
 	token := cookie("token=" + harness.Token(t))
+	kept := harness.Basic("alice", "kept")
 	for name, test := range map[string]struct {
 		method, path string
 		options      []harness.Option
 		status       int
 	}{
-		"R6750-15: a form of another site":                     {"POST", "/", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: a token cookie from another site":           {"POST", "/", []harness.Option{token, site("cross-site")}, 403},
-		"R6750-15: another host of the same site":              {"POST", "/", []harness.Option{sid, site("same-site")}, 403},
-		"R6750-15: another site that names its origin":         {"POST", "/", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
-		"R6750-15: a foreign origin in an old browser":         {"POST", "/", []harness.Option{sid, origin("https://evil.example")}, 403},
-		"R6750-15: the origin null":                            {"POST", "/", []harness.Option{sid, origin("null")}, 403},
-		"R6750-15: the own host on another port":               {"POST", "/", []harness.Option{sid, origin("http://localhost:1")}, 403},
-		"R6750-15: a value of Sec-Fetch-Site nobody knows":     {"POST", "/", []harness.Option{sid, site("elsewhere")}, 403},
-		"R6750-15: PUT from another site":                      {"PUT", "/", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: PATCH from another site":                    {"PATCH", "/", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: DELETE from another site":                   {"DELETE", "/", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: a method nobody knows from another site":    {"PURGE", "/", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: a form of this site":                        {"POST", "/", []harness.Option{sid, site("same-origin"), origin(own)}, 200},
-		"R6750-15: a user who typed the address":               {"POST", "/", []harness.Option{sid, site("none")}, 200},
-		"R6750-15: this site in an old browser":                {"POST", "/", []harness.Option{sid, origin(own)}, 200},
-		"R6750-15: a client that is no browser":                {"POST", "/", []harness.Option{sid}, 200},
-		"R6750-15: a link from another site":                   {"GET", "/", []harness.Option{sid, site("cross-site")}, 200},
-		"R6750-15: HEAD from another site":                     {"HEAD", "/", []harness.Option{sid, site("cross-site")}, 200},
-		"R6750-15: a field that no browser adds by itself":     {"POST", "/", []harness.Option{key("key-of-a"), site("cross-site")}, 200},
-		"R6750-15: an origin that cors trusts by name":         {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 200},
-		"R6750-15: an origin that cors does not name":          {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
-		"R6750-15: an origin named, with a method that is not": {"DELETE", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
-		"R6750-15: no origin where cors trusts one":            {"POST", "/trusted", []harness.Option{sid, site("cross-site")}, 403},
-		"R6750-15: an origin that may read only":               {"POST", "/readable", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
-		"R6750-15: an origin where all may read":               {"POST", "/all", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
-		"CORS-12: a WebSocket of another site":                 {"GET", "/", []harness.Option{sid, socket("websocket"), origin("https://evil.example")}, 403},
-		"CORS-12: a WebSocket of another site in capitals":     {"GET", "/", []harness.Option{sid, socket("WebSocket"), origin("https://evil.example")}, 403},
-		"CORS-12: a WebSocket with Sec-Fetch-Site":             {"GET", "/", []harness.Option{sid, socket("websocket"), site("cross-site")}, 403},
-		"CORS-12: a WebSocket of the origin null":              {"GET", "/", []harness.Option{sid, socket("websocket"), origin("null")}, 403},
-		"CORS-12: a WebSocket of this site":                    {"GET", "/", []harness.Option{sid, socket("websocket"), origin(own)}, 200},
-		"CORS-12: a WebSocket of no browser":                   {"GET", "/", []harness.Option{sid, socket("websocket")}, 200},
-		"CORS-12: a WebSocket of an origin that cors trusts":   {"GET", "/trusted", []harness.Option{sid, socket("websocket"), origin("https://web.example")}, 200},
-		"CORS-12: a WebSocket with a key in a field":           {"GET", "/", []harness.Option{key("key-of-a"), socket("websocket"), origin("https://evil.example")}, 200},
+		"R6750-15: a form of another site":                          {"POST", "/", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: a token cookie from another site":                {"POST", "/", []harness.Option{token, site("cross-site")}, 403},
+		"R6750-15: another host of the same site":                   {"POST", "/", []harness.Option{sid, site("same-site")}, 403},
+		"R6750-15: another site that names its origin":              {"POST", "/", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
+		"R6750-15: a foreign origin in an old browser":              {"POST", "/", []harness.Option{sid, origin("https://evil.example")}, 403},
+		"R6750-15: the origin null":                                 {"POST", "/", []harness.Option{sid, origin("null")}, 403},
+		"R6750-15: the own host on another port":                    {"POST", "/", []harness.Option{sid, origin("http://localhost:1")}, 403},
+		"R6750-15: a value of Sec-Fetch-Site nobody knows":          {"POST", "/", []harness.Option{sid, site("elsewhere")}, 403},
+		"R6750-15: PUT from another site":                           {"PUT", "/", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: PATCH from another site":                         {"PATCH", "/", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: DELETE from another site":                        {"DELETE", "/", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: a method nobody knows from another site":         {"PURGE", "/", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: a form of this site":                             {"POST", "/", []harness.Option{sid, site("same-origin"), origin(own)}, 200},
+		"R6750-15: a user who typed the address":                    {"POST", "/", []harness.Option{sid, site("none")}, 200},
+		"R6750-15: this site in an old browser":                     {"POST", "/", []harness.Option{sid, origin(own)}, 200},
+		"R6750-15: a client that is no browser":                     {"POST", "/", []harness.Option{sid}, 200},
+		"R6750-15: a link from another site":                        {"GET", "/", []harness.Option{sid, site("cross-site")}, 200},
+		"R6750-15: HEAD from another site":                          {"HEAD", "/", []harness.Option{sid, site("cross-site")}, 200},
+		"R6750-15: a field that no browser adds by itself":          {"POST", "/", []harness.Option{key("key-of-a"), site("cross-site")}, 200},
+		"R6750-15: an origin that cors trusts by name":              {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 200},
+		"R6750-15: an origin that cors does not name":               {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
+		"R6750-15: an origin named, with a method that is not":      {"DELETE", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
+		"R6750-15: no origin where cors trusts one":                 {"POST", "/trusted", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: an origin that may read only":                    {"POST", "/readable", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
+		"R6750-15: an origin where all may read":                    {"POST", "/all", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
+		"CORS-12: a WebSocket of another site":                      {"GET", "/", []harness.Option{sid, socket("websocket"), origin("https://evil.example")}, 403},
+		"CORS-12: a WebSocket of another site in capitals":          {"GET", "/", []harness.Option{sid, socket("WebSocket"), origin("https://evil.example")}, 403},
+		"CORS-12: a WebSocket with Sec-Fetch-Site":                  {"GET", "/", []harness.Option{sid, socket("websocket"), site("cross-site")}, 403},
+		"CORS-12: a WebSocket of the origin null":                   {"GET", "/", []harness.Option{sid, socket("websocket"), origin("null")}, 403},
+		"CORS-12: a WebSocket of this site":                         {"GET", "/", []harness.Option{sid, socket("websocket"), origin(own)}, 200},
+		"CORS-12: a WebSocket of no browser":                        {"GET", "/", []harness.Option{sid, socket("websocket")}, 200},
+		"CORS-12: a WebSocket of an origin that cors trusts":        {"GET", "/trusted", []harness.Option{sid, socket("websocket"), origin("https://web.example")}, 200},
+		"R6750-15: a form of another site with a kept password":     {"POST", "/", []harness.Option{kept, site("cross-site"), mode("navigate")}, 403},
+		"R6750-15: a picture of another site with a kept password":  {"POST", "/", []harness.Option{kept, site("cross-site"), mode("no-cors")}, 403},
+		"R6750-15: a form of another host with a kept password":     {"POST", "/", []harness.Option{kept, site("same-site"), mode("navigate")}, 403},
+		"R6750-15: a form of this site with a kept password":        {"POST", "/", []harness.Option{kept, site("same-origin"), mode("navigate")}, 200},
+		"R6750-15: a link of another site with a kept password":     {"GET", "/", []harness.Option{kept, site("cross-site"), mode("navigate")}, 200},
+		"R6750-15: a trusted site with a kept password":             {"POST", "/trusted", []harness.Option{kept, site("cross-site"), mode("navigate"), origin("https://web.example")}, 200},
+		"R6750-15: a script of another site that knows a password":  {"POST", "/", []harness.Option{kept, site("cross-site"), mode("cors"), origin("https://web.example")}, 200},
+		"R6750-15: a client that is no browser, with its password":  {"POST", "/", []harness.Option{kept, origin("https://web.example")}, 200},
+		"CORS-12: a WebSocket of another site with a kept password": {"GET", "/", []harness.Option{kept, socket("websocket"), mode("websocket"), site("cross-site")}, 403},
+		"CORS-12: a WebSocket with a key in a field":                {"GET", "/", []harness.Option{key("key-of-a"), socket("websocket"), origin("https://evil.example")}, 200},
 	} {
 		t.Run(name+verb(test.status), func(t *testing.T) {
 			response := s.Do(test.method, s.URL(test.path), test.options...)
@@ -86,12 +101,12 @@ func TestCookieCrossSite(t *testing.T) {
 	}
 	t.Run("CORS-12: a WebSocket without credentials gets a 401 before any 101", func(t *testing.T) {
 		want(t, s.Get("/", socket("websocket"), harness.Header("Connection", "Upgrade")), 401, "missing_credentials",
-			`Bearer realm="api"`, `ApiKey realm="api", in="cookie", name="sid"`)
+			`Bearer realm="api"`, `Basic realm="api", charset="UTF-8"`, `ApiKey realm="api", in="cookie", name="sid"`)
 	})
 	t.Run("R6750-15: a bad cookie is a 401 wherever it comes from", func(t *testing.T) {
 		for _, from := range []string{"cross-site", "same-origin"} {
 			want(t, s.Do("POST", s.URL("/"), cookie("sid=nonsense"), site(from)), 401, "invalid_credentials",
-				`Bearer realm="api"`, `ApiKey realm="api", in="cookie", name="sid"`)
+				`Bearer realm="api"`, `Basic realm="api", charset="UTF-8"`, `ApiKey realm="api", in="cookie", name="sid"`)
 		}
 	})
 	t.Run("R6750-15: the log says why", func(t *testing.T) {
