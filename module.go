@@ -246,6 +246,7 @@ func (g *RequireAuth) checkTransports() error {
 
 // ServeHTTP takes a request through the gate.
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	stayOnHTTP(r.Header)
 	g.forward.removeFrom(r)
 	visit := visitOf(r)
 	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
