@@ -177,7 +177,7 @@ func decode(part string) ([]byte, error) {
 var verifiers = func() map[string]jws.Verifier {
 	all := make(map[string]jws.Verifier)
 	for _, algorithm := range []jwa.SignatureAlgorithm{
-		jwa.RS256, jwa.RS384, jwa.RS512, jwa.PS256, jwa.PS384, jwa.PS512,
+		jwa.RS256, jwa.RS384, jwa.RS512,
 		jwa.ES256, jwa.ES384, jwa.ES512, jwa.EdDSA, jwa.HS256, jwa.HS384, jwa.HS512,
 	} {
 		verifier, err := jws.NewVerifier(algorithm)
@@ -185,6 +185,9 @@ var verifiers = func() map[string]jws.Verifier {
 			panic(err) // at start, and only if jwx drops an algorithm
 		}
 		all[algorithm.String()] = verifier
+	}
+	for _, verifier := range pssVerifiers {
+		all[verifier.algorithm.String()] = verifier
 	}
 	all["Ed25519"] = all[jwa.EdDSA.String()] // the name of RFC 9864
 	return all
