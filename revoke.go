@@ -2,7 +2,6 @@ package requireauth
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +114,7 @@ func (a *App) nameToken(ctx context.Context, revocation *authn.Revocation, token
 	if strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return errors.New("token is no token: it must not have spaces or a scheme such as Bearer in front")
 	}
-	revocation.Digest = sha256.Sum256([]byte(token))
+	revocation.Digest = authn.DigestOfToken(token)
 	if !revocation.Until.IsZero() {
 		return nil
 	}

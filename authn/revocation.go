@@ -1,8 +1,12 @@
 package authn
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -18,7 +22,7 @@ type Revocation struct {
 	// Subject is the `sub` of tokens; those issued before Before are meant.
 	Subject string
 	Before  time.Time
-	// Digest is the SHA-256 of a whole token, as it was sent.
+	// Digest is that of a token, as [DigestOfToken] makes it.
 	Digest Key
 
 	// Issuer limits a TokenID or a Subject to the tokens of one issuer. Empty:
@@ -69,5 +73,28 @@ func KeyOfTokenID(issuer, id string) Key { return KeyOf("jti", issuer, id) }
 // that is empty, of any.
 func KeyOfSubject(issuer, subject string) Key { return KeyOf("sub", issuer, subject) }
 
-// KeyOfToken is the key of the revocation of a token, given its SHA-256.
+// DigestOfToken is the SHA-256 of what makes a token the one it is. Of a signed
+// one that is what the signature covers: to an ECDSA signature (r, s) there is
+// (r, n-s), which is as good, so who holds such a token can write it in another
+// way. Of any other token it is the whole.
+func DigestOfToken(token string) Key {
+	if end := strings.LastIndexByte(token, '.'); end > 0 && isSigned(token[:end]) {
+		return sha256.Sum256([]byte(token[:end]))
+	}
+	return sha256.Sum256([]byte(token))
+}
+
+// isSigned reports whether a text is what the signature of a compact JWS covers:
+// two parts, of which the first is a JSON object (RFC 7515 §7.1).
+func isSigned(text string) bool {
+	header, claims, _ := strings.Cut(text, ".")
+	if claims == "" || strings.Contains(claims, ".") {
+		return false
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(header)
+	var members map[string]json.RawMessage
+	return err == nil && json.Unmarshal(decoded, &members) == nil && members != nil
+}
+
+// KeyOfToken is the key of the revocation of a token, given [DigestOfToken].
 func KeyOfToken(digest Key) Key { return KeyOf("token", hex.EncodeToString(digest[:])) }

@@ -79,3 +79,26 @@ func TestKeyOf(t *testing.T) {
 		seen[authn.KeyOf(parts[0], parts[1:]...)] = i
 	}
 }
+
+func TestDigestOfToken(t *testing.T) {
+	const header = "eyJhbGciOiJFUzI1NiJ9" // {"alg":"ES256"}
+	same := func(a, b string) bool { return authn.DigestOfToken(a) == authn.DigestOfToken(b) }
+	for name, test := range map[string]struct {
+		a, b string
+		same bool
+	}{
+		"a signed token with another signature":      {header + ".e30.AA", header + ".e30.BB", true},
+		"a signed token with other claims":           {header + ".e30.AA", header + ".e31.AA", false},
+		"an opaque token":                            {"abc", "abc", true},
+		"another opaque token":                       {"abc", "abd", false},
+		"opaque tokens of three parts that differ":   {"v1.tenant.a", "v1.tenant.b", false},
+		"opaque tokens of two parts that differ":     {"tenant.a", "tenant.b", false},
+		"a first part that is JSON, but no object":   {"bnVsbA.e30.AA", "bnVsbA.e30.BB", false},
+		"an encrypted token":                         {header + ".a.b.c.AA", header + ".a.b.c.BB", false},
+		"a signed token and what its signature says": {header + ".e30.AA", header + ".e30.", true},
+	} {
+		if got := same(test.a, test.b); got != test.same {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func namesOf(claims map[string]any) names {
 // keys are the keys of the marks that would end the token: by its digest, by
 // its id and by its subject, of its issuer or of any.
 func (n names) keys(token, issuer string) []authn.Key {
-	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(digestOf(token)))
+	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(authn.DigestOfToken(token)))
 	if n.tokenID != "" {
 		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
 	}

@@ -17,7 +17,7 @@ func TestRevocation(t *testing.T) {
 			return authn.Revocation{Subject: "alice", Issuer: r.Issuer}
 		},
 		"a digest of it": func(_ *remembering, token string) authn.Revocation {
-			return authn.Revocation{Digest: digestOf(token)}
+			return authn.Revocation{Digest: authn.DigestOfToken(token)}
 		},
 	} {
 		t.Run("R6750-8: a remembered token is revoked by "+name, func(t *testing.T) {

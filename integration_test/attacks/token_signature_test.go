@@ -230,3 +230,32 @@ func TestEachLetter(t *testing.T) {
 		})
 	}
 }
+
+// TestRevokedTwin has a token come back with the other signature that anybody can
+// make of an ECDSA signature: s and the order less s are equally good.
+func TestRevokedTwin(t *testing.T) {
+	folder := t.TempDir()
+	site := &target{keys: newKeys(t)}
+	site.Server = harness.StartWithAdmin(t, "{\nauto_https off\nauth {\nbearer {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+
+		"\nkey_file "+site.pem(t, folder, "es", &site.ecdsa.PublicKey)+"\n}\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
+	token := forge(`{"alg":"ES256"}`, claims(), site.es256)
+	signature := signatureOf(token)
+	v := new(big.Int).SetBytes(signature[32:])
+	twin := resign(token, concat(new(big.Int).SetBytes(signature[:32]), v.Sub(elliptic.P256().Params().N, v)))
+	for name, text := range map[string]string{"the token": token, "its twin": twin} {
+		if r := site.Get("/", harness.Bearer(text)); r.Status != 200 {
+			t.Fatalf("%s: %d, so this proves nothing", name, r.Status)
+		}
+	}
+	answer := site.Do("POST", site.AdminURL("/auth/revocations"), harness.Body("application/json", `{"token":"`+token+`"}`))
+	if answer.Status != 200 {
+		t.Fatal(answer.Status, answer.Body)
+	}
+	for name, text := range map[string]string{"the token": token, "its twin": twin} {
+		t.Run("revoked, "+name, func(t *testing.T) {
+			if r := site.Get("/", harness.Bearer(text)); r.Status != 401 || r.Problem().Code != "revoked_token" {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+		})
+	}
+}
