@@ -1,0 +1,263 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// dictionary are the pieces that requests are made of: a byte of the fuzzer's
+// chooses one, or the text that follows it.
+type dictionary struct {
+	methods, paths, fields, values []string
+	known                          map[place]caller
+	secrets                        []string
+}
+
+func newDictionary(t testing.TB) *dictionary {
+	t.Helper()
+	reader := harness.Token(t, harness.Claims{"scope": "read", "sub": "reader"})
+	admin := harness.Token(t, harness.Claims{"scope": "admin", "sub": "root"})
+	expired := harness.Token(t, harness.Claims{"exp": 1})
+	forged := harness.Sign(t, jwa.HS256, []byte(strings.Repeat("x", 40)), nil)
+	password := basic("alice", password)
+	d := &dictionary{
+		methods: []string{"GET", "POST", "OPTIONS", "HEAD", "PUT"},
+		fields: []string{
+			"Authorization", "authorization", "X-API-Key", "x-api-key", "X-User", "X_User", "x-user", "Origin", "Access-Control-Request-Method", "Accept",
+			"X-Requested-With", "Sec-Fetch-Mode", "X-Trace-Id", "Cookie", "Connection", "Upgrade", "Content-Type", "DPoP", "Proxy-Authorization", "Accept-Language",
+		},
+		values: []string{
+			"Bearer " + reader, "Bearer " + admin, "Bearer " + expired, "Bearer " + forged, password, apiKey, oldKey, "bearer " + reader, "BEARER  " + reader,
+			reader, "DPoP " + reader, "Bearer", "Bearer ", "Basic", "Basic Og==", "Basic YWxpY2U", "Digest a=b", "Bearer " + reader + "=", "Bearer " + reader + ", Basic x",
+			"admin", "https://web.example", "null", "POST", "text/html", "application/json", "text/plain", "*/*;q=0", "XMLHttpRequest", "navigate", "cors",
+			"close, X-User", "h2c", "a=b; c=d", "application/x-www-form-urlencoded", "trace-1", "\"><script>", "ko",
+		},
+		known: map[place]caller{
+			{"authorization", "Bearer " + reader}:  {"reader", []string{"read"}, nil},
+			{"authorization", "bearer " + reader}:  {"reader", []string{"read"}, nil},
+			{"authorization", "Bearer " + admin}:   {"root", []string{"admin"}, nil},
+			{"authorization", "BEARER  " + reader}: {"reader", []string{"read"}, nil},
+			{"authorization", password}:            {"alice", []string{"read"}, []string{"operator"}},
+			{"x-api-key", apiKey}:                  {"alice", []string{"read"}, []string{"operator"}},
+		},
+		secrets: []string{reader[40:], admin[40:], expired[40:], forged[40:], strings.TrimPrefix(password, "Basic "), apiKey, oldKey},
+	}
+	for path := range rules {
+		d.paths = append(d.paths, path)
+	}
+	slices.Sort(d.paths)
+	d.paths = append(d.paths, "/", "/bearer/", "//bearer", "/BEARER", "/%62earer", "/bearer?access_token="+reader, "/open")
+	return d
+}
+
+// write makes a request of the fuzzer's bytes. A byte above 0xbf means that the
+// piece stands there itself, up to the next zero.
+func (d *dictionary) write(data []byte) []byte {
+	piece := func(pieces []string) string {
+		if len(data) == 0 {
+			return pieces[0]
+		}
+		choice := data[0]
+		data = data[1:]
+		if choice <= 0xbf {
+			return pieces[int(choice)%len(pieces)]
+		}
+		text, rest, _ := strings.Cut(string(data), "\x00")
+		data = []byte(rest)
+		return text
+	}
+	var request strings.Builder
+	request.WriteString(piece(d.methods) + " " + piece(d.paths) + " HTTP/1.1\r\nHost: localhost\r\n")
+	for range 8 {
+		if len(data) == 0 {
+			break
+		}
+		request.WriteString(piece(d.fields) + ": " + piece(d.values) + "\r\n")
+	}
+	request.WriteString("\r\n")
+	return []byte(request.String())
+}
+
+// seeds are requests that together get every answer.
+func seeds(d *dictionary) [][]byte {
+	var all [][]byte
+	for path := range d.paths {
+		all = append(all, []byte{0, byte(path)})
+		for value := range d.values[:19] {
+			all = append(all, []byte{0, byte(path), 0, byte(value)}, []byte{0, byte(path), 2, byte(value)})
+		}
+		all = append(all,
+			[]byte{0, byte(path), 0, 0, 2, 5}, []byte{0, byte(path), 0, 0, 0, 0}, []byte{0, byte(path), 0, 0, 4, 19, 5, 19, 14, 30},
+			[]byte{2, byte(path), 7, 20, 8, 22}, []byte{2, byte(path), 7, 20, 8, 22, 0, 0}, []byte{2, byte(path), 7, 20},
+			[]byte{1, byte(path), 9, 23, 12, 0xc0, 'a', '<', 0, 19, 36}, []byte{0, byte(path), 10, 27, 9, 24}, []byte{3, byte(path), 9, 25},
+		)
+	}
+	return all
+}
+
+// FuzzGate gives whole requests to the running gate and holds its answers
+// against the reference.
+func FuzzGate(f *testing.F) {
+	handler, d := serve(f), newDictionary(f)
+	for _, seed := range seeds(d) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, variant := range variants(data) {
+			if problem := d.try(handler, variant); problem != "" {
+				t.Fatal(problem)
+			}
+		}
+	})
+}
+
+// inEach is how many requests are made of one input: with a whole server to
+// watch, the fuzzer needs longer for its own work than the gate for an answer.
+const inEach = 64
+
+// variants are an input and others near it, the same each time.
+func variants(data []byte) [][]byte {
+	sum := sha256.Sum256(data)
+	random := rand.New(rand.NewChaCha8(sum))
+	all := [][]byte{data}
+	for len(all) < inEach {
+		near := slices.Clone(all[random.IntN(len(all))])
+		for range 1 + random.IntN(3) {
+			at := random.IntN(len(near) + 1)
+			switch piece := byte(random.IntN(0xc8)); {
+			case at == len(near) || random.IntN(4) == 0:
+				near = slices.Insert(near, at, piece, byte(random.IntN(0xc8)))
+			default:
+				near[at] = piece
+			}
+		}
+		all = append(all, near)
+	}
+	return all
+}
+
+var requests = flag.Int("requests", 50_000, "how many requests TestVariants makes at least")
+
+// TestVariants makes requests as the fuzzer does, without its watching which
+// code they reach, and so some hundred times as many.
+func TestVariants(t *testing.T) {
+	handler, d := serve(t), newDictionary(t)
+	asked := 0
+	for round := 0; asked < *requests; round++ {
+		for _, seed := range seeds(d) {
+			for _, variant := range variants(binary.AppendUvarint(seed, uint64(round))) {
+				asked++
+				if problem := d.try(handler, variant); problem != "" {
+					t.Fatal(problem)
+				}
+			}
+		}
+	}
+	t.Logf("%d requests", asked)
+}
+
+// try makes a request of bytes and returns what is wrong with its answer.
+func (d *dictionary) try(handler http.Handler, data []byte) string {
+	raw := d.write(data)
+	asked, w := exchange(handler, raw)
+	if asked == nil {
+		return ""
+	}
+	problem := d.check(asked, w)
+	if problem == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s\n%s\n%d %v\n%s", problem, raw, w.Code, w.Header(), w.Body)
+}
+
+// check returns what is wrong with an answer.
+func (d *dictionary) check(asked *http.Request, w *httptest.ResponseRecorder) string {
+	want, told := judge(asked, d.known), w.Body.String()
+	switch {
+	case !guardedAsWritten(asked) && w.Code == http.StatusOK:
+		return ""
+	case guardedAsWritten(asked) && !slices.Contains(want.statuses, w.Code):
+		return "the reference says otherwise"
+	case w.Code == http.StatusOK && guardedAsWritten(asked) && !slices.Contains(want.users, told):
+		return "the upstream is told of somebody else"
+	case w.Code == http.StatusUnauthorized && len(w.Header()["Www-Authenticate"]) == 0:
+		return "a 401 without a challenge"
+	}
+	for name, values := range w.Header() {
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
+				return "the field " + name + " has characters that it may not have"
+			}
+		}
+	}
+	for _, secret := range d.secrets {
+		if strings.Contains(w.Body.String(), secret) && !strings.Contains(asked.Header.Get("X-Trace-Id"), secret) {
+			return "the body repeats a credential"
+		}
+	}
+	return checkBody(asked, w)
+}
+
+// guardedAsWritten reports whether the path is that of a gate, letter by letter.
+func guardedAsWritten(r *http.Request) bool {
+	_, guarded := rules[r.URL.Path]
+	return guarded
+}
+
+func checkBody(asked *http.Request, w *httptest.ResponseRecorder) string {
+	if w.Code == http.StatusOK || w.Code == http.StatusNotFound || asked.Method == http.MethodHead {
+		return ""
+	}
+	switch media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";"); media {
+	case "application/problem+json", "application/json":
+		var body struct {
+			Status int    `json:"status"`
+			Trace  string `json:"trace_id"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Status != w.Code {
+			return "the body is not what its type says"
+		}
+		if body.Trace == "" || body.Trace != w.Header().Get("X-Trace-Id") {
+			return "the trace ids differ"
+		}
+	case "text/html":
+		if strings.Contains(w.Body.String(), "<script") {
+			return "the page has a script"
+		}
+	case "text/plain":
+	default:
+		return "the body is of another type"
+	}
+	return ""
+}
+
+// TestSeeds sees to it that the seeds of the fuzzer get every kind of answer,
+// so that what it holds against the reference is worth something.
+func TestSeeds(t *testing.T) {
+	handler, d := serve(t), newDictionary(t)
+	counts := map[int]int{}
+	for _, seed := range seeds(d) {
+		if _, w := exchange(handler, d.write(seed)); w != nil {
+			counts[w.Code]++
+		}
+	}
+	for _, status := range []int{200, 400, 401, 403, 404} {
+		if counts[status] < 5 {
+			t.Errorf("%d answers of %d only", counts[status], status)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package model
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// caller is somebody whom the gates know, by the exact text of a credential.
+type caller struct {
+	user   string
+	scopes []string
+	roles  []string
+}
+
+// place is a field with its value, letter by letter.
+type place struct{ field, value string }
+
+// rule is what a gate of the fuzzed site asks for.
+type rule struct {
+	accepts  []string // the fields of credentials, and the schemes in Authorization
+	scope    string
+	role     string
+	optional bool
+	hide     bool
+	hideAll  bool
+}
+
+// rules are the gates by their paths.
+var rules = map[string]rule{
+	"/bearer":   {accepts: []string{"bearer"}},
+	"/basic":    {accepts: []string{"basic"}},
+	"/key":      {accepts: []string{"x-api-key"}},
+	"/three":    {accepts: []string{"bearer", "basic", "x-api-key"}, scope: "read"},
+	"/admin":    {accepts: []string{"bearer", "basic", "x-api-key"}, scope: "admin"},
+	"/role":     {accepts: []string{"bearer", "basic", "x-api-key"}, role: "operator"},
+	"/optional": {accepts: []string{"bearer", "basic", "x-api-key"}, optional: true},
+	"/hide":     {accepts: []string{"bearer"}, scope: "admin", hide: true},
+	"/hideall":  {accepts: []string{"bearer"}, scope: "admin", hide: true, hideAll: true},
+}
+
+// verdict is which statuses the reference allows, and who may be told to the
+// upstream: nobody, or one of these.
+type verdict struct {
+	statuses []int
+	users    []string
+}
+
+// judge says what may come of a request. It is written without a look at how
+// the gate does it: it knows nobody but by the exact text of a credential, and
+// where it is in doubt it denies.
+func judge(r *http.Request, known map[place]caller) verdict {
+	gate, guarded := rules[r.URL.Path]
+	if !guarded {
+		return verdict{statuses: []int{200}, users: []string{""}}
+	}
+	authorization, keys := r.Header["Authorization"], r.Header["X-Api-Key"]
+	if r.Method == http.MethodOptions && len(authorization)+len(keys) == 0 && len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0 {
+		return verdict{statuses: []int{200, 401, 404}, users: []string{""}}
+	}
+	if len(authorization)+len(keys) == 0 {
+		return gate.nobody()
+	}
+	var found []caller
+	for _, value := range authorization {
+		scheme, _, _ := strings.Cut(strings.ToLower(value), " ")
+		if who, ok := known[place{"authorization", value}]; ok && slices.Contains(gate.accepts, scheme) {
+			found = append(found, who)
+		}
+	}
+	for _, value := range keys {
+		if who, ok := known[place{"x-api-key", value}]; ok && slices.Contains(gate.accepts, "x-api-key") {
+			found = append(found, who)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return gate.stranger(authorization, keys)
+	case len(authorization)+len(keys) == 1:
+		return gate.somebody(found[0]).unlessForged(r, gate)
+	default:
+		return gate.crowd(found).unlessForged(r, gate)
+	}
+}
+
+// nobody has said nothing.
+func (g rule) nobody() verdict {
+	switch {
+	case g.optional:
+		return verdict{statuses: []int{200}, users: []string{""}}
+	case g.hideAll:
+		return verdict{statuses: []int{404}}
+	default:
+		return verdict{statuses: []int{401}}
+	}
+}
+
+// stranger has said something, but nothing that anybody knows. To an optional
+// gate what is of no scheme accepted there is nothing.
+func (g rule) stranger(authorization, keys []string) verdict {
+	ours := len(authorization) > 1
+	for _, value := range authorization {
+		scheme, _, _ := strings.Cut(strings.ToLower(value), " ")
+		ours = ours || strings.HasPrefix(scheme, "bearer") || strings.HasPrefix(scheme, "basic") || strings.ContainsAny(scheme, ",\t")
+	}
+	ours = ours || slices.Contains(g.accepts, "x-api-key") && len(keys) > 0
+	switch {
+	case g.hideAll:
+		return verdict{statuses: []int{404}}
+	case g.optional && !ours:
+		return verdict{statuses: []int{200}, users: []string{""}}
+	case g.optional:
+		return verdict{statuses: []int{200, 400, 401}, users: []string{""}}
+	default:
+		return verdict{statuses: []int{400, 401}}
+	}
+}
+
+// somebody has one good credential and nothing else.
+func (g rule) somebody(who caller) verdict {
+	switch {
+	case g.scope != "" && !slices.Contains(who.scopes, g.scope), g.role != "" && !slices.Contains(who.roles, g.role):
+		if g.hide {
+			return verdict{statuses: []int{404}}
+		}
+		return verdict{statuses: []int{403}}
+	default:
+		return verdict{statuses: []int{200}, users: []string{who.user}}
+	}
+}
+
+// crowd has a good credential among others: whoever is let in has to be one of
+// those found, and has to be enough.
+func (g rule) crowd(found []caller) verdict {
+	all := verdict{statuses: []int{400, 401}}
+	if g.hideAll {
+		all.statuses = []int{404}
+	}
+	for _, who := range found {
+		one := g.somebody(who)
+		all.statuses = append(all.statuses, one.statuses...)
+		all.users = append(all.users, one.users...)
+	}
+	return all
+}
+
+// unlessForged allows a refusal too where a page of another site may have made
+// the browser send what it has kept.
+func (v verdict) unlessForged(r *http.Request, g rule) verdict {
+	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) == 0 || mode[0] != "navigate" || len(r.Header["Origin"]) == 0 {
+		return v
+	}
+	if g.hide {
+		v.statuses = append(v.statuses, http.StatusNotFound)
+	} else {
+		v.statuses = append(v.statuses, http.StatusForbidden)
+	}
+	return v
+}
