@@ -1,18 +1,10 @@
 package integration
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -96,20 +88,20 @@ func TestMCPEvasion(t *testing.T) {
 	}
 	for name, attempt := range evasions {
 		t.Run("MCP-11: HTTP/1.1, "+name, func(t *testing.T) {
-			status, body := askHTTP1(t, s.Addr(), attempt, token)
+			status, body := askHTTP1(s, attempt, token)
 			refused(t, status, body)
 		})
 		if slices.Contains(attempt.fields, "connection") {
 			continue // HTTP/2 has no such field
 		}
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
-			status, body := askHTTP2(t, s.Addr(), attempt, token)
+			status, body := askHTTP2(s, attempt, token)
 			refused(t, status, body)
 		})
 	}
 	for name, attempt := range ofHTTP2 {
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
-			status, body := askHTTP2(t, s.Addr(), attempt, token)
+			status, body := askHTTP2(s, attempt, token)
 			refused(t, status, body)
 		})
 	}
@@ -121,10 +113,10 @@ func TestMCPEvasion(t *testing.T) {
 			a := attempt{"POST", name, honest}
 			for held, want := range map[string]int{"read": 403, "mcp:delete": 200} {
 				token := harness.Token(t, harness.Claims{"scope": held})
-				if status, body := askHTTP1(t, s.Addr(), a, token); status != want {
+				if status, body := askHTTP1(s, a, token); status != want {
 					t.Errorf("HTTP/1.1 with %s: %d %s", held, status, body)
 				}
-				if status, body := askHTTP2(t, s.Addr(), a, token); status != want {
+				if status, body := askHTTP2(s, a, token); status != want {
 					t.Errorf("HTTP/2 with %s: %d %s", held, status, body)
 				}
 			}
@@ -132,93 +124,27 @@ func TestMCPEvasion(t *testing.T) {
 	}
 	t.Run("MCP-11: fields that contradict the body are for the server to refuse", func(t *testing.T) {
 		lie := attempt{"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "read_file"}}
-		if status, body := askHTTP1(t, s.Addr(), lie, token); status != 400 || !strings.Contains(body, "-32020") {
+		if status, body := askHTTP1(s, lie, token); status != 400 || !strings.Contains(body, "-32020") {
 			t.Errorf("%d %s", status, body)
 		}
 	})
 }
 
-// askHTTP1 writes a request byte by byte: no client sends some of these.
-func askHTTP1(t *testing.T, address string, a attempt, token string) (int, string) {
-	t.Helper()
-	connection := dial(t, address)
+// askHTTP1 makes an attempt in a request of HTTP/1.1.
+func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 	fields := a.all(token)
 	var request strings.Builder
 	fmt.Fprintf(&request, "%s /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", a.method, len(a.body()))
 	for i := 0; i < len(fields); i += 2 {
 		fmt.Fprintf(&request, "%s: %s\r\n", fields[i], fields[i+1])
 	}
-	if _, err := io.WriteString(connection, request.String()+"\r\n"+a.body()); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(body)
+	response := s.Send(request.String() + "\r\n" + a.body())
+	return response.Status, response.Body
 }
 
-// askHTTP2 does so with frames.
-func askHTTP2(t *testing.T, address string, a attempt, token string) (status int, body string) {
-	t.Helper()
-	connection := dial(t, address)
-	var block strings.Builder
-	encoder := hpack.NewEncoder(&block)
-	fields := append([]string{":method", a.method, ":scheme", "http", ":authority", "localhost", ":path", "/mcp"}, a.all(token)...)
-	for i := 0; i < len(fields); i += 2 {
-		if err := encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	framer := http2.NewFramer(connection, connection)
-	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	for _, write := range []func() error{
-		func() error { _, err := io.WriteString(connection, http2.ClientPreface); return err },
-		func() error { return framer.WriteSettings() },
-		func() error {
-			return framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String()), EndHeaders: true})
-		},
-		func() error { return framer.WriteData(1, true, []byte(a.body())) },
-	} {
-		if err := write(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for {
-		frame, err := framer.ReadFrame()
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch frame := frame.(type) {
-		case *http2.MetaHeadersFrame:
-			if _, err := fmt.Sscan(frame.PseudoValue("status"), &status); err != nil {
-				t.Fatal(err)
-			}
-		case *http2.DataFrame:
-			body += string(frame.Data())
-		case *http2.RSTStreamFrame:
-			t.Fatalf("reset: %s", frame.ErrCode)
-		}
-		if header := frame.Header(); header.StreamID == 1 && header.Flags.Has(http2.FlagDataEndStream) && header.Type <= http2.FrameHeaders {
-			return status, body
-		}
-	}
-}
-
-func dial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	connection, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = connection.Close() })
-	if err := connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return connection
+// askHTTP2 does so in one of HTTP/2.
+func askHTTP2(s *harness.Server, a attempt, token string) (int, string) {
+	pseudo := []string{":method", a.method, ":scheme", "http", ":authority", "localhost", ":path", "/mcp"}
+	response := s.SendHTTP2(append(pseudo, a.all(token)...), a.body())
+	return response.Status, response.Body
 }

@@ -20,11 +20,7 @@ import (
 // until the server closes, or is silent for a second after it began.
 func raw(t *testing.T, s *harness.Server, lines ...string) string {
 	t.Helper()
-	connection, err := net.Dial("tcp", s.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
+	connection := s.Dial()
 	if _, err := io.WriteString(connection, strings.Join(lines, "\r\n")); err != nil {
 		t.Fatal(err)
 	}

@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -72,13 +70,13 @@ func TestUpgrade(t *testing.T) {
 		"a protocol of its own goes on":    {"POST /me", bearer + "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n", "past the gate: hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := converse(t, s.Addr(), test.request+" HTTP/1.1\r\nHost: localhost\r\n"+test.fields+"\r\n"); got != test.want {
+			if got := converse(t, s, test.request+" HTTP/1.1\r\nHost: localhost\r\n"+test.fields+"\r\n"); got != test.want {
 				t.Errorf("got %q", got)
 			}
 		})
 	}
 	t.Run("R9110-3: a WebSocket without a credential is 401 and no 101", func(t *testing.T) {
-		if got := converse(t, s.Addr(), "GET /me HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"); !strings.HasPrefix(got, `{"type":"about:blank","title":"Unauthorized"`) {
+		if got := converse(t, s, "GET /me HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"); !strings.HasPrefix(got, `{"type":"about:blank","title":"Unauthorized"`) {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -86,16 +84,9 @@ func TestUpgrade(t *testing.T) {
 
 // converse sends a request, says hello after 101, and returns what came then, or
 // the body of an answer.
-func converse(t *testing.T, address, request string) string {
+func converse(t *testing.T, s *harness.Server, request string) string {
 	t.Helper()
-	connection, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	connection := s.Dial()
 	if _, err := io.WriteString(connection, request); err != nil {
 		t.Fatal(err)
 	}

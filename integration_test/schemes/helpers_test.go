@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -98,14 +97,7 @@ func upstream(t *testing.T, handler http.HandlerFunc) string {
 // every byte of the answer but the Date.
 func answer(t *testing.T, s *harness.Server, lines ...string) string {
 	t.Helper()
-	connection, err := net.Dial("tcp", s.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	if err := connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	connection := s.Dial()
 	request := strings.Join(append(lines, "Host: "+s.Addr(), "Connection: close", "", ""), "\r\n")
 	if _, err := io.WriteString(connection, request); err != nil {
 		t.Fatal(err)
