@@ -1,0 +1,124 @@
+package attacks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// The credentials of the HTTP attacks, besides [harness.Token].
+const (
+	password = "correct horse battery staple"
+	apiKey   = "key-of-a-partner-0123456789"
+)
+
+// witness is an upstream that tells what reached it.
+type witness struct {
+	address string
+	mutex   sync.Mutex
+	seen    []received
+}
+
+// received is a request as the upstream got it.
+type received struct {
+	method, target string
+	header         http.Header
+	trailer        http.Header
+	body           string
+}
+
+func newWitness(t *testing.T) *witness {
+	t.Helper()
+	w := new(witness)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is cut off is seen as far as it came
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
+		w.seen = append(w.seen, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
+	}))
+	t.Cleanup(server.Close)
+	w.address = strings.TrimPrefix(server.URL, "http://")
+	return w
+}
+
+// take returns what has come since it was asked last.
+func (w *witness) take() []received {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	taken := w.seen
+	w.seen = nil
+	return taken
+}
+
+// fortress is a site in front of a witness, with a scheme of each kind: corp, ops
+// and partners. It speaks HTTP/2 without TLS too.
+type fortress struct {
+	*harness.Server
+	*witness
+	token string
+}
+
+func newFortress(t *testing.T, site string) *fortress {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fortress{witness: newWitness(t), token: harness.Token(t)}
+	f.Server = harness.Start(t, fmt.Sprintf(`{
+	auto_https off
+	servers {
+		protocols h1 h2c
+	}
+	auth {
+		bearer corp {%s}
+		basic ops {
+			user alice %s
+		}
+		api_key partners {
+			from header X-API-Key
+			key partner %s
+		}
+	}
+}
+http://localhost:8080, http://other.example:8080 {
+	%s
+	reverse_proxy %s
+}`, harness.BearerLines, hash, digestOf(apiKey), site, f.address))
+	return f
+}
+
+// lines makes a request of HTTP/1.1 to the site.
+func lines(line string, fields ...string) string {
+	return line + " HTTP/1.1\r\n" + strings.Join(append([]string{"Host: localhost"}, fields...), "\r\n") + "\r\n\r\n"
+}
+
+// stops wants a denial, or what a server answers to what is no request, and
+// nothing of it behind the gate.
+func (f *fortress) stops(t *testing.T, r *harness.Response) {
+	t.Helper()
+	if r.Status == 401 && len(r.Challenges()) == 0 {
+		t.Error("a 401 without a challenge")
+	}
+	if r.Status != 0 && r.Status != 400 && r.Status != 401 && r.Status != 403 && r.Status != 404 && r.Status != 501 && r.Status != 505 && r.Status != 431 && r.Status != 308 {
+		t.Errorf("status %d %s", r.Status, r.Body)
+	}
+	if seen := f.take(); len(seen) != 0 {
+		t.Errorf("the upstream got %v", seen)
+	}
+}
+
+func digestOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

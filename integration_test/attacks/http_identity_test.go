@@ -1,0 +1,141 @@
+package attacks
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// impostors are the spellings in which somebody claims to be another.
+var impostors = []string{
+	"X-User", "x-user", "X-USER", "X_User", "x_user", "X.User", "x.user", "X-user", "X_USER", "X-User_", "HTTP_X_USER", "X-Roles", "x_roles", "X_Roles",
+}
+
+// TestImpostor claims an identity by itself, in every way and on every path.
+func TestImpostor(t *testing.T) {
+	f := newFortress(t, `
+	require_auth /me corp {
+		forward X-User  {http.auth.user.id}
+		forward X-Roles {http.auth.user.roles}
+		strip_credentials
+	}
+	require_auth /optional corp {
+		optional
+		forward X-User  {http.auth.user.id}
+		forward X-Roles {http.auth.user.roles}
+	}
+	require_auth /twice corp {
+		forward X-User {http.auth.user.id}
+	}
+	require_auth /twice corp {
+		forward X-Roles {http.auth.user.roles}
+	}`)
+	good := "Authorization: Bearer " + f.token
+	// claims are what a request may bring along, for a name and a value.
+	claims := map[string]func(name string) []string{
+		"alone":             func(name string) []string { return []string{name + ": admin"} },
+		"twice":             func(name string) []string { return []string{name + ": admin", name + ": root"} },
+		"with space around": func(name string) []string { return []string{name + ":  \t admin \t"} },
+		"empty":             func(name string) []string { return []string{name + ":"} },
+		"as a list":         func(name string) []string { return []string{name + ": alice, admin"} },
+		"named by Connection": func(name string) []string {
+			return []string{name + ": admin", "Connection: close, " + name + ", X-User", "Keep-Alive: " + name, "TE: trailers, " + name}
+		},
+	}
+	for path, told := range map[string]string{"/me": "alice", "/optional": "", "/optional known": "alice", "/twice": "alice", "/me preflight": ""} {
+		path, how, _ := strings.Cut(path, " ")
+		for way, claim := range claims {
+			t.Run("R9700-3: "+path+" "+how+", "+way, func(t *testing.T) {
+				for _, name := range impostors {
+					fields := claim(name)
+					line := "GET " + path
+					switch {
+					case how == "preflight":
+						line, fields = "OPTIONS "+path, append(fields, "Origin: https://a.example", "Access-Control-Request-Method: GET")
+					case told != "":
+						fields = append(fields, good)
+					}
+					r := f.Send(lines(line, fields...))
+					seen := f.take()
+					if r.Status == http.StatusBadRequest && len(seen) == 0 {
+						continue // a name that no server takes
+					}
+					if r.Status != http.StatusOK || len(seen) != 1 {
+						t.Fatalf("%s: %d, %d at the upstream", name, r.Status, len(seen))
+					}
+					seen[0].tellsOnly(t, name, told)
+				}
+			})
+		}
+	}
+}
+
+// tellsOnly wants an identity in the fields of its names and in no other that an
+// upstream could take for them.
+func (r received) tellsOnly(t *testing.T, name, told string) {
+	t.Helper()
+	for field, values := range r.header {
+		switch strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(field)) {
+		case "x-user":
+			if len(values) != 1 || values[0] != told || field != "X-User" {
+				t.Errorf("%s: the upstream got %s %q", name, field, values)
+			}
+		case "x-roles":
+			t.Errorf("%s: the upstream got %s %q", name, field, values)
+		}
+	}
+	if told != "" && r.header.Get("X-User") != told {
+		t.Errorf("%s: the upstream was not told who it is: %v", name, r.header)
+	}
+	if len(r.trailer) > 0 {
+		t.Errorf("%s: the upstream got the trailers %v", name, r.trailer)
+	}
+}
+
+// TestTrailers sends identities after the body, when every gate has decided.
+func TestTrailers(t *testing.T) {
+	f := newFortress(t, `
+	require_auth corp {
+		forward X-User {http.auth.user.id}
+	}`)
+	t.Run("R9700-3: in a trailer of HTTP/1.1", func(t *testing.T) {
+		f.Send(lines("POST /", "Authorization: Bearer "+f.token, "Transfer-Encoding: chunked", "Trailer: X-User, X_User") + "1\r\nx\r\n0\r\nX-User: admin\r\nX_User: admin\r\n\r\n")
+		for _, seen := range f.take() {
+			seen.tellsOnly(t, "trailer", "alice")
+		}
+	})
+	fields := []string{":method", "POST", ":scheme", "http", ":authority", "localhost", ":path", "/"}
+	t.Run("R9700-3: in a trailer of HTTP/2", func(t *testing.T) {
+		r := f.SendHTTP2(append(fields, "authorization", "Bearer "+f.token, "trailer", "x-user"), "x", "x-user", "admin", "x_user", "admin")
+		seen := f.take()
+		if r.Status != 200 || len(seen) != 1 {
+			t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
+		}
+		seen[0].tellsOnly(t, "trailer", "alice")
+	})
+	t.Run("R9110-15: a credential in a trailer of HTTP/2 is none", func(t *testing.T) {
+		f.stops(t, f.SendHTTP2(append(fields, "trailer", "authorization"), "x", "authorization", "Bearer "+f.token))
+	})
+	for name, field := range map[string][2]string{
+		"two credentials":         {"authorization", "Bearer " + f.token},
+		"a connection of its own": {"connection", "x-user"},
+		"te of its own":           {"te", "x-user"},
+		"an upgrade":              {"upgrade", "h2c"},
+		"a name in capitals":      {"X-User", "admin"},
+		"a line break":            {"x-a", "b\r\nx-user: admin"},
+		"a second path":           {":path", "/open"},
+	} {
+		t.Run("R9110-15: HTTP/2 with "+name, func(t *testing.T) {
+			request := append(append([]string{}, fields...), "authorization", "Bearer "+f.token)
+			if strings.HasPrefix(field[0], ":") {
+				request = append(append([]string{}, fields...), field[0], field[1], "authorization", "Bearer "+f.token)
+			} else {
+				request = append(request, field[0], field[1])
+			}
+			f.SendHTTP2(request, "")
+			for _, seen := range f.take() {
+				seen.tellsOnly(t, name, "alice")
+			}
+		})
+	}
+}
