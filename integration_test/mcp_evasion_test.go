@@ -62,6 +62,8 @@ var evasions = map[string]attempt{
 	"a name that is left out":      {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call"}},
 	"a broken encoding":            {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "=?base64?ZGVsZXRlX2ZpbGU?="}},
 	"an encoded revision":          {"POST", "delete_file", []string{revisionField, "=?base64?MjAyNi0wNy0yOA==?=", methodField, "tools/list"}},
+	"a method by another field":    {"GET", "delete_file", []string{"x-http-method-override", "POST"}},
+	"a method by a shorter field":  {"DELETE", "delete_file", []string{"x-method-override", "POST"}},
 	"another HTTP method":          {"PUT", "delete_file", nil},
 	"a name in Latin-1":            {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "l\xf6schen"}},
 	"a name in UTF-8":              {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "löschen"}},

@@ -116,8 +116,11 @@ func (p *Policy) Scopes() []string {
 // Required returns the scopes for the operation of a request. An error means
 // that the request does not say reliably what its operation is, and is 400.
 func (p *Policy) Required(r *http.Request) ([]string, error) {
-	if p == nil || len(p.Rules) == 0 || slices.Contains(withoutOperation, r.Method) {
+	if p == nil || len(p.Rules) == 0 {
 		return nil, nil
+	}
+	if slices.Contains(withoutOperation, r.Method) {
+		return nil, checkOverride(r.Header)
 	}
 	asked, err := read(r.Header)
 	if err != nil {
@@ -135,6 +138,19 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// overrides are the fields by which some servers take another method for that
+// of the request.
+var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+
+func checkOverride(h http.Header) error {
+	for _, field := range overrides {
+		if _, present := h[field]; present {
+			return fmt.Errorf("%s could make an operation of the request", field)
+		}
+	}
+	return nil
 }
 
 func (r Rule) matches(asked operation) bool {

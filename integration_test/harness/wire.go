@@ -36,7 +36,8 @@ func (s *Server) Send(request string) *Response {
 	if _, err := io.WriteString(connection, request); err != nil {
 		s.t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	method, _, _ := strings.Cut(request, " ")
+	response, err := http.ReadResponse(bufio.NewReader(connection), &http.Request{Method: method})
 	if err != nil {
 		return &Response{t: s.t}
 	}
