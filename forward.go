@@ -100,17 +100,18 @@ func (f forwarding) setOn(r *http.Request) {
 	}
 }
 
-// checkLoginURL refuses what is no link to a page: a path, or a URL of http or
-// https.
+// checkLoginURL refuses what is no link to a page, a path or a URL of http or
+// https, and what a browser could read as another one. The link is the same for
+// everybody: placeholders would let a request say where it leads.
 func checkLoginURL(login string) error {
 	if login == "" {
 		return nil
 	}
 	parsed, err := url.Parse(login)
 	path := err == nil && parsed.Scheme == "" && parsed.Host == "" && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
-	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != ""
-	if !path && !web {
-		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL", login)
+	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && parsed.User == nil
+	if !path && !web || strings.ContainsAny(login, `\{}`) {
+		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL, without placeholders", login)
 	}
 	return nil
 }
