@@ -44,6 +44,8 @@ func TestFull(t *testing.T) {
 		small.most = 2
 		now := time.Now()
 		small.now = func() time.Time { return now }
+		var passed time.Duration
+		small.passed = func() time.Duration { return passed }
 		ask := func(name string) (bool, error) {
 			return small.First(t.Context(), authn.KeyOf(name), now.Add(time.Minute))
 		}
@@ -58,9 +60,45 @@ func TestFull(t *testing.T) {
 		if fresh, err := ask("a"); fresh || err != nil {
 			t.Error("a known key is new", err)
 		}
-		now = now.Add(2 * time.Minute)
+		now, passed = now.Add(2*time.Minute), 2*time.Minute
 		if fresh, err := ask("c"); !fresh || err != nil {
 			t.Error("there is no room although all keys have ended", err)
+		}
+	})
+}
+
+// TestClockJumps has the clock of the machine jump ahead and back again.
+func TestClockJumps(t *testing.T) {
+	t.Run("R9449-11: a used key stays used", func(t *testing.T) {
+		s := newSeen()
+		clock, passed := time.Now(), time.Duration(0)
+		s.now, s.passed = func() time.Time { return clock }, func() time.Duration { return passed }
+		key := authn.KeyOf("used")
+		first := func() bool {
+			fresh, err := s.First(t.Context(), key, clock.Add(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fresh
+		}
+		if !first() || first() {
+			t.Fatal("it is used once")
+		}
+		clock = clock.Add(24 * time.Hour)
+		if first() {
+			t.Error("a clock that jumps ahead brings it back")
+		}
+		clock = clock.Add(-24 * time.Hour)
+		if first() {
+			t.Error("a clock that jumps ahead and back brings it back")
+		}
+		passed = 2 * time.Minute
+		if first() {
+			t.Error("its end has not come by the clock")
+		}
+		clock = clock.Add(2 * time.Minute)
+		if !first() {
+			t.Error("it is kept for ever")
 		}
 	})
 }
