@@ -183,8 +183,12 @@ func (s *server) reload() error {
 	return nil
 }
 
+// admin asks the admin API. It is begun anew with each configuration, so its
+// connections are not kept.
+var admin = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 func (s *server) load(caddyfile string) (int, error) {
-	response, err := http.Post("http://"+s.admin+"/load", "text/caddyfile", strings.NewReader(caddyfile))
+	response, err := admin.Post("http://"+s.admin+"/load", "text/caddyfile", strings.NewReader(caddyfile))
 	if err != nil {
 		return 0, err
 	}
@@ -230,7 +234,7 @@ func (s *server) figures() (figures, error) {
 }
 
 func (s *server) read(path string) ([]byte, error) {
-	response, err := http.Get("http://" + s.admin + path)
+	response, err := admin.Get("http://" + s.admin + path)
 	if err != nil {
 		return nil, err
 	}
