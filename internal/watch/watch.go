@@ -139,7 +139,15 @@ func (f *file) complain(err error) {
 	f.logger.Error("file changed but cannot be used; what was loaded before stays in force", zap.Error(err))
 }
 
+// read reads a regular file. Anything else could keep its reader waiting for
+// ever, as a named pipe does.
 func read(path string) ([]byte, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

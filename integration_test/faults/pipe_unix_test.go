@@ -1,0 +1,19 @@
+//go:build unix
+
+package faults
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// A named pipe has no end while nobody writes.
+func init() {
+	damages["is a named pipe now"] = func(t *testing.T, path, _ string) { done(t, syscall.Mkfifo(path, 0o600)) }
+	damages["is a link to a named pipe"] = func(t *testing.T, path, _ string) {
+		done(t, os.RemoveAll(path+".pipe"))
+		done(t, syscall.Mkfifo(path+".pipe", 0o600))
+		done(t, os.Symlink(path+".pipe", path))
+	}
+}
