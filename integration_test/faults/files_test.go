@@ -38,10 +38,7 @@ func watchedFiles(t *testing.T) []watched {
 		}
 		return string(hashed)
 	}
-	key := func(id, key string) string {
-		sum := sha256.Sum256([]byte(key))
-		return `[{"id":"` + id + `","digest":"sha256:` + hex.EncodeToString(sum[:]) + `"}]`
-	}
+	key := func(id, key string) string { return `[{"id":"` + id + `","digest":"` + digestOf(key) + `"}]` }
 	pair := func() (public ed25519.PublicKey, token harness.Option) {
 		public, private, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -132,4 +129,9 @@ func TestFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+func digestOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
