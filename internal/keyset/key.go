@@ -9,6 +9,7 @@
 package keyset
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -17,6 +18,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"filippo.io/edwards25519"
 )
 
 // Sizes of RSA keys, in bits. Below the minimum a key must not be used
@@ -96,10 +99,7 @@ func algorithmsOf(public any) ([]string, error) {
 	case *ecdsa.PublicKey:
 		return ecdsaAlgorithms(key)
 	case ed25519.PublicKey:
-		if len(key) != ed25519.PublicKeySize {
-			return nil, fmt.Errorf("an Ed25519 key has %d bytes, not %d", ed25519.PublicKeySize, len(key))
-		}
-		return ed25519Algorithms, nil
+		return ed25519Algorithms, checkEd25519(key)
 	default:
 		return nil, fmt.Errorf("keys of type %T are not supported", public)
 	}
@@ -114,6 +114,24 @@ func checkRSA(key *rsa.PublicKey) error {
 		return fmt.Errorf("an RSA key of %d bits is too long, %d are allowed", bits, maxRSABits)
 	case key.N.Bit(0) == 0 || key.E < 3 || key.E%2 == 0:
 		return errors.New("the modulus and the exponent of an RSA key are odd, and the exponent is at least 3")
+	}
+	return nil
+}
+
+// checkEd25519 refuses a point of small order, which the standard library takes:
+// under such a key a signature that says nothing is good for every eighth text,
+// or for each. It also refuses what is no point, or another spelling of one (RFC
+// 8032 §5.1.3).
+func checkEd25519(key ed25519.PublicKey) error {
+	if len(key) != ed25519.PublicKeySize {
+		return fmt.Errorf("an Ed25519 key has %d bytes, not %d", ed25519.PublicKeySize, len(key))
+	}
+	point, err := new(edwards25519.Point).SetBytes(key)
+	if err != nil || !bytes.Equal(point.Bytes(), key) {
+		return errors.New("the key is no point of Ed25519 in its one spelling")
+	}
+	if new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
+		return errors.New("the key is a point of small order, under which anybody can sign")
 	}
 	return nil
 }
