@@ -89,12 +89,13 @@ func (f forwarding) removeFromConnection(h http.Header, fields []string) {
 
 // setOn sets the fields. A value that no field may carry is left out: it comes
 // from a claim, and an upstream that hears nothing grants nothing. That goes for
-// space around it too, which would be lost on the way and make one user of two.
+// space around it too, which would be lost on the way and make one user of two,
+// and for a tab, at which an upstream may take one scope for two.
 func (f forwarding) setOn(r *http.Request) {
 	replacer := replacerOf(r)
 	for _, field := range f.fields {
 		value := replacer.ReplaceAll(field.value, "")
-		if value != "" && value == strings.TrimSpace(value) && httpguts.ValidHeaderFieldValue(value) {
+		if value != "" && value == strings.TrimSpace(value) && !strings.Contains(value, "\t") && httpguts.ValidHeaderFieldValue(value) {
 			r.Header[field.name] = []string{value}
 		}
 	}

@@ -80,7 +80,7 @@ type Bearer struct {
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// The paths of the claims that hold scopes, as a list or as a string with
-	// spaces. Default: scope, scp.
+	// spaces. What is no scope-token (RFC 6749 §3.3) is left out. Default: scope, scp.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
 	// The paths of the claims that hold roles, as a list or as one string.

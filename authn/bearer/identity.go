@@ -2,10 +2,12 @@ package bearer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/challenge"
 )
 
 // identify makes an identity of verified claims.
@@ -16,7 +18,7 @@ import (
 func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) {
 	identity := &authn.Identity{
 		Claims:  authn.ClaimsOf(t.claims),
-		Scopes:  collect(t.claims, b.ScopeClaims, strings.Fields),
+		Scopes:  scopesIn(t.claims, b.ScopeClaims),
 		Roles:   collect(t.claims, b.RoleClaims, func(role string) []string { return []string{role} }),
 		Expires: expires,
 	}
@@ -52,6 +54,15 @@ func name(claims map[string]any, path string) (string, error) {
 		return "", fmt.Errorf("%s holds a control character", path)
 	}
 	return text, nil
+}
+
+// scopesIn gathers the scopes of a token. Only a space separates them (RFC 6749
+// §3.3): with a tab or a no-break space an issuer has written one scope, and not
+// two. What is no scope-token is none, so that what upstreams are told, joined by
+// spaces, does not read as more than was granted.
+func scopesIn(claims map[string]any, paths []string) []string {
+	all := collect(claims, paths, func(text string) []string { return strings.Split(text, " ") })
+	return slices.DeleteFunc(all, func(scope string) bool { return !challenge.IsScopeToken(scope) })
 }
 
 // collect gathers strings from several claims: from lists each member, from a
