@@ -144,6 +144,7 @@ type target struct {
 	keys
 	reached atomic.Int64
 	user    atomic.Value // string, as the upstream was told
+	told    atomic.Value // http.Header, all that it was told
 }
 
 // The paths of the gates. /all has all public keys, each pinned to its
@@ -154,25 +155,37 @@ const (
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	site := &target{keys: newKeys(t)}
+	site, folder := &target{keys: newKeys(t)}, t.TempDir()
+	site.guard(t, map[string]gate{
+		rsGate:  {scheme: "key_file " + site.pem(t, folder, "rs", &site.rsa.PublicKey)},
+		esGate:  {scheme: "key_file " + site.pem(t, folder, "es", &site.ecdsa.PublicKey)},
+		edGate:  {scheme: "key_file " + site.pem(t, folder, "ed", site.ed25519.Public())},
+		hsGate:  {scheme: "hmac_secret " + harness.Secret},
+		allGate: {scheme: "jwks " + site.jwks(t, folder)},
+	})
+	return site
+}
+
+// gate is what one has besides issuer and audience: lines of its bearer scheme,
+// and lines of its own.
+type gate struct{ scheme, lines string }
+
+// guard starts Caddy with gates at these paths, before an upstream that counts.
+func (s *target) guard(t *testing.T, gates map[string]gate) {
+	t.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		site.reached.Add(1)
-		site.user.Store(r.Header.Get("X-User"))
+		s.reached.Add(1)
+		s.user.Store(r.Header.Get("X-User"))
+		s.told.Store(r.Header.Clone())
 	}))
 	t.Cleanup(upstream.Close)
-	folder := t.TempDir()
-	var schemes strings.Builder
-	for path, source := range map[string]string{
-		rsGate:  "key_file " + site.pem(t, folder, "rs", &site.rsa.PublicKey),
-		esGate:  "key_file " + site.pem(t, folder, "es", &site.ecdsa.PublicKey),
-		edGate:  "key_file " + site.pem(t, folder, "ed", site.ed25519.Public()),
-		hsGate:  "hmac_secret " + harness.Secret,
-		allGate: "jwks " + site.jwks(t, folder),
-	} {
-		fmt.Fprintf(&schemes, "require_auth %s {\nbearer {\nissuer %s\naudience %s\n%s\n}\nforward X-User {http.auth.user.id}\n}\n", path, harness.Issuer, harness.Audience, source)
+	var written strings.Builder
+	for path, gate := range gates {
+		fmt.Fprintf(&written, "require_auth %s {\nbearer {\nissuer %s\naudience %s\n%s\n}\nforward X-User {http.auth.user.id}\n%s\n}\n",
+			path, harness.Issuer, harness.Audience, gate.scheme, gate.lines)
 	}
-	site.Server = harness.Start(t, "{\nauto_https off\n}\nhttp://localhost:8080 {\n"+schemes.String()+"reverse_proxy "+strings.TrimPrefix(upstream.URL, "http://")+"\n}")
-	return site
+	s.Server = harness.Start(t, "{\nauto_https off\n}\nhttp://localhost:8080 {\n"+written.String()+
+		"reverse_proxy "+strings.TrimPrefix(upstream.URL, "http://")+"\n}")
 }
 
 func (s *target) pem(t *testing.T, folder, name string, public any) string {
