@@ -2,6 +2,9 @@ package attacks
 
 import (
 	"encoding/base64"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -40,7 +43,22 @@ func TestSerialization(t *testing.T) {
 		"in base64 once more":                 b64(token),
 		"percent-encoded":                     strings.ReplaceAll(token, ".", "%2E"),
 		"with other dots":                     strings.ReplaceAll(token, ".", "。"),
-		"in the standard alphabet":            part[0] + "." + part[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(part[2]) + "+",
+		"general JSON with members beside":    `{"alg":"none","payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","signature":"` + part[2] + `"}],"sub":"admin"}`,
+		"flattened JSON behind spaces":        "   " + flat,
+		"flattened JSON behind a tab":         "\t" + flat,
+		"flattened JSON, percent-encoded":     url.QueryEscape(flat),
+		"flattened JSON in a list":            "[" + flat + "]",
+		"flattened JSON without a header":     `{"payload":"` + part[1] + `","signature":"` + part[2] + `"}`,
+		"flattened JSON with dots":            `{"payload":"` + token + `"}`,
+		"all percent-encoded":                 url.QueryEscape(part[0]) + "%2e" + part[1] + "%2e" + part[2],
+		"with a letter percent-encoded":       "%65" + token[1:],
+		"with a NUL encoded behind":           token + "%00",
+		"with a line break encoded behind":    token + "%0A",
+		"with an ellipsis":                    part[0] + "…" + part[1] + "." + part[2],
+		"by its name":                         "Bearer " + token,
+		"by its name, joined":                 "Bearer." + token,
+		"as form data":                        "access_token=" + token,
+		"as JSON":                             `{"access_token":"` + token + `"}`,
 		"padded":                              token + "==",
 		"padded in the middle":                part[0] + "=." + part[1] + "." + part[2],
 		"with a tab within":                   part[0] + ".\t" + part[1] + "." + part[2],
@@ -67,6 +85,25 @@ func TestBase64(t *testing.T) {
 	} {
 		path := map[string]string{"ES256": esGate, "EdDSA": edGate}[name]
 		s.accepts(t, path, token)
+		t.Run("JWT-1: "+name+", in the standard alphabet", func(t *testing.T) {
+			own := token
+			for i := 0; !strings.ContainsAny(own[strings.LastIndexByte(own, '.'):], "-_"); i++ {
+				own = forge(`{"alg":"`+name+`"}`, claims(`"jti":"`+strconv.Itoa(i)+`"`), map[string]signer{"ES256": s.es256, "EdDSA": s.eddsa}[name])
+			}
+			s.accepts(t, path, own)
+			s.refuses(t, path, strings.NewReplacer("-", "+", "_", "/").Replace(own))
+		})
+		for _, filling := range []string{"=", "==", "===", "%3D", "A", "AA", "AAAA", "+", "\u200b", "\ufeff"} {
+			t.Run("JWT-1: "+name+", filled with "+strconv.QuoteToASCII(filling), func(t *testing.T) {
+				parts := strings.SplitAfter(token, ".")
+				for i := range parts {
+					part := strings.TrimSuffix(parts[i], ".")
+					changed := slices.Clone(parts)
+					changed[i] = part + filling + strings.TrimPrefix(parts[i], part)
+					s.refuses(t, path, strings.Join(changed, ""))
+				}
+			})
+		}
 		last := strings.IndexByte(alphabet, token[len(token)-1])
 		for bits := 1; bits < 16; bits++ { // 64 bytes leave four bits of the last letter
 			t.Run("JWT-1: "+name+", the unused bits of the last letter", func(t *testing.T) {
@@ -98,6 +135,33 @@ func TestJSON(t *testing.T) {
 		"aud in capitals":               claims(`"AUD":"https://api.example.com"`),
 		"scope in capitals":             claims(`"Scope":"admin"`),
 		"a long s":                      claims(`"ſub":"admin"`),
+		"Iss":                           claims(`"Iss":"https://evil.example"`),
+		"iSS":                           claims(`"iSS":"https://evil.example"`),
+		"Nbf":                           claims(`"Nbf":0`),
+		"Iat":                           claims(`"Iat":0`),
+		"JTI":                           claims(`"JTI":"x"`),
+		"Client_Id":                     claims(`"Client_Id":"admin"`),
+		"Cnf":                           claims(`"Cnf":{}`),
+		"Typ":                           claims(`"Typ":"ID"`),
+		"SCP":                           claims(`"SCP":["admin"]`),
+		"iss with a long s":             claims(`"i\u017fs":"https://evil.example"`),
+		"iss with two":                  claims(`"i\u017f\u017f":"https://evil.example"`),
+		"scope with a long s":           claims(`"\u017fcope":"admin"`),
+		"exp by an escape":              claims(`"\u0065xp":9999999999`),
+		"exp all by escapes":            claims(`"\u0065\u0078\u0070":9999999999`),
+		"aud by an escape":              claims(`"a\u0075d":"https://api.example.com"`),
+		"exp twice, first the bad":      strings.Replace(claims(), "{", `{"exp":1,`, 1),
+		"exp three times":               claims(`"exp":1`, `"exp":2`),
+		"cnf twice":                     claims(`"cnf":{}`, `"cnf":{}`),
+		"nested 33 deep":                claims(`"n":` + strings.Repeat("[", 33) + strings.Repeat("]", 33)),
+		"a list without an end":         claims(`"n":` + strings.Repeat("[", 100)),
+		"two objects":                   claims() + claims(),
+		"an escape that is none":        claims(`"n":"\x41"`),
+		"an escape of three digits":     claims(`"n":"\u004"`),
+		"a number with two points":      claims(`"n":1.2.3`),
+		"undefined":                     claims(`"n":undefined`),
+		"a hash comment":                "#\n" + claims(),
+		"a guard of old browsers":       ")]}'\n" + claims(),
 		"a long s escaped":              claims(`"\u017fub":"admin"`),
 		"a byte order mark":             "\xef\xbb\xbf" + claims(),
 		"something behind":              claims() + "{}",
@@ -130,6 +194,15 @@ func TestJSON(t *testing.T) {
 		"YAML":                          "sub: alice",
 	} {
 		t.Run("JWT-7: claims with "+name, func(t *testing.T) { s.refuses(t, rsGate, forge(header, text, s.rs256)) })
+	}
+	for name, value := range map[string]string{
+		"9,000 zeros": "[" + strings.Repeat("0,", 4500) + "0]", "1,000 objects": "[" + strings.Repeat("{},", 1000) + "{}]", "a text of 9,000 letters": `"` + strings.Repeat("a", 9000) + `"`,
+		"a number of 9,000 digits": "0." + strings.Repeat("0", 9000), "nested 30 deep": strings.Repeat("[", 30) + strings.Repeat("]", 30),
+	} {
+		t.Run("JWT-7: a claim of "+name+" harms nobody", func(t *testing.T) {
+			s.accepts(t, rsGate, forge(header, claims(`"n":`+value), s.rs256))
+			s.refuses(t, rsGate, forge(header, claims(`"n":`+value), s.ps256))
+		})
 	}
 	for name, text := range map[string]string{
 		"alg twice":           `{"alg":"RS256","alg":"RS256"}`,

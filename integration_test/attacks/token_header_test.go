@@ -47,6 +47,33 @@ func TestEmbedded(t *testing.T) {
 			}
 		})
 	}
+	for name, test := range map[string]struct {
+		algorithm, parameter string
+		sign                 signer
+	}{
+		"a key for ECDSA":                   {"ES256", `"jwk":` + jwk(&target{keys: stranger}, "EC"), stranger.es256},
+		"a key for EdDSA":                   {"EdDSA", `"jwk":` + jwk(&target{keys: stranger}, "Ed25519"), stranger.eddsa},
+		"a key for PSS":                     {"PS256", `"jwk":` + key, stranger.ps256},
+		"a secret":                          {"HS256", `"jwk":{"kty":"oct","k":"` + b64("0123456789abcdef0123456789abcdef") + `"}`, hs([]byte("0123456789abcdef0123456789abcdef"))},
+		"an empty secret":                   {"HS256", `"jwk":{"kty":"oct","k":""}`, hs(nil)},
+		"a secret as k":                     {"HS256", `"k":"AA"`, hs([]byte{0})},
+		"the SHA-1 of a certificate":        {"RS256", `"x5t":"` + b64(sum[:20]) + `"`, stranger.rs256},
+		"a chain of two":                    {"RS256", `"x5c":["` + stdBase64(der) + `","` + stdBase64(der) + `"]`, stranger.rs256},
+		"the issuer's certificate, another": {"RS256", `"x5c":["` + stdBase64(certificate(t, s, &s.rsa.PublicKey, false)) + `"]`, stranger.rs256},
+		"a certificate to be fetched":       {"RS256", `"kid":"rs","x5u":"` + server.URL + `/c.pem","x5t":"` + b64(sum[:20]) + `"`, stranger.rs256},
+		"an address in crit":                {"RS256", `"jku":"` + server.URL + `","crit":["jku"]`, stranger.rs256},
+		"jku in capitals":                   {"RS256", `"JKU":"` + server.URL + `"`, stranger.rs256},
+		"jku as a list":                     {"RS256", `"jku":["` + server.URL + `"]`, stranger.rs256},
+		"jwks_uri":                          {"RS256", `"jwks_uri":"` + server.URL + `"`, stranger.rs256},
+		"jku by another protocol":           {"RS256", `"jku":"gopher://` + strings.TrimPrefix(server.URL, "http://") + `/x"`, stranger.rs256},
+		"jku of an address in the cloud":    {"RS256", `"jku":"http://169.254.169.254/latest/meta-data/"`, stranger.rs256},
+	} {
+		t.Run("JWT-6: brought along: "+name, func(t *testing.T) {
+			for _, path := range []string{rsGate, esGate, edGate, hsGate, allGate} {
+				s.refuses(t, path, forge(`{"alg":"`+test.algorithm+`",`+test.parameter+`}`, claims(), test.sign))
+			}
+		})
+	}
 	t.Run("JWT-6: jwk that is the issuer's own adds nothing to a good signature", func(t *testing.T) {
 		s.accepts(t, rsGate, forge(`{"alg":"RS256","jwk":`+jwk(s, "RSA")+`}`, claims(), s.rs256))
 		s.accepts(t, rsGate, forge(`{"alg":"RS256","jwk":`+key+`,"jku":"`+server.URL+`"}`, claims(), s.rs256))

@@ -20,6 +20,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,6 +136,8 @@ func claimsWith(t *testing.T, old, replacement string) string {
 	}
 	return strings.Replace(good, old, replacement, 1)
 }
+
+func unix(moment time.Time) string { return strconv.FormatInt(moment.Unix(), 10) }
 
 func later() string { return fmt.Sprintf(`"exp":%d`, time.Now().Add(time.Hour).Unix()) }
 
