@@ -1,6 +1,7 @@
 package attacks
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -155,6 +156,8 @@ func TestNobody(t *testing.T) {
 			switch {
 			case r.Status != 200 && r.Status != 401:
 				t.Errorf("status %d", r.Status)
+			case r.Status == 200 && strings.ContainsFunc(unquoted(subject), func(c rune) bool { return c < ' ' || c == 0x7f }):
+				t.Error("a name with a control character passes")
 			case told == "alice" || told == "bob" || told == "admin":
 				t.Errorf("the upstream takes it for %q", told)
 			case strings.ContainsFunc(told, func(c rune) bool { return c < ' ' || c == 0x7f }):
@@ -164,4 +167,13 @@ func TestNobody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unquoted is the text of a JSON string; of any other value it is nothing.
+func unquoted(value string) string {
+	var text string
+	if json.Unmarshal([]byte(value), &text) != nil {
+		return ""
+	}
+	return text
 }
