@@ -46,7 +46,7 @@ const often, seldom = 5 * time.Millisecond, 50 * time.Millisecond
 
 func newClients(s *server, p *provider) (*clients, error) {
 	c := &clients{server: s, provider: p, http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	stranger, err := newKey("key-1")
+	stranger, err := newKey("")
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,13 @@ func (c *clients) withTokens(stranger, nobody jwk.Key) []kind {
 		}
 	}
 	own := c.provider.key
+	// forging names a key of the provider's and signs with another.
+	forging := func() jwk.Key {
+		if err := stranger.Set(jwk.KeyIDKey, own().KeyID()); err != nil {
+			panic(err) // a name fits into a key
+		}
+		return stranger
+	}
 	var warm string
 	var number int
 	return []kind{
@@ -92,7 +99,7 @@ func (c *clients) withTokens(stranger, nobody jwk.Key) []kind {
 		{"a new token", often, good, signed(own, nil)},
 		{"a token that has expired", often, bad, signed(own, map[string]any{"exp": 1_600_000_000})},
 		{"a token for somebody else", often, bad, signed(own, map[string]any{"aud": "https://other.example"})},
-		{"a forged token", often, bad, signed(func() jwk.Key { return stranger }, nil)},
+		{"a forged token", often, bad, signed(forging, nil)},
 		{"a token of an unknown key", often, unknown, signed(func() jwk.Key { return nobody }, nil)},
 		{"too little scope", often, little, func(r *http.Request) error {
 			r.URL.Path = "/admin"
