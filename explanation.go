@@ -145,5 +145,5 @@ func (g *RequireAuth) schemeNames() []string {
 // status is what an operator may see of the gate; where it stands is not known
 // to it.
 func (g *RequireAuth) status() GateStatus {
-	return GateStatus{Required: g.Describe(), Optional: g.Optional, gate: g}
+	return GateStatus{Required: strings.Trim(g.Describe()+"; "+g.MCP.Describe(), "; "), Optional: g.Optional, gate: g}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/mcp"
 )
 
 // gate is a gate in a report.
@@ -21,9 +22,12 @@ type gate struct {
 
 func newGate(passed survey.Gate) gate {
 	described := gate{Handler: passed.Handler, Schemes: passed.Schemes, Optional: passed.Optional, Where: passed.Where}
-	var required authz.Requirement
+	var required struct {
+		authz.Requirement
+		MCP *mcp.Policy `json:"mcp"`
+	}
 	if passed.Handler == "require_auth" && json.Unmarshal(passed.Config, &required) == nil {
-		described.Requires = required.Describe()
+		described.Requires = strings.Trim(required.Describe()+"; "+required.MCP.Describe(), "; ")
 	}
 	return described
 }

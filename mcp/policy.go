@@ -113,6 +113,19 @@ func (p *Policy) Scopes() []string {
 	return all
 }
 
+// Describe says in one line what operations need, such as
+// `tools/call delete_*: scope tools:delete`. It is empty without rules.
+func (p *Policy) Describe() string {
+	if p == nil {
+		return ""
+	}
+	words := make([]string, len(p.Rules))
+	for i, rule := range p.Rules {
+		words[i] = strings.TrimSpace(rule.Method+" "+rule.Name) + ": scope " + strings.Join(rule.Scopes, " ")
+	}
+	return strings.Join(words, "; ")
+}
+
 // Required returns the scopes for the operation of a request. An error means
 // that the request does not say reliably what its operation is, and is 400.
 func (p *Policy) Required(r *http.Request) ([]string, error) {

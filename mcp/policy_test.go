@@ -103,6 +103,12 @@ func TestRequired(t *testing.T) {
 			}
 		}
 	})
+	t.Run("what is needed in one line", func(t *testing.T) {
+		want := "tools/call delete_*: scope tools:delete; tools/call delete_all: scope tools:delete root"
+		if got := policy.Describe(); !strings.HasPrefix(got, want) || (*Policy)(nil).Describe() != "" || new(Policy).Describe() != "" {
+			t.Errorf("got %s", got)
+		}
+	})
 	t.Run("MCP-3: all scopes are known", func(t *testing.T) {
 		want := []string{"tools:delete", "tools:delete", "root", "greet", "files", "admin"}
 		if got := policy.Scopes(); !slices.Equal(got, want) {
