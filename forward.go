@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/excorp/caddy-require-auth/internal/fieldname"
 )
 
 // forwarding is what a gate tells the upstream about the caller.
@@ -23,7 +25,7 @@ func newForwarding(configured map[string]string) forwarding {
 	f := forwarding{folded: make(map[string]bool, len(configured))}
 	for name, value := range configured {
 		f.fields = append(f.fields, forwardedField{http.CanonicalHeaderKey(name), value})
-		f.folded[fold(name)] = true
+		f.folded[fieldname.Fold(name)] = true
 	}
 	return f
 }
@@ -36,21 +38,15 @@ func checkForward(configured map[string]string) error {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return fmt.Errorf("forward %q: this is no name of a header field", name)
 		}
-		if slices.Contains([]string{"host", "connection", "content-length", "transfer-encoding", "trailer", "te", "upgrade"}, fold(name)) {
+		if slices.Contains([]string{"host", "connection", "content-length", "transfer-encoding", "trailer", "te", "upgrade"}, fieldname.Fold(name)) {
 			return fmt.Errorf("forward %s: this field frames the request and cannot carry an identity", name)
 		}
-		if other, twice := seen[fold(name)]; twice {
+		if other, twice := seen[fieldname.Fold(name)]; twice {
 			return fmt.Errorf("forward %s and %s: upstreams may read them as one field", other, name)
 		}
-		seen[fold(name)] = name
+		seen[fieldname.Fold(name)] = name
 	}
 	return nil
-}
-
-// fold brings a field name to the form in which upstreams confuse it with
-// others: CGI and its descendants write `-`, `_` and `.` alike.
-func fold(name string) string {
-	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
 }
 
 // removeFrom takes what a client claims about itself out of a request: fields
@@ -61,7 +57,7 @@ func (f forwarding) removeFrom(r *http.Request) {
 		return
 	}
 	for name := range r.Header {
-		if f.folded[fold(name)] {
+		if f.folded[fieldname.Fold(name)] {
 			delete(r.Header, name)
 		}
 	}
@@ -75,7 +71,7 @@ func (f forwarding) removeFromConnection(h http.Header, fields []string) {
 	var kept []string
 	for _, field := range fields {
 		for option := range strings.SplitSeq(field, ",") {
-			if option = strings.TrimSpace(option); option != "" && !f.folded[fold(option)] {
+			if option = strings.TrimSpace(option); option != "" && !f.folded[fieldname.Fold(option)] {
 				kept = append(kept, option)
 			}
 		}

@@ -64,6 +64,7 @@ var evasions = map[string]attempt{
 	"an encoded revision":          {"POST", "delete_file", []string{revisionField, "=?base64?MjAyNi0wNy0yOA==?=", methodField, "tools/list"}},
 	"a method by another field":    {"GET", "delete_file", []string{"x-http-method-override", "POST"}},
 	"a method by a shorter field":  {"DELETE", "delete_file", []string{"x-method-override", "POST"}},
+	"a method spelled with !":      {"POST", "delete_file", []string{revisionField, current, methodField, "tools/list", "mcp!method", "tools/call"}},
 	"another HTTP method":          {"PUT", "delete_file", nil},
 	"a name in Latin-1":            {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "l\xf6schen"}},
 	"a name in UTF-8":              {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "löschen"}},

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/excorp/caddy-require-auth/internal/fieldname"
 )
 
 // validatedSince is the first revision whose servers have to compare header
@@ -69,8 +71,8 @@ func read(h http.Header) (operation, error) {
 
 // checkArrival refuses what would change the fields on their way: Connection
 // makes a proxy drop the ones that it names (RFC 9110 §7.6.1), and a server
-// without the revision goes by the body alone; CGI and its descendants take
-// another spelling of a name for the same field.
+// without the revision goes by the body alone; some take another spelling of a
+// name for the same field.
 func checkArrival(h http.Header) error {
 	for _, connection := range h["Connection"] {
 		for option := range strings.SplitSeq(connection, ",") {
@@ -92,7 +94,7 @@ func spelled(name string) (string, bool) {
 	if len(name) < len(nameField) || !strings.EqualFold(name[:3], "mcp") {
 		return "", false
 	}
-	folded := strings.NewReplacer("_", "-", ".", "-").Replace(name)
+	folded := fieldname.Fold(name)
 	for _, field := range []string{revisionField, methodField, nameField} {
 		if strings.EqualFold(folded, field) {
 			return field, true

@@ -40,15 +40,18 @@ type received struct {
 func newWitness(t *testing.T) *witness {
 	t.Helper()
 	w := new(witness)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // what is cut off is seen as far as it came
-		w.mutex.Lock()
-		defer w.mutex.Unlock()
-		w.seen = append(w.seen, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
-	}))
+	server := httptest.NewServer(w)
 	t.Cleanup(server.Close)
 	w.address = strings.TrimPrefix(server.URL, "http://")
 	return w
+}
+
+// ServeHTTP writes down what came.
+func (w *witness) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // what is cut off is seen as far as it came
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.seen = append(w.seen, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
 }
 
 // take returns what has come since it was asked last.
