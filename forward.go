@@ -97,6 +97,13 @@ func (f forwarding) setOn(r *http.Request) {
 	}
 }
 
+// dropBody takes the body out of a request that may have none. Over HTTP/3 nobody
+// knows beforehand whether one comes, so it cannot be refused.
+func dropBody(r *http.Request) {
+	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
+	r.Header.Del("Content-Length")
+}
+
 // checkLoginURL refuses what is no link to a page, a path or a URL of http or
 // https, and what a browser could read as another one. The link is the same for
 // everybody: placeholders would let a request say where it leads.

@@ -46,7 +46,7 @@ func init() {
 // (`handle_errors`) shows its own pages instead.
 //
 // A CORS preflight passes, because browsers send no credentials with it; an
-// OPTIONS request that carries one is no preflight.
+// OPTIONS request that carries one is no preflight. It goes on without a body.
 //
 // Several gates may match one request. All of them must let it pass, and
 // credentials are verified once.
@@ -251,6 +251,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	visit := visitOf(r)
 	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
 		visit.explained.addPreflight(g)
+		dropBody(r)
 		return next.ServeHTTP(w, r)
 	}
 	g.introduce(visit)

@@ -1,17 +1,22 @@
 package cors
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/excorp/caddy-require-auth/internal/fieldname"
+)
 
 // IsPreflight reports whether r has the shape of a CORS preflight: OPTIONS with
 // one Origin, one Access-Control-Request-Method, and nothing that browsers
-// leave out there. It knows the usual names only; a credential in a place of
-// its own is for a [CredentialFinder] to see.
+// leave out there. It knows the usual names only; a credential in a place of its
+// own is for a [CredentialFinder] to see. A body does not count, because HTTP/3
+// does not tell whether there will be one: who lets a preflight pass leaves it out.
 func IsPreflight(r *http.Request) bool {
 	if r.Method != http.MethodOptions || !one(r.Header["Origin"]) || !one(r.Header["Access-Control-Request-Method"]) {
 		return false
 	}
-	for _, name := range absentFromPreflights {
-		if _, found := r.Header[name]; found {
+	for name := range r.Header {
+		if absentFromPreflights[fieldname.Fold(name)] {
 			return false
 		}
 	}
@@ -21,19 +26,20 @@ func IsPreflight(r *http.Request) bool {
 // one reports whether a field stands once and says something.
 func one(values []string) bool { return len(values) == 1 && values[0] != "" }
 
-// absentFromPreflights are the request fields, in canonical form, that no
-// browser sends along with a preflight: credentials, which it would otherwise
-// carry past the gate, and names of another method, which an upstream would
-// follow.
-var absentFromPreflights = []string{
-	"Authorization",
-	"Proxy-Authorization",
-	"Dpop",
-	"Cookie",
-	"X-Api-Key",
-	"X-Http-Method-Override",
-	"X-Http-Method",
-	"X-Method-Override",
+// absentFromPreflights are the request fields, folded, that no browser sends
+// along with a preflight: credentials, which it would otherwise carry past the
+// gate, names of another method, which an upstream would follow, and what makes
+// a tunnel of the connection.
+var absentFromPreflights = map[string]bool{
+	"authorization":          true,
+	"proxy-authorization":    true,
+	"dpop":                   true,
+	"cookie":                 true,
+	"x-api-key":              true,
+	"x-http-method-override": true,
+	"x-http-method":          true,
+	"x-method-override":      true,
+	"upgrade":                true,
 }
 
 // CredentialFinder is implemented by the app `auth`, which knows every place

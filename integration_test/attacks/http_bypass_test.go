@@ -1,0 +1,62 @@
+package attacks
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// TestPreflight brings along with a preflight, which passes without a
+// credential, what an upstream would follow.
+func TestPreflight(t *testing.T) {
+	f := newFortress(t, "require_auth corp")
+	preflight := []string{"Origin: https://a.example", "Access-Control-Request-Method: DELETE"}
+	for name, fields := range map[string][]string{
+		"a WebSocket":                  {"Connection: Upgrade", "Upgrade: websocket"},
+		"a protocol of its own":        {"Connection: Upgrade", "Upgrade: tcp"},
+		"a method by X-HTTP-Method":    {"X-HTTP-Method: DELETE"},
+		"a method spelled with !":      {"X!HTTP!Method!Override: DELETE"},
+		"a method spelled with ~ once": {"X-Method~Override: DELETE"},
+		"a key spelled with !":         {"X!API!Key: x"},
+	} {
+		t.Run("CORS-2: with "+name, func(t *testing.T) {
+			f.stops(t, f.Send(lines("OPTIONS /", append(preflight, fields...)...)))
+		})
+	}
+	f.passesWithoutBody(t, "CORS-1", "OPTIONS", "/", preflight...)
+}
+
+// passesWithoutBody has requests let in that bring a body where none belongs.
+func (f *fortress) passesWithoutBody(t *testing.T, rule, method, path string, fields ...string) {
+	t.Helper()
+	chunked := append([]string{"Transfer-Encoding: chunked", "Trailer: X-A"}, fields...)
+	pseudo := []string{":method", method, ":scheme", "http", ":authority", "localhost", ":path", path}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		pseudo = append(pseudo, strings.ToLower(name), value)
+	}
+	for name, send := range map[string]func() *harness.Response{
+		"none": func() *harness.Response { return f.Send(lines(method+" "+path, fields...)) },
+		"one with length": func() *harness.Response {
+			return f.Send(lines(method+" "+path, append(fields, "Content-Length: 4")...) + "evil")
+		},
+		"one in chunks": func() *harness.Response {
+			return f.Send(lines(method+" "+path, chunked...) + "4\r\nevil\r\n0\r\nX-A: evil\r\n\r\n")
+		},
+		"one of HTTP/2":    func() *harness.Response { return f.SendHTTP2(pseudo, "evil") },
+		"one and trailers": func() *harness.Response { return f.SendHTTP2(pseudo, "evil", "x-a", "evil") },
+	} {
+		t.Run(rule+": the body of "+method+" does not go on: "+name, func(t *testing.T) {
+			r := send()
+			seen := f.take()
+			if r.Status != http.StatusOK || len(seen) != 1 {
+				t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
+			}
+			if got := seen[0]; got.body != "" || len(got.trailer) > 0 || got.header.Get("Content-Length") != "" {
+				t.Errorf("the upstream got %+v", got)
+			}
+		})
+	}
+}
