@@ -19,6 +19,9 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 	if visit.identity != nil {
 		g.forward.setOn(r)
 	}
+	if g.MCP.IsBodiless(r) {
+		dropBody(r)
+	}
 	credential := made.credential
 	if !credential.Found() {
 		return w

@@ -22,8 +22,10 @@ import (
 // that does not would let clients around these scopes. With rules a request of
 // an older revision, or of none, is refused with 400: its body could ask for
 // anything. So is one whose fields a server could read in another way than the
-// gate. GET, HEAD, DELETE and OPTIONS ask for no operation and need no more than
-// the gate asks for. Without rules all revisions pass.
+// gate, one that goes on as a WebSocket or the like, in which anything can be
+// asked for later, and CONNECT. GET, HEAD, DELETE and OPTIONS ask for no operation
+// and need no more than the gate asks for; they go on without a body, and are 400
+// with another method in X-HTTP-Method-Override. Without rules all revisions pass.
 //
 // A request from a browser is refused with 403 before anything else unless its
 // Origin is one of those here, that of the protected resource, or one that the
@@ -56,10 +58,6 @@ type Rule struct {
 // named are the methods for which Mcp-Name repeats a name or a URI of the body.
 // For any other method no server compares it, so no rule may go by it.
 var named = []string{"tools/call", "prompts/get", "resources/read"}
-
-// withoutOperation are the HTTP methods by which sessions of older revisions are
-// read and ended, and which ask for nothing of a server.
-var withoutOperation = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
 
 // Check reports what is wrong with the configuration.
 func (p *Policy) Check() error {
@@ -132,8 +130,11 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 	if p == nil || len(p.Rules) == 0 {
 		return nil, nil
 	}
+	if err := checkCarrier(r); err != nil {
+		return nil, err
+	}
 	if slices.Contains(withoutOperation, r.Method) {
-		return nil, checkOverride(r.Header)
+		return nil, nil
 	}
 	asked, err := read(r.Header)
 	if err != nil {
@@ -151,19 +152,6 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 		}
 	}
 	return scopes, nil
-}
-
-// overrides are the fields by which some servers take another method for that
-// of the request.
-var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-
-func checkOverride(h http.Header) error {
-	for _, field := range overrides {
-		if _, present := h[field]; present {
-			return fmt.Errorf("%s could make an operation of the request", field)
-		}
-	}
-	return nil
 }
 
 func (r Rule) matches(asked operation) bool {

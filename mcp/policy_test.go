@@ -89,6 +89,37 @@ func TestRequired(t *testing.T) {
 			}
 		}
 	})
+	for _, fields := range [][]string{{"X-HTTP-Method-Override", "POST"}, {"X-Http-Method", "POST"}, {"X-Method-Override", ""}, {"X_HTTP_Method_Override", "POST"}, {"X!method!override", "POST"}, {"Upgrade", "websocket"}} {
+		t.Run("MCP-11: what asks for nothing has no "+fields[0], func(t *testing.T) {
+			for _, method := range withoutOperation {
+				if _, err := policy.Required(request(method, fields...)); err == nil {
+					t.Errorf("%s passes", method)
+				}
+			}
+		})
+	}
+	t.Run("MCP-11: what says its operation cannot go on as another protocol", func(t *testing.T) {
+		fields := []string{revision, current, "Mcp-Method", "tools/list"}
+		if _, err := policy.Required(request("POST", fields...)); err != nil {
+			t.Error(err)
+		}
+		if _, err := policy.Required(request("CONNECT", fields...)); err == nil {
+			t.Error("CONNECT passes")
+		}
+		if _, err := policy.Required(request("POST", append(fields, "Upgrade", "websocket")...)); err == nil {
+			t.Error("Upgrade passes")
+		}
+	})
+	t.Run("MCP-11: a body is for operations", func(t *testing.T) {
+		for method, want := range map[string]bool{"GET": true, "HEAD": true, "DELETE": true, "OPTIONS": true, "POST": false, "PUT": false, "get": false} {
+			if got := policy.IsBodiless(request(method)); got != want {
+				t.Errorf("%s: %t", method, got)
+			}
+		}
+		if new(Policy).IsBodiless(request("GET")) || (*Policy)(nil).IsBodiless(request("GET")) {
+			t.Error("without rules too")
+		}
+	})
 	t.Run("MCP-11: what could carry an operation has to say which", func(t *testing.T) {
 		for _, method := range []string{"POST", "PUT", "PATCH", "QUERY", "post"} {
 			if _, err := policy.Required(request(method)); err == nil {

@@ -60,3 +60,56 @@ func (f *fortress) passesWithoutBody(t *testing.T, rule, method, path string, fi
 		})
 	}
 }
+
+// TestToolsPastTheFields reaches for tools of an MCP server by ways on which no
+// field says which tool it is.
+func TestToolsPastTheFields(t *testing.T) {
+	s := harness.Start(t, `{
+	auto_https off
+	auth {
+		bearer {`+harness.BearerLines+`}
+	}
+}
+http://localhost:8080 {
+	require_auth /rules {
+		mcp {
+			tool delete_* mcp:delete
+		}
+	}
+	require_auth /open {
+		mcp
+	}
+	reverse_proxy `+willing(t)+`
+}`)
+	good := "Authorization: Bearer " + harness.Token(t)
+	honest := []string{good, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/list"}
+	socket := []string{"Connection: Upgrade", "Upgrade: websocket"}
+	if got := converse(t, s, lines("GET /open", append(socket, good)...)); got != "past the gate: hello" {
+		t.Fatalf("without rules a WebSocket gets %s", got)
+	}
+	if r := s.Send(lines("GET /rules", good)); r.Status != 200 {
+		t.Fatalf("the honest twin gets %d", r.Status)
+	}
+	for name, request := range map[string]string{
+		"a WebSocket":                        lines("GET /rules", append(socket, good)...),
+		"a WebSocket whose fields are fine":  lines("POST /rules", append(socket, honest...)...),
+		"a protocol of its own":              lines("GET /rules", good, "Connection: Upgrade", "Upgrade: jsonrpc"),
+		"a method by X-HTTP-Method-Override": lines("GET /rules", good, "X-HTTP-Method-Override: POST"),
+		"a method spelled with !":            lines("GET /rules", good, "X!HTTP!Method!Override: POST"),
+		"CONNECT whose fields are fine":      lines("CONNECT /rules", honest...),
+	} {
+		t.Run("MCP-11: "+name, func(t *testing.T) {
+			if r := s.Send(request); r.Status != 400 || strings.Contains(r.Body, "stayed") {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+		})
+	}
+}
+
+// TestToolsInBodies hides operations in the bodies of methods that ask for none.
+func TestToolsInBodies(t *testing.T) {
+	f := newFortress(t, "require_auth corp {\nmcp {\ntool delete_* mcp:delete\n}\n}")
+	for _, method := range []string{"GET", "HEAD", "DELETE", "OPTIONS"} {
+		f.passesWithoutBody(t, "MCP-11", method, "/", "Authorization: Bearer "+f.token)
+	}
+}
