@@ -30,15 +30,22 @@ func newForwarding(configured map[string]string) forwarding {
 	return f
 }
 
-// checkForward refuses names that are none, and fields by which requests are
-// routed or framed, which a claim must never decide.
+// framing are the fields by which requests are routed and framed, which a claim
+// must never decide, and others that end at the next proxy.
+var framing = []string{
+	"host", "connection", "content-length", "transfer-encoding", "trailer", "te", "upgrade",
+	"keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+}
+
+// checkForward refuses names that are none, and those that carry nothing to an
+// upstream.
 func checkForward(configured map[string]string) error {
 	seen := make(map[string]string, len(configured))
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return fmt.Errorf("forward %q: this is no name of a header field", name)
 		}
-		if slices.Contains([]string{"host", "connection", "content-length", "transfer-encoding", "trailer", "te", "upgrade"}, fieldname.Fold(name)) {
+		if slices.Contains(framing, fieldname.Fold(name)) {
 			return fmt.Errorf("forward %s: this field frames the request and cannot carry an identity", name)
 		}
 		if other, twice := seen[fieldname.Fold(name)]; twice {
