@@ -104,6 +104,39 @@ func asVariable(name string) string {
 	}, strings.ToLower(name))
 }
 
+// TestErrorRoutes claims an identity in a request that is denied, where the
+// pages of a site come from an upstream of their own.
+func TestErrorRoutes(t *testing.T) {
+	pages := newWitness(t)
+	f := newFortress(t, `
+	require_auth corp {
+		scope admin
+		forward X-User  {http.auth.user.id}
+		forward X-Roles {http.auth.user.roles}
+		strip_credentials
+	}
+	handle_errors {
+		reverse_proxy `+pages.address+`
+	}`)
+	for who, credential := range map[string]string{
+		"nobody": "X-A: b", "a bad token": "Authorization: Bearer x", "too little": "Authorization: Bearer " + f.token, "two tokens": "Authorization: Bearer x\r\nAuthorization: Bearer y",
+	} {
+		t.Run("R9700-3: an error page for "+who, func(t *testing.T) {
+			for _, name := range impostors {
+				r := f.Send(lines("GET /", credential, name+": admin", "Connection: X-User"))
+				seen := pages.take()
+				if r.Status == http.StatusBadRequest && len(seen) == 0 {
+					continue // a name that no server takes
+				}
+				if len(seen) != 1 || len(f.take()) != 0 {
+					t.Fatalf("%s: %d, %d at the pages", name, r.Status, len(seen))
+				}
+				seen[0].tellsOnly(t, name, "")
+			}
+		})
+	}
+}
+
 // TestTrailers sends identities after the body, when every gate has decided.
 func TestTrailers(t *testing.T) {
 	f := newFortress(t, `
