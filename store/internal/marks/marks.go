@@ -28,20 +28,31 @@ var ErrFull = errors.New("there is no room for more revocations")
 
 // Set is a set of marks. Reading it takes no lock.
 type Set struct {
-	now     func() time.Time
+	now func() time.Time
+	// passed is how long the set is there: unlike the clock it never jumps.
+	passed  func() time.Duration
 	most    int64
-	revoked sync.Map // authn.Key to authn.Mark
+	revoked sync.Map // authn.Key to revocation
 	blocked *otter.Cache[authn.Key, authn.Mark]
 
 	writing sync.Mutex
-	count   atomic.Int64 // of revoked
-	swept   time.Time
+	count   atomic.Int64  // of revoked
+	swept   time.Duration // see passed
+}
+
+// revocation is a mark, and how long it is kept at least, whatever the clock
+// says: one that jumps ahead and back would bring back what was revoked
+// otherwise.
+type revocation struct {
+	authn.Mark
+	keep time.Duration // see Set.passed
 }
 
 // New returns an empty set.
 func New() *Set {
+	began := time.Now()
 	return &Set{
-		now: time.Now, most: MaxRevoked,
+		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked,
 		blocked: otter.Must(&otter.Options[authn.Key, authn.Mark]{
 			MaximumSize: MaxBlocked,
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Mark]) time.Duration {
@@ -66,24 +77,26 @@ func (s *Set) Put(mark authn.Mark) error {
 		s.blocked.Set(mark.Key, mark)
 		return nil
 	}
-	if now.Sub(s.swept) >= sweepEvery {
+	if s.passed()-s.swept >= sweepEvery {
 		s.sweep(now)
 	}
+	keep := s.passed() + min(mark.Until.Sub(now), authn.KeepRevocation)
 	if known, found := s.revoked.Load(mark.Key); found {
-		mark = known.(authn.Mark).Wider(mark)
+		known := known.(revocation)
+		mark, keep = known.Wider(mark), max(known.keep, keep)
 	} else if s.count.Load() >= s.most {
 		return ErrFull
 	} else {
 		s.count.Add(1)
 	}
-	s.revoked.Store(mark.Key, mark)
+	s.revoked.Store(mark.Key, revocation{mark, keep})
 	return nil
 }
 
 func (s *Set) sweep(now time.Time) {
-	s.swept = now
+	s.swept = s.passed()
 	s.revoked.Range(func(key, value any) bool {
-		if !value.(authn.Mark).Until.After(now) {
+		if known := value.(revocation); !known.Until.After(now) && known.keep <= s.passed() {
 			s.revoked.Delete(key)
 			s.count.Add(-1)
 		}
@@ -104,7 +117,7 @@ func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 	if !found {
 		return authn.Mark{}, false
 	}
-	mark := known.(authn.Mark)
+	mark := known.(revocation).Mark
 	return mark, mark.Until.After(s.now())
 }
 
@@ -114,7 +127,7 @@ func (s *Set) Revoking() bool { return s.count.Load() > 0 }
 // Revoked lists the revocations.
 func (s *Set) Revoked() iter.Seq[authn.Mark] {
 	return func(yield func(authn.Mark) bool) {
-		s.revoked.Range(func(_, value any) bool { return yield(value.(authn.Mark)) })
+		s.revoked.Range(func(_, value any) bool { return yield(value.(revocation).Mark) })
 	}
 }
 

@@ -14,7 +14,8 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 	set := New()
 	set.most = 2
 	now := time.Now()
-	set.now = func() time.Time { return now }
+	began := now
+	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
 	put := func(name string, until time.Duration) error {
 		return set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
 	}

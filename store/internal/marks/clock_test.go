@@ -1,0 +1,59 @@
+package marks
+
+import (
+	"testing"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// TestClockJumps has the clock of the machine jump ahead and back again. Ends
+// are dates, as those of tokens are.
+func TestClockJumps(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"an hour": time.Hour, "a day": 24 * time.Hour, "a year": 365 * 24 * time.Hour} {
+		t.Run("what is revoked stays so when the clock jumps ahead and back by "+name, func(t *testing.T) {
+			set := New()
+			defer set.Close()
+			clock, passed := time.Now().Round(0), time.Duration(0)
+			set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
+			key, ends := authn.KeyOf("revoked"), clock.Add(30*time.Minute)
+			found := func() bool {
+				_, found := set.Find(authn.MarkRevoked, key)
+				return found
+			}
+			put := func(name string, until time.Time) {
+				t.Helper()
+				if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: until}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put("revoked", ends)
+			clock, passed = clock.Add(jump), 2*time.Minute
+			put("another", clock.Add(time.Hour)) // removes what has ended
+			clock = clock.Add(-jump)
+			if !found() {
+				t.Error("it is forgotten")
+			}
+			clock, passed = clock.Add(time.Hour), passed+time.Hour
+			put("a third", clock.Add(time.Hour))
+			if _, kept := set.revoked.Load(key); kept {
+				t.Error("it is kept for ever")
+			}
+		})
+	}
+	t.Run("an end in the far future does not outlast the longest revocation", func(t *testing.T) {
+		set := New()
+		defer set.Close()
+		clock, passed := time.Unix(0, 0), time.Duration(0) // a machine that has no clock yet
+		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
+		key := authn.KeyOf("revoked")
+		if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: key, Until: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		clock, passed = time.Now().Add(authn.KeepRevocation), authn.KeepRevocation
+		set.sweep(clock)
+		if _, kept := set.revoked.Load(key); kept {
+			t.Error("it is kept for longer")
+		}
+	})
+}
