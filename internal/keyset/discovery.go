@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
 // Metadata is what an issuer says about itself (RFC 8414 §2, OpenID Connect
@@ -78,6 +80,11 @@ func readMetadata(found *answer, issuer string) (Metadata, error) {
 	// must not be read as metadata (RFC 8414 §3.2).
 	if !found.isJSON() {
 		return Metadata{}, fmt.Errorf("answered with content type %.64q instead of application/json", found.mediaType)
+	}
+	// Whoever reads the first of two members would be sent elsewhere than whoever
+	// reads the last (RFC 8259 §4).
+	if _, err := strictjson.Object(found.body); err != nil {
+		return Metadata{}, fmt.Errorf("not a JSON object: %w", err)
 	}
 	document, err := parseMembers(found.body)
 	if err != nil {
