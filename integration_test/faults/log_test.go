@@ -1,0 +1,47 @@
+package faults
+
+import (
+	"io"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+func init() { caddy.RegisterModule(fullDisk{}) }
+
+// fullDisk is where a log goes that finds no room.
+type fullDisk struct{}
+
+func (fullDisk) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.logging.writers.full_disk", New: func() caddy.Module { return new(fullDisk) }}
+}
+
+func (fullDisk) String() string                        { return "full_disk" }
+func (fullDisk) WriterKey() string                     { return "full_disk" }
+func (fullDisk) OpenWriter() (io.WriteCloser, error)   { return fullDisk{}, nil }
+func (fullDisk) Close() error                          { return nil }
+func (fullDisk) Write([]byte) (written int, err error) { refused.Add(1); return 0, syscall.ENOSPC }
+
+// refused counts the records for which there was no room.
+var refused atomic.Int64
+
+// TestFullDisk has no room for the log. It is all that is ever written.
+func TestFullDisk(t *testing.T) {
+	s := harness.StartJSON(t, `{"logging":{"logs":{"records":{"level":"DEBUG","writer":{"output":"full_disk"},"include":["http.handlers.require_auth"]}}},
+		"apps":{"auth":{"schemes":{"corp":{"scheme":"bearer","issuer":"`+harness.Issuer+`","audiences":["`+harness.Audience+`"],"hmac_secret":"`+harness.Secret+`"}}},
+		"http":{"servers":{"s":{"listen":[":8080"],"routes":[{"handle":[{"handler":"require_auth","schemes":["corp"]},{"handler":"static_response","body":"ok"}]}]}}}}}`)
+	t.Run("AVAIL-1: who has a good credential comes in", func(t *testing.T) {
+		s.Get("/", harness.Bearer(harness.Token(t))).Want(200, "")
+	})
+	t.Run("O-2: nobody else does", func(t *testing.T) {
+		s.Get("/").Want(401, "missing_credentials", `Bearer realm="api"`)
+		s.Get("/", harness.Bearer("forged")).Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
+	})
+	if refused.Load() < 3 {
+		t.Errorf("only %d records found no room", refused.Load())
+	}
+}
