@@ -2,6 +2,8 @@ package integration
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,3 +38,38 @@ func TestTroubleshooting(t *testing.T) {
 		}
 	}
 }
+
+// TestReliability wants each row of docs/reliability.md to name tests that are
+// there.
+func TestReliability(t *testing.T) {
+	page, err := os.ReadFile("../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| fault |") {
+			continue
+		}
+		named := linkedTest.FindAllStringSubmatch(line, -1)
+		if strings.Count(line, "|") != 5 || len(named) == 0 {
+			t.Errorf("a row without a test, or of another form: %s", line)
+		}
+		rows++
+		for _, link := range named {
+			source, err := os.ReadFile(filepath.Join("../docs", link[2]))
+			if err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(string(source), "\nfunc "+link[1]+"(t *testing.T) {") {
+				t.Errorf("%s has no %s", link[2], link[1])
+			}
+		}
+	}
+	if rows < 20 {
+		t.Errorf("%d rows were found", rows)
+	}
+}
+
+// linkedTest is a link to the file of a test.
+var linkedTest = regexp.MustCompile(`\[(Test\w+)\]\((\S+_test\.go)\)`)
