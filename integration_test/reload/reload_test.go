@@ -106,6 +106,9 @@ func TestLeaks(t *testing.T) {
 		if err := s.TryReload(config("broken") + "http://localhost:8081 {\n\trequire_auth missing\n}\n"); err == nil {
 			t.Fatal("a broken configuration was loaded")
 		}
+		if err := s.TryReload(strings.Replace(config("missing"), "basic ops", "basic gone {\n\tusers_file /nowhere/users\n}\nbasic ops", 1)); err == nil {
+			t.Fatal("a configuration with a missing file was loaded")
+		}
 		if err := s.TryReload(config("late") + "http://localhost:8081 {\n\ttls /nowhere/cert.pem /nowhere/key.pem\n}\n"); err == nil {
 			t.Fatal("a configuration that fails late was loaded")
 		}
@@ -115,7 +118,7 @@ func TestLeaks(t *testing.T) {
 		round(i)
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goroutines, heap := runtime.NumGoroutine(), liveHeap()
+	goroutines, files, heap := runtime.NumGoroutine(), openFiles(t), liveHeap()
 	for i := range 50 {
 		round(i)
 	}
@@ -123,12 +126,29 @@ func TestLeaks(t *testing.T) {
 	t.Run("GW-5: goroutines return to their level", func(t *testing.T) {
 		harness.Eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines+5 })
 	})
+	t.Run("GW-5: files and connections are closed", func(t *testing.T) {
+		harness.Eventually(t, "files are closed", func() bool { return openFiles(t) <= files+5 })
+	})
 	t.Run("GW-5: memory returns to its level", func(t *testing.T) {
 		const slack = 8 << 20
 		if after := liveHeap(); after > heap+slack {
 			t.Errorf("%d bytes, and %d before", after, heap)
 		}
 	})
+}
+
+// openFiles counts the open files and connections of this process, where the
+// system tells them.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
 }
 
 func liveHeap() uint64 {
