@@ -262,6 +262,16 @@ func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	})
 }
 
+// showsCredential reports whether a request has a credential of any scheme that
+// is declared, accepted at this gate or not, where Caddy's log does not hide it.
+func (a *App) showsCredential(request *authn.Request) bool {
+	return slices.ContainsFunc(*a.declared.Load(), func(scheme authn.Scheme) bool {
+		credential, err := scheme.Find(request)
+		place := credential.Place
+		return err != nil || credential.Found() && place != authn.AuthorizationField && !place.SentUnasked()
+	})
+}
+
 // Interface guards
 var (
 	_ caddy.App          = (*App)(nil)

@@ -22,7 +22,7 @@ const nonceHeader = "DPoP-Nonce"
 // deny answers a request that is not let through.
 func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
 	if g.hides(made.Code) {
-		return g.hide(w, r, visit, made)
+		return g.hide(w, r, visit)
 	}
 	answer := denial.Denial{
 		Code:           made.Code,
@@ -55,11 +55,10 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 // hide answers as Caddy does where there is nothing: with the error that ends
 // up in the site's error routes or in an empty body. Caddy logs the request
 // with such an error at DEBUG and hides Authorization and Cookie only, so where
-// the credential stands elsewhere the gate takes these steps itself.
-func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
+// the request has a credential elsewhere the gate takes these steps itself.
+func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit) error {
 	visit.hidden = true
-	place := made.credential.Place
-	if !made.credential.Found() || place == authn.AuthorizationField || place.SentUnasked() {
+	if !g.app.showsCredential(&visit.request) {
 		return caddyhttp.Error(http.StatusNotFound, nil)
 	}
 	if !g.pages.serve(w, r, http.StatusNotFound, nil) {

@@ -190,4 +190,14 @@ func TestSecrecy(t *testing.T) {
 		s := harness.Start(t, configure("", auth, strings.ReplaceAll(gates, "{\nscope", "{\nhide all\nscope")+"respond ok"))
 		check(t, s, visit(s, "/admin"), "404")
 	})
+	t.Run("LEAK-5: the same with a key that the hidden gate does not judge", func(t *testing.T) {
+		s := harness.Start(t, configure("", auth, "require_auth /tokens corp {\nhide all\n}\nrequire_auth /all corp partners {\nhide all\n}\nrespond ok"))
+		check(t, s, []*harness.Response{
+			s.Get("/tokens", key(apiKey)),
+			s.Get("/tokens", key(apiKey), harness.Bearer(bad)),
+			s.Get("/all", key(apiKey), harness.Bearer(bad)),
+			s.Get("/all", key(apiKey), harness.Bearer(bad), harness.Bearer(bad)),
+			s.Get("/all?access_token="+bad, harness.Bearer(bad)),
+		}, "404")
+	})
 }
