@@ -28,17 +28,20 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 		t.Fatal(answer.Status, answer.Body)
 	}
 	for range 11 {
-		g.Get("/ops/nothing/plain", harness.Basic("alice", "guess"), harness.Header("X-Forwarded-For", guesser))
-		g.Get("/partners/nothing/plain", harness.Header("X-API-Key", "guess again"), harness.Header("X-Forwarded-For", guesser))
+		g.guess("/ops/nothing/plain", "Authorization", basic("alice", "guess"))
+		g.guess("/partners/nothing/plain", "X-API-Key", "guess again")
 	}
+	bound := g.holder.binding(t)
+	proven := harness.Token(t, good, bound)
 	const field, keyField = "Authorization", "X-API-Key"
-	return map[string]map[string][]string{
+	all := map[string]map[string][]string{
 		"bearer": {
 			"unreadable": {field, "Bearer nonsense"},
 			"wrong":      {field, "Bearer " + harness.Sign(t, jwa.HS256, []byte(strings.Repeat("x", 40)), nil)},
 			"expired":    {field, "Bearer " + harness.Token(t, good, harness.Claims{"exp": time.Now().Add(-time.Hour).Unix()})},
 			"revoked":    {field, "Bearer " + revoked}, "unavailable": {field, "Bearer " + token},
-			"good": {field, "Bearer " + token}, "twice": {field, "Bearer " + token, field, "Bearer " + token},
+			"stolen": {field, "Bearer " + proven},
+			"good":   {field, "Bearer " + token}, "twice": {field, "Bearer " + token, field, "Bearer " + token},
 		},
 		"basic": {
 			"unreadable": {field, "Basic ?"}, "wrong": {field, basic("alice", "wrong")}, "guessing": {field, basic("alice", password)},
@@ -48,13 +51,56 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 			"wrong": {keyField, "wrong"}, "expired": {keyField, oldKey}, "guessing": {keyField, "guess again"},
 			"good": {keyField, apiKey}, "twice": {keyField, apiKey, field, "Digest a", field, "Digest a"},
 		},
+		"dpop": {
+			"unreadable": {field, "DPoP nonsense"},
+			"wrong":      {field, "DPoP " + harness.Sign(t, jwa.HS256, []byte(strings.Repeat("x", 40)), nil, bound)},
+			"expired":    {field, "DPoP " + harness.Token(t, good, bound, harness.Claims{"exp": time.Now().Add(-time.Hour).Unix()})},
+			"revoked":    {field, "DPoP " + harness.Token(t, good, bound, harness.Claims{"jti": "revoked"})},
+			"unproven":   {field, "DPoP " + proven}, "replayed": {field, "DPoP " + proven},
+			"stolen":      {field, "DPoP " + harness.Token(t, good, newHolder(t).binding(t))},
+			"unavailable": {field, "DPoP " + proven}, "good": {field, "DPoP " + proven},
+			"twice": {field, "DPoP " + proven, field, "DPoP " + proven},
+		},
+		"client_cert": {"twice": {field, "Digest a", field, "Digest a"}},
 	}
+	g.secrets = secretsOf(all)
+	return all
+}
+
+// secretsOf are the ends of the credentials that may be told to nobody.
+func secretsOf(credentials map[string]map[string][]string) []string {
+	var all []string
+	for _, ofScheme := range credentials {
+		for _, fields := range ofScheme {
+			if secret := fields[1]; len(secret) > 20 {
+				all = append(all, secret[len(secret)-20:])
+			}
+		}
+	}
+	return all
 }
 
 // guesser is the address of somebody who has failed too often.
 const guesser = "192.0.2.1"
 
-// fields are what a request for a point carries besides its method.
+// guess fails once from that address.
+func (g *gates) guess(path, field, value string) {
+	r, err := http.NewRequest(http.MethodGet, secure(g.URL(path)), nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	r.Header[field] = []string{value}
+	r.Header["X-Forwarded-For"] = []string{guesser}
+	response, err := g.clients[""].Do(r)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		g.t.Error(err)
+	}
+}
+
+// fields are what a request for a point carries, besides a proof.
 func (g *gates) fields(p point) []string {
 	all := []string{"X-User", "admin", "X_User", "admin"} // what nobody may say
 	switch p.request {
@@ -66,13 +112,40 @@ func (g *gates) fields(p point) []string {
 	if p.credential == "guessing" {
 		all = append(all, "X-Forwarded-For", guesser)
 	}
+	return append(append(all, operation(p)...), g.credential(p)...)
+}
+
+// operation is what a request says that it is to do at an MCP server: it deletes
+// a file, reliably or by a revision that leaves that to the body.
+func operation(p point) []string {
+	revision := map[string]string{"tool met": "2026-07-28", "tool": "2026-07-28", "tool unclear": "2025-11-25"}[p.required]
+	if revision == "" {
+		return nil
+	}
+	return []string{"Mcp-Protocol-Version", revision, "Mcp-Method", "tools/call", "Mcp-Name", "delete_file"}
+}
+
+func (g *gates) credential(p point) []string {
 	switch p.credential {
 	case "none":
-		return all
+		return nil
 	case "foreign":
-		return append(all, "Authorization", `Digest username="alice"`)
+		return []string{"Authorization", `Digest username="alice"`}
 	default:
 		scheme, _, _ := strings.Cut(p.scheme, " of ")
-		return append(all, g.credentials[scheme][p.credential]...)
+		return g.credentials[scheme][p.credential]
+	}
+}
+
+// certificate is the one of the connection: the credential itself, or a good
+// one that has nothing to say where there is a token.
+func certificate(p point) string {
+	switch {
+	case p.scheme == "bearer of two" || strings.HasPrefix(p.scheme, "client_cert") && p.credential == "twice":
+		return "good"
+	case strings.HasPrefix(p.scheme, "client_cert") && p.credential != "none" && p.credential != "foreign":
+		return p.credential
+	default:
+		return ""
 	}
 }

@@ -42,23 +42,55 @@ func declared(t testing.TB) string {
 		"key gone " + digestOf(oldKey) + " {\nexpires 2020-01-01T00:00:00Z\n}\n}\n"
 }
 
+// withProof are the schemes whose tokens or connections have a key: they take
+// more than a text to use.
+func withProof(authorities string) string {
+	down := "audience " + harness.Audience + "\njwks http://127.0.0.1:1/keys\n"
+	return "bearer bound {" + harness.BearerLines + "dpop required\n}\n" +
+		"bearer either {" + harness.BearerLines + "dpop optional\n}\n" +
+		"bearer down-bound {\n" + down + "dpop required\n}\n" +
+		"bearer down-either {\n" + down + "dpop optional\n}\n" +
+		"client_cert cards {\ntrust_pool " + authorities + "\nuser_from common_name\nrule common_name alice {\nscope read\nrole operator\n}\n}\n"
+}
+
 // requirements are the lines of a gate for each word, and of a second gate.
 var requirements = map[string][]string{
 	"nothing": {""}, "scope met": {"scope read"}, "scope": {"scope read admin"}, "any_scope": {"any_scope admin root"}, "role": {"role boss"},
 	"claim": {"claim tenant acme"}, "user": {"user bob"}, "if": {"if `{http.auth.user.id} == \"bob\"`"}, "if broken": {"if `{http.auth.user.level} > 3`"},
 	"acr": {"acr gold"}, "max_age": {"max_age 5m"}, "second gate": {"", "scope admin"},
+	"tool met": {"mcp {\ntool delete_* read\n}"}, "tool": {"mcp {\ntool delete_* admin\n}"}, "tool unclear": {"mcp {\ntool delete_* read\n}"},
+}
+
+// kind is what is accepted, and which of it the credential is.
+type kind struct {
+	accepts   string
+	offered   []string // the challenges
+	presented string   // the one of the credential
+}
+
+var three = []string{"Bearer", "Basic", "ApiKey"}
+
+var kinds = map[string]kind{
+	"bearer":             {"corp", three[:1], "Bearer"},
+	"basic":              {"ops", three[1:2], "Basic"},
+	"api_key":            {"partners", three[2:], "ApiKey"},
+	"dpop":               {"bound", []string{"DPoP"}, "DPoP"},
+	"client_cert":        {"cards", []string{"ClientCertificate"}, "ClientCertificate"},
+	"bearer of three":    {"corp ops partners", three, "Bearer"},
+	"basic of three":     {"corp ops partners", three, "Basic"},
+	"api_key of three":   {"corp ops partners", three, "ApiKey"},
+	"dpop of two":        {"either", []string{"Bearer", "DPoP"}, "DPoP"},
+	"client_cert of two": {"corp cards", []string{"Bearer", "ClientCertificate"}, "ClientCertificate"},
+	"bearer of two":      {"corp cards", []string{"Bearer", "ClientCertificate"}, "Bearer"},
 }
 
 // accepted are the schemes that a gate accepts.
 func accepted(p point) string {
-	corp := "corp"
+	accepts := kinds[p.scheme].accepts
 	if p.credential == "unavailable" {
-		corp = "down"
+		accepts = strings.NewReplacer("corp", "down", "bound", "down-bound", "either", "down-either").Replace(accepts)
 	}
-	if strings.HasSuffix(p.scheme, " of three") {
-		return corp + " ops partners"
-	}
-	return map[string]string{"bearer": corp, "basic": "ops", "api_key": "partners"}[p.scheme]
+	return accepts
 }
 
 // path is where the gate for a point stands.
@@ -67,7 +99,7 @@ func path(p point) string {
 }
 
 // caddyfile has a gate for each path. The site :8081 has error routes.
-func caddyfile(t testing.TB, upstream string) string {
+func caddyfile(t testing.TB, upstream string, files pki) string {
 	t.Helper()
 	sites := map[bool]*strings.Builder{false: {}, true: {}}
 	seen := map[string]bool{}
@@ -82,30 +114,33 @@ func caddyfile(t testing.TB, upstream string) string {
 		}
 	})
 	proxy := "reverse_proxy " + upstream + "\n"
-	return "{\nauto_https off\nservers {\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\n}\n" + declared(t) + "}\n}\n" +
-		"http://localhost:8080 {\n" + sites[false].String() + proxy + "}\n" +
-		"http://localhost:8081 {\n" + sites[true].String() + proxy + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
+	return "{\nauto_https disable_redirects\nservers {\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declared(t) + withProof(files.authority) + "}\n}\n" +
+		"https://localhost:8080 {\n" + files.tls() + sites[false].String() + proxy + "}\n" +
+		"https://localhost:8081 {\n" + files.tls() + sites[true].String() + proxy + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
 }
 
 // gates is a running Caddy with all of them, and the upstream behind.
 type gates struct {
 	*harness.Server
-	client      *http.Client
+	t           *testing.T
+	clients     map[string]*http.Client // by the certificate that they have
 	reached     atomic.Int64
 	user        atomic.Value // string: who the upstream was told
 	credentials map[string]map[string][]string
+	holder      holder
+	secrets     []string
 }
 
 func startGates(t *testing.T) *gates {
 	t.Helper()
-	g := &gates{client: &http.Client{}}
+	files := newPKI(t)
+	g := &gates{t: t, clients: files.clients(t), holder: newHolder(t)}
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		g.reached.Add(1)
 		g.user.Store(strings.Join(r.Header["X-User"], ","))
 	}))
 	t.Cleanup(upstream.Close)
-	t.Cleanup(g.client.CloseIdleConnections)
-	g.Server = harness.StartWithAdmin(t, caddyfile(t, strings.TrimPrefix(upstream.URL, "http://")))
+	g.Server = harness.StartWithAdmin(t, caddyfile(t, strings.TrimPrefix(upstream.URL, "http://"), files))
 	g.credentials = g.prepare(t)
 	return g
 }

@@ -14,9 +14,12 @@ var dimensions = []struct {
 	words []string
 }{
 	{"request", []string{"call", "script", "preflight", "options"}},
-	{"credential", []string{"none", "foreign", "twice", "unreadable", "wrong", "expired", "revoked", "guessing", "unavailable", "good"}},
-	{"scheme", []string{"bearer", "basic", "api_key", "bearer of three", "basic of three", "api_key of three"}},
-	{"required", []string{"nothing", "scope met", "scope", "any_scope", "role", "claim", "user", "if", "if broken", "acr", "max_age", "second gate"}},
+	{"credential", []string{"none", "foreign", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "guessing", "unavailable", "good"}},
+	{"scheme", []string{
+		"bearer", "basic", "api_key", "dpop", "client_cert", "bearer of three", "basic of three", "api_key of three",
+		"dpop of two", "client_cert of two", "bearer of two",
+	}},
+	{"required", []string{"nothing", "scope met", "scope", "any_scope", "role", "claim", "user", "if", "if broken", "acr", "max_age", "second gate", "tool met", "tool", "tool unclear"}},
 	{"option", []string{"plain", "optional", "hide", "hide all", "handle_errors"}},
 }
 
@@ -120,7 +123,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("no row fits %s", p)
 		}
 	})
-	if all < 10_000 {
+	if all < 30_000 {
 		t.Errorf("there are %d combinations only", all)
 	}
 	for i, count := range used {
