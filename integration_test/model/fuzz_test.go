@@ -31,36 +31,42 @@ func newDictionary(t testing.TB) *dictionary {
 	t.Helper()
 	reader := harness.Token(t, harness.Claims{"scope": "read", "sub": "reader"})
 	admin := harness.Token(t, harness.Claims{"scope": "admin", "sub": "root"})
+	both := harness.Token(t, harness.Claims{"scope": "read admin", "sub": "both"})
 	expired := harness.Token(t, harness.Claims{"exp": 1})
 	forged := harness.Sign(t, jwa.HS256, []byte(strings.Repeat("x", 40)), nil)
 	password := basic("alice", password)
 	d := &dictionary{
-		methods: []string{"GET", "POST", "OPTIONS", "HEAD", "PUT"},
+		methods: []string{"GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE"},
 		fields: []string{
 			"Authorization", "authorization", "X-API-Key", "x-api-key", "X-User", "X_User", "x-user", "Origin", "Access-Control-Request-Method", "Accept",
 			"X-Requested-With", "Sec-Fetch-Mode", "X-Trace-Id", "Cookie", "Connection", "Upgrade", "Content-Type", "DPoP", "Proxy-Authorization", "Accept-Language",
+			"Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "mcp_name", "X-HTTP-Method-Override", "Sec-Fetch-Site",
 		},
 		values: []string{
 			"Bearer " + reader, "Bearer " + admin, "Bearer " + expired, "Bearer " + forged, password, apiKey, oldKey, "bearer " + reader, "BEARER  " + reader,
 			reader, "DPoP " + reader, "Bearer", "Bearer ", "Basic", "Basic Og==", "Basic YWxpY2U", "Digest a=b", "Bearer " + reader + "=", "Bearer " + reader + ", Basic x",
 			"admin", "https://web.example", "null", "POST", "text/html", "application/json", "text/plain", "*/*;q=0", "XMLHttpRequest", "navigate", "cors",
 			"close, X-User", "h2c", "a=b; c=d", "application/x-www-form-urlencoded", "trace-1", "\"><script>", "ko",
+			"Bearer " + both, "2026-07-28", "2025-11-25", "tools/call", "tools/list", "delete_file", "read_file", "=?base64?ZGVsZXRlX2ZpbGU=?=", "Mcp-Name",
+			"token=" + reader, "a=b; token=\"" + admin + "\"", "token=" + forged, "cross-site",
 		},
 		known: map[place]caller{
 			{"authorization", "Bearer " + reader}:  {"reader", []string{"read"}, nil},
 			{"authorization", "bearer " + reader}:  {"reader", []string{"read"}, nil},
 			{"authorization", "Bearer " + admin}:   {"root", []string{"admin"}, nil},
+			{"authorization", "Bearer " + both}:    {"both", []string{"read", "admin"}, nil},
 			{"authorization", "BEARER  " + reader}: {"reader", []string{"read"}, nil},
 			{"authorization", password}:            {"alice", []string{"read"}, []string{"operator"}},
 			{"x-api-key", apiKey}:                  {"alice", []string{"read"}, []string{"operator"}},
 		},
-		secrets: []string{reader[40:], admin[40:], expired[40:], forged[40:], strings.TrimPrefix(password, "Basic "), apiKey, oldKey},
+		secrets: []string{both[40:], reader[40:], admin[40:], expired[40:], forged[40:], strings.TrimPrefix(password, "Basic "), apiKey, oldKey},
 	}
 	for path := range rules {
 		d.paths = append(d.paths, path)
 	}
 	slices.Sort(d.paths)
-	d.paths = append(d.paths, "/", "/bearer/", "//bearer", "/BEARER", "/%62earer", "/bearer?access_token="+reader, "/open")
+	d.paths = append(d.paths, "/", "/bearer/", "//bearer", "/BEARER", "/%62earer", "/bearer?access_token="+reader, "/open",
+		"/places?access_token="+reader, "/places?access_token="+forged, "/places?access_token="+reader+"&access_token="+reader)
 	return d
 }
 
@@ -99,6 +105,15 @@ func seeds(d *dictionary) [][]byte {
 		all = append(all, []byte{0, byte(path)})
 		for value := range d.values[:19] {
 			all = append(all, []byte{0, byte(path), 0, byte(value)}, []byte{0, byte(path), 2, byte(value)})
+		}
+		for cookie := range 3 {
+			all = append(all, []byte{0, byte(path), 13, byte(46 + cookie)}, []byte{1, byte(path), 13, byte(46 + cookie), 25, 49, 7, 20})
+		}
+		for _, token := range []byte{0, 1, 37} {
+			for _, said := range [][]byte{{38, 40, 42}, {38, 40, 43}, {38, 41, 42}, {39, 40, 43}, {38, 40, 44}} {
+				all = append(all, []byte{1, byte(path), 0, token, 20, said[0], 21, said[1], 22, said[2]})
+			}
+			all = append(all, []byte{0, byte(path), 0, token}, []byte{0, byte(path), 0, token, 24, 22}, []byte{1, byte(path), 0, token, 20, 38, 21, 40, 22, 43, 14, 45})
 		}
 		all = append(all,
 			[]byte{0, byte(path), 0, 0, 2, 5}, []byte{0, byte(path), 0, 0, 0, 0}, []byte{0, byte(path), 0, 0, 4, 19, 5, 19, 14, 30},

@@ -20,10 +20,13 @@ type place struct{ field, value string }
 type rule struct {
 	accepts  []string // the fields of credentials, and the schemes in Authorization
 	scope    string
+	second   string // of another gate behind
 	role     string
 	optional bool
 	hide     bool
 	hideAll  bool
+	places   bool // tokens may stand in the query and in a cookie too
+	mcp      bool
 }
 
 // rules are the gates by their paths.
@@ -37,6 +40,9 @@ var rules = map[string]rule{
 	"/optional": {accepts: []string{"bearer", "basic", "x-api-key"}, optional: true},
 	"/hide":     {accepts: []string{"bearer"}, scope: "admin", hide: true},
 	"/hideall":  {accepts: []string{"bearer"}, scope: "admin", hide: true, hideAll: true},
+	"/two":      {accepts: []string{"bearer"}, scope: "read", second: "admin"},
+	"/places":   {accepts: []string{"bearer"}, places: true},
+	"/mcp":      {accepts: []string{"bearer"}, mcp: true},
 }
 
 // verdict is which statuses the reference allows, and who may be told to the
@@ -56,7 +62,20 @@ func judge(r *http.Request, known map[place]caller) verdict {
 	}
 	authorization, keys := r.Header["Authorization"], r.Header["X-Api-Key"]
 	if r.Method == http.MethodOptions && len(authorization)+len(keys) == 0 && len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0 {
-		return verdict{statuses: []int{200, 401, 404}, users: []string{""}}
+		if gate.places {
+			may := gate.judgePlaces(r, known) // browsers repeat the URL, and send no cookie
+			return verdict{statuses: append(may.statuses, 200), users: append(may.users, "")}
+		}
+		return verdict{statuses: []int{200, 401, 403, 404}, users: []string{""}}
+	}
+	if !slices.Contains(gate.accepts, "x-api-key") {
+		keys = nil
+	}
+	if gate.places {
+		return gate.judgePlaces(r, known)
+	}
+	if gate.mcp && len(r.Header["Origin"]) > 0 {
+		return verdict{statuses: []int{403}}
 	}
 	if len(authorization)+len(keys) == 0 {
 		return gate.nobody()
@@ -77,6 +96,9 @@ func judge(r *http.Request, known map[place]caller) verdict {
 	case len(found) == 0:
 		return gate.stranger(authorization, keys)
 	case len(authorization)+len(keys) == 1:
+		if gate.mcp {
+			return gate.judgeOperation(r, found[0]).unlessForged(r, gate)
+		}
 		return gate.somebody(found[0]).unlessForged(r, gate)
 	default:
 		return gate.crowd(found).unlessForged(r, gate)
@@ -119,7 +141,7 @@ func (g rule) stranger(authorization, keys []string) verdict {
 // somebody has one good credential and nothing else.
 func (g rule) somebody(who caller) verdict {
 	switch {
-	case g.scope != "" && !slices.Contains(who.scopes, g.scope), g.role != "" && !slices.Contains(who.roles, g.role):
+	case g.scope != "" && !slices.Contains(who.scopes, g.scope), g.second != "" && !slices.Contains(who.scopes, g.second), g.role != "" && !slices.Contains(who.roles, g.role):
 		if g.hide {
 			return verdict{statuses: []int{404}}
 		}
@@ -147,7 +169,7 @@ func (g rule) crowd(found []caller) verdict {
 // unlessForged allows a refusal too where a page of another site may have made
 // the browser send what it has kept.
 func (v verdict) unlessForged(r *http.Request, g rule) verdict {
-	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) == 0 || mode[0] != "navigate" || len(r.Header["Origin"]) == 0 {
+	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) == 0 || mode[0] != "navigate" || len(r.Header["Origin"])+len(r.Header["Sec-Fetch-Site"]) == 0 {
 		return v
 	}
 	if g.hide {

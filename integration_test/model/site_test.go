@@ -24,6 +24,11 @@ func fuzzed(t testing.TB) string {
 	auth {
 		attempts off
 		` + declared(t) + `
+		bearer anywhere {` + harness.BearerLines + `
+			token_from header
+			token_from query access_token
+			token_from cookie token
+		}
 	}
 }
 http://localhost:8080 {
@@ -61,6 +66,23 @@ http://localhost:8080 {
 		scope admin
 		hide all
 		forward X-User {http.auth.user.id}
+	}
+	require_auth /two corp {
+		scope read
+		forward X-User {http.auth.user.id}
+	}
+	require_auth /two corp {
+		scope admin
+		forward X-User {http.auth.user.id}
+	}
+	require_auth /places anywhere {
+		forward X-User {http.auth.user.id}
+	}
+	require_auth /mcp corp {
+		forward X-User {http.auth.user.id}
+		mcp {
+			tool delete_* admin
+		}
 	}
 	respond "{http.request.header.X-User}"
 }`
