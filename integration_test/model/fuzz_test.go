@@ -106,19 +106,37 @@ func seeds(d *dictionary) [][]byte {
 		for value := range d.values[:19] {
 			all = append(all, []byte{0, byte(path), 0, byte(value)}, []byte{0, byte(path), 2, byte(value)})
 		}
-		for cookie := range 3 {
-			all = append(all, []byte{0, byte(path), 13, byte(46 + cookie)}, []byte{1, byte(path), 13, byte(46 + cookie), 25, 49, 7, 20})
-		}
-		for _, token := range []byte{0, 1, 37} {
-			for _, said := range [][]byte{{38, 40, 42}, {38, 40, 43}, {38, 41, 42}, {39, 40, 43}, {38, 40, 44}} {
-				all = append(all, []byte{1, byte(path), 0, token, 20, said[0], 21, said[1], 22, said[2]})
-			}
-			all = append(all, []byte{0, byte(path), 0, token}, []byte{0, byte(path), 0, token, 24, 22}, []byte{1, byte(path), 0, token, 20, 38, 21, 40, 22, 43, 14, 45})
-		}
 		all = append(all,
 			[]byte{0, byte(path), 0, 0, 2, 5}, []byte{0, byte(path), 0, 0, 0, 0}, []byte{0, byte(path), 0, 0, 4, 19, 5, 19, 14, 30},
 			[]byte{2, byte(path), 7, 20, 8, 22}, []byte{2, byte(path), 7, 20, 8, 22, 0, 0}, []byte{2, byte(path), 7, 20},
 			[]byte{1, byte(path), 9, 23, 12, 0xc0, 'a', '<', 0, 19, 36}, []byte{0, byte(path), 10, 27, 9, 24}, []byte{3, byte(path), 9, 25},
+		)
+	}
+	return slices.Concat(all, seedsOfPlaces(d), seedsOfOperations(d))
+}
+
+// seedsOfPlaces have tokens in cookies, also from another site.
+func seedsOfPlaces(d *dictionary) [][]byte {
+	var all [][]byte
+	path := byte(slices.Index(d.paths, "/places"))
+	for cookie := range byte(3) {
+		all = append(all, []byte{0, path, 13, 46 + cookie}, []byte{1, path, 13, 46 + cookie, 25, 49, 7, 20})
+	}
+	return all
+}
+
+// seedsOfOperations say what they are to do at an MCP server: by what token,
+// and in which revision, method and name.
+func seedsOfOperations(d *dictionary) [][]byte {
+	var all [][]byte
+	path := byte(slices.Index(d.paths, "/mcp"))
+	for _, token := range []byte{0, 1, 37} {
+		for _, said := range [][]byte{{38, 40, 42}, {38, 40, 43}, {38, 41, 42}, {39, 40, 43}, {38, 40, 44}} {
+			all = append(all, []byte{1, path, 0, token, 20, said[0], 21, said[1], 22, said[2]})
+		}
+		all = append(all,
+			[]byte{0, path, 0, token}, []byte{0, path, 0, token, 24, 22}, []byte{1, path, 0, token, 20, 38, 21, 40, 22, 43, 14, 45},
+			[]byte{0, byte(slices.Index(d.paths, "/two")), 0, token},
 		)
 	}
 	return all
