@@ -132,7 +132,7 @@ func TestConfiguredText(t *testing.T) {
 			r := f.Send(lines("GET /", `X-Realm: evil", error="none`))
 			checkFields(t, r)
 			if r.Status != 401 || len(r.Challenges()) != 1 {
-				t.Errorf("%d %q", r.Status, r.Challenges())
+				t.Fatalf("%d %q", r.Status, r.Challenges())
 			}
 			back := strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(strings.TrimSuffix(strings.TrimPrefix(r.Challenges()[0], `Bearer realm="`), `"`))
 			if back != realm {
