@@ -54,6 +54,30 @@ func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
 // takes the scope admin. What does not say in plain words what it is about is
 // let in only where it cannot be about that.
 func (g rule) judgeOperation(r *http.Request, who caller) verdict {
+	may := g.judgeNamed(r, who)
+	switch leaves, doubtful := leavesHTTP(r.Header["Upgrade"]); {
+	case leaves:
+		return verdict{statuses: []int{400}} // nobody sees what would be called then
+	case doubtful:
+		may.statuses = append(may.statuses, http.StatusBadRequest)
+	}
+	return may
+}
+
+// leavesHTTP reports whether a request asks for a protocol that is certainly
+// not HTTP, or may be one that is not.
+func leavesHTTP(fields []string) (leaves, doubtful bool) {
+	for _, field := range fields {
+		field = strings.ToLower(field)
+		another := !strings.Contains(field, "h") && !strings.Contains(field, "tls")
+		leaves = leaves || another && strings.Trim(field, "\t ,") != ""
+		doubtful = doubtful || field != "h2c"
+	}
+	return leaves, doubtful
+}
+
+// judgeNamed goes by what a request says of itself.
+func (g rule) judgeNamed(r *http.Request, who caller) verdict {
 	if slices.Contains([]string{"GET", "HEAD", "OPTIONS", "DELETE"}, r.Method) {
 		if len(r.Header["X-Http-Method-Override"]) > 0 {
 			return verdict{statuses: []int{400}}
