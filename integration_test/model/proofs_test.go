@@ -5,13 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,15 +17,13 @@ import (
 // holder has a key that tokens may be bound to.
 type holder struct{ key *ecdsa.PrivateKey }
 
-func newHolder(t testing.TB) holder { return holder{newKey(t)} }
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
+func newHolder(t testing.TB) holder {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key
+	return holder{key}
 }
 
 // binding is the claim that binds a token to the key.
@@ -55,29 +47,18 @@ type pki struct {
 
 func newPKI(t testing.TB) pki {
 	t.Helper()
-	folder := t.TempDir()
-	save := func(name, kind string, der []byte) string {
-		file := filepath.Join(folder, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	own, other := issue(t, "authority", nil, 1), issue(t, "another authority", nil, 1)
-	site := issue(t, "localhost", &own, 1)
-	key, err := x509.MarshalPKCS8PrivateKey(site.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own, other := harness.Certificate(t, "authority", nil, time.Hour), harness.Certificate(t, "another authority", nil, time.Hour)
+	authority, _ := harness.SaveCertificate(t, own)
+	certificate, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", &own, time.Hour))
 	return pki{
-		authority:   save("authority.pem", "CERTIFICATE", own.Certificate[0]),
-		certificate: save("site.pem", "CERTIFICATE", site.Certificate[0]),
-		key:         save("site.key", "PRIVATE KEY", key),
+		authority:   authority,
+		certificate: certificate,
+		key:         key,
 		ofClients: map[string]tls.Certificate{
-			"good":       issue(t, "alice", &own, 1),
-			"wrong":      issue(t, "alice", &other, 1),
-			"expired":    issue(t, "alice", &own, -1),
-			"unreadable": issue(t, "alice\x00.example", &own, 1),
+			"good":       harness.Certificate(t, "alice", &own, time.Hour),
+			"wrong":      harness.Certificate(t, "alice", &other, time.Hour),
+			"expired":    harness.Certificate(t, "alice", &own, -time.Hour),
+			"unreadable": harness.Certificate(t, "alice\x00.example", &own, time.Hour),
 		},
 	}
 }
@@ -101,31 +82,6 @@ func client(t *testing.T, certificates ...tls.Certificate) *http.Client {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certificates}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
-}
-
-// issue makes a certificate that ends in some hours; without an issuer it is an
-// authority.
-func issue(t testing.TB, name string, issuer *tls.Certificate, hours time.Duration) tls.Certificate {
-	t.Helper()
-	key, now := newKey(t), time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"},
-		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(hours * time.Hour), BasicConstraintsValid: true, IsCA: issuer == nil,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	parent, signer := template, any(key)
-	if issuer != nil {
-		parent, signer = issuer.Leaf, issuer.PrivateKey
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
 // secure is the address with TLS.

@@ -3,19 +3,9 @@
 package realparts
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
-	"math/big"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -125,50 +115,11 @@ http://localhost:8080 {
 	})
 }
 
-// certificate makes a self-signed certificate for a name.
-func certificate(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-// save writes a certificate and its key as files.
-func save(t *testing.T, c tls.Certificate) (certificate, key string) {
-	t.Helper()
-	folder := t.TempDir()
-	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der}} {
-		var text bytes.Buffer
-		if err := pem.Encode(&text, block); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return certificate, key
-}
-
 func TestCertificateBoundTokens(t *testing.T) {
 	p := newProvider(t)
 	p.start()
-	own, other := certificate(t, "client"), certificate(t, "other")
-	cert, key := save(t, certificate(t, "localhost"))
+	own, other := harness.Certificate(t, "client", nil, time.Hour), harness.Certificate(t, "other", nil, time.Hour)
+	cert, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", nil, time.Hour))
 	s := harness.Start(t, `
 {
 	auto_https disable_redirects
