@@ -49,6 +49,9 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 		}
 		return refuse(ruling{required: required}, authn.CodeMissing, errNoCredentials)
 	}
+	if isEarly(r) {
+		return refuse(ruling{required: required}, authn.CodeTooEarly, errEarly)
+	}
 	made = g.verify(visit, r, candidates)
 	made.required = required
 	if made.outcome.Verdict != authn.Accepted {
@@ -70,8 +73,15 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 
 var (
 	errNoCredentials = errors.New("no credentials of an accepted scheme")
+	errEarly         = errors.New("the credential came in early data, which may be a copy")
 	errForeignOrigin = errors.New("the request comes from a page of another origin")
 )
+
+// isEarly reports whether a request came before the handshake of its connection
+// was complete (RFC 8470 §3). Who sent it may have it from somebody else, and may
+// have sent it in the name of any address: it must neither open a gate twice nor
+// count as a guess of whoever has that address.
+func isEarly(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
 
 // allowsOrigin keeps browsers of other sites away from an MCP server.
 func (g *RequireAuth) allowsOrigin(r *http.Request) bool {

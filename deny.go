@@ -72,7 +72,7 @@ func (g *RequireAuth) hides(code authn.Code) bool {
 	switch code.Status() {
 	case http.StatusForbidden:
 		return g.Hide != ""
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusTooEarly:
 		return g.Hide == hideAll
 	default:
 		return false

@@ -38,6 +38,7 @@ func init() {
 //   - 401 with one challenge for each accepted scheme if the caller is not known,
 //   - 403 if they are known and it is not enough,
 //   - 400 if the request is ambiguous, for example with two tokens,
+//   - 425 if a credential comes in the early data of TLS, see below,
 //   - 429 if the caller failed too often with a password or a key,
 //   - 503 if the keys to judge by cannot be had.
 //
@@ -47,6 +48,11 @@ func init() {
 //
 // A CORS preflight passes, because browsers send no credentials with it; an
 // OPTIONS request that carries one is no preflight. It goes on without a body.
+//
+// In early data (0-RTT), which HTTP/3 has where a connection is resumed, no
+// credential counts: those packets may be a copy, and their sender need not be
+// reachable at the address that they name. The answer is 425, upon which clients
+// repeat the request by themselves when the handshake is complete (RFC 8470 §5.2).
 //
 // Several gates may match one request. All of them must let it pass, and
 // credentials are verified once.
@@ -95,7 +101,7 @@ type RequireAuth struct {
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
 	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
-	// does so for 403, `all` for 400, 401 and 429 too. Default: off.
+	// does so for 403, `all` for 400, 401, 425 and 429 too. Default: off.
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with

@@ -20,6 +20,7 @@ const (
 	CodeInsufficientSession = denial.CodeInsufficientSession
 	CodeUnavailable         = denial.CodeUnavailable
 	CodeTooManyAttempts     = denial.CodeTooManyAttempts
+	CodeTooEarly            = denial.CodeTooEarly
 	CodeInvalidProof        = denial.CodeInvalidProof
 	CodeUseNonce            = denial.CodeUseNonce
 	CodeInternal            = denial.CodeInternal

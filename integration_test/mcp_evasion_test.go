@@ -1,27 +1,31 @@
 package integration
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
 // guardedMCP has a tool with an encoded name besides those of the recipe, and
-// speaks HTTP/2 without TLS.
+// speaks HTTP/2 without TLS, and HTTP/3.
 func guardedMCP(t *testing.T) *harness.Server {
 	t.Helper()
+	certificate, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", nil, time.Hour))
 	return harness.Start(t, `{
+	auto_https off
 	servers {
-		protocols h1 h2c
+		protocols h1 h2 h2c h3
 	}
 	auth {
 		bearer corp {`+harness.BearerLines+`}
 	}
 }
-http://localhost:8080 {
+(site) {
 	require_auth {
 		mcp {
 			tool delete_* mcp:delete
@@ -30,6 +34,13 @@ http://localhost:8080 {
 		strip_credentials
 	}
 	reverse_proxy `+mcpServer(t)+`
+}
+http://localhost:8080 {
+	import site
+}
+https://localhost:8081 {
+	tls `+certificate+` `+key+`
+	import site
 }`)
 }
 
@@ -42,6 +53,10 @@ type attempt struct {
 
 func (a attempt) body() string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q}}`, a.tool)
+}
+
+func (a attempt) pseudo() []string {
+	return []string{":method", a.method, ":scheme", "http", ":authority", "localhost", ":path", "/mcp"}
 }
 
 func (a attempt) all(token string) []string {
@@ -73,7 +88,7 @@ var evasions = map[string]attempt{
 	"a revision taken away, later": {"POST", "delete_file", []string{revisionField, current, methodField, "tools/list", "connection", "keep-alive", "connection", "close, mcp-protocol-version"}},
 }
 
-// ofHTTP2 are those that HTTP/1.1 cannot carry: its servers trim fields.
+// ofHTTP2 are those that HTTP/1.1 cannot carry, and HTTP/2 and HTTP/3 can: its servers trim fields.
 var ofHTTP2 = map[string]attempt{
 	"a space before the name":   {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, " delete_file"}},
 	"a tab behind the name":     {"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "delete_file\t"}},
@@ -101,10 +116,18 @@ func TestMCPEvasion(t *testing.T) {
 			status, body := askHTTP2(s, attempt, token)
 			refused(t, status, body)
 		})
+		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
+			status, body := askHTTP3(s, attempt, token)
+			refused(t, status, body)
+		})
 	}
 	for name, attempt := range ofHTTP2 {
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
 			status, body := askHTTP2(s, attempt, token)
+			refused(t, status, body)
+		})
+		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
+			status, body := askHTTP3(s, attempt, token)
 			refused(t, status, body)
 		})
 	}
@@ -121,6 +144,9 @@ func TestMCPEvasion(t *testing.T) {
 				}
 				if status, body := askHTTP2(s, a, token); status != want {
 					t.Errorf("HTTP/2 with %s: %d %s", held, status, body)
+				}
+				if status, body := askHTTP3(s, a, token); status != want {
+					t.Errorf("HTTP/3 with %s: %d %s", held, status, body)
 				}
 			}
 		})
@@ -147,7 +173,12 @@ func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 
 // askHTTP2 does so in one of HTTP/2.
 func askHTTP2(s *harness.Server, a attempt, token string) (int, string) {
-	pseudo := []string{":method", a.method, ":scheme", "http", ":authority", "localhost", ":path", "/mcp"}
-	response := s.SendHTTP2(append(pseudo, a.all(token)...), a.body())
+	response := s.SendHTTP2(append(a.pseudo(), a.all(token)...), a.body())
+	return response.Status, response.Body
+}
+
+// askHTTP3 does so in one of HTTP/3.
+func askHTTP3(s *harness.Server, a attempt, token string) (int, string) {
+	response := s.SendHTTP3(new(tls.Config), append(a.pseudo(), a.all(token)...), a.body())
 	return response.Status, response.Body
 }

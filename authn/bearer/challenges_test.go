@@ -54,7 +54,7 @@ func TestErrorNames(t *testing.T) {
 	codes := []authn.Code{
 		authn.CodeMissing, authn.CodeInvalidRequest, authn.CodeInvalidToken, authn.CodeExpiredToken, authn.CodeRevokedToken,
 		authn.CodeInvalidCredentials, authn.CodeInsufficientScope, authn.CodeInsufficientRole, authn.CodeAccessDenied,
-		authn.CodeInsufficientSession, authn.CodeUnavailable, authn.CodeTooManyAttempts, authn.CodeInvalidProof,
+		authn.CodeInsufficientSession, authn.CodeUnavailable, authn.CodeTooManyAttempts, authn.CodeTooEarly, authn.CodeInvalidProof,
 		authn.CodeUseNonce, authn.CodeInternal, "", "token_expired",
 	}
 	t.Run("R6750-13 R6750-7: errors are registered ones, and no challenge is bare", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package attacks
 
 import (
+	"crypto/tls"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,6 +48,10 @@ func (f *fortress) passesWithoutBody(t *testing.T, rule, method, path string, fi
 		},
 		"one of HTTP/2":    func() *harness.Response { return f.SendHTTP2(pseudo, "evil") },
 		"one and trailers": func() *harness.Response { return f.SendHTTP2(pseudo, "evil", "x-a", "evil") },
+		"one of HTTP/3":    func() *harness.Response { return f.SendHTTP3(new(tls.Config), pseudo, "evil") },
+		"one of HTTP/3 and trailers": func() *harness.Response {
+			return f.SendHTTP3(new(tls.Config), pseudo, "evil", "x-a", "evil")
+		},
 	} {
 		t.Run(rule+": the body of "+method+" does not go on: "+name, func(t *testing.T) {
 			r := send()

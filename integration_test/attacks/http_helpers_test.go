@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -63,8 +64,16 @@ func (w *witness) take() []received {
 	return taken
 }
 
+// reached reports whether something has come since.
+func (w *witness) reached() bool {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return len(w.seen) > 0
+}
+
 // fortress is a site in front of a witness, with a scheme of each kind: corp, ops
-// and partners. It speaks HTTP/2 without TLS too.
+// and partners. It speaks HTTP/2 without TLS, and HTTP/3. In the site the word
+// UPSTREAM is the witness.
 type fortress struct {
 	*harness.Server
 	*witness
@@ -77,11 +86,12 @@ func newFortress(t *testing.T, site string) *fortress {
 	if err != nil {
 		t.Fatal(err)
 	}
+	certificate, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", nil, time.Hour))
 	f := &fortress{witness: newWitness(t), token: harness.Token(t)}
-	f.Server = harness.Start(t, fmt.Sprintf(`{
+	f.Server = harness.Start(t, strings.ReplaceAll(fmt.Sprintf(`{
 	auto_https off
 	servers {
-		protocols h1 h2c
+		protocols h1 h2 h2c h3
 	}
 	auth {
 		bearer corp {%s}
@@ -94,10 +104,17 @@ func newFortress(t *testing.T, site string) *fortress {
 		}
 	}
 }
-http://localhost:8080, http://other.example:8080 {
+(site) {
 	%s
-	reverse_proxy %s
-}`, harness.BearerLines, hash, digestOf(apiKey), site, f.address))
+	reverse_proxy UPSTREAM
+}
+http://localhost:8080, http://other.example:8080 {
+	import site
+}
+https://localhost:8081 {
+	tls %s %s
+	import site
+}`, harness.BearerLines, hash, digestOf(apiKey), site, certificate, key), "UPSTREAM", f.address))
 	return f
 }
 

@@ -1,9 +1,12 @@
 package attacks
 
 import (
+	"crypto/tls"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
 // impostors are the spellings in which somebody claims to be another.
@@ -149,17 +152,31 @@ func TestTrailers(t *testing.T) {
 			seen.tellsOnly(t, "trailer", "alice")
 		}
 	})
+	for version, send := range map[string]func(fields []string, body string, trailers ...string) *harness.Response{
+		"HTTP/2": f.SendHTTP2,
+		"HTTP/3": func(fields []string, body string, trailers ...string) *harness.Response {
+			return f.SendHTTP3(new(tls.Config), fields, body, trailers...)
+		},
+	} {
+		f.sendsTrailers(t, version, send)
+	}
+}
+
+// sendsTrailers does so in a version of HTTP with pseudo fields, and sends fields
+// that such a version has no place for.
+func (f *fortress) sendsTrailers(t *testing.T, version string, send func(fields []string, body string, trailers ...string) *harness.Response) {
+	t.Helper()
 	fields := []string{":method", "POST", ":scheme", "http", ":authority", "localhost", ":path", "/"}
-	t.Run("R9700-3: in a trailer of HTTP/2", func(t *testing.T) {
-		r := f.SendHTTP2(append(fields, "authorization", "Bearer "+f.token, "trailer", "x-user"), "x", "x-user", "admin", "x_user", "admin")
+	t.Run("R9700-3: in a trailer of "+version, func(t *testing.T) {
+		r := send(append(fields, "authorization", "Bearer "+f.token, "trailer", "x-user"), "x", "x-user", "admin", "x_user", "admin")
 		seen := f.take()
 		if r.Status != 200 || len(seen) != 1 {
 			t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
 		}
 		seen[0].tellsOnly(t, "trailer", "alice")
 	})
-	t.Run("R9110-15: a credential in a trailer of HTTP/2 is none", func(t *testing.T) {
-		f.stops(t, f.SendHTTP2(append(fields, "trailer", "authorization"), "x", "authorization", "Bearer "+f.token))
+	t.Run("R9110-15: a credential in a trailer of "+version+" is none", func(t *testing.T) {
+		f.stops(t, send(append(fields, "trailer", "authorization"), "x", "authorization", "Bearer "+f.token))
 	})
 	for name, field := range map[string][2]string{
 		"two credentials":         {"authorization", "Bearer " + f.token},
@@ -167,17 +184,17 @@ func TestTrailers(t *testing.T) {
 		"te of its own":           {"te", "x-user"},
 		"an upgrade":              {"upgrade", "h2c"},
 		"a name in capitals":      {"X-User", "admin"},
+		"a name with a space":     {"x-user ", "admin"},
+		"a name spelled with !":   {"x!user", "admin"},
 		"a line break":            {"x-a", "b\r\nx-user: admin"},
 		"a second path":           {":path", "/open"},
 	} {
-		t.Run("R9110-15: HTTP/2 with "+name, func(t *testing.T) {
-			request := append(append([]string{}, fields...), "authorization", "Bearer "+f.token)
+		t.Run("R9110-15: "+version+" with "+name, func(t *testing.T) {
+			request := append(append([]string{}, fields...), "authorization", "Bearer "+f.token, field[0], field[1])
 			if strings.HasPrefix(field[0], ":") {
 				request = append(append([]string{}, fields...), field[0], field[1], "authorization", "Bearer "+f.token)
-			} else {
-				request = append(request, field[0], field[1])
 			}
-			f.SendHTTP2(request, "")
+			send(request, "")
 			for _, seen := range f.take() {
 				seen.tellsOnly(t, name, "alice")
 			}

@@ -77,6 +77,9 @@ func (g *gates) ask(p point, address string) (*answer, error) {
 		return nil, err
 	}
 	client := g.clients[certificate(p)]
+	if p.request == "early" {
+		client = &http.Client{Transport: early{}}
+	}
 	if p.credential == "replayed" {
 		first, err := client.Do(r.Clone(r.Context()))
 		if err != nil {

@@ -13,7 +13,7 @@ var dimensions = []struct {
 	name  string
 	words []string
 }{
-	{"request", []string{"call", "script", "preflight", "options"}},
+	{"request", []string{"call", "script", "preflight", "options", "early"}},
 	{"credential", []string{"none", "foreign", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "guessing", "unavailable", "good"}},
 	{"scheme", []string{
 		"bearer", "basic", "api_key", "dpop", "client_cert", "bearer of three", "basic of three", "api_key of three",

@@ -57,7 +57,7 @@ func series(t *testing.T) map[string][]string {
 var codes = []string{
 	"", "missing_credentials", "invalid_request", "invalid_token", "expired_token", "revoked_token",
 	"invalid_credentials", "insufficient_scope", "insufficient_role", "access_denied",
-	"insufficient_user_authentication", "temporarily_unavailable", "too_many_attempts", "invalid_dpop_proof",
+	"insufficient_user_authentication", "temporarily_unavailable", "too_many_attempts", "too_early", "invalid_dpop_proof",
 	"use_dpop_nonce", "internal_error",
 }
 

@@ -26,6 +26,7 @@ const (
 	CodeInsufficientSession Code = "insufficient_user_authentication"
 	CodeUnavailable         Code = "temporarily_unavailable"
 	CodeTooManyAttempts     Code = "too_many_attempts"
+	CodeTooEarly            Code = "too_early"
 	CodeInvalidProof        Code = "invalid_dpop_proof"
 	CodeUseNonce            Code = "use_dpop_nonce"
 	CodeInternal            Code = "internal_error"
@@ -48,6 +49,7 @@ var answers = map[Code]struct {
 	CodeInsufficientSession: {http.StatusUnauthorized, "A more recent or a stronger login is required"},
 	CodeUnavailable:         {http.StatusServiceUnavailable, "Authentication is temporarily unavailable"},
 	CodeTooManyAttempts:     {http.StatusTooManyRequests, "Too many failed attempts"},
+	CodeTooEarly:            {http.StatusTooEarly, "The connection is not complete yet, please repeat the request"},
 	CodeInvalidProof:        {http.StatusUnauthorized, "The proof of possession is invalid"},
 	CodeUseNonce:            {http.StatusUnauthorized, "The proof of possession needs a nonce"},
 	CodeInternal:            {http.StatusInternalServerError, "Authentication failed for a reason of the server"},

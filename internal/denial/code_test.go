@@ -20,6 +20,7 @@ var codes = map[denial.Code]int{
 	"insufficient_user_authentication": 401,
 	"temporarily_unavailable":          503,
 	"too_many_attempts":                429,
+	"too_early":                        425,
 	"invalid_dpop_proof":               401,
 	"use_dpop_nonce":                   401,
 	"internal_error":                   500,
