@@ -26,7 +26,8 @@ func init() {
 // Basic lets callers in by user name and password (RFC 7617).
 //
 // Passwords are configured as hashes, made with `caddy hash-password`: bcrypt
-// or argon2id, computed by Caddy's own modules. Anything weaker is refused.
+// or argon2id, computed by Caddy's own modules. Anything weaker is refused,
+// and so is a hash that takes longer than a request may wait.
 // A user who does not exist costs as much time as one who does. At most half
 // of the processors compute hashes at once, and a good password is remembered
 // for a minute, as a keyed digest that is worthless outside this process.

@@ -68,13 +68,27 @@ var errWeakHash = errors.New("the hash is neither bcrypt ($2a$, $2b$, $2y$) nor 
 // its cost would only be found out when somebody logs in.
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
+const (
+	// maxCost is the greatest bcrypt cost: some 10 s for a hash, as long as a
+	// request waits for its turn. Everybody can have that hash computed.
+	maxCost = 17
+
+	// maxArgonWork bounds the memory of an argon2id hash times its passes, in
+	// KiB: a few seconds.
+	maxArgonWork = 4 << 20
+)
+
 // comparerFor finds Caddy's module for a hash and checks what would only fail
 // once somebody logs in.
 func comparerFor(hash string) (caddyauth.Comparer, error) {
 	switch {
 	case strings.HasPrefix(hash, "$2a$"), strings.HasPrefix(hash, "$2b$"), strings.HasPrefix(hash, "$2y$"):
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil || !bcryptForm.MatchString(hash) {
+		cost, err := bcrypt.Cost([]byte(hash))
+		if err != nil || !bcryptForm.MatchString(hash) {
 			return nil, errors.New("the bcrypt hash is damaged: make a new one with `caddy hash-password`")
+		}
+		if cost > maxCost {
+			return nil, fmt.Errorf("the bcrypt cost is above %d: one login would keep all others waiting", maxCost)
 		}
 		return caddyauth.BcryptHash{}, nil
 	case strings.HasPrefix(hash, "$argon2id$"):
@@ -96,6 +110,9 @@ func checkArgon2id(hash string) error {
 	}
 	if passes < 1 || passes > 64 || threads < 1 || threads > 64 || memory < 8*threads || memory > 1<<20 {
 		return errors.New("the argon2id parameters are out of range: t from 1 to 64, p from 1 to 64, m up to 1048576 KiB")
+	}
+	if memory*passes > maxArgonWork {
+		return fmt.Errorf("the argon2id parameters are out of range: m times t up to %d KiB", maxArgonWork)
 	}
 	_, key, err := caddyauth.DecodeHash([]byte(hash))
 	if err != nil || len(key) < 16 {
