@@ -4,7 +4,9 @@ import "slices"
 
 // Harmless takes out of an HTTP app, as it is written, what would begin
 // something when it is loaded: health checks, connections, files that only the
-// machine has that serves. What stands in the place of a handler keeps its name.
+// machine has that serves, and certificates, for which Caddy would make an
+// authority of its own. Redirects to https stay. What stands in the place of a
+// handler keeps its name.
 func Harmless(app map[string]any) {
 	servers, _ := app["servers"].(map[string]any)
 	for _, server := range servers {
@@ -15,6 +17,12 @@ func Harmless(app map[string]any) {
 		for _, name := range []string{"listener_wrappers", "packet_conn_wrappers", "tls_connection_policies", "logs", "metrics", "trusted_proxies"} {
 			delete(server, name)
 		}
+		automatic, _ := server["automatic_https"].(map[string]any)
+		if automatic == nil {
+			automatic = map[string]any{}
+			server["automatic_https"] = automatic
+		}
+		automatic["disable_certificates"] = true
 		disarm(server)
 	}
 }
