@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/clientcert"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
 )
 
@@ -28,6 +30,10 @@ type question struct {
 	Header http.Header
 	Token  string
 	Scheme string
+
+	// Certificate is what the client shows, as PEM: its certificate first, and
+	// then those that vouch for it.
+	Certificate string
 }
 
 // explainFor bounds how long an explanation takes; maxExplanations bounds how
@@ -41,7 +47,7 @@ var explaining = make(chan struct{}, maxExplanations)
 
 // explainRequest answers `POST /auth/explain`.
 func explainRequest(app *App, r *http.Request) (any, error) {
-	members, err := readMembers(r, "method", "url", "headers", "token", "scheme")
+	members, err := readMembers(r, "method", "url", "headers", "token", "scheme", "certificate")
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +75,7 @@ func explainRequest(app *App, r *http.Request) (any, error) {
 // questionOf reads a question. Errors name the member and repeat nothing of it.
 func questionOf(members map[string]any) (question, error) {
 	asked := question{Header: make(http.Header)}
-	for name, target := range map[string]*string{"method": &asked.Method, "url": &asked.URL, "token": &asked.Token, "scheme": &asked.Scheme} {
+	for name, target := range asked.texts() {
 		value, present := members[name]
 		if !present {
 			continue
@@ -100,11 +106,16 @@ func questionOf(members map[string]any) (question, error) {
 	return asked, asked.check()
 }
 
+// texts are the members that are strings.
+func (q *question) texts() map[string]*string {
+	return map[string]*string{"method": &q.Method, "url": &q.URL, "token": &q.Token, "scheme": &q.Scheme, "certificate": &q.Certificate}
+}
+
 func (q question) check() error {
 	switch {
 	case q.URL == "" && q.Token == "":
 		return errors.New("url and token are both missing: describe a request or give a token")
-	case q.URL == "" && (q.Method != "" || len(q.Header) > 0):
+	case q.URL == "" && (q.Method != "" || len(q.Header) > 0 || q.Certificate != ""):
 		return errors.New("url is missing")
 	case q.URL != "" && q.Scheme != "":
 		return errors.New("scheme goes with a token alone: the gates of a request say which schemes they accept")
@@ -165,10 +176,30 @@ func (q question) request(ctx context.Context) (*http.Request, error) {
 	}
 	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
 	r.URL.Scheme, r.URL.Host = address.Scheme, address.Host
-	if address.Scheme == "https" {
-		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: address.Hostname()}
+	r.TLS, err = q.connection(address)
+	return r, err
+}
+
+// connection is what TLS says of the request. A certificate counts as verified
+// by Caddy, because that depends on what the server does when a connection
+// begins; a scheme with a trust pool verifies it all the same.
+func (q question) connection(address *url.URL) (*tls.ConnectionState, error) {
+	if address.Scheme != "https" {
+		if q.Certificate != "" {
+			return nil, errors.New("certificate goes with a URL of https")
+		}
+		return nil, nil
 	}
-	return r, nil
+	state := &tls.ConnectionState{HandshakeComplete: true, ServerName: address.Hostname()}
+	if q.Certificate == "" {
+		return state, nil
+	}
+	sent, err := clientcert.ParsePEM([]byte(q.Certificate))
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	state.PeerCertificates, state.VerifiedChains = sent, [][]*x509.Certificate{sent}
+	return state, nil
 }
 
 func withoutQuery(address *url.URL) string {

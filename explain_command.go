@@ -23,7 +23,7 @@ type explainOptions struct {
 	method, url string
 	headers     []string
 
-	tokenFile, tokenEnv, scheme string
+	tokenFile, tokenEnv, scheme, certificate string
 
 	json bool
 }
@@ -75,6 +75,7 @@ machine.`,
 	flags.StringArrayVarP(&options.headers, "header", "H", nil, "a header field as `Name: value`; may be repeated")
 	flags.StringVar(&options.tokenFile, "token-file", "", "a file with a token, - for standard input")
 	flags.StringVar(&options.tokenEnv, "token-env", "", "the environment variable that holds a token")
+	flags.StringVar(&options.certificate, "certificate", "", "a PEM file with the certificate of the client, and those that vouch for it")
 	flags.StringVar(&options.scheme, "scheme", "", "the scheme that judges a token without a URL (default: all)")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	return command
@@ -124,6 +125,13 @@ func (o explainOptions) question(stdin io.Reader) (question, error) {
 		return asked, err
 	}
 	asked.Token = strings.TrimSpace(token)
+	if o.certificate != "" {
+		read, err := os.ReadFile(o.certificate)
+		if err != nil {
+			return asked, err
+		}
+		asked.Certificate = string(read)
+	}
 	return asked, asked.check()
 }
 
@@ -149,9 +157,9 @@ func (o explainOptions) token(stdin io.Reader) (string, error) {
 // ask has a running server explain.
 func (o explainOptions) ask(ctx context.Context, asked question) (*Explanation, error) {
 	members := make(map[string]any)
-	for name, value := range map[string]string{"method": asked.Method, "url": asked.URL, "token": asked.Token, "scheme": asked.Scheme} {
-		if value != "" {
-			members[name] = value
+	for name, value := range asked.texts() {
+		if *value != "" {
+			members[name] = *value
 		}
 	}
 	if len(asked.Header) > 0 {

@@ -159,7 +159,7 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	if leaf == nil || fingerprint(leaf) != credential.Value {
 		return authn.Reject(authn.CodeInvalidCredentials, errors.New("not the certificate of this connection"))
 	}
-	if err := r.Trace.Note("trust", c.trusts(r.TLS)); err != nil {
+	if err := r.Trace.Tell("trust", c.trusts(r.TLS), c.assumed); err != nil {
 		if errors.Is(err, errUntrusted) {
 			return authn.Disown(authn.CodeInvalidCredentials, err)
 		}
@@ -183,6 +183,14 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 		identity.Roles = union(identity.Roles, rule.Roles)
 	}
 	return authn.Accept(identity, authn.SourceLocal)
+}
+
+// assumed is what an explanation cannot know.
+func (c *ClientCert) assumed() string {
+	if c.roots != nil {
+		return ""
+	}
+	return "taken as verified: that is for the TLS of the server to decide"
 }
 
 func (c *ClientCert) applying(names names) []Rule {

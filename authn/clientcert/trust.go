@@ -66,7 +66,7 @@ func readPool(paths []string) (pool *x509.CertPool, count int, err error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("trust_pool: %w", err)
 		}
-		certs, err := parsePEM(content)
+		certs, err := ParsePEM(content)
 		if err != nil {
 			return nil, 0, fmt.Errorf("trust_pool %s: %w", path, err)
 		}
@@ -78,7 +78,9 @@ func readPool(paths []string) (pool *x509.CertPool, count int, err error) {
 	return pool, count, nil
 }
 
-func parsePEM(content []byte) ([]*x509.Certificate, error) {
+// ParsePEM reads certificates, and nothing else. Errors repeat nothing of what
+// they are about but the kind of a block.
+func ParsePEM(content []byte) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	begun := bytes.Count(content, []byte("-----BEGIN "))
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {

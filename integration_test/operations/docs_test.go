@@ -57,7 +57,7 @@ func TestDocs(t *testing.T) {
 	write("Caddyfile", []byte(caddyfile), 0o600)
 	write("keys.json", p.document(t), 0o600)
 	write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}), 0o600)
-	write("caddy", []byte("#!/bin/sh\n"+asCaddy+"=1 exec '"+os.Args[0]+"' \"$@\"\n"), 0o700)
+	putCaddy(t, folder)
 	const published = "http://localhost:9000/jwks"
 	s := harness.StartWithAdmin(t, strings.ReplaceAll(caddyfile, published, p.URL+"/jwks"))
 	harness.Eventually(t, "the keys", func() bool { return value(t, s, "caddy_auth_keys_age_seconds") > 0 })
@@ -87,6 +87,14 @@ func TestDocs(t *testing.T) {
 	}
 	if ran < 6 {
 		t.Errorf("%d examples: were they found?", ran)
+	}
+}
+
+// putCaddy makes this program the command caddy of a folder.
+func putCaddy(t *testing.T, folder string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(folder, "caddy"), []byte("#!/bin/sh\n"+asCaddy+"=1 exec '"+os.Args[0]+"' \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 }
 

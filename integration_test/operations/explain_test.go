@@ -1,7 +1,6 @@
 package operations
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -59,11 +58,7 @@ func explainAt(t *testing.T, s *harness.Server, question map[string]any) require
 	if address, ok := question["url"].(string); ok {
 		question["url"] = s.URL(address)
 	}
-	body, err := json.Marshal(question)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response := post(s, "/auth/explain", string(body))
+	response := askToExplain(t, s, question)
 	for _, secret := range []any{question["token"], question["headers"]} {
 		switch secret := secret.(type) {
 		case string:
