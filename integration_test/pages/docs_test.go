@@ -3,6 +3,8 @@
 package pages
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -175,6 +177,26 @@ func TestHiddenPage(t *testing.T) {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
 	})
+}
+
+// TestPagesOfAnotherServer has a server for errors that takes every page for a
+// success.
+func TestPagesOfAnotherServer(t *testing.T) {
+	errors := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		_, _ = w.Write([]byte("the page " + r.URL.Path))
+	}))
+	t.Cleanup(errors.Close)
+	example := examples(t)["Caddyfile of a site with an error server"]
+	s := harness.Start(t, strings.Replace(local(example), "localhost:9001", errors.Listener.Addr().String(), 1))
+	r := s.Get("/", html)
+	if r.Status != 401 || r.Body != "the page /401.html" || len(r.Challenges()) != 1 {
+		t.Errorf("%d %v %s", r.Status, r.Header, r.Body)
+	}
+	if directives := r.Header.Values("Cache-Control"); !slices.Contains(directives, "no-store") {
+		t.Errorf("Cache-Control %q", directives)
+	}
 }
 
 // TestDocsAreComplete holds the tables of the docs against what there is.

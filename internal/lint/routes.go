@@ -35,6 +35,12 @@ var routeRules = []*Rule{
 		find:   proxiedErrors,
 	},
 	{
+		ID: "errors-lose-status", Level: Warning,
+		Danger: "the server for error pages answers 200, and so a denial becomes a success to every program",
+		Remedy: "Keep the status: `replace_status {err.status_code}` in the block of `reverse_proxy`.",
+		find:   lostStatus,
+	},
+	{
 		ID: "plain-http", Level: Warning,
 		Danger: "passwords and keys can be read and used again by everybody on the way",
 		Remedy: "Serve the site by HTTPS; behind a proxy that does, listen on the address that only it can reach.",
@@ -166,36 +172,6 @@ func guardsSame(found survey.Survey, use survey.Use, row survey.Row) bool {
 		passes := slices.ContainsFunc(other.Gates, func(g survey.Gate) bool { return g.Where == use.Where })
 		return passes && other.Handler.Target() == row.Handler.Target()
 	})
-}
-
-func proxiedErrors(s *subject) []Finding {
-	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
-		if len(found.Uses) == 0 {
-			return nil
-		}
-		for _, routes := range append(errorRoutes(server.Routes), server.Errors) {
-			pages := s.config.Walk(&survey.Server{Routes: routes, Named: server.Named}, survey.Region{})
-			for _, row := range pages.Rows {
-				if row.Handler.Name == "reverse_proxy" && !row.View.MovedPath() && row.Open() {
-					mark := markOfRow(row)
-					mark.Lines[0].Words = append(mark.Lines[0].Words, "handle_errors")
-					all = append(all, Finding{What: "error pages are proxied on the path of the request", Where: row.Handler.Where, Mark: mark})
-				}
-			}
-		}
-		return all
-	})
-}
-
-// errorRoutes collects the error routes of subroutes.
-func errorRoutes(routes []survey.Route) (all [][]survey.Route) {
-	for _, route := range routes {
-		for _, handler := range route.Handle {
-			all = append(all, handler.Errors)
-			all = append(all, errorRoutes(handler.Routes)...)
-		}
-	}
-	return all
 }
 
 func openBeside(s *subject) []Finding {
