@@ -23,7 +23,7 @@ func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candida
 	}
 	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	attempt := guessing.Attempt{Address: address, Credential: credential.Value, Who: func() guessing.Who {
-		return guessing.Who{Client: guessing.ClientOf(address), Account: accountOf(candidates)}
+		return guessing.Who{Client: authn.ClientOf(address), Account: accountOf(candidates)}
 	}}
 	var made ruling
 	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {

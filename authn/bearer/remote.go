@@ -142,11 +142,11 @@ func (b *Bearer) openIntrospection() error {
 
 // introspect asks about a token. What the endpoint says is verified by that,
 // and judged like the claims of a token that was verified here.
-func (b *Bearer) introspect(ctx context.Context, p presented) (*token, authn.Outcome) {
+func (b *Bearer) introspect(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
 	if len(p.text) > authn.MaxCredential {
 		return nil, authn.Reject(authn.CodeInvalidToken, authn.ErrTooLarge)
 	}
-	answer, err := b.remote.Introspect(ctx, p.text)
+	answer, err := b.remote.Introspect(ctx, p.text, client)
 	_ = p.trace.Tell("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
 		return nil, authn.Defer(unavailable.RetryAfter, err)

@@ -50,7 +50,7 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 	if known := b.recall(p, r); known != nil {
 		return known, known.outcome(text)
 	}
-	t, found := b.authenticate(ctx, p)
+	t, found := b.authenticate(ctx, p, r.Client)
 	if t == nil {
 		return nil, found
 	}
@@ -71,14 +71,14 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*veri
 
 // authenticate makes sure that what a token says is true: by its signature, or
 // by asking its issuer. Without a token the outcome says why not.
-func (b *Bearer) authenticate(ctx context.Context, p presented) (*token, authn.Outcome) {
+func (b *Bearer) authenticate(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
 	if b.remote != nil && len(b.keys) == 0 {
-		return b.introspect(ctx, p)
+		return b.introspect(ctx, p, client)
 	}
 	t, err := parse(p.text)
 	switch {
 	case err != nil && b.remote != nil:
-		return b.introspect(ctx, p)
+		return b.introspect(ctx, p, client)
 	case p.trace.Note("form", err) != nil:
 		return nil, authn.Disown(authn.CodeInvalidToken, err) // to another scheme it may be an opaque one
 	}

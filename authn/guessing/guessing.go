@@ -33,7 +33,7 @@ type Attempt struct {
 
 // Who is behind an attempt.
 type Who struct {
-	// Client is what [ClientOf] makes of the address; empty if that is not
+	// Client is what [authn.ClientOf] makes of the address; empty if that is not
 	// known. Then only the account is counted by: all who are not known would
 	// wait for each other.
 	Client string

@@ -86,7 +86,7 @@ func TestBounded(t *testing.T) {
 		l := New(small, forgetful{}, own, zap.NewNop())
 		before := heap()
 		for i := range 1_000_000 {
-			attempt := attemptOf(ClientOf(address(i)), strconv.Itoa(i), "wrong")
+			attempt := attemptOf(authn.ClientOf(address(i)), strconv.Itoa(i), "wrong")
 			l.Judge(t.Context(), attempt, func() Verdict { return Wrong })
 		}
 		if after := heap(); after > before+1<<20 {
@@ -101,7 +101,7 @@ func TestBounded(t *testing.T) {
 		t.Cleanup(func() { _ = own.Destruct() })
 		l := New(small, forgetful{}, own, zap.NewNop())
 		for i := range belongAtMost + 20_000 {
-			attempt := attemptOf(ClientOf(address(i)), "", "good")
+			attempt := attemptOf(authn.ClientOf(address(i)), "", "good")
 			l.Judge(t.Context(), attempt, func() Verdict { return Good })
 		}
 		own.together.CleanUp()

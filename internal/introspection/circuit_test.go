@@ -84,7 +84,7 @@ func TestUnavailable(t *testing.T) {
 		gone := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(gone)
-		_, err := client.Introspect(ctx, "token")
+		_, err := client.Introspect(ctx, "token", nobody)
 		if !errors.Is(err, gone) {
 			t.Errorf("got %v", err)
 		}
@@ -173,7 +173,7 @@ func TestCircuit(t *testing.T) {
 		release := asked.hold(t)
 		slow := make(chan error, 1)
 		go func() {
-			_, err := client.Introspect(t.Context(), "slow")
+			_, err := client.Introspect(t.Context(), "slow", nobody)
 			slow <- err
 		}()
 		eventually(t, func() bool { return len(asked.calls()) == 1 })

@@ -128,10 +128,13 @@ func newClientOf(t testing.TB, config Config) *Client {
 	return client
 }
 
+// nobody is a client that is not known.
+func nobody() string { return "" }
+
 // expect asks about a token and wants an answer.
 func expect(t testing.TB, client *Client, token string, wantActive, wantFromCache bool) Answer {
 	t.Helper()
-	answer, err := client.Introspect(t.Context(), token)
+	answer, err := client.Introspect(t.Context(), token, nobody)
 	if err != nil || answer.Active != wantActive || answer.FromCache != wantFromCache {
 		t.Fatalf("%q: got %+v and error %v, want active %t, from cache %t", token, answer, err, wantActive, wantFromCache)
 	}
@@ -141,7 +144,7 @@ func expect(t testing.TB, client *Client, token string, wantActive, wantFromCach
 // expectUnavailable asks about a token and wants no answer.
 func expectUnavailable(t testing.TB, client *Client, token string) *keyset.UnavailableError {
 	t.Helper()
-	answer, err := client.Introspect(t.Context(), token)
+	answer, err := client.Introspect(t.Context(), token, nobody)
 	unavailable, ok := errors.AsType[*keyset.UnavailableError](err)
 	if !ok || answer.Active || answer.Claims != nil {
 		t.Fatalf("%q: got %+v and error %v, want an UnavailableError and nothing else", token, answer, err)

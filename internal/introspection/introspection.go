@@ -25,8 +25,9 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
-// maxInFlight bounds the calls that strangers can cause at one time.
-const maxInFlight = 64
+// maxInFlight bounds the calls that strangers can cause at one time. One client
+// alone can have half of them, see [shares].
+const maxInFlight = 128
 
 // Client asks one endpoint about tokens. Many goroutines may share it; it needs
 // no closing, since each call ends by itself.
@@ -37,7 +38,7 @@ type Client struct {
 	locator      locator
 	memory       *memory
 	flights      singleflight.Group
-	slots        chan struct{}
+	shares       *shares
 	circuit      circuit
 	failures     news
 	refusals     news
@@ -61,7 +62,7 @@ func New(config Config) (*Client, error) {
 		authenticate: authenticate,
 		locator:      locator{config: config, address: config.Endpoint},
 		memory:       kept,
-		slots:        make(chan struct{}, maxInFlight),
+		shares:       newShares(),
 	}, nil
 }
 
@@ -71,7 +72,11 @@ func New(config Config) (*Client, error) {
 // Requests with the same token wait for one call. It belongs to all of them, so
 // it ends by its own time and not with the request that happened to be first;
 // whoever's context ends stops waiting.
-func (c *Client) Introspect(ctx context.Context, token string) (Answer, error) {
+//
+// The client is who caused the request, by its address; empty if that is not
+// known. It is asked for where a call has to be made, and who has many calls
+// under way makes room for others.
+func (c *Client) Introspect(ctx context.Context, token string, client func() string) (Answer, error) {
 	if !isToken(token) {
 		return Answer{FromCache: true}, nil
 	}
@@ -79,8 +84,9 @@ func (c *Client) Introspect(ctx context.Context, token string) (Answer, error) {
 	if answer, known, err := c.memory.recall(key, c.config.Now()); known {
 		return answer, err
 	}
+	caller := client()
 	flight := c.flights.DoChan(string(key[:]), func() (any, error) {
-		return c.ask(context.WithoutCancel(ctx), key, token)
+		return c.ask(context.WithoutCancel(ctx), key, token, caller)
 	})
 	select {
 	case <-ctx.Done():
@@ -139,7 +145,7 @@ var (
 )
 
 // ask makes one call, if calls may be made now, and remembers what it brought.
-func (c *Client) ask(ctx context.Context, key digest, token string) (Answer, error) {
+func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
 	began := c.config.Now()
 	// Another flight may have landed since the request looked.
 	if answer, known, err := c.memory.recall(key, began); known {
@@ -149,12 +155,10 @@ func (c *Client) ask(ctx context.Context, key digest, token string) (Answer, err
 	if wait > 0 {
 		return Answer{}, unavailable(fmt.Errorf("%w: %w", errPaused, reason), wait)
 	}
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	default:
+	if !c.shares.take(client) {
 		return Answer{}, unavailable(errBusy, 0)
 	}
+	defer c.shares.give(client)
 	edition := c.memory.edition()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()

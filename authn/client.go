@@ -1,6 +1,10 @@
-package guessing
+package authn
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
 
 // nat64 holds IPv4 addresses in IPv6 (RFC 6052 §2.1): its one /64 is the whole
 // of the Internet as a translator shows it.
@@ -24,4 +28,11 @@ func ClientOf(address string) string {
 		return parsed.String()
 	}
 	return netip.PrefixFrom(parsed, 64).Masked().String()
+}
+
+// Client returns who stands behind the address of a request, as Caddy knows it:
+// see [ClientOf] and Caddy's trusted_proxies.
+func (r *Request) Client() string {
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ClientOf(address)
 }

@@ -1,4 +1,4 @@
-package guessing
+package authn
 
 import (
 	"net/netip"
