@@ -27,9 +27,11 @@ func init() {
 //
 // Passwords are configured as hashes, made with `caddy hash-password`: bcrypt
 // or argon2id, computed by Caddy's own modules. Anything weaker is refused,
-// and so is a hash that takes longer than a request may wait.
-// A user who does not exist costs as much time as one who does. At most half
-// of the processors compute hashes at once, and a good password is remembered
+// and so is a hash that takes longer than a request may wait. A user who does
+// not exist costs as much time as one who does.
+//
+// At most half of the processors compute hashes at once, for clients in turn,
+// so that nobody keeps others out by sending many. A good password is remembered
 // for a minute, as a keyed digest that is worthless outside this process.
 //
 // User names and passwords are compared after Unicode normalization (NFC), as
@@ -148,7 +150,7 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 		// Work as for a wrong password, so that nothing is learned from time.
 		name, password = "", credential.Value[:min(len(credential.Value), 72)]
 	}
-	match, source, failure := users.matches(name, password)
+	match, source, failure := users.matches(name, password, r.Client)
 	switch {
 	case errors.Is(failure, errBusy):
 		return authn.Defer(time.Second, failure)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/fairness"
 )
 
 // crowd has n callers try at once and returns their outcomes, which can be
@@ -64,14 +65,14 @@ func TestBusy(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			alone(t, 3)
 			c := &counting{gate: make(chan struct{})}
-			_, wait := crowd(users(t, c, "alice"), 100, different)
+			_, wait := crowd(users(t, c, "alice"), 60, different)
 			synctest.Wait()
 			if n := c.now.Load(); n != 3 {
 				t.Errorf("%d at once", n)
 			}
 			close(c.gate)
 			wait()
-			if c.most.Load() != 3 || c.calls.Load() != 100 {
+			if c.most.Load() != 3 || c.calls.Load() != 60 {
 				t.Errorf("%d at once, %d in all", c.most.Load(), c.calls.Load())
 			}
 		})
@@ -81,7 +82,7 @@ func TestBusy(t *testing.T) {
 			alone(t, 2)
 			c := &counting{password: "secret", gate: make(chan struct{})}
 			b := users(t, c, "alice")
-			waiting, wait := crowd(b, 2+waitAtMost, different)
+			waiting, wait := crowd(b, 2+waitAtMost/2, different)
 			synctest.Wait()
 			for _, pair := range []string{"alice:secret", "alice:wrong", "mallory:wrong", "no colon"} {
 				outcome := try(b, pair)
@@ -109,7 +110,9 @@ func TestBusy(t *testing.T) {
 			h := alone(t, 1)
 			c := &counting{password: "secret"}
 			b := users(t, c, "alice")
-			h.slots <- struct{}{} // somebody hashes and does not come to an end
+			if !h.turns.Take("somebody", 0) { // and does not come to an end
+				t.Fatal("somebody hashes already")
+			}
 			var done atomic.Bool
 			outcomes, wait := crowd(b, 1, func(int) string { return "alice:secret" })
 			go func() { wait(); done.Store(true) }()
@@ -123,7 +126,7 @@ func TestBusy(t *testing.T) {
 			if !done.Load() || outcomes[0].Verdict != authn.Unavailable || c.calls.Load() != 0 {
 				t.Fatalf("done %t, outcome %+v, %d computations", done.Load(), outcomes[0], c.calls.Load())
 			}
-			<-h.slots
+			h.turns.Done()
 			if outcome := try(b, "alice:secret"); outcome.Verdict != authn.Accepted {
 				t.Errorf("afterwards: %+v", outcome)
 			}
@@ -135,8 +138,7 @@ func TestBusy(t *testing.T) {
 			c := &counting{password: "secret"}
 			b := users(t, c, "alice")
 			try(b, "alice:secret")
-			h.slots <- struct{}{}
-			h.waiting.Store(waitAtMost)
+			h.turns = fairness.NewTurns(0, 0)
 			if outcome := try(b, "alice:secret"); outcome.Verdict != authn.Accepted {
 				t.Errorf("outcome %+v", outcome)
 			}

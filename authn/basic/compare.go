@@ -9,13 +9,13 @@ import (
 	"io"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/fairness"
 )
 
 const (
@@ -23,8 +23,8 @@ const (
 	rememberFor = time.Minute
 	// rememberAtMost bounds how many good passwords are remembered.
 	rememberAtMost = 10_000
-	// waitAtMost bounds how many requests wait for a processor to hash on;
-	// the next one is turned away with 503.
+	// waitAtMost bounds how many requests wait for a processor to hash on, of
+	// one client half of them; the next one is turned away with 503.
 	waitAtMost = 128
 	// waitFor bounds how long one of them waits.
 	waitFor = 10 * time.Second
@@ -40,7 +40,7 @@ var hashing = sync.OnceValue(func() *hasher {
 	_, _ = rand.Read(key) // never fails, see crypto/rand
 	return &hasher{
 		key:   key,
-		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		turns: fairness.NewTurns(atOnce(), waitAtMost),
 		good: otter.Must(&otter.Options[digest, struct{}]{
 			MaximumSize:      rememberAtMost,
 			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),
@@ -48,26 +48,30 @@ var hashing = sync.OnceValue(func() *hasher {
 	}
 })
 
+// atOnce is how many hashes are computed at a time.
+func atOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
 type digest [sha256.Size]byte
 
 type hasher struct {
 	key     []byte
-	slots   chan struct{}
-	waiting atomic.Int64
+	turns   *fairness.Turns
 	good    *otter.Cache[digest, struct{}]
 	flights singleflight.Group
 }
 
 // compare reports whether the password belongs to the account. Only good
 // passwords are remembered, so that nobody can fill the memory with bad ones.
-func compare(user *account, name, password string) (bool, authn.Source, error) {
+// The client is asked for where a hash has to be computed.
+func compare(user *account, name, password string, client func() string) (bool, authn.Source, error) {
 	h := hashing()
 	key := h.digest(name, string(user.hash), password)
 	if _, known := h.good.GetIfPresent(key); known {
 		return true, authn.SourceCache, nil
 	}
+	caller := client()
 	same, err, _ := h.flights.Do(string(key[:]), func() (any, error) {
-		same, err := h.compute(user, password)
+		same, err := h.compute(user, password, caller)
 		if same && err == nil && name == user.name {
 			h.good.Set(key, struct{}{})
 		}
@@ -96,22 +100,12 @@ func writeLength(mac hash.Hash, n int) {
 	_, _ = mac.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) // a hash takes every write
 }
 
-// compute hashes the password once a slot is free. It does not end with the
-// request that asked first: others may wait for the same answer.
-func (h *hasher) compute(user *account, password string) (bool, error) {
-	if h.waiting.Add(1) > waitAtMost {
-		h.waiting.Add(-1)
+// compute hashes the password when it is the client's turn. It does not end with
+// the request that asked first: others may wait for the same answer.
+func (h *hasher) compute(user *account, password, client string) (bool, error) {
+	if !h.turns.Take(client, waitFor) {
 		return false, errBusy
 	}
-	timer := time.NewTimer(waitFor)
-	defer timer.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		h.waiting.Add(-1)
-	case <-timer.C:
-		h.waiting.Add(-1)
-		return false, errBusy
-	}
-	defer func() { <-h.slots }()
+	defer h.turns.Done()
 	return user.comparer.Compare(user.hash, []byte(password))
 }

@@ -171,7 +171,7 @@ func TestForgetting(t *testing.T) {
 
 func TestSlots(t *testing.T) {
 	t.Run("R7617-5: half of the processors hash", func(t *testing.T) {
-		if got, want := cap(hashing().slots), max(1, runtime.GOMAXPROCS(0)/2); got != want {
+		if got, want := atOnce(), max(1, runtime.GOMAXPROCS(0)/2); got != want {
 			t.Errorf("%d slots, want %d", got, want)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/fairness"
 )
 
 // counting compares without hashing, and counts how often.
@@ -45,7 +46,7 @@ func alone(t *testing.T, slots int) *hasher {
 	t.Helper()
 	h := &hasher{
 		key:   []byte("a key that only this test knows"),
-		slots: make(chan struct{}, slots),
+		turns: fairness.NewTurns(slots, waitAtMost),
 		good: otter.Must(&otter.Options[digest, struct{}]{
 			MaximumSize:      rememberAtMost,
 			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),

@@ -173,12 +173,12 @@ func newDirectory(accounts []account) (*directory, error) {
 // user who does not exist it computes the hash of one who does, always the
 // same for the same name, so that the time taken tells nothing, whatever mix
 // of algorithms and costs is configured.
-func (d *directory) matches(name, password string) (*authn.Identity, authn.Source, error) {
+func (d *directory) matches(name, password string, client func() string) (*authn.Identity, authn.Source, error) {
 	user, known := d.byName[name]
 	if !known {
 		user = &d.all[maphash.String(d.seed, name)%uint64(len(d.all))]
 	}
-	same, source, err := compare(user, name, password)
+	same, source, err := compare(user, name, password, client)
 	if err != nil || !same || !known {
 		return nil, source, err
 	}

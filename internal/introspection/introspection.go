@@ -22,11 +22,12 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/excorp/caddy-require-auth/internal/fairness"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 // maxInFlight bounds the calls that strangers can cause at one time. One client
-// alone can have half of them, see [shares].
+// alone can have half of them, see [fairness.Shares].
 const maxInFlight = 128
 
 // Client asks one endpoint about tokens. Many goroutines may share it; it needs
@@ -38,7 +39,7 @@ type Client struct {
 	locator      locator
 	memory       *memory
 	flights      singleflight.Group
-	shares       *shares
+	shares       *fairness.Shares
 	circuit      circuit
 	failures     news
 	refusals     news
@@ -62,7 +63,7 @@ func New(config Config) (*Client, error) {
 		authenticate: authenticate,
 		locator:      locator{config: config, address: config.Endpoint},
 		memory:       kept,
-		shares:       newShares(),
+		shares:       fairness.NewShares(maxInFlight),
 	}, nil
 }
 
@@ -155,10 +156,10 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	if wait > 0 {
 		return Answer{}, unavailable(fmt.Errorf("%w: %w", errPaused, reason), wait)
 	}
-	if !c.shares.take(client) {
+	if !c.shares.Take(client) {
 		return Answer{}, unavailable(errBusy, 0)
 	}
-	defer c.shares.give(client)
+	defer c.shares.Give(client)
 	edition := c.memory.edition()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
