@@ -154,10 +154,12 @@ func (s *Server) load(config []byte) error {
 	}
 	logging["logs"] = logs
 	all["logging"] = logging
+	orderHandshakes(all)
 	config, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
+	defer loads.Add(1)
 	return caddy.Load(config, true)
 }
 

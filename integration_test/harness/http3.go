@@ -159,11 +159,9 @@ func (s *Server) askHTTP3(connection *quic.Conn, fields []string, body string, t
 	if len(trailers) > 0 {
 		request = frame(request, frameHeaders, s.encodeFields(trailers))
 	}
-	if _, err := stream.Write(request); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := stream.Close(); err != nil {
-		s.t.Fatal(err)
+	// A server that wants no more of a request says so, and answers all the same.
+	if _, err := stream.Write(request); err == nil {
+		_ = stream.Close()
 	}
 	sent()
 	response := &Response{t: s.t, Header: http.Header{}}
