@@ -123,6 +123,7 @@ func load(t *testing.T, admin, config, contentType string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	harness.Settled(t, admin)
 	return response.StatusCode, string(body)
 }
 

@@ -8,12 +8,8 @@ package harness
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +98,9 @@ func prepare(t testing.TB) *Server {
 		if err := caddy.Stop(); err != nil {
 			t.Errorf("stopping: %v", err)
 		}
+		if log := s.LogText(); strings.Contains(log, "panic serving") { // of net/http
+			t.Errorf("a request made the server panic\n%s", log)
+		}
 	})
 	return s
 }
@@ -159,6 +158,7 @@ func (s *Server) load(config []byte) error {
 	if err != nil {
 		return err
 	}
+	defer s.settled()
 	defer loads.Add(1)
 	return caddy.Load(config, true)
 }
@@ -168,29 +168,6 @@ func (s *Server) withPorts(config string) string {
 		config = strings.ReplaceAll(config, ":"+written, ":"+actual)
 	}
 	return config
-}
-
-// ports are those of this process, below the ones that the system hands out:
-// Caddy shares its listeners (SO_REUSEPORT), so two processes on one port would
-// not notice, and answer each other's requests.
-var ports = struct{ first, count, next int }{first: 20_000 + os.Getpid()%120*100, count: 100}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	for range ports.count {
-		port := strconv.Itoa(ports.first + ports.next%ports.count)
-		ports.next++
-		listener, err := net.Listen("tcp", ":"+port)
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return port
-	}
-	t.Fatal("all ports are taken")
-	return ""
 }
 
 // URL returns the address of a path on the site that is written :8080.
@@ -231,14 +208,6 @@ func Body(contentType, body string) Option {
 // Host sets the Host field.
 func Host(host string) Option { return func(r *http.Request) { r.Host = host } }
 
-// Response is an answer, read to its end.
-type Response struct {
-	t      testing.TB
-	Status int
-	Header http.Header
-	Body   string
-}
-
 // Get asks for a path.
 func (s *Server) Get(path string, options ...Option) *Response {
 	s.t.Helper()
@@ -271,51 +240,6 @@ var client = &http.Client{
 	Timeout:       30 * time.Second,
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
-// Challenges returns the values of WWW-Authenticate, one for each field line.
-func (r *Response) Challenges() []string { return r.Header["Www-Authenticate"] }
-
-// Problem is the JSON body of a denial.
-type Problem struct {
-	Type           string   `json:"type"`
-	Title          string   `json:"title"`
-	Status         int      `json:"status"`
-	Detail         string   `json:"detail"`
-	Code           string   `json:"code"`
-	RequiredScopes []string `json:"required_scopes"`
-	RequiredRoles  []string `json:"required_roles"`
-	TraceID        string   `json:"trace_id"`
-}
-
-// Problem decodes the body and refuses members that are not known.
-func (r *Response) Problem() Problem {
-	r.t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(r.Body))
-	decoder.DisallowUnknownFields()
-	var problem Problem
-	if err := decoder.Decode(&problem); err != nil {
-		r.t.Fatalf("the body is no problem document: %v\n%s", err, r.Body)
-	}
-	return problem
-}
-
-// Want fails the test unless the status, the challenges (one for each field
-// line, in order) and, if it is not empty, the code are as given.
-func (r *Response) Want(status int, code string, challenges ...string) *Response {
-	r.t.Helper()
-	if r.Status != status {
-		r.t.Errorf("status %d, want %d\n%s", r.Status, status, r.Body)
-	}
-	if got, want := fmt.Sprintf("%q", r.Challenges()), fmt.Sprintf("%q", challenges); got != want {
-		r.t.Errorf("challenges\n got %s\nwant %s", got, want)
-	}
-	if code != "" {
-		if got := r.Problem().Code; got != code {
-			r.t.Errorf("code %q, want %q", got, code)
-		}
-	}
-	return r
 }
 
 // Log returns the records of a logger since the start, oldest first.

@@ -1,0 +1,62 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Response is an answer, read to its end.
+type Response struct {
+	t      testing.TB
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Challenges returns the values of WWW-Authenticate, one for each field line.
+func (r *Response) Challenges() []string { return r.Header["Www-Authenticate"] }
+
+// Problem is the JSON body of a denial.
+type Problem struct {
+	Type           string   `json:"type"`
+	Title          string   `json:"title"`
+	Status         int      `json:"status"`
+	Detail         string   `json:"detail"`
+	Code           string   `json:"code"`
+	RequiredScopes []string `json:"required_scopes"`
+	RequiredRoles  []string `json:"required_roles"`
+	TraceID        string   `json:"trace_id"`
+}
+
+// Problem decodes the body and refuses members that are not known.
+func (r *Response) Problem() Problem {
+	r.t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(r.Body))
+	decoder.DisallowUnknownFields()
+	var problem Problem
+	if err := decoder.Decode(&problem); err != nil {
+		r.t.Fatalf("the body is no problem document: %v\n%s", err, r.Body)
+	}
+	return problem
+}
+
+// Want fails the test unless the status, the challenges (one for each field
+// line, in order) and, if it is not empty, the code are as given.
+func (r *Response) Want(status int, code string, challenges ...string) *Response {
+	r.t.Helper()
+	if r.Status != status {
+		r.t.Errorf("status %d, want %d\n%s", r.Status, status, r.Body)
+	}
+	if got, want := fmt.Sprintf("%q", r.Challenges()), fmt.Sprintf("%q", challenges); got != want {
+		r.t.Errorf("challenges\n got %s\nwant %s", got, want)
+	}
+	if code != "" {
+		if got := r.Problem().Code; got != code {
+			r.t.Errorf("code %q, want %q", got, code)
+		}
+	}
+	return r
+}
