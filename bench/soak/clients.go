@@ -26,6 +26,7 @@ type clients struct {
 	provider *provider
 	kinds    []kind
 	http     *http.Client
+	wire     *again // of http
 
 	sent, unexpected atomic.Int64
 }
@@ -119,6 +120,8 @@ func (c *clients) verdict() error {
 	switch {
 	case c.unexpected.Load() > 0:
 		return fmt.Errorf("%d of %d answers were not as documented", c.unexpected.Load(), c.sent.Load())
+	case c.wire.cut.Load() > int64(len(c.kinds)*c.server.reloads):
+		return fmt.Errorf("%d connections were cut at %d reloads", c.wire.cut.Load(), c.server.reloads)
 	case c.sent.Load() == 0:
 		return errors.New("nothing was asked")
 	default:

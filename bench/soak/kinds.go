@@ -45,7 +45,8 @@ var (
 const often, seldom = 5 * time.Millisecond, 50 * time.Millisecond
 
 func newClients(s *server, p *provider) (*clients, error) {
-	c := &clients{server: s, provider: p, http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	wire := &again{transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	c := &clients{server: s, provider: p, wire: wire, http: &http.Client{Timeout: 20 * time.Second, Transport: wire}}
 	stranger, err := newKey("")
 	if err != nil {
 		return nil, err

@@ -185,7 +185,7 @@ func (s *server) reload() error {
 
 // admin asks the admin API. It is begun anew with each configuration, so its
 // connections are not kept.
-var admin = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+var admin = &http.Client{Transport: &again{transport: &http.Transport{DisableKeepAlives: true}}}
 
 func (s *server) load(caddyfile string) (int, error) {
 	response, err := admin.Post("http://"+s.admin+"/load", "text/caddyfile", strings.NewReader(caddyfile))
