@@ -13,11 +13,7 @@ import (
 
 // TestMoving loads every Caddyfile of docs/moving.md.
 func TestMoving(t *testing.T) {
-	page, err := os.ReadFile("../docs/moving.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := caddyfileBlock.FindAllStringSubmatch(string(page), -1)
+	examples := caddyfileBlock.FindAllStringSubmatch(textOf(t, "../docs/moving.md"), -1)
 	if len(examples) != 4 {
 		t.Errorf("%d examples were found", len(examples))
 	}
@@ -28,12 +24,9 @@ func TestMoving(t *testing.T) {
 
 // TestTroubleshooting has a line for every code.
 func TestTroubleshooting(t *testing.T) {
-	page, err := os.ReadFile("../docs/troubleshooting.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := textOf(t, "../docs/troubleshooting.md")
 	for _, code := range denial.Codes() {
-		if !strings.Contains(string(page), "| `"+string(code)+"` |") {
+		if !strings.Contains(page, "| `"+string(code)+"` |") {
 			t.Errorf("%s is not there", code)
 		}
 	}
@@ -42,35 +35,66 @@ func TestTroubleshooting(t *testing.T) {
 // TestReliability wants each row of the faults in docs/reliability.md to name
 // tests that are there.
 func TestReliability(t *testing.T) {
-	page, err := os.ReadFile("../docs/reliability.md")
+	faults, _, _ := strings.Cut(textOf(t, "../docs/reliability.md"), "\n## Figures\n")
+	rows := rowsOf(faults)
+	for _, row := range rows {
+		if strings.Count(row, "|") != 5 {
+			t.Errorf("a row of another form: %s", row)
+		}
+		namesTests(t, "../docs", row)
+	}
+	if len(rows) < 20 {
+		t.Errorf("%d rows were found", len(rows))
+	}
+}
+
+// TestPromises wants the same of each promise in SECURITY.md.
+func TestPromises(t *testing.T) {
+	_, promises, _ := strings.Cut(textOf(t, "../SECURITY.md"), "\n## What is promised\n")
+	promises, _, _ = strings.Cut(promises, "\n## ")
+	items := strings.Split(promises, "\n- ")[1:]
+	for _, promise := range items {
+		namesTests(t, "..", promise)
+	}
+	if len(items) < 10 {
+		t.Errorf("%d promises were found", len(items))
+	}
+}
+
+func textOf(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults, _, _ := strings.Cut(string(page), "\n## Figures\n")
-	rows := 0
-	for line := range strings.Lines(faults) {
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| fault |") {
-			continue
-		}
-		named := linkedTest.FindAllStringSubmatch(line, -1)
-		if strings.Count(line, "|") != 5 || len(named) == 0 {
-			t.Errorf("a row without a test, or of another form: %s", line)
-		}
-		rows++
-		for _, link := range named {
-			source, err := os.ReadFile(filepath.Join("../docs", link[2]))
-			if err != nil {
-				t.Error(err)
-			}
-			if !strings.Contains(string(source), "\nfunc "+link[1]+"(t *testing.T) {") {
-				t.Errorf("%s has no %s", link[2], link[1])
-			}
+	return string(text)
+}
+
+// rowsOf returns the lines of the tables in a text, without their heads.
+func rowsOf(text string) (rows []string) {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		head := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "| ---")
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| ---") && !head {
+			rows = append(rows, line)
 		}
 	}
-	if rows < 20 {
-		t.Errorf("%d rows were found", rows)
-	}
+	return rows
 }
 
 // linkedTest is a link to the file of a test.
 var linkedTest = regexp.MustCompile(`\[(Test\w+)\]\((\S+_test\.go)\)`)
+
+// namesTests wants a text to link tests that are there, from pages in a folder.
+func namesTests(t *testing.T, folder, text string) {
+	t.Helper()
+	named := linkedTest.FindAllStringSubmatch(text, -1)
+	if len(named) == 0 {
+		t.Errorf("no test is named: %s", text)
+	}
+	for _, link := range named {
+		if !strings.Contains(textOf(t, filepath.Join(folder, link[2])), "\nfunc "+link[1]+"(t *testing.T) {") {
+			t.Errorf("%s has no %s", link[2], link[1])
+		}
+	}
+}
