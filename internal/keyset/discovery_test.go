@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -154,4 +155,41 @@ func TestRemoteDiscovers(t *testing.T) {
 			t.Errorf("%s: got %v", issuer, err)
 		}
 	}
+}
+
+// FuzzMetadata has a document either refused or read as anybody else would read
+// it, and never has anything asked for but by https.
+func FuzzMetadata(f *testing.F) {
+	const issuer = "https://id.example"
+	for _, seed := range []string{
+		`{"issuer":"https://id.example","jwks_uri":"https://id.example/keys","introspection_endpoint":"https://id.example/introspect"}`,
+		`{"issuer":"https://id.example","jwks_uri":null,"introspection_endpoint":""}`,
+		`{"issuer":"https://id.example/"}`, `{"Issuer":"https://id.example"}`, `{"issuer":"https://id.example","issuer":"https://evil.example"}`,
+		`{"issuer":"https:\/\/id.example","jwks_uri":"http://127.0.0.1/keys"}`, `{"issuer":"https://id.example","jwks_uri":"file:///etc/passwd"}`,
+		`{"issuer":"https://id.example","jwks_uri":"https://user:pass@id.example/keys"}`, `{"issuer":"https://id.example","jwks_uri":["https://id.example"]}`,
+		`{"issuer":"https://id.example","jwks_uri":"HTTPS://id.example:0443/a b"}`, `[]`, `null`, `{`, "{\"issuer\":\"https://id.example\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		metadata, err := readMetadata(&answer{body: body, mediaType: "application/json"}, issuer)
+		if err != nil {
+			return
+		}
+		var plain map[string]any
+		if err := json.Unmarshal(body, &plain); err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range map[string]string{"issuer": metadata.Issuer, "jwks_uri": metadata.JWKSURI, "introspection_endpoint": metadata.IntrospectionEndpoint} {
+			if said, _ := plain[name].(string); said != got {
+				t.Fatalf("%s is %q and was read as %q", name, said, got)
+			}
+			if address, err := url.Parse(got); got != "" && (err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil) {
+				t.Fatalf("%s: %q was taken", name, got)
+			}
+		}
+		if metadata.Issuer != issuer {
+			t.Fatalf("the issuer is %q", metadata.Issuer)
+		}
+	})
 }
