@@ -3,8 +3,8 @@ package bearer
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sync/singleflight"
 
@@ -109,8 +109,13 @@ var flights singleflight.Group
 // verifyOnce checks a signature. Requests that come with the same new token at
 // the same time wait for one check: a page that loads asks for many things at
 // once.
+//
+// The keys are those at hand, told apart by where they lie, and not their
+// fingerprint: that is zero for all schemes whose keys were not there yet when
+// the request began, and what is good by the keys of one is not by those of
+// another (RFC 8725 §3.8).
 func verifyOnce(p presented, t *token, keys []*keyset.Key) error {
-	flight := string(binary.BigEndian.AppendUint64(p.digest[:], p.keys))
+	flight := fmt.Sprintf("%s %p", p.digest[:], keys)
 	_, err, _ := flights.Do(flight, func() (any, error) { return nil, t.verify(keys) })
 	return err
 }
