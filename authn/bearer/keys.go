@@ -10,22 +10,28 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
-// sources are asked in turn; the first that has a key answers.
+// sources are asked in turn.
 type sources []fingerprinted
 
-// Find returns the keys of the first source that has some. A source that
-// cannot be asked counts only if no other has a key.
-func (s sources) Find(ctx context.Context, keyID, algorithm string) ([]*keyset.Key, error) {
-	var unavailable error
+// check asks until a source has the key that a token was signed with. Several may
+// have keys that could be it, because those of PEM files have no ID, as in a file
+// for the former key and one for the next. A source that cannot be asked counts
+// only if no other has the key.
+func (s sources) check(ctx context.Context, t *token, verify func([]*keyset.Key) error) (unavailable, failure error) {
+	failure = errNoKey
 	for _, source := range s {
-		keys, err := source.Find(ctx, keyID, algorithm)
-		if err != nil {
+		keys, err := source.Find(ctx, t.keyID, t.algorithm)
+		switch {
+		case err != nil:
 			unavailable = err
-		} else if len(keys) > 0 {
-			return keys, nil
+		case len(keys) == 0:
+		default:
+			if failure = verify(keys); failure == nil {
+				return nil, nil
+			}
 		}
 	}
-	return nil, unavailable
+	return unavailable, failure
 }
 
 // openKeys opens every configured source of keys.

@@ -88,16 +88,16 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	if err := p.trace.Tell("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
 		return nil, b.refuse(err)
 	}
-	keys, err := b.keys.Find(ctx, t.keyID, t.algorithm)
-	if err != nil {
-		_ = p.trace.Note("keys", err)
+	unasked, err := b.keys.check(ctx, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
+	if unasked != nil {
+		_ = p.trace.Note("keys", unasked)
 	}
-	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
-		return nil, authn.Defer(unavailable.RetryAfter, err)
-	} else if err != nil {
-		return nil, authn.Defer(0, err)
+	if unavailable := (*keyset.UnavailableError)(nil); errors.As(unasked, &unavailable) {
+		return nil, authn.Defer(unavailable.RetryAfter, unasked)
+	} else if unasked != nil {
+		return nil, authn.Defer(0, unasked)
 	}
-	if err := p.trace.Tell("signature", verifyOnce(p, t, keys), t.shownKey); err != nil {
+	if err := p.trace.Tell("signature", err, t.shownKey); err != nil {
 		return nil, b.refuse(err)
 	}
 	return t, authn.Outcome{Source: authn.SourceLocal}
