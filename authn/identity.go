@@ -16,7 +16,8 @@ type Identity struct {
 	// Client is the OAuth client that the credential was issued to, if known.
 	Client string
 
-	// Issuer is who vouches for the caller: the `iss` of a token, else empty.
+	// Issuer is who vouches for the caller: the `iss` of a token, or the issuer
+	// that was asked about one if the answer has none; else empty.
 	Issuer string
 
 	// Scopes and Roles are what the credential grants, as granted: what a

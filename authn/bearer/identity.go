@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,8 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 		Roles:   collect(t.claims, b.RoleClaims, func(role string) []string { return []string{role} }),
 		Expires: expires,
 	}
-	identity.Issuer, _ = t.claims["iss"].(string)
+	issuer, _ := t.claims["iss"].(string)
+	identity.Issuer = cmp.Or(issuer, b.Issuer) // an answer need not say whose it is (RFC 7662 §2.2)
 	user, err := name(t.claims, b.UserClaim)
 	if user == "" && err == nil && t.introspected() {
 		user, err = name(t.claims, "username") // RFC 7662 §2.2

@@ -1,0 +1,72 @@
+package attacks
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// endpoint is an issuer's, who is asked about opaque tokens and answers what the
+// test says (RFC 7662).
+type endpoint struct {
+	*target
+	answers map[string]string // token to members of an active answer
+}
+
+// newEndpoint guards the whole site by an issuer who has a key for JWTs, too.
+func newEndpoint(t *testing.T, lines string) *endpoint {
+	t.Helper()
+	e := &endpoint{target: &target{keys: newKeys(t)}, answers: make(map[string]string)}
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := `{"active":false}`
+		if members, known := e.answers[r.PostFormValue("token")]; known {
+			answer = `{"active":true,"aud":"` + harness.Audience + `",` + members + `}`
+		}
+		_, _ = w.Write([]byte(answer)) // who does not read it gets 503
+	}))
+	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e.reached.Add(1)
+		e.user.Store(r.Header.Get("X-User"))
+	}))
+	t.Cleanup(issuer.Close)
+	t.Cleanup(upstream.Close)
+	e.Server = harness.StartWithAdmin(t, "{\nauto_https off\nauth {\nrealm api\nbearer {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+
+		"\nkey_file "+e.pem(t, t.TempDir(), "rs", &e.rsa.PublicKey)+"\n"+lines+"\nintrospection "+issuer.URL+" {\nclient_id gateway\nclient_secret hush\n}\n}\n}\n}\n"+
+		"http://localhost:8080 {\nrequire_auth {\nforward X-User {http.auth.user.id}\n}\nreverse_proxy "+upstream.Listener.Addr().String()+"\n}")
+	return e
+}
+
+// TestRevokedOpaque has opaque tokens revoked of whom the endpoint does not say
+// who issued them, which it need not (RFC 7662 §2.2): it is the issuer's own.
+func TestRevokedOpaque(t *testing.T) {
+	for name, test := range map[string]struct{ members, revoked string }{
+		"by its jti at the issuer":  {`"sub":"alice","jti":"1"`, `{"jti":"1","issuer":"` + harness.Issuer + `"}`},
+		"by its sub at the issuer":  {`"sub":"alice"`, `{"sub":"alice","issuer":"` + harness.Issuer + `"}`},
+		"by its sub, iss is named":  {`"sub":"alice","iss":"` + harness.Issuer + `"`, `{"sub":"alice","issuer":"` + harness.Issuer + `"}`},
+		"by its sub at every one":   {`"sub":"alice"`, `{"sub":"alice"}`},
+		"by its text, as it stands": {`"sub":"alice"`, `{"token":"opaque"}`},
+	} {
+		t.Run("revoked: "+name, func(t *testing.T) {
+			e := newEndpoint(t, "")
+			e.answers["opaque"], e.answers["other"] = test.members, `"sub":"bob","jti":"2"`
+			e.accepts(t, "/", "opaque")
+			if r := e.Do("POST", e.AdminURL("/auth/revocations"), harness.Body("application/json", test.revoked)); r.Status != 200 {
+				t.Fatal(r.Status, r.Body)
+			}
+			if r := e.Get("/", harness.Bearer("opaque")); r.Status != 401 || r.Problem().Code != "revoked_token" {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+			e.accepts(t, "/", "other")
+		})
+	}
+	t.Run("not revoked: of another issuer", func(t *testing.T) {
+		e := newEndpoint(t, "")
+		e.answers["opaque"] = `"sub":"alice"`
+		if r := e.Do("POST", e.AdminURL("/auth/revocations"), harness.Body("application/json", `{"sub":"alice","issuer":"https://other.example"}`)); r.Status != 200 {
+			t.Fatal(r.Status, r.Body)
+		}
+		e.accepts(t, "/", "opaque")
+	})
+}
