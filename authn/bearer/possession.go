@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,8 +57,28 @@ type confirmation struct {
 }
 
 // readConfirmation refuses members that it does not know: they ask for a proof
-// that would not be given.
+// that would not be given. A token that says it is bound to a key and not to
+// which one would be good in anybody's hands (RFC 9449 §6.2).
 func readConfirmation(claims map[string]any) (confirmation, error) {
+	c, err := readMembers(claims)
+	if err == nil && c.thumbprint == "" && saysDPoP(claims) {
+		return c, errors.New("the token says that it is bound to a key, but not to which (cnf.jkt)")
+	}
+	return c, err
+}
+
+// saysDPoP reports whether a token is called one of DPoP: by `token_type` in an
+// answer of its issuer (RFC 9449 §6.2), by `typ` at Keycloak.
+func saysDPoP(claims map[string]any) bool {
+	for _, claim := range []string{"token_type", "typ"} {
+		if kind, _ := claims[claim].(string); strings.EqualFold(kind, dpopScheme) {
+			return true
+		}
+	}
+	return false
+}
+
+func readMembers(claims map[string]any) (confirmation, error) {
 	var c confirmation
 	value, present := claims["cnf"]
 	if !present {

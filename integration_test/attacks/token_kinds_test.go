@@ -37,6 +37,7 @@ func TestKinds(t *testing.T) {
 		"security event":                    `"events":{"https://schemas.openid.net/secevent/caep/event-type/session-revoked":{}}`,
 		"answer of an introspection":        `"token_introspection":{"active":true}`,
 		"ID token that says access, too":    `"token_use":"access","typ":"ID"`,
+		"DPoP token of Keycloak, no key":    `"typ":"DPoP"`,
 	} {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, forge(header, claims(members), s.rs256))

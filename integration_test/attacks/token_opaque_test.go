@@ -3,6 +3,7 @@ package attacks
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
@@ -69,4 +70,35 @@ func TestRevokedOpaque(t *testing.T) {
 		}
 		e.accepts(t, "/", "opaque")
 	})
+}
+
+// TestOpaqueKinds has active tokens that are something else than a bearer access
+// token, as the endpoint says in some member.
+func TestOpaqueKinds(t *testing.T) {
+	e := newEndpoint(t, "")
+	for i, members := range []string{`"token_type":"Bearer"`, `"token_type":"bearer"`, `"scope":"read"`} {
+		token := "good-" + strconv.Itoa(i)
+		e.answers[token] = `"sub":"alice",` + members
+		e.accepts(t, "/", token)
+	}
+	for name, members := range map[string]string{
+		"R7662-7: a refresh token":                                   `"token_type":"refresh_token"`,
+		"R7662-7: a refresh token of Keycloak":                       `"token_type":"Bearer","typ":"Refresh"`,
+		"R7662-7: a refresh token of Hydra":                          `"token_type":"Bearer","token_use":"refresh_token"`,
+		"JWT-13: an ID token":                                        `"nonce":"n"`,
+		"R9449-9: bound to a key, and sent without a proof":          `"token_type":"DPoP","cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}`,
+		"R9449-9: bound to a key that is not told":                   `"token_type":"DPoP"`,
+		"R9449-9: bound to a key that is not told, in other letters": `"token_type":"dpop"`,
+		"R9449-9: bound to a key that is not told, of Keycloak":      `"token_type":"Bearer","typ":"DPoP"`,
+		"R9449-9: a DPoP token, with a certificate for the key":      `"token_type":"DPoP","cnf":{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`,
+		"R8705-1: bound to a certificate":                            `"cnf":{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}`,
+		"R8705-1: bound to something unknown":                        `"cnf":{"kid":"1"}`,
+		"R8705-1: bound to nothing":                                  `"cnf":{}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := "bad-" + strconv.Itoa(len(e.answers))
+			e.answers[token] = `"sub":"alice",` + members
+			e.refuses(t, "/", token)
+		})
+	}
 }
