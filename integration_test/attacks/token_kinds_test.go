@@ -38,6 +38,8 @@ func TestKinds(t *testing.T) {
 		"answer of an introspection":        `"token_introspection":{"active":true}`,
 		"ID token that says access, too":    `"token_use":"access","typ":"ID"`,
 		"DPoP token of Keycloak, no key":    `"typ":"DPoP"`,
+		"ID token that says JWT inside":     `"typ":"JWT","nonce":"n","at_hash":"77QmUPtjPfzWtF2AnpK9RQ"`,
+		"logout token that says JWT inside": `"typ":"JWT","events":{"http://schemas.openid.net/event/backchannel-logout":{}}`,
 	} {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, forge(header, claims(members), s.rs256))
