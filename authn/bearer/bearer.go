@@ -76,7 +76,8 @@ type Bearer struct {
 	// itself; one from a query parameter does not go on to the upstream.
 	TokenFrom []authn.Place `json:"token_from,omitempty"`
 
-	// The claim that names the user. Default: sub.
+	// The claim that names the user. Default: sub, or username in an answer of
+	// the introspection endpoint that has no sub.
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// The paths of the claims that hold scopes, as a list or as a string with

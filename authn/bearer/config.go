@@ -65,7 +65,7 @@ func (b *Bearer) setDefaults() {
 		b.TokenFrom[i] = withDefaultName(place)
 	}
 	if b.UserClaim == "" {
-		b.UserClaim = "sub"
+		b.UserClaim = subjectClaim
 	}
 	if b.ScopeClaims == nil {
 		b.ScopeClaims = []string{"scope", "scp"}

@@ -26,8 +26,8 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 	issuer, _ := t.claims["iss"].(string)
 	identity.Issuer = cmp.Or(issuer, b.Issuer) // an answer need not say whose it is (RFC 7662 §2.2)
 	user, err := name(t.claims, b.UserClaim)
-	if user == "" && err == nil && t.introspected() {
-		user, err = name(t.claims, "username") // RFC 7662 §2.2
+	if user == "" && err == nil && t.introspected() && b.UserClaim == subjectClaim {
+		user, err = name(t.claims, "username") // RFC 7662 §2.2: for people, and often of their own choice
 	}
 	if err != nil {
 		return nil, err
@@ -40,6 +40,9 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 	identity.ID, identity.Client = user, client
 	return identity, nil
 }
+
+// subjectClaim names the user unless another claim is configured to.
+const subjectClaim = "sub"
 
 // name reads the claim that names the user. It must be a string (RFC 7519
 // §4.1.2) that can stand in a log and in a header field.
