@@ -129,10 +129,11 @@ func audiences(claim any) ([]string, error) {
 var otherKinds = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"}
 
 // kindValues are claims by which providers tell their tokens apart: `typ` at
-// Keycloak, `token_use` at Cognito, and the values that access tokens have.
+// Keycloak, `token_use` at Cognito and, in introspection answers, at Ory Hydra,
+// and the values that access tokens have.
 var kindValues = map[string][]string{
 	"typ":       {"Bearer", "DPoP", "at+jwt", "JWT"},
-	"token_use": {"access"},
+	"token_use": {"access", "access_token"},
 }
 
 // checkKind refuses verified tokens that are no bearer access tokens.

@@ -76,7 +76,10 @@ func TestRevokedOpaque(t *testing.T) {
 // token, as the endpoint says in some member.
 func TestOpaqueKinds(t *testing.T) {
 	e := newEndpoint(t, "")
-	for i, members := range []string{`"token_type":"Bearer"`, `"token_type":"bearer"`, `"scope":"read"`} {
+	for i, members := range []string{
+		`"token_type":"Bearer"`, `"token_type":"bearer"`, `"scope":"read"`, `"token_use":"access","token_type":"Bearer"`, `"token_use":"access_token","token_type":"Bearer"`,
+		`"typ":"Bearer","token_type":"Bearer","nonce":"n"`, `"token_type":"access_token"`,
+	} {
 		token := "good-" + strconv.Itoa(i)
 		e.answers[token] = `"sub":"alice",` + members
 		e.accepts(t, "/", token)
