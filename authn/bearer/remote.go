@@ -140,11 +140,20 @@ func (b *Bearer) openIntrospection() error {
 	return nil
 }
 
+var errNotBearer = errors.New("not the form of credentials in the Authorization field (RFC 6750 §2.1)")
+
 // introspect asks about a token. What the endpoint says is verified by that,
 // and judged like the claims of a token that was verified here.
+//
+// Nobody is asked about what no token in the Authorization field can be: an
+// endpoint may read a token into it all the same, and what stands before the
+// endpoint may take it for an attack and refuse to answer.
 func (b *Bearer) introspect(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
 	if len(p.text) > authn.MaxCredential {
 		return nil, authn.Reject(authn.CodeInvalidToken, authn.ErrTooLarge)
+	}
+	if p.place == authn.AuthorizationField && !authn.IsToken68(p.text) {
+		return nil, authn.Disown(authn.CodeInvalidToken, p.trace.Note("form", errNotBearer))
 	}
 	answer, err := b.remote.Introspect(ctx, p.text, client)
 	_ = p.trace.Tell("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })

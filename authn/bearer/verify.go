@@ -16,7 +16,7 @@ import (
 // is good for this gate, whether the sender may use it, and at last whether it
 // was revoked.
 func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	known, outcome := b.find(ctx, r, credential.Value)
+	known, outcome := b.find(ctx, r, credential)
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
@@ -38,6 +38,7 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 // pass for found with new ones.
 type presented struct {
 	text   string
+	place  authn.Place
 	digest [sha256.Size]byte
 	keys   uint64 // their fingerprint
 	trace  *authn.Trace
@@ -45,8 +46,9 @@ type presented struct {
 
 // find recalls a token that was found good before, or has it verified and
 // judged. What is known is set for an accepted token only.
-func (b *Bearer) find(ctx context.Context, r *authn.Request, text string) (*verified, authn.Outcome) {
-	p := presented{text: text, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
+func (b *Bearer) find(ctx context.Context, r *authn.Request, credential authn.Credential) (*verified, authn.Outcome) {
+	text := credential.Value
+	p := presented{text: text, place: credential.Place, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
 	if known := b.recall(p, r); known != nil {
 		return known, known.outcome(text)
 	}

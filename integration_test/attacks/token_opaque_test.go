@@ -128,3 +128,22 @@ func TestOpaqueName(t *testing.T) {
 		})
 	}
 }
+
+// TestOpaqueText has what no bearer token can be (RFC 6750 §2.1), from which an
+// endpoint may make something: by trimming, by decoding, by taking the first word.
+func TestOpaqueText(t *testing.T) {
+	e := newEndpoint(t, "")
+	for _, text := range []string{"opaque", "a.b.c", "-._~+/==", "v1.local~x/y+z="} {
+		e.answers[text] = `"sub":"alice"`
+		e.accepts(t, "/", text)
+	}
+	for name, text := range map[string]string{
+		"two words": "opaque opaque", "in quotes": `"opaque"`, "with a comma": "opaque,", "with a colon": "opaque:x", "percent-encoded": "%6fpaque", "with a query": "opaque?a=b",
+		"markup": "<script>opaque</script>", "a statement": "opaque'--", "braces": "{opaque}", "a filling within": "opa=que", "nothing but filling": "==", "a backslash": `opaque\`, "a star": "*",
+	} {
+		t.Run("R6750-14: "+name, func(t *testing.T) {
+			e.answers[text] = `"sub":"alice"`
+			e.refuses(t, "/", text)
+		})
+	}
+}
