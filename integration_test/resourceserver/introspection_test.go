@@ -100,6 +100,17 @@ func TestIntrospection(t *testing.T) {
 			}
 		}
 	})
+	t.Run("R7662-6: members that are null are none, as some issuers write each that they know", func(t *testing.T) {
+		i.tokens["nulls"] = map[string]any{
+			"active": true, "aud": audience, "sub": "erin", "iss": nil, "exp": nil, "nbf": nil, "iat": nil, "jti": nil, "scope": nil,
+			"client_id": nil, "username": nil, "token_type": nil, "cnf": nil, "nonce": nil,
+		}
+		i.tokens["null-audience"] = map[string]any{"active": true, "aud": nil, "sub": "erin"}
+		for _, path := range []string{"/asked", "/both"} {
+			s.Get(path, harness.Bearer("nulls")).Want(200, "")
+		}
+		s.Get("/asked", harness.Bearer("null-audience")).Want(401, "invalid_token", invalid...)
+	})
 	t.Run("R7662-5: the answer is kept", func(t *testing.T) {
 		before := i.calls.Load()
 		for range 5 {

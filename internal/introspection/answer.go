@@ -3,6 +3,7 @@ package introspection
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -18,9 +19,9 @@ type Answer struct {
 	// Active is what the endpoint said. Whether the token is good for this
 	// server is for the caller to judge by its claims (RFC 7662 §4).
 	Active bool
-	// Claims is the whole response, in the types of package strictjson; nil
-	// unless the token is active, since the rest may be told to nobody
-	// (RFC 7662 §2.2).
+	// Claims is the whole response but for members that are null, in the types of
+	// package strictjson; nil unless the token is active, since the rest may be
+	// told to nobody (RFC 7662 §2.2).
 	Claims map[string]any
 	// Expires is when the token ends; zero if the endpoint did not say.
 	Expires time.Time
@@ -48,6 +49,9 @@ func parse(body []byte) (Answer, error) {
 	case !active:
 		return Answer{}, nil
 	}
+	// Null counts as absent, because some providers write every member that they
+	// know.
+	maps.DeleteFunc(members, func(_ string, value any) bool { return value == nil })
 	expires, err := instant(members["exp"])
 	if err != nil {
 		return Answer{}, fmt.Errorf("exp in the answer is %w", err)
@@ -59,8 +63,7 @@ func parse(body []byte) (Answer, error) {
 // numbers of seconds.
 const latest = 253402300799
 
-// instant reads a NumericDate, which may have fractions (RFC 7519 §2). Null
-// counts as absent, because some providers write every member that they know.
+// instant reads a NumericDate, which may have fractions (RFC 7519 §2).
 func instant(value any) (time.Time, error) {
 	switch value := value.(type) {
 	case nil:
