@@ -186,9 +186,19 @@ func (p Place) inCookies(fields []string) []string {
 // maxForm bounds the body that is read in search of a credential.
 const maxForm = 64 << 10
 
-// form returns the parameters of a form body under the conditions of RFC 6750
-// §2.2: a method with a body, one part, ASCII. The body is put back.
+// form returns the parameters of a form body. What was read once is kept: the
+// body that goes on may be without the credential, or gone, when the next gate
+// looks for it.
 func (r *Request) form() url.Values {
+	if r.posted == nil {
+		r.posted = r.readForm()
+	}
+	return r.posted
+}
+
+// readForm reads a form under the conditions of RFC 6750 §2.2: a method with a
+// body, one part, ASCII. The body is put back.
+func (r *Request) readForm() url.Values {
 	if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}

@@ -3,6 +3,7 @@ package authn
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -37,6 +38,7 @@ type Request struct {
 
 	authorization Authorization
 	problem       error
+	posted        url.Values // nil until a form was read
 }
 
 // NewRequest reads the Authorization field of r.
@@ -48,7 +50,7 @@ func NewRequest(r *http.Request) *Request {
 
 // Read makes r the request, and reads its Authorization field.
 func (r *Request) Read(from *http.Request) {
-	r.Request = from
+	r.Request, r.posted = from, nil
 	r.authorization, r.problem = ParseAuthorization(from.Header["Authorization"])
 }
 

@@ -98,6 +98,54 @@ func TestGates(t *testing.T) {
 	})
 }
 
+// TestStripped has a gate behind one that has removed the credential: it decides
+// by what came to the first.
+func TestStripped(t *testing.T) {
+	b := serve(t, nil)
+	const second = "corp {\n scope admin\n strip_credentials\n"
+	s := harness.Start(t, configure("", from("header", "query", "form", "cookie token"), `
+		route {
+			require_auth corp {
+				strip_credentials
+			}
+			require_auth /admin* `+second+`}
+			require_auth /optional* `+second+` optional
+			}
+			reverse_proxy `+b.addr+`
+		}
+	`))
+	places := func(token string) map[string][]harness.Option {
+		return map[string][]harness.Option{
+			"header": {harness.Bearer(token)},
+			"form":   {harness.Body(form, "a=1&access_token="+token)},
+			"cookie": {harness.Header("Cookie", "token="+token)},
+		}
+	}
+	post := func(path string, options ...harness.Option) *harness.Response {
+		return s.Do("POST", s.URL(path), options...)
+	}
+	for _, path := range []string{"/admin", "/optional"} {
+		reading, admin := harness.Token(t, harness.Claims{"scope": "read"}), harness.Token(t, harness.Claims{"scope": "admin"})
+		for place, options := range places(reading) {
+			t.Run("R9110-18: who may not pass the second gate of "+path+", by "+place, func(t *testing.T) {
+				want(t, post(path, options...), 403, "insufficient_scope", noScope)
+			})
+		}
+		for place, options := range places(admin) {
+			t.Run("R9110-18: who may pass the second gate of "+path+", by "+place, func(t *testing.T) {
+				want(t, post(path, options...), 200, "")
+				if got := b.last(t); strings.Contains(fmt.Sprint(got.Header, got.RequestURI, got.body), admin) {
+					t.Errorf("the upstream saw the token: %v %q", got.Header, got.body)
+				}
+			})
+		}
+		t.Run("R9110-18: the query, "+path, func(t *testing.T) {
+			want(t, post(path+"?access_token="+reading), 403, "insufficient_scope", noScope)
+			want(t, post(path+"?access_token="+admin), 200, "")
+		})
+	}
+}
+
 // TestSchemesOfOneKind has two bearer schemes and two of keys on one gate.
 func TestSchemesOfOneKind(t *testing.T) {
 	other := strings.NewReplacer(harness.Issuer, "https://second.example.com").Replace(harness.BearerLines)
