@@ -255,7 +255,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	stayOnHTTP(r.Header)
 	g.forward.removeFrom(r)
 	visit := visitOf(r)
-	if cors.IsPreflight(r) && !g.app.CarriesCredential(r) {
+	if g.isPreflight(visit, r) {
 		visit.explained.addPreflight(g)
 		dropBody(r)
 		return next.ServeHTTP(w, r)
@@ -272,6 +272,12 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		restricted.restrict() // the error is answered past this writer
 	}
 	return err
+}
+
+// isPreflight reports whether a request is a CORS preflight. What an earlier gate
+// has judged by a credential is none, also where the credential was removed since.
+func (g *RequireAuth) isPreflight(visit *visit, r *http.Request) bool {
+	return len(visit.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
 
 // introduce tells schemes what this gate is known as.

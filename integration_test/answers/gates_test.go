@@ -143,6 +143,15 @@ func TestStripped(t *testing.T) {
 			want(t, post(path+"?access_token="+reading), 403, "insufficient_scope", noScope)
 			want(t, post(path+"?access_token="+admin), 200, "")
 		})
+		t.Run("CORS-2: what the first gate has judged is no preflight to the second, "+path, func(t *testing.T) {
+			before := b.asked()
+			want(t, s.Do("OPTIONS", s.URL(path), append(preflight, harness.Bearer(reading))...), 403, "insufficient_scope", noScope)
+			if b.asked() != before {
+				t.Error("something was forwarded")
+			}
+			want(t, s.Do("OPTIONS", s.URL(path), append(preflight, harness.Bearer(admin))...), 200, "")
+			want(t, s.Do("OPTIONS", s.URL(path), preflight...), 200, "")
+		})
 	}
 }
 
