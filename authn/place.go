@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // In is a part of a request that can carry a credential.
@@ -239,12 +241,12 @@ func (p Place) Remove(r *http.Request) {
 	case InHeader:
 		r.Header.Del(p.Name)
 	case InQuery:
-		r.URL.RawQuery = without(r.URL.RawQuery, "&", func(pair string) bool {
-			name, _, _ := strings.Cut(pair, "=")
-			plain, err := url.QueryUnescape(name)
-			return err == nil && plain == p.Name
-		})
+		p.removeFromQuery(r.URL)
 		r.RequestURI = r.URL.RequestURI()
+		// FastCGI and error routes are told the address from before rewrites.
+		if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+			p.removeFromQuery(original.URL)
+		}
 	case InCookie:
 		fields := r.Header["Cookie"]
 		r.Header.Del("Cookie")
@@ -260,6 +262,14 @@ func (p Place) Remove(r *http.Request) {
 	case InForm:
 		p.removeFromForm(r)
 	}
+}
+
+func (p Place) removeFromQuery(address *url.URL) {
+	address.RawQuery = without(address.RawQuery, "&", func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(name)
+		return err == nil && plain == p.Name
+	})
 }
 
 func (p Place) removeFromForm(r *http.Request) {

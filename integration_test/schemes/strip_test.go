@@ -3,7 +3,9 @@ package schemes
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/fcgi"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
@@ -109,4 +111,41 @@ func TestStripKeepsTheBody(t *testing.T) {
 			t.Errorf("body %q", response.Body)
 		}
 	})
+}
+
+// TestStripEverywhere looks at those who are told the address as it was before
+// rewrites: programs behind FastCGI, and the pages of errors that come later.
+func TestStripEverywhere(t *testing.T) {
+	say := func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, r.URL.RequestURI()) } // the client would see it
+	program, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Close() })
+	go func() { _ = fcgi.Serve(program, http.HandlerFunc(say)) }() // ends with the listener
+	s := harness.Start(t, config(`
+		api_key partners {
+			from query api_key
+			key partner-a `+digest("key-of-a")+`
+		}`, `
+		rewrite /rewritten* /program{uri}
+		require_auth {
+			strip_credentials
+		}
+		reverse_proxy /program* `+program.Addr().String()+` {
+			transport fastcgi
+		}
+		error /broken* 502
+		handle_errors {
+			reverse_proxy `+upstream(t, say)+`
+		}`))
+	for name, path := range map[string]string{
+		"a program behind FastCGI": "/program", "a program behind FastCGI and a rewrite": "/rewritten", "the page of a later error": "/broken",
+	} {
+		t.Run("R9110-18: "+name+" is not told of the key", func(t *testing.T) {
+			if got, want := s.Get(path+"?a=%7e&api_key=key-of-a&b").Body, path+"?a=%7e&b"; got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+		})
+	}
 }
