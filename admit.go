@@ -26,11 +26,6 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 	if !credential.Found() {
 		return w
 	}
-	inQuery := credential.Place.In == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
-	if g.StripCredentials || inQuery {
-		visit.keep(r)
-		credential.Place.Remove(r)
-	}
 	directive := "private"
 	switch {
 	case made.outcome.Nonce != "":
@@ -42,6 +37,16 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 	return &privateWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		vary:                  credential.Place.VaryField(), directive: directive,
+	}
+}
+
+// strip takes a credential out of a request before anybody else is told of it:
+// the upstream, or who has the pages of a denial.
+func (g *RequireAuth) strip(visit *visit, r *http.Request, credential authn.Credential) {
+	inQuery := credential.Place.In == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
+	if credential.Found() && (g.StripCredentials || inQuery) {
+		visit.keep(r)
+		credential.Place.Remove(r)
 	}
 }
 

@@ -110,7 +110,8 @@ type RequireAuth struct {
 	// empty sets no field.
 	Forward map[string]string `json:"forward,omitempty"`
 
-	// Keeps the credential from the upstream.
+	// Keeps the credential from the upstream, also from one that has the pages of
+	// a denial.
 	StripCredentials bool `json:"strip_credentials,omitempty"`
 
 	// The format of the body of denials: `auto`, `problem`, `json`, `html` or
@@ -263,6 +264,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	g.introduce(visit)
 	ruling := g.decide(visit, r)
 	g.tell(visit, r, ruling)
+	g.strip(visit, r, ruling.credential)
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
 	}
