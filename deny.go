@@ -55,16 +55,47 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 // hide answers as Caddy does where there is nothing: with the error that ends
 // up in the site's error routes or in an empty body. Caddy logs the request
 // with such an error at DEBUG and hides Authorization and Cookie only, so where
-// the request has a credential elsewhere the gate takes these steps itself.
+// the request has a credential elsewhere the gate takes these steps itself, and
+// writes where Caddy would.
 func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit) error {
 	visit.hidden = true
 	if !g.app.showsCredential(&visit.request) {
 		return caddyhttp.Error(http.StatusNotFound, nil)
 	}
+	if g.pages.inner == nil {
+		w = outermost(w)
+	}
 	if !g.pages.serve(w, r, http.StatusNotFound, nil) {
 		w.WriteHeader(http.StatusNotFound)
 	}
 	return nil
+}
+
+// outermost returns the writer that Caddy's server answers errors with. What the
+// handlers on the way here have put around it never sees an error: it would take
+// a field away, or compress a page, and so tell a hidden denial from a real 404.
+func outermost(w http.ResponseWriter) http.ResponseWriter {
+	var recorder http.ResponseWriter // of the access log, which must not miss the answer
+	for {
+		switch known := w.(type) {
+		case *privateWriter:
+			known.restrict() // as where an error passes it
+		case caddyhttp.ResponseRecorder:
+			if known.Buffer() == nil {
+				recorder = w
+			}
+		}
+		wrapper, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+		_, limited := w.(*caddyhttp.IdleTimeoutWriter) // by which the server ends slow clients
+		switch {
+		case wraps && !limited:
+			w = wrapper.Unwrap()
+		case recorder != nil:
+			return recorder
+		default:
+			return w
+		}
+	}
 }
 
 // hides reports whether a code is answered as if there were nothing.

@@ -39,16 +39,18 @@ func TestHide(t *testing.T) {
 	files := "root " + root + "\nfile_server"
 	basicPair := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))
 	callers := map[string][]string{
-		"token": {"Authorization: Bearer " + harness.Token(t)}, "password": {basicPair}, "key": {"X-API-Key: " + apiKey}, "cookie": {"Cookie: api_key=" + apiKey},
+		"token": {"Authorization: Bearer " + harness.Token(t)}, "password": {basicPair}, "key": {"X-API-Key: " + apiKey}, "key of a browser": {"X-API-Key: " + apiKey, "Accept-Encoding: gzip"}, "cookie": {"Cookie: api_key=" + apiKey},
 		"script": {"X-Requested-With: XMLHttpRequest", basicPair}, "page": {"Accept: text/html", basicPair}, "origin": {"Origin: https://web.example", basicPair},
 	}
 	unknown := map[string][]string{
 		"nobody": nil, "bad token": {"Authorization: Bearer x"}, "expired": {"Authorization: Bearer " + harness.Token(t, harness.Claims{"exp": 1})},
-		"bad password": {"Authorization: Basic YTpi"}, "two": {"Authorization: Bearer x", "Authorization: Bearer y"}, "trace": {"X-Trace-Id: mine"},
+		"bad password": {"Authorization: Basic YTpi"}, "two": {"Authorization: Bearer x", "Authorization: Bearer y"}, "trace": {"X-Trace-Id: mine"}, "bad key": {"X-API-Key: x"},
 	}
 	for name, pages := range map[string]string{
 		"without error pages": "", "with error pages": "handle_errors {\nrespond \"{err.status_code} {err.status_text} {http.auth.error} {http.auth.trace_id} {http.auth.required_scopes}\"\n}\n",
 		"with error pages for 401 and 403": "handle_errors 401 403 {\nrespond denied\n}\n",
+		"behind what changes answers":      "header {\n-Server\n>X-Late yes\n}\nencode gzip {\nminimum_length 1\n}\nintercept {\nreplace_status 200\n}\nlog\n",
+		"with compressed error pages":      "header -Server\nencode gzip {\nminimum_length 1\n}\nhandle_errors {\nrespond \"{err.status_code} " + strings.Repeat("nothing ", 100) + "\"\n}\n",
 		"with pages that name the user":    "handle_errors {\nrespond \"{err.status_code} {http.auth.user.id} {http.auth.scheme} {http.auth.client.id}\"\n}\n",
 	} {
 		s := harness.Start(t, configure("", schemes, pages+gates+files))
@@ -100,5 +102,39 @@ func TestHide(t *testing.T) {
 	t.Run("R9110-3 AVAIL-1: a 503 is not hidden", func(t *testing.T) {
 		s := harness.Start(t, configure("", "probe probe", "require_auth {\nhide all\n}\nrespond ok"))
 		want(t, s.Get("/", probing("unavailable")), 503, "temporarily_unavailable")
+	})
+}
+
+// TestHideBehindAGate has a gate in front of the one that hides, and an access log.
+func TestHideBehindAGate(t *testing.T) {
+	s := harness.Start(t, site(`
+		log
+		route {
+			require_auth partners
+			header -Server
+			require_auth /dark partners {
+				scope admin
+				hide
+			}
+			error 404
+		}
+	`))
+	t.Run("R9110-3 KEY-4: what the first gate says of caches is the same", func(t *testing.T) {
+		var answers [2]string
+		for i, path := range []string{"/dark", "/missing"} {
+			answers[i] = regexp.MustCompile(`\r\nDate: [^\r]*`).ReplaceAllString(
+				raw(t, s, "GET "+path+" HTTP/1.1", "Host: localhost", "Connection: close", "X-API-Key: "+apiKey, "", ""), "")
+		}
+		if answers[0] != answers[1] || !strings.Contains(answers[0], "Cache-Control: private") {
+			t.Errorf("\n got %q\nwant %q", answers[0], answers[1])
+		}
+	})
+	t.Run("R9110-3: the access log has the status", func(t *testing.T) {
+		harness.Eventually(t, "both requests are logged", func() bool { return len(s.Log("http.log.access")) == 2 })
+		for _, record := range s.Log("http.log.access") {
+			if record["status"] != 404.0 {
+				t.Errorf("record %v", record)
+			}
+		}
 	})
 }
