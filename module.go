@@ -254,9 +254,9 @@ func (g *RequireAuth) checkTransports() error {
 // ServeHTTP takes a request through the gate.
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stayOnHTTP(r.Header)
-	g.forward.removeFrom(r)
 	visit := visitOf(r)
 	if g.isPreflight(visit, r) {
+		g.forward.removeFrom(r)
 		visit.explained.addPreflight(g)
 		dropBody(r)
 		return next.ServeHTTP(w, r)
@@ -265,6 +265,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	ruling := g.decide(visit, r)
 	g.tell(visit, r, ruling)
 	g.strip(visit, r, ruling.credential)
+	g.forward.removeFrom(r) // not earlier: the credential may have come in such a field
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
 	}

@@ -116,6 +116,49 @@ func TestForward(t *testing.T) {
 	})
 }
 
+// TestForwardInItsPlace has a gate that puts something else in the field that the
+// credential comes in.
+func TestForwardInItsPlace(t *testing.T) {
+	b := serve(t, nil)
+	const fields = "corp ops partners {\nforward Authorization \"Basic inside\"\nforward X-API-Key inside\n"
+	s := harness.Start(t, site("require_auth /known* "+fields+"}\nrequire_auth /optional* "+fields+"optional\n}\nreverse_proxy "+b.addr))
+	for name, option := range map[string]harness.Option{
+		"a token": harness.Bearer(harness.Token(t)), "a password": harness.Basic("alice", password), "a key": key(apiKey),
+	} {
+		for _, path := range []string{"/known", "/optional"} {
+			t.Run("R9700-3: "+name+" counts and does not go on, "+path, func(t *testing.T) {
+				want(t, s.Get(path, option), 200, "")
+				if h := b.last(t).Header; !slices.Equal(h["Authorization"], []string{"Basic inside"}) || !slices.Equal(h["X-Api-Key"], []string{"inside"}) {
+					t.Errorf("the upstream saw %v", h)
+				}
+			})
+		}
+	}
+	t.Run("R9110-2: a bad credential is refused, and no preflight", func(t *testing.T) {
+		before := b.asked()
+		for _, path := range []string{"/known", "/optional"} {
+			for _, option := range with(harness.Bearer("x"), key("x")) {
+				for _, options := range [][]harness.Option{with(option), append(with(option), preflight...)} {
+					if r := s.Do("OPTIONS", s.URL(path), options...); r.Status != 401 {
+						t.Errorf("%s: %d", path, r.Status)
+					}
+				}
+			}
+		}
+		if b.asked() != before {
+			t.Error("something was forwarded")
+		}
+	})
+	t.Run("R9700-3: of an anonymous caller, and of a preflight, nothing goes on", func(t *testing.T) {
+		for _, options := range [][]harness.Option{preflight, with(harness.Header("Authorization", "Digest a=b"))} {
+			want(t, s.Do("OPTIONS", s.URL("/optional"), options...), 200, "")
+			if h := b.last(t).Header; h["Authorization"] != nil || h["X-Api-Key"] != nil {
+				t.Errorf("the upstream saw %v", h)
+			}
+		}
+	})
+}
+
 // TestOptional has a gate that lets anonymous callers pass.
 func TestOptional(t *testing.T) {
 	s := harness.Start(t, site("require_auth /any corp ops partners {\noptional\nscope admin\n}\nrespond \"user={http.auth.user.id} scheme={http.auth.scheme}\""))
