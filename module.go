@@ -63,7 +63,7 @@ func init() {
 // ------------|------------
 // `{http.auth.user.id}` | The user; empty for an anonymous caller and for a client that acts for itself
 // `{http.auth.user.scope}` | The granted scopes, separated by spaces
-// `{http.auth.user.<path>}` | A claim; lists are separated by commas
+// `{http.auth.user.<path>}` | A claim; lists are separated by commas, without members that have one
 // `{http.auth.client.id}` | The OAuth client, if the token names one
 // `{http.auth.scheme}` | The name of the scheme that let the caller in
 //

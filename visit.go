@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,7 +170,7 @@ func (v *visit) ofUser(name string) any {
 		return printable(claim)
 	}
 	if name == "roles" {
-		return strings.Join(caller.Roles, ",")
+		return listed(slices.Clone(caller.Roles))
 	}
 	return ""
 }
@@ -187,7 +188,7 @@ func printable(claim any) any {
 		for i, member := range claim {
 			parts[i] = caddy.ToString(printable(member))
 		}
-		return strings.Join(parts, ",")
+		return listed(parts)
 	default:
 		text, err := json.Marshal(claim)
 		if err != nil {
@@ -195,6 +196,12 @@ func printable(claim any) any {
 		}
 		return string(text)
 	}
+}
+
+// listed joins the members of a list by commas. One that has a comma is left out:
+// whoever splits the list would take it for several, and so for another role.
+func listed(members []string) string {
+	return strings.Join(slices.DeleteFunc(members, func(member string) bool { return strings.Contains(member, ",") }), ",")
 }
 
 // ofCondition answers for the variables of an `if`.

@@ -34,6 +34,7 @@ func TestForward(t *testing.T) {
 			forward X-User {http.auth.user.id}
 			forward X-Tenant {http.auth.user.tenant}
 			forward X-Static known
+			forward X-Roles {http.auth.user.roles}
 		}
 		reverse_proxy ` + b.addr
 	token := harness.Bearer(harness.Token(t))
@@ -106,6 +107,24 @@ func TestForward(t *testing.T) {
 		h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "a\r\nX-Static: evil"})).Header
 		if h["X-Tenant"] != nil || h.Get("X-Static") != "known" {
 			t.Errorf("got %v", h)
+		}
+	})
+	t.Run("R9700-3: a member of a list does not become two", func(t *testing.T) {
+		for _, row := range []struct{ groups, want any }{
+			{[]any{"staff", "team"}, "staff,team"},
+			{[]any{"staff", "team,admin"}, "staff"},
+			{[]any{"team,admin"}, nil},
+			{[]any{[]any{"team", "admin"}, 7, true}, "7,true"},
+			{"Doe, Jane", "Doe, Jane"},
+		} {
+			h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": row.groups})).Header
+			if got := h["X-Tenant"]; row.want == nil && got != nil || row.want != nil && !slices.Equal(got, []string{row.want.(string)}) {
+				t.Errorf("%v: got %q", row.groups, got)
+			}
+		}
+		nested := claimed(t, harness.Claims{"realm_access": map[string]any{"roles": []any{"team,admin", "staff", "team"}}})
+		if got := ask(t, s, "GET", "/", nested).Header["X-Roles"]; !slices.Equal(got, []string{"staff,team"}) {
+			t.Errorf("the roles: got %q", got)
 		}
 	})
 	t.Run("R9700-4: a client that acts for itself is no user", func(t *testing.T) {
