@@ -73,6 +73,13 @@ func TestHide(t *testing.T) {
 				}
 			}
 		}
+		t.Run("R9110-3 CORS-3: with cors a preflight tells nothing either, "+name, func(t *testing.T) {
+			fields := []string{"Origin: https://web.example", "Access-Control-Request-Method: GET"}
+			hidden, own := ask("OPTIONS", "/dark", fields), ask("OPTIONS", "/missing", fields)
+			if hidden != own || !strings.HasPrefix(own, "HTTP/1.1 204 ") {
+				t.Errorf("\n got %q\nwant %q", hidden, own)
+			}
+		})
 		t.Run("R9110-3: hide makes a 403 Caddy's own 404, "+name, func(t *testing.T) {
 			for _, fields := range callers {
 				compare(t, "/secret", fields)
