@@ -48,7 +48,11 @@ func (v View) translateSet(s Set) (Set, bool) {
 		}
 		s.Methods = nil
 	}
-	if !v.MovedPath() || len(s.Paths) == 0 {
+	if !v.MovedPath() {
+		return s, true
+	}
+	s.Other = v.onRewritten(s.Other)
+	if len(s.Paths) == 0 {
 		return s, true
 	}
 	seen := s.Paths
@@ -72,6 +76,21 @@ func (v View) translateSet(s Set) (Set, bool) {
 		s.Paths = nil
 	}
 	return s, all || len(s.Paths) > 0
+}
+
+// pathless are the matchers that do not look at the path or the query.
+var pathless = []string{"client_ip", "header", "header_regexp", "protocol", "remote_ip", "tls", "vars"}
+
+// onRewritten tells conditions that are known by name only from the same ones on
+// another path: a gate may match the one where an answer matches the other.
+func (v View) onRewritten(conditions []Condition) []Condition {
+	after := slices.Clone(conditions)
+	for i, condition := range after {
+		if !slices.Contains(pathless, condition.Matcher) || strings.Contains(condition.Value, "{http.request.") {
+			after[i].Matcher, after[i].After = "rewritten "+condition.Matcher, v
+		}
+	}
+	return after
 }
 
 // verdict is whether a condition on the path as it is seen can be said of the

@@ -72,6 +72,20 @@ func TestWalk(t *testing.T) {
 			`[{"handle": [{"handler": "rewrite", "strip_path_suffix": ".html"}]}, {"match": [{"path": ["/x"]}], "handle": [{"handler": "metrics"}]}]`,
 			`{"other":[{"matcher":"rewritten path","value":"/x"}]} [] metrics`,
 		},
+		"a matcher known by name on another path": {
+			`[{"match": [{"path_regexp": {"pattern": "^/x"}}], "handle": [{"handler": "require_auth", "schemes": ["x"]}]}, {"handle": [{"handler": "rewrite", "uri": "/x"}]}, {"match": [{"path_regexp": {"pattern": "^/x"}}], "handle": [{"handler": "metrics"}]}]`,
+			`{"other":[{"matcher":"path_regexp","value":"{\"pattern\":\"^/x\"}"},{"matcher":"rewritten path_regexp","value":"{\"pattern\":\"^/x\"}"}]} [x] metrics;` +
+				`{"other":[{"matcher":"rewritten path_regexp","value":"{\"pattern\":\"^/x\"}"}],"except":[{"other":[{"matcher":"path_regexp","value":"{\"pattern\":\"^/x\"}"}]}]} [] metrics`,
+		},
+		"and one that does not look at it": {
+			`[{"match": [{"protocol": "https"}], "handle": [{"handler": "require_auth", "schemes": ["x"]}]}, {"handle": [{"handler": "rewrite", "uri": "/x"}]}, {"match": [{"protocol": "https"}], "handle": [{"handler": "metrics"}]}]`,
+			`{"other":[{"matcher":"protocol","value":"\"https\""}]} [x] metrics`,
+		},
+		"one of the path after all": {
+			`[{"match": [{"vars": {"{http.request.uri}": ["/x"]}}], "handle": [{"handler": "require_auth", "schemes": ["x"]}]}, {"handle": [{"handler": "rewrite", "uri": "/x"}]}, {"match": [{"vars": {"{http.request.uri}": ["/x"]}}], "handle": [{"handler": "metrics"}]}]`,
+			`{"other":[{"matcher":"vars","value":"{\"{http.request.uri}\":[\"/x\"]}"},{"matcher":"rewritten vars","value":"{\"{http.request.uri}\":[\"/x\"]}"}]} [x] metrics;` +
+				`{"other":[{"matcher":"rewritten vars","value":"{\"{http.request.uri}\":[\"/x\"]}"}],"except":[{"other":[{"matcher":"vars","value":"{\"{http.request.uri}\":[\"/x\"]}"}]}]} [] metrics`,
+		},
 		"two matchers, of which either will do": {
 			`[{"match": [{"path": ["/a"]}, {"method": ["PUT"]}], "handle": [{"handler": "require_auth", "schemes": ["x"]}]}, {"handle": [{"handler": "metrics"}]}]`,
 			`{"paths":[["/a"]]} [x] metrics;{"methods":["PUT"],"except":[{"paths":[["/a"]]}]} [x] metrics;{"except":[{"paths":[["/a"]]},{"methods":["PUT"]}]} [] metrics`,
