@@ -46,8 +46,9 @@ type Basic struct {
 	Users []User `json:"users,omitempty"`
 
 	// An htpasswd file with bcrypt or argon2id hashes, a user a line, read
-	// again whenever it changes. A changed file that cannot be used is logged,
-	// and the users read before stay. Its users have no scopes and no roles.
+	// again whenever it changes. A changed file that is empty or cannot be used
+	// is logged, and the users read before stay. Its users have no scopes and no
+	// roles.
 	UsersFile string `json:"users_file,omitempty"`
 
 	users  atomic.Pointer[directory]
@@ -92,7 +93,7 @@ func (b *Basic) Provision(ctx caddy.Context) error {
 	if b.UsersFile != "" {
 		return watch.File(ctx, b.UsersFile, ctx.Logger(), b.load)
 	}
-	return b.load(nil)
+	return b.use(nil)
 }
 
 // load makes the users of the configuration and of a file the ones that count.
@@ -101,6 +102,10 @@ func (b *Basic) load(htpasswd []byte) error {
 	if err != nil {
 		return err
 	}
+	return b.use(accounts)
+}
+
+func (b *Basic) use(accounts []account) error {
 	directory, err := newDirectory(append(accounts, b.static...))
 	if err != nil {
 		return err

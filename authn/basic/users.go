@@ -124,7 +124,14 @@ func checkArgon2id(hash string) error {
 // parseHtpasswd reads lines of the form name:hash; empty lines and lines that
 // begin with # do not count. An error names the line and repeats nothing of
 // it: a slip of the pen may have put a password in any place.
+//
+// A file without anything in it is one that is being written, or that a full
+// disk has cut: it says nothing about the users. A comment says that there are
+// none.
 func parseHtpasswd(content []byte) ([]account, error) {
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, errNoUsers
+	}
 	var accounts []account
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for number := 1; lines.Scan(); number++ {
@@ -148,6 +155,8 @@ func parseHtpasswd(content []byte) ([]account, error) {
 	return accounts, lines.Err()
 }
 
+var errNoUsers = errors.New("there are no users in it")
+
 // directory is an immutable set of users.
 type directory struct {
 	byName map[string]*account
@@ -157,7 +166,7 @@ type directory struct {
 
 func newDirectory(accounts []account) (*directory, error) {
 	if len(accounts) == 0 {
-		return nil, errors.New("there are no users in it")
+		return nil, errNoUsers
 	}
 	d := &directory{byName: make(map[string]*account, len(accounts)), all: accounts, seed: maphash.MakeSeed()}
 	for i := range accounts {

@@ -64,6 +64,8 @@ func watchedFiles(t *testing.T) []watched {
 	return []watched{
 		{"users_file", "basic {\nusers_file %s\n}", "alice:" + hash("one") + "\n", "alice:" + hash("two") + "\n", harness.Basic("alice", "one"), harness.Basic("alice", "two")},
 		{"keys_file", "api_key {\nkeys_file %s\n}", key("a", "one-0123456789"), key("a", "two-0123456789"), harness.Header("X-API-Key", "one-0123456789"), harness.Header("X-API-Key", "two-0123456789")},
+		{"users_file beside users", "basic {\nuser olga " + hash("olga") + "\nusers_file %s\n}", "alice:" + hash("one") + "\n", "alice:" + hash("two") + "\n", harness.Basic("alice", "one"), harness.Basic("alice", "two")},
+		{"keys_file beside keys", "api_key {\nkey o " + digestOf("olga-0123456789") + "\nkeys_file %s\n}", key("a", "one-0123456789"), key("a", "two-0123456789"), harness.Header("X-API-Key", "one-0123456789"), harness.Header("X-API-Key", "two-0123456789")},
 		{"key_file", "bearer {\n" + expected + "key_file %s\n}", text(p1), text(p2), t1, t2},
 		{"jwks", "bearer {\n" + expected + "jwks %s\n}", set(j1), set(j2), u1, u2},
 	}
