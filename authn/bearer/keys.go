@@ -93,7 +93,7 @@ func (r *remote) Destruct() error {
 }
 
 func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
-	config.Logger = b.logger
+	config.Logger = running(b.logger)
 	key := fmt.Sprintf("%s %s", config.URL, config.Issuer)
 	opened, _, err := remotes.LoadOrNew(key, func() (caddy.Destructor, error) {
 		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct

@@ -121,7 +121,7 @@ func (b *Bearer) openIntrospection() error {
 	if err != nil {
 		return err
 	}
-	config.Logger = b.logger
+	config.Logger = running(b.logger)
 	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
 	key := fmt.Sprintf("%s %s %s %s %s %t %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
 		config.Cache, config.NoCache, hex.EncodeToString(secrets[:]))

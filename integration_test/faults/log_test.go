@@ -1,7 +1,14 @@
 package faults
 
 import (
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -43,5 +50,62 @@ func TestFullDisk(t *testing.T) {
 	})
 	if refused.Load() < 3 {
 		t.Errorf("only %d records found no room", refused.Load())
+	}
+}
+
+// TestLogOfTheRunningConfiguration has failures of what outlives a configuration
+// told where the running one logs: the file of the one that began it is closed.
+func TestLogOfTheRunningConfiguration(t *testing.T) {
+	var code atomic.Int64
+	code.Store(http.StatusInternalServerError)
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(code.Load())) }))
+	t.Cleanup(provider.Close)
+	folder := t.TempDir()
+	config := func(log string) string {
+		return `
+{
+	log keys {
+		output file ` + filepath.Join(folder, log) + `
+		include auth.schemes.bearer
+	}
+	auth {
+		bearer corp {
+			issuer ` + harness.Issuer + `
+			audience ` + harness.Audience + `
+			jwks ` + provider.URL + `/jwks
+			introspection ` + provider.URL + `/introspect {
+				client_id gateway
+				client_secret hush
+			}
+		}
+	}
+}
+http://localhost:8080 {
+	require_auth
+	respond ok
+}
+`
+	}
+	s := harness.Start(t, config("before"))
+	told := func(log, message string) func() bool {
+		return func() bool {
+			reason := fmt.Sprintf("status %d", code.Load())
+			s.Get("/", harness.Bearer("opaque"))
+			text, _ := os.ReadFile(filepath.Join(folder, log)) // it may not be there yet
+			return slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
+				return strings.Contains(line, message) && strings.Contains(line, reason)
+			})
+		}
+	}
+	messages := []string{"cannot fetch key set", "introspection failed"}
+	for _, message := range messages {
+		harness.Eventually(t, message, told("before", message))
+	}
+	s.Reload(config("after"))
+	code.Store(http.StatusBadGateway)
+	for _, message := range messages {
+		t.Run("GW-5: "+message, func(t *testing.T) {
+			harness.Eventually(t, "the log of the running configuration has it", told("after", message))
+		})
 	}
 }

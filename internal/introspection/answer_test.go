@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 func TestAnswer(t *testing.T) {
@@ -66,7 +68,7 @@ func TestAnswer(t *testing.T) {
 			asked := newEndpoint(t, says(body))
 			config := config(asked.URL)
 			logger, logs := newLog()
-			config.Logger = logger
+			config.Logger = func() *zap.Logger { return logger }
 			expectUnavailable(t, newClientOf(t, config), "token")
 			expectCalls(t, asked, 1)
 			if logs.FilterMessage("introspection failed").Len() != 1 {

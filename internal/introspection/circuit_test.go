@@ -193,7 +193,7 @@ func TestLog(t *testing.T) {
 	const token = "very-secret-token"
 	logger, logs := newLog()
 	client, asked, clock := timed(t, "", func(c *Config) {
-		c.Logger = logger
+		c.Logger = func() *zap.Logger { return logger }
 		c.Endpoint += "/introspect?key=of-the-provider"
 	})
 	fail := func(handler http.HandlerFunc) {

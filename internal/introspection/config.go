@@ -53,8 +53,9 @@ type Config struct {
 	// Timeout is that of one call, discovery included. Default: 5s.
 	Timeout time.Duration
 
-	// Logger is told of failures, once per change of reason. Default: none.
-	Logger *zap.Logger
+	// Logger is told of failures, once per change of reason. It is asked for each
+	// time, because logs change while a client is in use. Default: none.
+	Logger func() *zap.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -94,7 +95,7 @@ func (c Config) completed() (Config, authenticator, error) {
 		c.Client = newClient()
 	}
 	if c.Logger == nil {
-		c.Logger = zap.NewNop()
+		c.Logger = zap.NewNop
 	}
 	if c.Now == nil {
 		c.Now = time.Now

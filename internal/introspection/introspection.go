@@ -183,7 +183,7 @@ func (c *Client) failed(round uint64, reason error) error {
 	wait := c.circuit.fail(now, round, reason)
 	c.locator.doubt()
 	if c.failures.tell(now, reason.Error()) {
-		c.config.Logger.Warn("introspection failed",
+		c.config.Logger().Warn("introspection failed",
 			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
 	}
 	return unavailable(reason, wait)
@@ -192,7 +192,7 @@ func (c *Client) failed(round uint64, reason error) error {
 // refused leaves the calls about other tokens alone.
 func (c *Client) refused(reason *refusal) error {
 	if c.refusals.tell(c.config.Now(), reason.Error()) {
-		c.config.Logger.Warn("introspection of a token was refused",
+		c.config.Logger().Warn("introspection of a token was refused",
 			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
 	}
 	return unavailable(reason, badFor)

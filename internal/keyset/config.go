@@ -60,8 +60,9 @@ type RemoteConfig struct {
 	// at least twice RefreshEvery. Default: 24h.
 	MaxStale time.Duration
 
-	// Logger is told of each failure once per change of reason. Default: none.
-	Logger *zap.Logger
+	// Logger is told of each failure once per change of reason. It is asked for
+	// each time, because logs change while keys are fetched. Default: none.
+	Logger func() *zap.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// OnRefresh is called after each fetch with ResultOK or ResultError; it may
@@ -91,7 +92,7 @@ func (c RemoteConfig) completed() (RemoteConfig, error) {
 		c.Client = NewClient()
 	}
 	if c.Logger == nil {
-		c.Logger = zap.NewNop()
+		c.Logger = zap.NewNop
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -88,7 +88,7 @@ func (r *Remote) replace(fetched *edition) time.Duration {
 	if last == nil {
 		close(r.ready)
 	}
-	r.config.Logger.Debug("fetched key set",
+	r.config.Logger().Debug("fetched key set",
 		zap.String("url", r.config.address()),
 		zap.Int("keys", fetched.set.Len()),
 		zap.Strings("skipped", fetched.set.Skipped()))
@@ -104,7 +104,7 @@ func (r *Remote) replace(fetched *edition) time.Duration {
 // keepLast leaves the last good set in use, and returns when to try again.
 func (r *Remote) keepLast(reason error) time.Duration {
 	if _, last := r.fetches.outlook(); last == nil || last.Error() != reason.Error() {
-		r.config.Logger.Warn("cannot fetch key set",
+		r.config.Logger().Warn("cannot fetch key set",
 			zap.String("url", r.config.address()),
 			zap.String("reason", reason.Error()))
 	}

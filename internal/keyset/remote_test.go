@@ -233,7 +233,7 @@ func TestRemoteKeepsLastGoodSet(t *testing.T) {
 func TestRemoteLogsOncePerReason(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	flaky := new(provider)
-	inBubble(t, flaky, RemoteConfig{Logger: zap.New(core)}, func(t *testing.T, remote *Remote) {
+	inBubble(t, flaky, RemoteConfig{Logger: func() *zap.Logger { return zap.New(core) }}, func(t *testing.T, remote *Remote) {
 		later(time.Hour)
 		flaky.answer(status(http.StatusBadGateway))
 		later(time.Hour)
