@@ -57,13 +57,13 @@ type Limiter struct {
 	limits Limits
 	store  authn.Store
 	memory *Memory
-	turns  turns
+	turns  *turns
 	logger *zap.Logger
 }
 
 // New returns a limiter. The limits are those that [Limits.Check] accepts.
 func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *Limiter {
-	return &Limiter{limits: limits.withDefaults(), store: store, memory: memory, logger: logger}
+	return &Limiter{limits: limits.withDefaults(), store: store, memory: memory, turns: newTurns(), logger: logger}
 }
 
 // Judge has an attempt judged, unless whoever makes it has to wait: then it
@@ -73,7 +73,6 @@ func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *
 // that no more can be made at once than one by one. What was good a while ago
 // does not stand in line.
 func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdict) (refusal authn.Outcome, refused bool) {
-	ctx = context.WithoutCancel(ctx) // who hangs up is counted all the same
 	credential := l.memory.digest(attempt)
 	if refusal, refused, accepted := l.judgeAccepted(credential, judge); accepted {
 		return refusal, refused
@@ -81,7 +80,7 @@ func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdi
 	who := attempt.Who()
 	pair := l.pair(who, attempt.Credential)
 	if pair.applies && who.Account != "" {
-		done, free := l.turns.take(pair.key)
+		done, free := l.turns.take(ctx, pair.key, who.Client)
 		if !free {
 			return authn.Defer(time.Second, errBusy), true
 		}
@@ -93,6 +92,7 @@ func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdi
 	if refusal, refused := refuse(l.blocked(who, pair)); refused {
 		return refusal, true
 	}
+	ctx = context.WithoutCancel(ctx) // who hangs up is counted all the same
 	switch judge() {
 	case Wrong:
 		l.failed(ctx, who, pair)

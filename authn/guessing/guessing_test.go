@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,6 +263,42 @@ func TestTurns(t *testing.T) {
 			t.Errorf("refused %t: %+v", refused, refusal)
 		}
 		time.Sleep(time.Minute)
+	})
+	bubble(t, "LEAK-6: only so many stand in line, and one client leaves room for others", small, func(t *testing.T, f *fixture) {
+		stand := func(client string, many int) (turnedAway *atomic.Int64) {
+			turnedAway = new(atomic.Int64)
+			for range many {
+				go func() {
+					slow := func() Verdict { time.Sleep(time.Second); return Neither }
+					if _, refused := f.Judge(t.Context(), attemptOf(client, "alice", ""), slow); refused {
+						turnedAway.Add(1)
+					}
+				}()
+			}
+			synctest.Wait()
+			return turnedAway
+		}
+		one, two := stand("c", 1+lineAtMost).Load(), stand("another", 1+lineAtMost/2).Load()
+		if one != lineAtMost/2 || two != lineAtMost/4 {
+			t.Errorf("%d and %d are turned away", one, two)
+		}
+		time.Sleep(time.Minute)
+		if lost := stand("c", 1+lineAtMost/2).Load(); lost != 0 {
+			t.Errorf("%d places are not free again", lost)
+		}
+		time.Sleep(time.Minute)
+	})
+	bubble(t, "LEAK-6: who hangs up leaves the line, and is not judged", small, func(t *testing.T, f *fixture) {
+		go f.Judge(t.Context(), attemptOf("c", "alice", ""), func() Verdict { time.Sleep(time.Second); return Neither })
+		synctest.Wait()
+		gone, hangUp := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, hangUp)
+		before := time.Now()
+		_, refused := f.Judge(gone, attemptOf("c", "alice", "alice:1"), func() Verdict { t.Error("it is judged"); return Wrong })
+		if took := time.Since(before); !refused || took != time.Millisecond {
+			t.Errorf("refused %t after %s", refused, took)
+		}
+		time.Sleep(time.Second)
 	})
 	bubble(t, "O-2: a panic ends a turn", small, func(t *testing.T, f *fixture) {
 		func() {
