@@ -66,8 +66,12 @@ func (c *Client) request(ctx context.Context, address, token string) (*http.Requ
 }
 
 // refusals are the answers that a token alone can bring about. If they paused
-// the calls, anybody could switch the endpoint off for everybody.
-var refusals = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
+// the calls, anybody could switch the endpoint off for everybody. A firewall in
+// front of it says 403 to what it takes for an attack, and `../../etc/passwd` is
+// well formed as a token (RFC 6750 §2.1).
+var refusals = []int{
+	http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+}
 
 // refusal says that the endpoint did not want to judge this token.
 type refusal struct {

@@ -129,7 +129,7 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	for name, handler := range map[string]http.HandlerFunc{
-		"401": status(401, ""), "403": status(403, ""), "500": status(500, ""), "nonsense": says(`{}`),
+		"401": status(401, ""), "404": status(404, ""), "500": status(500, ""), "nonsense": says(`{}`),
 	} {
 		t.Run("R7662-8: "+name+" pauses the calls", func(t *testing.T) {
 			client, asked, _ := timed(t, "", nil)
@@ -158,6 +158,16 @@ func TestCircuit(t *testing.T) {
 			expect(t, client, "garbage", true, false)
 		})
 	}
+	t.Run("R7662-8: a stranger cannot have a firewall switch the endpoint off", func(t *testing.T) {
+		client, asked, clock := timed(t, "", nil)
+		for i := range 20 {
+			asked.answer(status(403, "")) // what it takes for an attack
+			expectUnavailable(t, client, "../../etc/passwd"+strings.Repeat("=", i))
+			asked.answer(says(active))
+			expect(t, client, fmt.Sprint("good", i), true, false)
+			clock.advance(2 * time.Second)
+		}
+	})
 	t.Run("R7662-8: calls that fail together are one failure", func(t *testing.T) {
 		var c circuit
 		now := newClock().now()
