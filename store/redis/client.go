@@ -11,9 +11,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxConnections bounds the connections of a process to each server. A command
-// takes well under a millisecond, so that few are used by many requests.
-const maxConnections = 32
+const (
+	// maxConnections bounds the connections of a process to each server. A command
+	// takes well under a millisecond, so that few are used by many requests.
+	maxConnections = 32
+	// maxGuesses bounds how many of them are used because somebody guessed, which
+	// strangers do as often as they like.
+	maxGuesses = maxConnections / 2
+)
 
 // connect makes a client. It dials when it is asked.
 func connect(s settings) redis.UniversalClient {

@@ -25,6 +25,7 @@ type shared struct {
 	timeout time.Duration
 	secrets []string
 	outage  *outage
+	guesses chan struct{} // has what is asked because somebody guessed
 
 	alone  memory.Own  // counts while Redis is away
 	copies *marks.Set  // of the marks in Redis
@@ -40,8 +41,9 @@ func share(s settings, logger *zap.Logger) *shared {
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
-		outage: &outage{log: func() *zap.Logger { return currentLogger(logger) }},
-		alone:  memory.New(), copies: marks.New(),
+		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
+		guesses: make(chan struct{}, maxGuesses),
+		alone:   memory.New(), copies: marks.New(),
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go shared.run(ctx)
@@ -81,6 +83,26 @@ func (s *shared) ask(ctx context.Context, command func(context.Context) error) e
 	return err
 }
 
+var errCrowded = errors.New("too many attempts are being counted")
+
+// askOfGuess is ask for what strangers can cause any number of. Those wait for
+// each other and no longer than the time-out, and leave connections for the rest:
+// that many guess is no failure of Redis.
+func (s *shared) askOfGuess(ctx context.Context, command func(context.Context) error) error {
+	if err := s.outage.err(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(s.timeout)
+	defer timer.Stop()
+	select {
+	case s.guesses <- struct{}{}:
+	case <-timer.C:
+		return errCrowded
+	}
+	defer func() { <-s.guesses }()
+	return s.ask(ctx, command)
+}
+
 // First reports whether a key is new to the whole group. It is an error when
 // Redis does not say.
 func (s *shared) First(ctx context.Context, key authn.Key, until time.Time) (fresh bool, err error) {
@@ -96,11 +118,11 @@ func (s *shared) First(ctx context.Context, key authn.Key, until time.Time) (fre
 	return fresh, err
 }
 
-// Count adds one to a counter of the group, or to that of this process while
-// Redis is away, which has gone along.
+// Count adds one to a counter of the group, or to that of this process, which has
+// gone along, while Redis is away or too many are counted.
 func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
 	var count *redis.IntCmd
-	err := s.ask(ctx, func(ctx context.Context) error {
+	err := s.askOfGuess(ctx, func(ctx context.Context) error {
 		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
 			count = both.Incr(ctx, s.keys.count(key))
 			both.PExpire(ctx, s.keys.count(key), max(forget, time.Millisecond))
@@ -139,8 +161,12 @@ func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
 	if err := s.copies.Put(mark); err != nil {
 		return err
 	}
+	ask := s.ask
+	if mark.Kind == authn.MarkBlocked {
+		ask = s.askOfGuess
+	}
 	full := false
-	err := s.ask(ctx, func(ctx context.Context) error {
+	err := ask(ctx, func(ctx context.Context) error {
 		err := s.store(ctx, mark.Kind, mark)
 		if full = errors.Is(err, marks.ErrFull); full {
 			return nil // Redis is well
