@@ -6,9 +6,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// nat64 holds IPv4 addresses in IPv6 (RFC 6052 §2.1): its one /64 is the whole
-// of the Internet as a translator shows it.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+// These hold IPv4 addresses in IPv6.
+var (
+	// nat64 is that of translators (RFC 6052 §2.1): its one /64 is the whole of
+	// the Internet as a translator shows it.
+	nat64 = netip.MustParsePrefix("64:ff9b::/96")
+	// sixToFour gives 65,536 networks to whoever has one IPv4 address (RFC 3056
+	// §2).
+	sixToFour = netip.MustParsePrefix("2002::/16")
+)
 
 // ClientOf returns who stands behind an address, as far as a limit is
 // concerned: an IPv4 address, or the /64 that is given to one IPv6 network
@@ -20,9 +26,11 @@ func ClientOf(address string) string {
 		return ""
 	}
 	parsed = parsed.WithZone("").Unmap()
-	if nat64.Contains(parsed) {
-		bytes := parsed.As16()
+	switch bytes := parsed.As16(); {
+	case nat64.Contains(parsed):
 		parsed = netip.AddrFrom4([4]byte(bytes[12:]))
+	case sixToFour.Contains(parsed):
+		parsed = netip.AddrFrom4([4]byte(bytes[2:6]))
 	}
 	if parsed.Is4() {
 		return parsed.String()

@@ -12,6 +12,9 @@ func TestClientOf(t *testing.T) {
 		"::ffff:192.0.2.1":        "192.0.2.1",
 		"64:ff9b::192.0.2.1":      "192.0.2.1",
 		"64:ff9b:0:0:1::1":        "64:ff9b::/64",
+		"2002:c000:201::1":        "192.0.2.1",
+		"2002:c000:201:ffff::2":   "192.0.2.1",
+		"2003:c000:201::1":        "2003:c000:201::/64",
 		"2001:db8:1:2::1":         "2001:db8:1:2::/64",
 		"2001:DB8:1:2:3:4:5:6":    "2001:db8:1:2::/64",
 		"2001:db8:1:3::1":         "2001:db8:1:3::/64",
@@ -36,7 +39,7 @@ func TestClientOf(t *testing.T) {
 // FuzzClientOf holds every address to one client: the one that all addresses of
 // its network have.
 func FuzzClientOf(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::1", "2001:db8::1", "fe80::1%eth0", "@", ""} {
+	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::1", "2002:c000:201::1", "2001:db8::1", "fe80::1%eth0", "@", ""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
