@@ -4,7 +4,7 @@ import "github.com/excorp/caddy-require-auth/authn"
 
 // Report says how many users there are.
 func (b *Basic) Report() authn.Report {
-	users := len(b.users.Load().all)
+	users := len(b.users.Load().byName)
 	return authn.Report{Users: &users}
 }
 
