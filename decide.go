@@ -63,6 +63,9 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 	if problem != nil {
 		return refuse(made, authn.CodeInvalidRequest, problem)
 	}
+	if g.If != "" {
+		g.forward.removeFrom(r) // a condition must not believe what a client says of itself
+	}
 	defer visit.consider(made.outcome.Identity)()
 	made.Decision = required.Decide(r, made.outcome.Identity)
 	if visit.request.Trace != nil {

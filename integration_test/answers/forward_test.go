@@ -178,6 +178,16 @@ func TestForwardInItsPlace(t *testing.T) {
 	})
 }
 
+// TestForwardAndConditions has a condition on a field that the gate sets itself.
+func TestForwardAndConditions(t *testing.T) {
+	s := harness.Start(t, bearerSite("require_auth {\nforward X-Role inside\nif `header({'X-Role': 'admin'}) || {http.request.header.X-Role} == 'admin'`\n}\nrespond ok"))
+	for _, spelling := range []string{"X-Role", "x-role"} {
+		t.Run("R9700-3: a condition does not believe what a client sends as "+spelling, func(t *testing.T) {
+			want(t, s.Get("/", harness.Bearer(harness.Token(t)), harness.Header(spelling, "admin")), 403, "access_denied")
+		})
+	}
+}
+
 // TestOptional has a gate that lets anonymous callers pass.
 func TestOptional(t *testing.T) {
 	s := harness.Start(t, site("require_auth /any corp ops partners {\noptional\nscope admin\n}\nrespond \"user={http.auth.user.id} scheme={http.auth.scheme}\""))
