@@ -76,9 +76,9 @@ type ClientCert struct {
 	// callers without scopes and roles.
 	OnlyMatching bool `json:"only_matching,omitempty"`
 
-	roots     *x509.CertPool
-	rootCount int
-	now       func() time.Time
+	roots       *x509.CertPool
+	authorities []*x509.Certificate // what roots holds
+	now         func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -99,12 +99,9 @@ func (c *ClientCert) Provision(caddy.Context) error {
 	if len(c.TrustPool) == 0 {
 		return nil
 	}
-	roots, count, err := readPool(c.TrustPool)
-	if err != nil {
-		return err
-	}
-	c.roots, c.rootCount = roots, count
-	return nil
+	var err error
+	c.roots, c.authorities, err = readPool(c.TrustPool)
+	return err
 }
 
 // check reports what is wrong with the configuration as it is written.

@@ -8,7 +8,8 @@ func (c *ClientCert) Report() authn.Report {
 	if c.roots == nil {
 		return authn.Report{}
 	}
-	return authn.Report{Roots: &c.rootCount}
+	count := len(c.authorities)
+	return authn.Report{Roots: &count}
 }
 
 var _ authn.Reporter = (*ClientCert)(nil)

@@ -20,7 +20,7 @@ var errUntrusted = errors.New("the certificate is not trusted")
 func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 	now := c.now()
 	if c.roots != nil {
-		return verify(connection.PeerCertificates, c.roots, now)
+		return c.verify(connection.PeerCertificates, now)
 	}
 	if len(connection.VerifiedChains) == 0 {
 		return fmt.Errorf("%w: Caddy did not verify it, and there is no trust_pool", errUntrusted)
@@ -39,13 +39,13 @@ func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 
 // verify verifies the first of the certificates that a client sent; the others
 // may be links to one of the roots.
-func verify(sent []*x509.Certificate, roots *x509.CertPool, now time.Time) error {
-	links := x509.NewCertPool()
-	for _, cert := range sent[1:] {
-		links.AddCert(cert)
+func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
+	links, err := linksTo(c.authorities, sent[1:])
+	if err != nil {
+		return err
 	}
-	_, err := sent[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
+	_, err = sent[0].Verify(x509.VerifyOptions{
+		Roots:         c.roots,
 		Intermediates: links,
 		CurrentTime:   now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
@@ -59,23 +59,23 @@ func verify(sent []*x509.Certificate, roots *x509.CertPool, now time.Time) error
 
 // readPool reads files of PEM certificates. What is no certificate is refused,
 // not skipped: a pool that lacks an authority would be noticed only by callers.
-func readPool(paths []string) (pool *x509.CertPool, count int, err error) {
+func readPool(paths []string) (pool *x509.CertPool, all []*x509.Certificate, err error) {
 	pool = x509.NewCertPool()
 	for _, path := range paths {
 		content, err := os.ReadFile(path)
 		if err != nil {
-			return nil, 0, fmt.Errorf("trust_pool: %w", err)
+			return nil, nil, fmt.Errorf("trust_pool: %w", err)
 		}
 		certs, err := ParsePEM(content)
 		if err != nil {
-			return nil, 0, fmt.Errorf("trust_pool %s: %w", path, err)
+			return nil, nil, fmt.Errorf("trust_pool %s: %w", path, err)
 		}
-		count += len(certs)
+		all = append(all, certs...)
 		for _, cert := range certs {
 			pool.AddCert(cert)
 		}
 	}
-	return pool, count, nil
+	return pool, all, nil
 }
 
 // ParsePEM reads certificates, and nothing else. Errors repeat nothing of what
