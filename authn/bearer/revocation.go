@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -16,12 +17,24 @@ type names struct {
 
 func namesOf(claims map[string]any) names {
 	var n names
-	n.tokenID, _ = claims["jti"].(string)
-	n.subject, _ = claims["sub"].(string)
+	n.tokenID, n.subject = nameIn(claims["jti"]), nameIn(claims["sub"])
 	if issued, err := instant(claims, "iat"); err == nil {
 		n.issued = issued.Unix()
 	}
 	return n
+}
+
+// nameIn spells a name as a revocation does. A number is none (RFC 7519 §4.1.2 and
+// §4.1.7), but some issuers write one, and what is revoked by it has to end.
+func nameIn(claim any) string {
+	switch claim := claim.(type) {
+	case string:
+		return claim
+	case int64:
+		return strconv.FormatInt(claim, 10)
+	default:
+		return ""
+	}
 }
 
 // keys are the keys of the marks that would end the token: by its digest, by

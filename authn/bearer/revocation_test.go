@@ -61,6 +61,24 @@ func TestRevocation(t *testing.T) {
 			t.Error("its id was revoked, and it is good")
 		}
 	})
+	t.Run("R6750-8: names that are numbers are revoked by their digits", func(t *testing.T) {
+		for name, test := range map[string]struct {
+			claims     map[string]any
+			revocation authn.Revocation
+			good       bool
+		}{
+			"jti":         {map[string]any{"jti": int64(12)}, authn.Revocation{TokenID: "12"}, false},
+			"sub":         {map[string]any{"sub": int64(-7)}, authn.Revocation{Subject: "-7"}, false},
+			"another jti": {map[string]any{"jti": int64(12)}, authn.Revocation{TokenID: "1"}, true},
+			"none":        {map[string]any{"jti": true, "sub": []any{"12"}}, authn.Revocation{TokenID: "true"}, true},
+		} {
+			b := &Bearer{store: memory.New()}
+			announce(t, b.store, test.revocation)
+			if refused := b.checkRevocation(&verified{names: namesOf(test.claims), granted: new(granted)}, ""); (refused == nil) != test.good {
+				t.Errorf("%s: %+v", name, refused)
+			}
+		}
+	})
 	t.Run("O-2: without knowing what is revoked nothing is decided", func(t *testing.T) {
 		r := newRemembering(t)
 		r.UseStore(unready{r.store})

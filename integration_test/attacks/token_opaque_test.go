@@ -48,6 +48,7 @@ func TestRevokedOpaque(t *testing.T) {
 		"by its sub, iss is named":  {`"sub":"alice","iss":"` + harness.Issuer + `"`, `{"sub":"alice","issuer":"` + harness.Issuer + `"}`},
 		"by its sub at every one":   {`"sub":"alice"`, `{"sub":"alice"}`},
 		"by its text, as it stands": {`"sub":"alice"`, `{"token":"opaque"}`},
+		"by a jti that is a number": {`"sub":"alice","jti":9007199254740993`, `{"jti":"9007199254740993"}`},
 	} {
 		t.Run("revoked: "+name, func(t *testing.T) {
 			e := newEndpoint(t, "")
