@@ -116,8 +116,11 @@ func (v *verified) weigh() uint32 {
 	if v.granted.own {
 		weight += v.granted.size()
 	}
+	if v.names.subject != v.user {
+		weight += len(v.names.subject)
+	}
 	if v.rare != nil {
-		weight += 200
+		weight += 200 + len(v.rare.audience) + len(v.rare.bound.thumbprint) + len(v.rare.bound.certificate)
 	}
 	return uint32(weight)
 }

@@ -151,6 +151,31 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestWeight has tokens with long texts: whatever is kept of them counts.
+func TestWeight(t *testing.T) {
+	long := strings.Repeat("x", 5_000)
+	for name, claims := range map[string]map[string]any{
+		"the user":                     {"user": long},
+		"a subject that is no user":    {"sub": long},
+		"an id":                        {"jti": long},
+		"scopes":                       {"scope": long},
+		"a key that it is bound to":    {"cnf": map[string]any{"jkt": long}},
+		"a certificate it is bound to": {"cnf": map[string]any{"x5t#S256": long}},
+		"an audience of the gate":      {"aud": long},
+	} {
+		t.Run("R9700-2: "+name, func(t *testing.T) {
+			b := scheme(t, func(b *Bearer) { b.UserClaim = "user" })
+			r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
+			r.Audience = long
+			b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, claims), Place: authn.AuthorizationField})
+			b.cache.CleanUp()
+			if weight := b.cache.WeightedSize(); weight < 5_000 {
+				t.Errorf("it weighs %d", weight)
+			}
+		})
+	}
+}
+
 func TestCacheOutlivesConfiguration(t *testing.T) {
 	t.Run("GW-5: schemes that are configured alike share a cache, others do not", func(t *testing.T) {
 		secret := strings.Repeat("s", 32)
