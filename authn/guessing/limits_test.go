@@ -1,6 +1,7 @@
 package guessing
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -51,4 +52,45 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%q is not in: %v", says, err)
 		}
 	}
+}
+
+// TestDefaults has what SECURITY.md and the manual promise where nothing is
+// configured.
+func TestDefaults(t *testing.T) {
+	bubble(t, "LEAK-6: ten failures of a client for an account, then 30 s to 15 min", Limits{}, func(t *testing.T, f *fixture) {
+		f.judged(10, "c", "alice")
+		for _, wait := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+			f.waits(wait, "c", "alice", password)
+			time.Sleep(wait)
+			f.judged(1, "c", "alice")
+		}
+	})
+	bubble(t, "LEAK-6: which are forgotten within an hour", Limits{}, func(t *testing.T, f *fixture) {
+		f.judged(9, "c", "alice")
+		time.Sleep(time.Hour)
+		f.judged(9, "c", "alice")
+		time.Sleep(59 * time.Minute)
+		f.judged(1, "c", "alice")
+		f.waits(30*time.Second, "c", "alice", password)
+	})
+	bubble(t, "LEAK-6: a hundred of a client", Limits{}, func(t *testing.T, f *fixture) {
+		for i := range 100 {
+			f.judged(1, "c", fmt.Sprint("account ", i))
+		}
+		f.waits(30*time.Second, "c", "another account", password)
+	})
+	bubble(t, "LEAK-6: a hundred for an account", Limits{}, func(t *testing.T, f *fixture) {
+		for i := range 100 {
+			f.judged(1, fmt.Sprint("client ", i), "alice")
+		}
+		f.waits(30*time.Second, "another client", "alice", password)
+	})
+	bubble(t, "LEAK-6: within an hour", Limits{}, func(t *testing.T, f *fixture) {
+		for i := range 99 {
+			f.judged(1, "c", fmt.Sprint("account ", i))
+		}
+		time.Sleep(time.Hour)
+		f.judged(1, "c", "account 99")
+		f.judged(1, "c", "account 100")
+	})
 }
