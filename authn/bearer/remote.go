@@ -111,7 +111,10 @@ var clients = caddy.NewUsagePool()
 type client struct{ *introspection.Client }
 
 // Destruct forgets the client once no configuration uses it.
-func (client) Destruct() error { return nil }
+func (c client) Destruct() error {
+	c.Close()
+	return nil
+}
 
 func (b *Bearer) openIntrospection() error {
 	if b.Introspection == nil {

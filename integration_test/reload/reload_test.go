@@ -18,7 +18,8 @@ import (
 const hash = "$2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy"
 
 // configure has everything that opens something: files, a published key set,
-// an introspection endpoint, a store.
+// an introspection endpoint, a store. Each realm has a key set of its own, so that
+// one that is never let go of is not taken for the next one.
 func configure(t *testing.T) func(realm string) string {
 	t.Helper()
 	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +50,7 @@ func configure(t *testing.T) func(realm string) string {
 		bearer published {
 			issuer https://published.example.com
 			audience ` + harness.Audience + `
-			jwks ` + idp.URL + `/jwks
+			jwks ` + idp.URL + `/jwks/` + realm + `
 			key_file ` + folder + `/key
 			introspection ` + idp.URL + `/introspect {
 				client_id gateway
@@ -102,25 +103,26 @@ func TestLeaks(t *testing.T) {
 	}
 	round := func(i int) {
 		t.Helper()
-		s.Reload(config(fmt.Sprint("realm", i%2)))
-		if err := s.TryReload(config("broken") + "http://localhost:8081 {\n\trequire_auth missing\n}\n"); err == nil {
+		s.Reload(config(fmt.Sprint("realm", i)))
+		if err := s.TryReload(config(fmt.Sprint("broken", i)) + "http://localhost:8081 {\n\trequire_auth missing\n}\n"); err == nil {
 			t.Fatal("a broken configuration was loaded")
 		}
-		if err := s.TryReload(strings.Replace(config("missing"), "basic ops", "basic gone {\n\tusers_file /nowhere/users\n}\nbasic ops", 1)); err == nil {
+		if err := s.TryReload(strings.Replace(config(fmt.Sprint("missing", i)), "basic ops", "basic gone {\n\tusers_file /nowhere/users\n}\nbasic ops", 1)); err == nil {
 			t.Fatal("a configuration with a missing file was loaded")
 		}
-		if err := s.TryReload(config("late") + "http://localhost:8081 {\n\ttls /nowhere/cert.pem /nowhere/key.pem\n}\n"); err == nil {
+		if err := s.TryReload(config(fmt.Sprint("late", i)) + "http://localhost:8081 {\n\ttls /nowhere/cert.pem /nowhere/key.pem\n}\n"); err == nil {
 			t.Fatal("a configuration that fails late was loaded")
 		}
 		ask()
 	}
-	for i := range 4 {
+	const warm = 4
+	for i := range warm {
 		round(i)
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	goroutines, files, heap := runtime.NumGoroutine(), openFiles(t), liveHeap()
 	for i := range 50 {
-		round(i)
+		round(warm + i)
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	t.Run("GW-5: goroutines return to their level", func(t *testing.T) {

@@ -30,8 +30,7 @@ import (
 // alone can have half of them, see [fairness.Shares].
 const maxInFlight = 128
 
-// Client asks one endpoint about tokens. Many goroutines may share it; it needs
-// no closing, since each call ends by itself.
+// Client asks one endpoint about tokens. Many goroutines may share it.
 type Client struct {
 	config       Config
 	client       *http.Client // follows no redirects
@@ -105,6 +104,10 @@ func (c *Client) Forget(token string) {
 	c.flights.Forget(string(key[:]))
 	c.memory.forget(key)
 }
+
+// Close closes the connections that lie idle. Calls that are under way end by
+// themselves.
+func (c *Client) Close() { c.client.CloseIdleConnections() }
 
 // State is what an operator may see of a client.
 type State struct {

@@ -13,6 +13,7 @@ import (
 // run fetches at once and then whenever it is due or asked for, until ctx ends.
 func (r *Remote) run(ctx context.Context) {
 	defer close(r.stopped)
+	defer r.config.Client.CloseIdleConnections()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
