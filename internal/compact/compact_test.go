@@ -1,7 +1,10 @@
 package compact
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,7 +14,7 @@ import (
 
 var (
 	secret = []byte("a secret of more than thirty-two bytes")
-	reader = Reader{Header: []string{"alg"}, Claims: []string{"sub"}}
+	reader = Reader{Header: []string{"alg"}, Claims: []string{"azp", "sub"}}
 )
 
 func signed(tb testing.TB, claims string) string {
@@ -31,7 +34,7 @@ func TestParseAndVerify(t *testing.T) {
 	if err := parsed.Verify("HS256", secret); err != nil {
 		t.Error(err)
 	}
-	for _, algorithm := range []string{"HS384", "none", "", "RS256"} {
+	for _, algorithm := range []string{"HS384", "none", "", "RS256", "PS256"} {
 		if parsed.Verify(algorithm, secret) == nil {
 			t.Errorf("%q verified", algorithm)
 		}
@@ -55,6 +58,8 @@ func TestParseRefuses(t *testing.T) {
 		"a line break":     good + "\n",
 		"crit":             encode([]byte(`{"alg":"HS256","crit":[]}`)) + ".e30.AA",
 		"b64":              encode([]byte(`{"alg":"HS256","b64":true}`)) + ".e30.AA",
+		"a padded header":  encode([]byte(`{"alg":"HS256"}`)) + "=.e30.AA",
+		"padded claims":    strings.Split(good, ".")[0] + ".e30=.AA",
 		"a repeated name":  encode([]byte(`{"alg":"HS256","alg":"x"}`)) + ".e30.AA",
 		"other case":       encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(`{"Sub":"a"}`)) + ".AA",
 		"claims no object": encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(`[]`)) + ".AA",
@@ -65,6 +70,55 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: %v repeats the text", name, err)
 		}
 	}
+}
+
+func TestSpelling(t *testing.T) {
+	for name, fits := range map[string]bool{
+		"sub": true, "Sub": false, "SUB": false, "Azp": false, "aZp": false, "\u017fub": false, // a letter that folds to s
+		"userName": true, "Übung": true, // of no meaning here
+	} {
+		if err := CheckSpelling(map[string]any{name: "alice"}, reader.Claims); (err == nil) != fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestHeadersAreBounded: of good texts only, and no more than there is room for.
+func TestHeadersAreBounded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		same bool
+		want int
+	}{"texts of one key": {true, maxHeaders}, "texts with a key each": {false, 0}} {
+		r := Reader{SameHeaders: tc.same}
+		for i := range maxHeaders + 10 {
+			signed := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kid":"%d"}`, i)) + ".e30"
+			if verifies(t, &r, signed, []byte("another secret")) || remembered(&r) > min(i, tc.want) {
+				t.Fatalf("%s: what nobody signed counts", name)
+			}
+			if !verifies(t, &r, signed, secret) {
+				t.Fatalf("%s: what was signed does not count", name)
+			}
+		}
+		if got := remembered(&r); got != tc.want {
+			t.Errorf("%s: %d headers are remembered, want %d", name, got, tc.want)
+		}
+	}
+}
+
+func verifies(t *testing.T, r *Reader, signed string, with []byte) bool {
+	t.Helper()
+	code := hmac.New(sha256.New, with)
+	_, _ = code.Write([]byte(signed))
+	parsed, err := r.Parse(signed + "." + base64.RawURLEncoding.EncodeToString(code.Sum(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Verify("HS256", secret) == nil
+}
+
+func remembered(r *Reader) (count int) {
+	r.headers.Range(func(any, any) bool { count++; return true })
+	return count
 }
 
 // FuzzParse: what is accepted has one spelling only.

@@ -11,7 +11,6 @@ package strictjson
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -307,7 +306,7 @@ func (d *decoder) number() (any, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(literal, 64)
-	if err != nil || math.IsInf(f, 0) {
+	if err != nil {
 		return nil, d.fail("number out of range")
 	}
 	return f, nil

@@ -16,6 +16,7 @@ func TestObjectAccepts(t *testing.T) {
 		{" {\t\"a\" :\n[ ] }\r", map[string]any{"a": []any{}}},
 		{`{"n":[0,-0,12,-7,1.5,1e3,2E-1,9223372036854775807,9223372036854775808]}`,
 			map[string]any{"n": []any{int64(0), int64(0), int64(12), int64(-7), 1.5, 1e3, 0.2, int64(1<<63 - 1), 9.223372036854775808e18}}},
+		{`{"a b": 1E+2, "c":"d \n e"}`, map[string]any{"a b": 1e2, "c": "d \n e"}},
 		{`{"s":"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é"}`, map[string]any{"s": "a\"\\/\b\f\n\r\té😀é"}},
 		{`{"t":true,"f":false,"z":null,"o":{"o":{}}}`,
 			map[string]any{"t": true, "f": false, "z": nil, "o": map[string]any{"o": map[string]any{}}}},
@@ -26,6 +27,27 @@ func TestObjectAccepts(t *testing.T) {
 		} else if !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: got %#v, want %#v", tc.text, got, tc.want)
 		}
+		for end := range strings.TrimSpace(tc.text) {
+			if got, err := Object([]byte(tc.text[:end])); err == nil {
+				t.Errorf("%s: %s of it was read as %v", tc.text, tc.text[:end], got)
+			}
+		}
+	}
+}
+
+func TestObjectDepth(t *testing.T) {
+	for name, nested := range map[string]func(deep int) string{
+		"objects": func(deep int) string { return strings.Repeat(`{"a":`, deep-1) + `{}` + strings.Repeat(`}`, deep-1) },
+		"arrays": func(deep int) string {
+			return `{"a":` + strings.Repeat(`[`, deep-1) + strings.Repeat(`]`, deep-1) + `}`
+		},
+	} {
+		if _, err := Object([]byte(nested(MaxDepth))); err != nil {
+			t.Errorf("%s: %d deep: %v", name, MaxDepth, err)
+		}
+		if _, err := Object([]byte(nested(MaxDepth + 1))); err == nil {
+			t.Errorf("%s: %d deep was accepted", name, MaxDepth+1)
+		}
 	}
 }
 
@@ -34,11 +56,15 @@ func TestObjectRefuses(t *testing.T) {
 		"JWT-7 repeated name":            `{"sub":"a","sub":"b"}`,
 		"JWT-7 repeated name by escape":  `{"sub":"a","s\u0075b":"b"}`,
 		"JWT-7 repeated name inside":     `{"a":{"b":1,"b":2}}`,
+		"JWT-7 repeated name, no end":    `{"sub":"a","sub":"b"`,
 		"JWT-10 NaN":                     `{"exp":NaN}`,
 		"JWT-10 infinity":                `{"exp":Infinity}`,
 		"JWT-10 overflow":                `{"exp":1e400}`,
 		"empty":                          ``,
 		"array":                          `[]`,
+		"begun as an array":              `["a":1}`,
+		"no name":                        `{:1}`,
+		"name without its first quote":   `{'a":1}`,
 		"text after":                     `{} {}`,
 		"trailing comma":                 `{"a":1,}`,
 		"trailing comma in array":        `{"a":[1,]}`,
@@ -53,12 +79,21 @@ func TestObjectRefuses(t *testing.T) {
 		"hexadecimal":                    `{"a":0x1}`,
 		"control character":              "{\"a\":\"\n\"}",
 		"control character after escape": "{\"a\":\"\\n\x01\"}",
+		"line break for a quote":         "{\"a\":\"b\n}",
+		"the same after an escape":       "{\"a\":\"\\n\n}",
 		"lone high surrogate":            `{"a":"\ud800"}`,
+		"lone surrogate for a quote":     `{"a":"\ud800}`,
+		"pair of two kinds of escapes":   `{"a":"\ud83d\nde00"}`,
 		"lone low surrogate":             `{"a":"\udc00"}`,
 		"two high surrogates":            `{"a":"\ud800\ud800"}`,
 		"short escape":                   `{"a":"\u12"}`,
+		"escape without digits":          `{"a":"\u"}`,
 		"escape with no digits":          `{"a":"\u12x4"}`,
+		"control characters for digits":  "{\"a\":\"\\u\x10\x10\x10\x10\"}",
 		"unknown escape":                 `{"a":"\x"}`,
+		"unknown escape for a quote":     `{"a":"\}`,
+		"brace for a bracket":            `{"a":[1}`,
+		"brace for an element":           `{"a":[}`,
 		"no end":                         `{"a":"b`,
 		"no end after escape":            `{"a":"b\n`,
 		"not UTF-8":                      "{\"a\":\"\xff\"}",
@@ -67,8 +102,6 @@ func TestObjectRefuses(t *testing.T) {
 		"no comma":                       `{"a":1 "b":2}`,
 		"no comma in array":              `{"a":[1 2]}`,
 		"truncated word":                 `{"a":tru}`,
-		"too deep":                       strings.Repeat(`{"a":`, MaxDepth) + `{}` + strings.Repeat(`}`, MaxDepth),
-		"too deep in arrays":             `{"a":` + strings.Repeat(`[`, MaxDepth) + strings.Repeat(`]`, MaxDepth) + `}`,
 	} {
 		if got, err := Object([]byte(text)); err == nil {
 			t.Errorf("%s: %s was read as %v", name, text, got)
