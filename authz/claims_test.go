@@ -32,6 +32,7 @@ func TestClaims(t *testing.T) {
 		"its neighbour":                         {"big", "9007199254740992", false},
 		"a negative integer":                    {"negative", "-1", true},
 		"a fraction":                            {"half", "0.5", true},
+		"another fraction":                      {"half", "0 1 .5 0.50 5e-1", false},
 		"a float that is whole":                 {"whole", "2", true},
 		"a huge float":                          {"huge", "1000000000000000000000", true},
 		"null":                                  {"null", "null <nil> nil", false},

@@ -26,6 +26,7 @@ func TestSession(t *testing.T) {
 		"R9470-3: a fresh login":                  {Session{MaxAge: five}, map[string]any{"auth_time": now.Unix() - 300}, ""},
 		"R9470-3: a login one second too old":     {Session{MaxAge: five}, map[string]any{"auth_time": now.Unix() - 301}, "max_age"},
 		"R9470-3: a fraction of a second too old": {Session{MaxAge: five}, map[string]any{"auth_time": float64(now.Unix()) - 301.5}, "max_age"},
+		"R9470-3: a fraction of a second younger": {Session{MaxAge: five}, map[string]any{"auth_time": float64(now.Unix()) - 299.5}, ""},
 		"R9470-3: no auth_time":                   {Session{MaxAge: five}, nil, "max_age"},
 		"R9470-3: auth_time is a string":          {Session{MaxAge: five}, map[string]any{"auth_time": "1800000000"}, "max_age"},
 		"R9470-3: auth_time is in the future":     {Session{MaxAge: five}, map[string]any{"auth_time": now.Unix() + 11}, "max_age"},
