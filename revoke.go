@@ -104,7 +104,8 @@ func revocationOf(ctx context.Context, app *App, members map[string]any, now tim
 	case revocation.Issuer != "":
 		return answer, revocation, errors.New("issuer goes with jti and sub only: a token has one issuer")
 	}
-	return answer, revocation, app.nameToken(ctx, &revocation, texts["token"], now)
+	err := app.nameToken(ctx, &revocation, texts["token"], now) // before revocation is returned as it is then
+	return answer, revocation, err
 }
 
 // nameToken has a revocation mean one whole token. It may be forgotten when the
