@@ -127,6 +127,21 @@ func TestPreflight(t *testing.T) {
 		"CORS-3: a method that is not listed": {
 			`{"origins": ["https://web.example"], "methods": ["GET"]}`, web, refused,
 		},
+		"CORS-3: GET, where only others are listed": {
+			`{"origins": ["https://web.example"], "methods": ["POST"]}`,
+			fields{"Origin", "https://web.example", "Access-Control-Request-Method", "GET"}, refused,
+		},
+		"CORS-3: DELETE, where only others are listed": {
+			`{"origins": ["https://web.example"], "methods": ["POST"]}`, web, refused,
+		},
+		"CORS-4: any field": {
+			`{"origins": ["https://web.example"], "headers": ["*"]}`,
+			slices.Concat(web, fields{"Access-Control-Request-Headers", "authorization"}),
+			fields{
+				"Vary", preflightVary, "Access-Control-Allow-Origin", "https://web.example",
+				"Access-Control-Allow-Methods", "DELETE", "Access-Control-Allow-Headers", "authorization",
+			},
+		},
 		"CORS-1: GET brings HEAD with it": {
 			`{"origins": ["https://web.example"], "methods": ["GET"]}`,
 			fields{"Origin", "https://web.example", "Access-Control-Request-Method", "HEAD"},
@@ -225,6 +240,8 @@ func TestActualRequest(t *testing.T) {
 		"CORS-2: with X-HTTP-Method":                    lookalike("X-HTTP-Method", "DELETE", granted),
 		"CORS-2: with X-Method-Override":                lookalike("X-Method-Override", "DELETE", granted),
 		"CORS-2: with two requested methods":            lookalike("Access-Control-Request-Method", "PUT", granted),
+		"CORS-2: with a WebSocket":                      lookalike("Upgrade", "websocket", granted),
+		"CORS-2: without the requested method":          {named, "OPTIONS", fields{"Origin", "https://web.example", "Access-Control-Request-Method", ""}, granted, false},
 		"CORS-2: with the credential of a named scheme": lookalike("X-Partner", "x", granted),
 	} {
 		t.Run(name, func(t *testing.T) {
