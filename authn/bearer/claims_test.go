@@ -117,6 +117,7 @@ func TestIssuerAndAudience(t *testing.T) {
 		"a number":            {1, false},
 		"a number in a list":  {[]any{testAudience, 1}, false},
 		"an object":           {map[string]any{testAudience: true}, false},
+		"an empty string":     {"", false}, // where the gate has no audience of its own
 	} {
 		t.Run("JWT-9 R9068-2: aud is "+name, func(t *testing.T) {
 			token := sign(t, "ES256", nil, map[string]any{"aud": tc.audience})
@@ -167,6 +168,8 @@ func TestKinds(t *testing.T) {
 		"bound to a certificate":      {nil, map[string]any{"cnf": map[string]any{"x5t#S256": "x"}}, false},
 		"bound to something else":     {nil, map[string]any{"cnf": map[string]any{"kid": "x"}}, false},
 		"bound, but not said to what": {nil, map[string]any{"cnf": map[string]any{}}, false},
+		"bound to a key by a number":  {nil, map[string]any{"cnf": map[string]any{"jkt": 1}}, false},
+		"bound to no certificate":     {nil, map[string]any{"cnf": map[string]any{"x5t#S256": ""}}, false},
 		"cnf is no object":            {nil, map[string]any{"cnf": "x"}, false},
 	} {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
@@ -232,7 +235,13 @@ func TestIdentity(t *testing.T) {
 		}
 	})
 	t.Run("a token without a subject names nobody", func(t *testing.T) {
-		if got := identity(map[string]any{"sub": nil}); got.ID != "" {
+		if got := identity(map[string]any{"sub": nil, "username": "alice"}); got.ID != "" { // which only introspection has
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("a user by another claim, of a token with no other name", func(t *testing.T) {
+		token := sign(t, "ES256", nil, map[string]any{"sub": nil, "email": "a b@example.com"})
+		if got := accepted(t, scheme(t, func(b *Bearer) { b.UserClaim = "email" }), token); got.ID != "a b@example.com" {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -256,6 +265,7 @@ func TestCertificateBound(t *testing.T) {
 		"R8705-1: none":                       {bindingOptional, bound, nil, false},
 		"R8705-1: switched off":               {bindingOff, bound, certificate, false},
 		"R8705-2: a token that is not bound":  {bindingOptional, nil, nil, true},
+		"R8705-1: the certificate, required":  {bindingRequired, bound, certificate, true},
 		"R8705-2: not bound, though required": {bindingRequired, nil, certificate, false},
 		"R8705-2: bound to a key as well":     {bindingOptional, map[string]any{"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(digest[:]), "jkt": "x"}}, certificate, false},
 	} {
