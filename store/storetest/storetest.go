@@ -101,18 +101,18 @@ func marked(t *testing.T, instances []authn.Store, kind authn.MarkKind) {
 	if _, found := last.Marked(kind, authn.KeyOf("another")); found {
 		t.Error("a mark that nobody made is there")
 	}
-	narrower := long
-	narrower.Before, narrower.Until = now.Add(-time.Hour), now.Add(time.Minute)
-	wider := long
-	wider.Before = time.Time{}
-	for _, mark := range []authn.Mark{narrower, wider} {
+	// Each of these is wider in one thing and narrower in the other.
+	shorter, later := long, long
+	shorter.Before, shorter.Until = time.Time{}, now.Add(time.Minute)
+	later.Before, later.Until = now.Add(-time.Hour), now.Add(2*time.Hour)
+	for _, mark := range []authn.Mark{shorter, later} {
 		if err := first.Announce(t.Context(), mark); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "the mark is wider", func() bool {
 		mark, found := last.Marked(kind, long.Key)
-		return found && mark.Before.IsZero() && mark.Until.UnixMilli() == long.Until.UnixMilli()
+		return found && mark.Before.IsZero() && mark.Until.UnixMilli() == later.Until.UnixMilli()
 	})
 }
 

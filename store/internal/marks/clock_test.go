@@ -41,6 +41,21 @@ func TestClockJumps(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is revoked stays so when the clock stands still", func(t *testing.T) {
+		set := New()
+		defer set.Close()
+		clock, passed := time.Now(), time.Duration(0)
+		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
+		key := authn.KeyOf("revoked")
+		if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: key, Until: clock.Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+		passed = 2 * time.Minute
+		set.sweep(clock)
+		if _, found := set.Find(authn.MarkRevoked, key); !found {
+			t.Error("its end has not come by the clock")
+		}
+	})
 	t.Run("an end in the far future does not outlast the longest revocation", func(t *testing.T) {
 		set := New()
 		defer set.Close()

@@ -19,13 +19,16 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 	put := func(name string, until time.Duration) error {
 		return set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
 	}
-	if err := errors.Join(put("a", time.Hour), put("b", time.Minute), put("a", 2*time.Hour), put("ended", -time.Second)); err != nil {
+	if _, found := set.Find(authn.MarkRevoked, authn.KeyOf("a")); found || set.Revoking() {
+		t.Error("something is revoked at first")
+	}
+	if err := errors.Join(put("a", 2*time.Hour), put("b", time.Minute), put("a", time.Hour), put("ended", -time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if err := put("c", time.Hour); !errors.Is(err, ErrFull) {
 		t.Error("a third revocation found room")
 	}
-	if got := len(slices.Collect(set.Revoked())); got != 2 {
+	if got := len(slices.Collect(set.Revoked())); got != 2 || !set.Revoking() {
 		t.Errorf("%d are listed", got)
 	}
 	now = now.Add(90 * time.Minute)
