@@ -2,6 +2,8 @@ package authn_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -159,4 +161,22 @@ func FuzzRemoveFromCookies(f *testing.F) {
 			t.Fatalf("%q became %q: the others were %q and are %q", field, r.Header["Cookie"], before, after)
 		}
 	})
+}
+
+func TestFormIsBounded(t *testing.T) {
+	form := authn.Place{In: "form", Name: "key"}
+	for length, found := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		t.Run(fmt.Sprintf("R6750-2: a body of %d bytes is searched: %t, and goes on whole", length, found), func(t *testing.T) {
+			body := "key=secret&pad=" + strings.Repeat("x", length-len("key=secret&pad="))
+			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			credential, err := authn.FindIn(authn.NewRequest(r), []authn.Place{form})
+			if err != nil || credential.Found() != found {
+				t.Errorf("got %+v, %v", credential, err)
+			}
+			if passed, err := io.ReadAll(r.Body); err != nil || string(passed) != body {
+				t.Errorf("%d bytes go on, %v", len(passed), err)
+			}
+		})
+	}
 }

@@ -38,15 +38,19 @@ var errBusy = errors.New("too many password hashes are being computed")
 var hashing = sync.OnceValue(func() *hasher {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
+	return newHasher(key, atOnce())
+})
+
+func newHasher(key []byte, slots int) *hasher {
 	return &hasher{
 		key:   key,
-		turns: fairness.NewTurns(atOnce(), waitAtMost),
+		turns: fairness.NewTurns(slots, waitAtMost),
 		good: otter.Must(&otter.Options[digest, struct{}]{
 			MaximumSize:      rememberAtMost,
 			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),
 		}),
 	}
-})
+}
 
 // atOnce is how many hashes are computed at a time.
 func atOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }

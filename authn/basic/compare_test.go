@@ -152,6 +152,23 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+func TestMemoryIsBounded(t *testing.T) {
+	h := alone(t, 1)
+	c := &counting{password: "secret"}
+	t.Run("LEAK-2: of good passwords ten thousand are remembered", func(t *testing.T) {
+		for i := range 11_000 {
+			user := account{name: "alice", hash: fmt.Append(nil, i), comparer: c}
+			if same, _, err := compare(&user, "alice", "secret", func() string { return "" }); !same || err != nil {
+				t.Fatal(same, err)
+			}
+		}
+		h.good.CleanUp()
+		if n := h.good.EstimatedSize(); n > 10_000 || n < 9_000 {
+			t.Errorf("%d are", n)
+		}
+	})
+}
+
 func TestForgetting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		alone(t, 1)

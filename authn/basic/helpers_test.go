@@ -6,10 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/fairness"
 )
 
 // counting compares without hashing, and counts how often.
@@ -44,14 +41,7 @@ func (c *counting) since(work func()) int64 {
 // alone gives the test a hasher of its own with so many slots.
 func alone(t *testing.T, slots int) *hasher {
 	t.Helper()
-	h := &hasher{
-		key:   []byte("a key that only this test knows"),
-		turns: fairness.NewTurns(slots, waitAtMost),
-		good: otter.Must(&otter.Options[digest, struct{}]{
-			MaximumSize:      rememberAtMost,
-			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),
-		}),
-	}
+	h := newHasher([]byte("a key that only this test knows"), slots)
 	before := hashing
 	hashing = func() *hasher { return h }
 	t.Cleanup(func() {

@@ -224,3 +224,32 @@ func TestStatic(t *testing.T) {
 	source.Replace(nil)
 	expect(t, source, "a", 0)
 }
+
+// TestDefaultsOfRefresh has what SECURITY.md promises where nothing is configured.
+func TestDefaultsOfRefresh(t *testing.T) {
+	t.Run("JWT-14: a key set whose provider is down is kept for 24 hours", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			up.answer(nil)
+			later(24*time.Hour - 2*time.Second)
+			expect(t, remote, "a", 1)
+			later(2 * time.Second)
+			expectUnavailable(t, remote, "a")
+		})
+	})
+	t.Run("JWT-5: unknown keys have it fetched once in 30 seconds", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			for range 10 * 60 { // less than the time after which it is fetched in any case
+				expect(t, remote, "unknown", 0)
+				later(time.Second)
+			}
+			if n := up.fetches.Load(); n < 19 || n > 21 {
+				t.Errorf("%d fetches in ten minutes", n)
+			}
+		})
+	})
+}
