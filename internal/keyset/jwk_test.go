@@ -30,6 +30,7 @@ func TestParseJWK(t *testing.T) {
 		{"key_ops verify among unknown ones", ecJWK.with("key_ops", []string{"x-audit", "verify"}), []string{"ES256"}},
 		{"null counts as absent", ecJWK.with("d", nil).with("use", nil).with("key_ops", nil), []string{"ES256"}},
 		{"JWT-6: x5u and a broken x5c are not looked at", ecJWK.with("x5u", 7).with("x5c", "?"), []string{"ES256"}},
+		{"an RSA exponent of three", rsaJWK.with("e", "Aw"), rsaAlgorithms},
 		{"an RSA exponent with leading zeros", rsaJWK.with("e", "AAAAAAEAAQ"), rsaAlgorithms},
 	}
 	for _, test := range tests {
@@ -66,7 +67,9 @@ func TestParseSkipsJWK(t *testing.T) {
 		{"JWT-14: an Ed25519 key above the prime", edJWK.with("x", base64URL(slices.Concat([]byte{0xed}, slices.Repeat([]byte{0xff}, 30), []byte{0x7f}))), "one spelling"},
 		{"JWT-14: an Ed25519 key that is no point", edJWK.with("x", base64URL(slices.Concat([]byte{2}, make([]byte, 31)))), "no point"},
 		{"an RSA key too long to verify with", rsaJWK.with("n", base64URL(slices.Repeat([]byte{0xff}, 4096))), "too long"},
-		{"an RSA exponent of one", rsaJWK.with("e", "AQ"), "exponent"},
+		{"an RSA modulus that is even", rsaJWK.with("n", base64URL(slices.Concat(slices.Repeat([]byte{0xff}, 255), []byte{0xfe}))), "odd"},
+		{"an RSA exponent of one", rsaJWK.with("e", "AQ"), "odd"},
+		{"an RSA exponent that is even", rsaJWK.with("e", "BA"), "odd"},
 		{"an RSA exponent that would be cut off", rsaJWK.with("e", base64URL([]byte{1, 0, 0, 0, 0, 0, 1, 0, 1})), "too large"},
 		{"JWT-3: alg for another type", rsaJWK.with("alg", "ES256"), "does not fit"},
 		{"JWT-3: alg for another curve", ecJWK.with("alg", "ES384"), "does not fit"},
@@ -111,9 +114,9 @@ func TestParseSkipsJWK(t *testing.T) {
 }
 
 func TestParseRefusesJWKDocument(t *testing.T) {
-	many := make([]entry, MaxKeys+1)
-	for i := range many {
-		many[i] = entry{"kty": "OKP"}
+	many := slices.Repeat([]entry{jwkOf(t, "", edKey(t))}, MaxKeys+1)
+	if set, err := Parse(jwksOf(t, many[:MaxKeys]...)); err != nil || set.Len() != MaxKeys {
+		t.Errorf("%d keys: %v", MaxKeys, err)
 	}
 	for name, document := range map[string]string{
 		"no keys":           `{"keys":[]}`,
