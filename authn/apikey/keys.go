@@ -48,7 +48,7 @@ func (k Key) check() error {
 // key itself.
 func (k Key) digest() (sum [sha256.Size]byte, err error) {
 	text, ok := strings.CutPrefix(k.Digest, digestPrefix)
-	if n, err := hex.Decode(sum[:], []byte(text[:min(len(text), 2*len(sum))])); !ok || err != nil || n != len(sum) || len(text) != 2*len(sum) {
+	if _, err := hex.Decode(sum[:], []byte(text[:min(len(text), 2*len(sum))])); !ok || err != nil || len(text) != 2*len(sum) {
 		return sum, fmt.Errorf("key %q: write the key as `sha256:` and the 64 hexadecimal digits of its SHA-256, not the key itself: `printf %%s \"$KEY\" | sha256sum`", k.ID)
 	}
 	return sum, nil
