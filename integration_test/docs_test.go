@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,16 +49,17 @@ func TestReliability(t *testing.T) {
 	}
 }
 
-// TestPromises wants the same of each promise in SECURITY.md.
+// TestPromises wants the same of each promise and each bound in SECURITY.md.
 func TestPromises(t *testing.T) {
 	_, promises, _ := strings.Cut(textOf(t, "../SECURITY.md"), "\n## What is promised\n")
-	promises, _, _ = strings.Cut(promises, "\n## ")
-	items := strings.Split(promises, "\n- ")[1:]
-	for _, promise := range items {
-		namesTests(t, "..", promise)
+	promises, rest, _ := strings.Cut(promises, "\n## ")
+	_, bounds, _ := strings.Cut(rest, "\n## Bounds\n")
+	items, rows := strings.Split(promises, "\n- ")[1:], rowsOf(bounds)
+	for _, text := range slices.Concat(items, rows) {
+		namesTests(t, "..", text)
 	}
-	if len(items) < 10 {
-		t.Errorf("%d promises were found", len(items))
+	if len(items) < 10 || len(rows) < 25 {
+		t.Errorf("%d promises and %d bounds were found", len(items), len(rows))
 	}
 }
 

@@ -151,6 +151,19 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestAge asks the memory itself how long it keeps a token that is good for a year.
+func TestAge(t *testing.T) {
+	t.Run("R9700-2: a token is remembered for five minutes at most", func(t *testing.T) {
+		b, year := scheme(t), testNow.Add(365*24*time.Hour).Unix()
+		token := sign(t, "ES256", nil, map[string]any{"exp": year})
+		accepted(t, b, token)
+		entry, found := b.cache.GetEntryQuietly(digestOf(token))
+		if left := entry.ExpiresAfter(); !found || left > 5*time.Minute || left < 4*time.Minute {
+			t.Errorf("found %t, for %s", found, left)
+		}
+	})
+}
+
 // TestWeight has tokens with long texts: whatever is kept of them counts.
 func TestWeight(t *testing.T) {
 	long := strings.Repeat("x", 5_000)

@@ -99,6 +99,12 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d entries", size)
 		}
 	})
+	t.Run("R7662-5: ten thousand of each kind are kept where nobody configured it", func(t *testing.T) {
+		client, _, _ := timed(t, active, nil)
+		if good, bad := client.memory.good.GetMaximum(), client.memory.bad.GetMaximum(); good != 10_000 || bad != 10_000 {
+			t.Errorf("%d good ones, %d bad ones", good, bad)
+		}
+	})
 	t.Run("R7662-5: a large answer counts as several", func(t *testing.T) {
 		large := `{"active":true,"x":"` + strings.Repeat("a", 2*entrySize) + `"}`
 		client, _, _ := timed(t, large, func(c *Config) { c.MaxEntries = 6 })
