@@ -99,10 +99,13 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d entries", size)
 		}
 	})
-	t.Run("R7662-5: ten thousand of each kind are kept where nobody configured it", func(t *testing.T) {
+	t.Run("R7662-5: where nobody configured it ten thousand of each kind are kept, and a call has five seconds", func(t *testing.T) {
 		client, _, _ := timed(t, active, nil)
 		if good, bad := client.memory.good.GetMaximum(), client.memory.bad.GetMaximum(); good != 10_000 || bad != 10_000 {
 			t.Errorf("%d good ones, %d bad ones", good, bad)
+		}
+		if client.config.Timeout != 5*time.Second {
+			t.Errorf("a call has %s", client.config.Timeout)
 		}
 	})
 	t.Run("R7662-5: a large answer counts as several", func(t *testing.T) {

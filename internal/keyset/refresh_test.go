@@ -239,6 +239,11 @@ func TestDefaultsOfRefresh(t *testing.T) {
 			expectUnavailable(t, remote, "a")
 		})
 	})
+	t.Run("JWT-14: a fetch has ten seconds", func(t *testing.T) {
+		if config, err := (RemoteConfig{URL: "https://id.example/keys"}).completed(); err != nil || config.Timeout != 10*time.Second {
+			t.Errorf("it has %s, %v", config.Timeout, err)
+		}
+	})
 	t.Run("JWT-5: unknown keys have it fetched once in 30 seconds", func(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, "a"))

@@ -55,6 +55,7 @@ func TestNegotiate(t *testing.T) {
 		{"hostile: a template", "{{.TraceID}}<script>", "en"},
 		{"hostile: a path", "../../etc/passwd, ko/../de", "en"},
 		{"hostile: too long to be read", strings.Repeat("fr,", 200) + "ko", "en"},
+		{"hostile: too long by a space", "ko" + strings.Repeat(" ", 511), "en"},
 		{"hostile: too many ranges", strings.Repeat("fr,", 32) + "ko", "en"},
 		{"hostile: hyphens", strings.Repeat("-", 500), "en"},
 		{"hostile: subtags", "ko" + strings.Repeat("-a", 200), "en"},
