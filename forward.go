@@ -119,7 +119,7 @@ func checkLoginURL(login string) error {
 		return nil
 	}
 	parsed, err := url.Parse(login)
-	path := err == nil && parsed.Scheme == "" && parsed.Host == "" && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
+	path := err == nil && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
 	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && parsed.User == nil
 	if !path && !web || strings.ContainsAny(login, `\{}`) {
 		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL, without placeholders", login)
