@@ -89,7 +89,7 @@ http://localhost:8080 {
 	good := "Authorization: Bearer " + harness.Token(t)
 	honest := []string{good, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/list"}
 	socket := []string{"Connection: Upgrade", "Upgrade: websocket"}
-	if got := converse(t, s, lines("GET /open", append(socket, good)...)); got != "past the gate: hello" {
+	if got := converse(t, s, lines("GET /open", append(socket, good)...)); got != "past the gate as websocket: hello" {
 		t.Fatalf("without rules a WebSocket gets %s", got)
 	}
 	if r := s.Send(lines("GET /rules", good)); r.Status != 200 {

@@ -30,7 +30,7 @@ func willing(t *testing.T) string {
 		defer connection.Close()
 		fmt.Fprintf(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol)
 		line, _ := buffered.ReadString('\n')
-		fmt.Fprintf(connection, "past the gate: %s", line)
+		fmt.Fprintf(connection, "past the gate as %s: %s", protocol, line)
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
@@ -48,7 +48,9 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	http://localhost:8080 {
-		require_auth /me
+		require_auth /me {
+			forward X-User {http.auth.user.id}
+		}
 		require_auth /open {
 			optional
 		}
@@ -61,13 +63,14 @@ func TestUpgrade(t *testing.T) {
 		"h2c in capitals":                  {"GET /me", bearer + "Connection: upgrade\r\nUpgrade: H2C\r\n", "stayed, 0 settings"},
 		"h2c behind another":               {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: HTTP/3.0,\t h2c \r\n", "stayed, 0 settings"},
 		"h2c in a second field":            {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: TLS/1.3\r\nUpgrade: h2c\r\n", "stayed, 0 settings"},
+		"all others that carry HTTP":       {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: h2, h3, http, https\r\n", "stayed, 0 settings"},
 		"HTTP/1.1":                         {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: HTTP/1.1\r\n", "stayed, 0 settings"},
 		"TLS":                              {"OPTIONS /me", bearer + "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", "stayed, 0 settings"},
 		"h2c without a credential":         {"GET /open", "Connection: Upgrade\r\nUpgrade: h2c\r\n", "stayed, 0 settings"},
 		"h2c in a preflight":               {"OPTIONS /me", "Origin: https://a.example\r\nAccess-Control-Request-Method: GET\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", "stayed, 0 settings"},
-		"a WebSocket goes on":              {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: websocket\r\n", "past the gate: hello"},
-		"a WebSocket beside h2c goes on":   {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n", "past the gate: hello"},
-		"a protocol of its own goes on":    {"POST /me", bearer + "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n", "past the gate: hello"},
+		"a WebSocket goes on":              {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: websocket\r\n", "past the gate as websocket: hello"},
+		"a WebSocket beside h2c goes on":   {"GET /me", bearer + "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n", "past the gate as websocket: hello"},
+		"a protocol of its own goes on":    {"POST /me", bearer + "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n", "past the gate as spdy/3.1: hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := converse(t, s, test.request+" HTTP/1.1\r\nHost: localhost\r\n"+test.fields+"\r\n"); got != test.want {
