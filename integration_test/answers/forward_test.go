@@ -188,6 +188,19 @@ func TestForwardAndConditions(t *testing.T) {
 	}
 }
 
+// TestAfterAnotherHandler has Caddy's own basic_auth in front of a gate: it has
+// somebody else for the user.
+func TestAfterAnotherHandler(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, site("route {\nbasic_auth {\nmallory "+passwordHash+"\n}\nrequire_auth partners {\nforward X-User {http.auth.user.id}\n}\nreverse_proxy "+b.addr+"\n}"))
+	t.Run("R9700-3: the user is who the gate let in", func(t *testing.T) {
+		want(t, s.Get("/", harness.Basic("mallory", password), key(apiKey)), 200, "")
+		if got := b.last(t).Header["X-User"]; !slices.Equal(got, []string{"partner-a"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // TestOptional has a gate that lets anonymous callers pass.
 func TestOptional(t *testing.T) {
 	s := harness.Start(t, site("require_auth /any corp ops partners {\noptional\nscope admin\n}\nrespond \"user={http.auth.user.id} scheme={http.auth.scheme}\""))

@@ -40,6 +40,9 @@ func TestStrip(t *testing.T) {
 		require_auth partners {
 			strip_credentials
 		}
+		require_auth partners {
+			strip_credentials
+		}
 		require_auth partners ops
 	}
 	reverse_proxy `+address))
@@ -60,10 +63,12 @@ func TestStrip(t *testing.T) {
 		"KEY-5: a parameter beside what cannot be parsed": {"/strip?%zz&api_key=key-of-a&&c;d", nil, "/strip?%zz&&c;d" + nothing},
 		"KEY-5: a cookie in the middle": {"/strip", []harness.Option{cookie("a=1; key=key-of-a; b=\"2 3\"")},
 			`/strip key=[] authorization=[] cookie=["a=1; b=\"2 3\""]`},
-		"KEY-5: the only cookie":           {"/strip", []harness.Option{cookie("key=key-of-a")}, "/strip" + nothing},
-		"KEY-5: the first cookie":          {"/strip", []harness.Option{cookie("key=key-of-a; keys=1")}, `/strip key=[] authorization=[] cookie=["keys=1"]`},
-		"KEY-5: a key for an anonymous":    {"/optional", []harness.Option{key("key-of-a")}, "/optional" + nothing},
-		"KEY-5: a key that two gates want": {"/twice", []harness.Option{key("key-of-a")}, "/twice" + nothing},
+		"KEY-5: the only cookie":            {"/strip", []harness.Option{cookie("key=key-of-a")}, "/strip" + nothing},
+		"KEY-5: the first cookie":           {"/strip", []harness.Option{cookie("key=key-of-a; keys=1")}, `/strip key=[] authorization=[] cookie=["keys=1"]`},
+		"KEY-5: a key for an anonymous":     {"/optional", []harness.Option{key("key-of-a")}, "/optional" + nothing},
+		"KEY-5: a key that gates want":      {"/twice", []harness.Option{key("key-of-a")}, "/twice" + nothing},
+		"KEY-5: a parameter that they want": {"/twice?api_key=key-of-a&b=1", nil, "/twice?b=1" + nothing},
+		"KEY-5: a cookie that they want":    {"/twice", []harness.Option{cookie("key=key-of-a")}, "/twice" + nothing},
 	} {
 		t.Run(name+" does not go on, and all else does", func(t *testing.T) {
 			response := s.Get(test.path, test.options...)
