@@ -89,7 +89,10 @@ func TestVerifyNonce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now = start.Add(test.later)
-			_, err := verifier.Verify(request(proof(t, key, members{"nonce": test.nonce}, nil)))
+			got, err := verifier.Verify(request(proof(t, key, members{"nonce": test.nonce}, nil)))
+			if err == nil && got.Stale != (test.later > 0) {
+				t.Errorf("stale: %t", got.Stale)
+			}
 			var wanted *NonceError
 			if test.reason == nil && err != nil || test.reason != nil && !(errors.As(err, &wanted) && errors.Is(err, test.reason)) {
 				t.Errorf("got %v, want %v", err, test.reason)
