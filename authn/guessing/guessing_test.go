@@ -135,6 +135,7 @@ func TestClient(t *testing.T) {
 		for i := range 100 {
 			f.judged(1, "", fmt.Sprint("account ", i))
 		}
+		f.waits(0, "", "bob", password) // which is not remembered of nobody
 		f.judged(8, "", "alice")
 		f.waits(30*time.Second, "", "alice", password)
 	})
@@ -162,6 +163,11 @@ func TestAccount(t *testing.T) {
 		}
 		f.waits(0, "home", "alice", "mistyped")
 		f.waits(0, "home", "alice", password)
+	})
+	bubble(t, "LEAK-6: keys have no account for which all would wait", small, func(t *testing.T, f *fixture) {
+		for i := range 100 {
+			f.judged(1, fmt.Sprint("client ", i), "")
+		}
 	})
 	bubble(t, "LEAK-6: a success does not give the others more tries", small, func(t *testing.T, f *fixture) {
 		for i := range 8 {
