@@ -1,0 +1,61 @@
+package requireauth
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// firm is a scheme of a test that says the same of every credential.
+type firm struct {
+	authn.Scheme
+	outcome authn.Outcome
+}
+
+func (f *firm) Verify(context.Context, *authn.Request, authn.Credential) authn.Outcome {
+	return f.outcome
+}
+
+func TestAsk(t *testing.T) {
+	reason := errors.New("a reason")
+	outcomes := map[string]authn.Outcome{
+		"foreign":     authn.Disown(authn.CodeInvalidToken, reason),
+		"rejected":    authn.Reject(authn.CodeExpiredToken, reason),
+		"unavailable": authn.Defer(0, reason),
+		"accepted":    authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal),
+		"nobody":      authn.Accept(nil, authn.SourceLocal),
+	}
+	for name, row := range map[string]struct {
+		said    []string
+		decided int // whose outcome counts
+		verdict authn.Verdict
+	}{
+		"O-1: another one's credential":           {[]string{"foreign", "accepted"}, 1, authn.Accepted},
+		"O-1: nobody's":                           {[]string{"foreign", "foreign"}, 0, authn.Foreign},
+		"O-1: a bad one is good for nobody else":  {[]string{"rejected", "accepted"}, 0, authn.Rejected},
+		"O-1: a bad one of the second":            {[]string{"foreign", "rejected", "accepted"}, 1, authn.Rejected},
+		"O-1: one that cannot be judged":          {[]string{"unavailable", "accepted"}, 0, authn.Unavailable},
+		"O-1: a good one is bad for nobody else":  {[]string{"accepted", "rejected"}, 0, authn.Accepted},
+		"O-2: a scheme that accepts nobody":       {[]string{"nobody", "accepted"}, 0, authn.Rejected},
+		"O-2: the same for another's credentials": {[]string{"foreign", "nobody"}, 1, authn.Rejected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var candidates []candidate
+			for _, said := range row.said {
+				candidates = append(candidates, candidate{scheme: &namedScheme{name: said, Scheme: &firm{outcome: outcomes[said]}}})
+			}
+			visit := &visit{explained: new(Explanation)} // which is not measured
+			visit.request.Read(httptest.NewRequest("GET", "/", nil))
+			made := ask(visit, candidates)
+			if made.scheme != candidates[row.decided].scheme || made.outcome.Verdict != row.verdict {
+				t.Errorf("%s: %+v", made.scheme.name, made.outcome)
+			}
+			if (made.outcome.Identity != nil) != (row.verdict == authn.Accepted) {
+				t.Errorf("identity %+v", made.outcome.Identity)
+			}
+		})
+	}
+}
