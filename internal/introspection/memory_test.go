@@ -53,6 +53,14 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, false)
 		expectCalls(t, asked, 3)
 	})
+	t.Run("R7662-5: no longer where exp is far away", func(t *testing.T) {
+		client, asked, clock := timed(t, "", nil)
+		asked.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(time.Hour).Unix())))
+		expect(t, client, "token", true, false)
+		clock.advance(time.Minute)
+		expect(t, client, "token", true, false)
+		expectCalls(t, asked, 2)
+	})
 	t.Run("R7662-5: the time counts from the beginning of the call", func(t *testing.T) {
 		client, asked, clock := timed(t, "", nil)
 		asked.answer(func(w http.ResponseWriter, r *http.Request) {
