@@ -74,6 +74,20 @@ func TestFindIn(t *testing.T) {
 			}
 		}
 	})
+	t.Run("KEY-5: the value is found without what stands around it", func(t *testing.T) {
+		for cookie, want := range map[string]string{
+			`key="secret"`: "secret", ` key = secret ;a=b`: "secret", `key="secret`: `"secret`, `key=secret"`: `secret"`, `key="`: `"`, `key=a"b"c`: `a"b"c`,
+		} {
+			if got, err := find("", "Cookie", cookie); err != nil || got.Value != want {
+				t.Errorf("%s: %q, %v", cookie, got.Value, err)
+			}
+		}
+		for query, want := range map[string]string{"key=a%20b": "a b", "k%65y=a+b": "a b", "key=%zz": "%zz"} { // an upstream may be able to read that
+			if got, err := find(query); err != nil || got.Value != want {
+				t.Errorf("%s: %q, %v", query, got.Value, err)
+			}
+		}
+	})
 	t.Run("KEY-5: nothing, or what is empty, is no credential", func(t *testing.T) {
 		for _, query := range []string{"", "key", "key=", "Key=secret", "keys=secret"} {
 			if credential, err := find(query, "X-Key", ""); err != nil || credential.Found() {
