@@ -59,3 +59,30 @@ func TestAsk(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifyOnce has a token that is good for the resource of one gate only.
+func TestVerifyOnce(t *testing.T) {
+	visit := &visit{explained: new(Explanation)}
+	visit.request.Read(httptest.NewRequest("GET", "/", nil))
+	once := authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)
+	once.Audience = "https://one.example/"
+	asked := candidate{scheme: &namedScheme{Scheme: &firm{outcome: once}}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
+	for _, gate := range []struct {
+		audience string
+		verdict  authn.Verdict
+	}{{"https://one.example/", authn.Accepted}, {"https://two.example/", authn.Rejected}, {"", authn.Rejected}, {"https://one.example/", authn.Accepted}} {
+		t.Run("JWT-9: at the gate of "+gate.audience, func(t *testing.T) {
+			visit.request.Audience = gate.audience
+			if got := visit.verify(asked); got.Verdict != gate.verdict {
+				t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
+			}
+		})
+	}
+	t.Run("another credential is verified anew", func(t *testing.T) {
+		asked.scheme.Scheme.(*firm).outcome = authn.Reject(authn.CodeInvalidToken, errors.New("bad"))
+		asked.credential.Value = "y"
+		if got := visit.verify(asked); got.Verdict != authn.Rejected || len(visit.verified) != 2 {
+			t.Errorf("verdict %d, %d verified", got.Verdict, len(visit.verified))
+		}
+	})
+}

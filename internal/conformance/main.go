@@ -127,7 +127,7 @@ func readTests(output io.Reader) (coverage, error) {
 			if found[id] == nil {
 				found[id] = make(map[string]bool)
 			}
-			found[id][t.where+" "+outer] = true
+			found[id][strings.TrimSpace(t.where+" "+outer)] = true
 		}
 	}
 	return found, lines.Err()
