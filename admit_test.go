@@ -30,7 +30,7 @@ func TestAdmitWithNonce(t *testing.T) {
 			if err := answer(w); err != nil {
 				t.Fatal(err)
 			}
-			sent := recorder.Result().Header //nolint:bodyclose // there is none
+			sent := recorder.Result().Header
 			if got := sent.Get(nonceHeader); got != "next" {
 				t.Errorf("the nonce is %q", got)
 			}
