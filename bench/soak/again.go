@@ -38,6 +38,13 @@ func (a *again) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] looks for.
+func (a *again) CloseIdleConnections() {
+	if closer, ok := a.transport.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
 func isCut(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
 }

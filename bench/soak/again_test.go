@@ -56,3 +56,20 @@ func TestAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestAgainLetsGo has an HTTP client close what lies idle, which it can only if
+// each layer passes that on.
+func TestAgainLetsGo(t *testing.T) {
+	inner := new(idle)
+	(&http.Client{Transport: &again{transport: inner}}).CloseIdleConnections()
+	if !inner.closed {
+		t.Error("connections stay open")
+	}
+}
+
+type idle struct {
+	flaky
+	closed bool
+}
+
+func (i *idle) CloseIdleConnections() { i.closed = true }
