@@ -18,7 +18,7 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/bearer"     // registers auth.schemes.bearer
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
 	"github.com/excorp/caddy-require-auth/authn/guessing"
-	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.cors
+	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/page"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory

@@ -198,7 +198,7 @@ func sentUnasked(r *http.Request, place authn.Place) bool {
 // cookies, certificates and passwords that somebody has typed once by itself,
 // also to a form that another site sends (RFC 6750 §5.3).
 // It goes for methods that change something and for WebSockets, which are not
-// bound to one origin. A site that `cors` trusts by name may.
+// bound to one origin. A site that `auth_cors` trusts by name may.
 func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential authn.Credential) error {
 	if !sentUnasked(r, credential.Place) || cors.TrustedOrigin(r) {
 		return nil

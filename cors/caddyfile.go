@@ -9,10 +9,10 @@ import (
 )
 
 func init() {
-	// Not RegisterHandlerDirective, which would take `cors *` for a matcher.
-	httpcaddyfile.RegisterDirective("cors", parseCaddyfile)
+	// Not RegisterHandlerDirective, which would take `auth_cors *` for a matcher.
+	httpcaddyfile.RegisterDirective("auth_cors", parseCaddyfile)
 	// Ahead of everything that answers, so that every answer carries the fields.
-	httpcaddyfile.RegisterDirectiveOrder("cors", httpcaddyfile.Before, "redir")
+	httpcaddyfile.RegisterDirectiveOrder("auth_cors", httpcaddyfile.Before, "redir")
 }
 
 // parseCaddyfile reads the directive. A leading `*` is the origin that stands
@@ -45,7 +45,7 @@ func firstArgument(d *caddyfile.Dispenser, text string) bool {
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
-//	cors [<matcher>] <origin>... {
+//	auth_cors [<matcher>] <origin>... {
 //		credentials
 //		methods <method>...
 //		headers <field>...

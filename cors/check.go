@@ -15,7 +15,7 @@ import (
 // the line that is to blame.
 func (h *Handler) check() error {
 	if len(h.Origins) == 0 {
-		return errors.New("cors without an origin: write those whose scripts may call this site, such as https://web.example")
+		return errors.New("auth_cors without an origin: write those whose scripts may call this site, such as https://web.example")
 	}
 	for _, allowed := range h.Origins {
 		if allowed == anyOrigin {

@@ -89,7 +89,7 @@ type Handler struct {
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  "http.handlers.cors",
+		ID:  "http.handlers.auth_cors",
 		New: func() caddy.Module { return new(Handler) },
 	}
 }
@@ -182,7 +182,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // request is allowed by name, with this method and with credentials.
 const TrustedOriginVar = "cors.trusted_origin"
 
-// TrustedOrigin reports whether the site's `cors` allows the origin of the
+// TrustedOrigin reports whether the site's `auth_cors` allows the origin of the
 // request by name, with this method and with credentials: whether a cookie on a
 // cross-origin request is there by the site's own wish. The origin `*` trusts
 // nobody.

@@ -59,7 +59,7 @@ const (
 // load returns the handler that the JSON configures, as Caddy would run it.
 func load(t *testing.T, ctx caddy.Context, config string) caddyhttp.MiddlewareHandler {
 	t.Helper()
-	module, err := ctx.LoadModuleByID("http.handlers.cors", json.RawMessage(config))
+	module, err := ctx.LoadModuleByID("http.handlers.auth_cors", json.RawMessage(config))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ import (
 //
 // A request from a browser is refused with 403 before anything else unless its
 // Origin is one of those here, that of the protected resource, or one that the
-// site's `cors` trusts with credentials. That keeps other sites from reaching
+// site's `auth_cors` trusts with credentials. That keeps other sites from reaching
 // a server through somebody's browser (DNS rebinding).
 type Policy struct {
 	// The origins of browser clients, as browsers send them, such as

@@ -42,7 +42,7 @@ func init() {
 // be kept for an hour, and have an ETag.
 //
 // Scripts of any origin may read the answers, the 404 included, and may send
-// `MCP-Protocol-Version` along. `cors` on the same site leaves them alone.
+// `MCP-Protocol-Version` along. `auth_cors` on the same site leaves them alone.
 type Handler struct {
 	// The resources of the site. At least one is needed, and no two may have
 	// their document at the same path. Whatever the host of a request, the same

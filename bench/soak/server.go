@@ -128,7 +128,7 @@ const template = `{
 }
 %s {
 	bind 127.0.0.1
-	cors https://web.example
+	auth_cors https://web.example
 	require_auth /admin* corp {
 		scope admin
 	}

@@ -121,7 +121,7 @@ func TestShared(t *testing.T) {
 // TestCORS asks what scripts of an allowed origin may read of a denial.
 func TestCORS(t *testing.T) {
 	s := harness.Start(t, configure("", schemes+"\nbearer down {\naudience x\njwks http://127.0.0.1:1/jwks\n}", `
-		cors https://web.example {
+		auth_cors https://web.example {
 			credentials
 		}
 		require_auth /me corp

@@ -20,7 +20,7 @@ func TestHide(t *testing.T) {
 		}
 	}
 	gates := `
-		cors https://web.example {
+		auth_cors https://web.example {
 			credentials
 		}
 		require_auth /secret corp ops partners {
@@ -73,7 +73,7 @@ func TestHide(t *testing.T) {
 				}
 			}
 		}
-		t.Run("R9110-3 CORS-3: with cors a preflight tells nothing either, "+name, func(t *testing.T) {
+		t.Run("R9110-3 CORS-3: with auth_cors a preflight tells nothing either, "+name, func(t *testing.T) {
 			fields := []string{"Origin: https://web.example", "Access-Control-Request-Method: GET"}
 			hidden, own := ask("OPTIONS", "/dark", fields), ask("OPTIONS", "/missing", fields)
 			if hidden != own || !strings.HasPrefix(own, "HTTP/1.1 204 ") {

@@ -133,7 +133,7 @@ func TestForm(t *testing.T) {
 func TestCookie(t *testing.T) {
 	b := serve(t, nil)
 	s := harness.Start(t, configure("", from("header", "cookie session"), `
-		cors https://web.example {
+		auth_cors https://web.example {
 			credentials
 		}
 		require_auth /strip* {

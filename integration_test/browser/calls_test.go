@@ -35,7 +35,7 @@ func startApplication(t *testing.T) *harness.Server {
 	}
 }
 http://localhost:8080 {
-	cors http://localhost:8081 {
+	auth_cors http://localhost:8081 {
 		credentials
 	}
 	require_auth /me corp

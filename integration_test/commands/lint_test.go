@@ -85,10 +85,10 @@ func TestLint(t *testing.T) {
 		"without case":         {site: "a.example.com {\n @x path_regexp (?i)^/x\n require_auth @x corp\n respond z\n}"},
 		"an escape":            {site: "a.example.com {\n require_auth /x%2Fy corp\n respond z\n}", want: "path-spelling"},
 
-		"all origins":                    {site: "a.example.com {\n cors *\n require_auth corp\n respond z\n}", want: "cors-any-origin"},
-		"all origins, no gate":           {site: "a.example.com {\n cors *\n respond z\n}"},
-		"all subdomains":                 {site: "a.example.com {\n cors https://*.example.com {\n credentials\n }\n require_auth corp\n respond z\n}", want: "cors-wildcard"},
-		"all subdomains, no credentials": {site: "a.example.com {\n cors https://*.example.com\n require_auth corp\n respond z\n}"},
+		"all origins":                    {site: "a.example.com {\n auth_cors *\n require_auth corp\n respond z\n}", want: "cors-any-origin"},
+		"all origins, no gate":           {site: "a.example.com {\n auth_cors *\n respond z\n}"},
+		"all subdomains":                 {site: "a.example.com {\n auth_cors https://*.example.com {\n credentials\n }\n require_auth corp\n respond z\n}", want: "cors-wildcard"},
+		"all subdomains, no credentials": {site: "a.example.com {\n auth_cors https://*.example.com\n require_auth corp\n respond z\n}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, err := harness.Adapt(fmt.Sprintf(declared, c.scheme) + c.site)

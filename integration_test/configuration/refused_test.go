@@ -127,7 +127,7 @@ func TestReloadRefused(t *testing.T) {
 		"an unknown line":         {"hide", "hidden"},
 		"a weak hash":             {"$2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy", "$apr1$x$HDjQ6kYhVYyzJCHMZP.1g0"},
 		"a short secret":          {"demonstration-only-secret-of-32-bytes-or-more", "short"},
-		"any origin":              {"cors https://web.example", "cors *"},
+		"any origin":              {"auth_cors https://web.example", "auth_cors *"},
 		"an error at load":        {"basic ops {", "basic ops {\nusers_file testdata/files/missing"},
 		"an error of another app": {"handle {\n\t\terror 404", "handle {\n\t\treverse_proxy {\n\t\t\ttransport nothing\n\t\t}"},
 	} {

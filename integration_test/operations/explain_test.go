@@ -35,7 +35,7 @@ func site(p *provider, upstream string) string {
 }
 :8080 {
 	rewrite /old/* /admin{uri}
-	cors https://web.example
+	auth_cors https://web.example
 	require_auth /admin/* corp {
 		scope admin
 	}

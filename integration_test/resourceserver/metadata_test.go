@@ -22,7 +22,7 @@ const metadata = `
 	}
 }
 http://localhost:8080 {
-	cors https://web.example {
+	auth_cors https://web.example {
 		credentials
 	}
 	require_auth /mcp* corp {
@@ -83,7 +83,7 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("got %s", answer.Body)
 		}
 	})
-	t.Run("CORS-10: scripts of any origin may read it, whatever cors says", func(t *testing.T) {
+	t.Run("CORS-10: scripts of any origin may read it, whatever auth_cors says", func(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodOptions} {
 			answer := s.Do(method, s.URL("/.well-known/oauth-protected-resource/files"), harness.Header("Origin", "https://other.example"),
 				harness.Header("Access-Control-Request-Method", "GET"), harness.Header("Access-Control-Request-Headers", "mcp-protocol-version"))

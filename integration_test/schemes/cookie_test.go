@@ -20,12 +20,12 @@ func cookieServer(t *testing.T) *harness.Server {
 		basic ops {
 			user alice `+hash(t, "kept")+`
 		}`, `
-	cors /trusted* https://web.example {
+	auth_cors /trusted* https://web.example {
 		credentials
 		methods GET POST
 	}
-	cors /readable* https://web.example
-	cors /all* *
+	auth_cors /readable* https://web.example
+	auth_cors /all* *
 	require_auth session corp ops
 	respond "hello {http.auth.user.id}"`))
 }
@@ -66,10 +66,10 @@ func TestCookieCrossSite(t *testing.T) {
 		"R6750-15: a link from another site":                        {"GET", "/", []harness.Option{sid, site("cross-site")}, 200},
 		"R6750-15: HEAD from another site":                          {"HEAD", "/", []harness.Option{sid, site("cross-site")}, 200},
 		"R6750-15: a field that no browser adds by itself":          {"POST", "/", []harness.Option{key("key-of-a"), site("cross-site")}, 200},
-		"R6750-15: an origin that cors trusts by name":              {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 200},
-		"R6750-15: an origin that cors does not name":               {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
+		"R6750-15: an origin that auth_cors trusts by name":         {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 200},
+		"R6750-15: an origin that auth_cors does not name":          {"POST", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://evil.example")}, 403},
 		"R6750-15: an origin named, with a method that is not":      {"DELETE", "/trusted", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
-		"R6750-15: no origin where cors trusts one":                 {"POST", "/trusted", []harness.Option{sid, site("cross-site")}, 403},
+		"R6750-15: no origin where auth_cors trusts one":            {"POST", "/trusted", []harness.Option{sid, site("cross-site")}, 403},
 		"R6750-15: an origin that may read only":                    {"POST", "/readable", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
 		"R6750-15: an origin where all may read":                    {"POST", "/all", []harness.Option{sid, site("cross-site"), origin("https://web.example")}, 403},
 		"CORS-12: a WebSocket of another site":                      {"GET", "/", []harness.Option{sid, socket("websocket"), origin("https://evil.example")}, 403},
@@ -78,7 +78,7 @@ func TestCookieCrossSite(t *testing.T) {
 		"CORS-12: a WebSocket of the origin null":                   {"GET", "/", []harness.Option{sid, socket("websocket"), origin("null")}, 403},
 		"CORS-12: a WebSocket of this site":                         {"GET", "/", []harness.Option{sid, socket("websocket"), origin(own)}, 200},
 		"CORS-12: a WebSocket of no browser":                        {"GET", "/", []harness.Option{sid, socket("websocket")}, 200},
-		"CORS-12: a WebSocket of an origin that cors trusts":        {"GET", "/trusted", []harness.Option{sid, socket("websocket"), origin("https://web.example")}, 200},
+		"CORS-12: a WebSocket of an origin that auth_cors trusts":   {"GET", "/trusted", []harness.Option{sid, socket("websocket"), origin("https://web.example")}, 200},
 		"R6750-15: a form of another site with a kept password":     {"POST", "/", []harness.Option{kept, site("cross-site"), mode("navigate")}, 403},
 		"R6750-15: a picture of another site with a kept password":  {"POST", "/", []harness.Option{kept, site("cross-site"), mode("no-cors")}, 403},
 		"R6750-15: a form of another host with a kept password":     {"POST", "/", []harness.Option{kept, site("same-site"), mode("navigate")}, 403},

@@ -13,11 +13,11 @@ func corsServer(t *testing.T) *harness.Server {
 	return harness.Start(t, config(mixedLines(t), `
 	@all path /all*
 	@web not path /all*
-	cors @web `+web+` https://*.apps.example {
+	auth_cors @web `+web+` https://*.apps.example {
 		credentials
 		expose X-Request-Id
 	}
-	cors @all *
+	auth_cors @all *
 	require_auth later ops partners corp {
 		scope read
 	}
@@ -131,7 +131,7 @@ func TestDenialsAndCORS(t *testing.T) {
 }
 
 func TestVaryOfTwo(t *testing.T) {
-	s := harness.Start(t, config(mixedLines(t), "cors "+web+"\nrequire_auth partners\nrespond hello"))
+	s := harness.Start(t, config(mixedLines(t), "auth_cors "+web+"\nrequire_auth partners\nrespond hello"))
 	t.Run("KEY-4: Vary of a success names the origin and the key", func(t *testing.T) {
 		got := members(s.Get("/", origin(web), key("key-of-a")).Header["Vary"])
 		if !slices.Equal(got, []string{"origin", "x-api-key"}) {

@@ -260,7 +260,7 @@ func TestGuessingElsewhere(t *testing.T) {
 		wantOK(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")))
 	})
 	t.Run("LEAK-6: scripts of another origin can read when to come again", func(t *testing.T) {
-		s := guarded(t, "attempts 1", oneUser(t), "cors https://web.example\n"+anyUser)
+		s := guarded(t, "attempts 1", oneUser(t), "auth_cors https://web.example\n"+anyUser)
 		fail(t, s, 1, "192.0.2.1", encoded("alice:wrong"))
 		r := s.Get("/", from("192.0.2.1"), encoded("alice:wrong"), origin("https://web.example"))
 		wantWait(t, r, 30)

@@ -12,7 +12,7 @@ import (
 
 const web = "https://web.example"
 
-// preflightServer has a site with cors on :8080 and one without on :8081,
+// preflightServer has a site with auth_cors on :8080 and one without on :8081,
 // whose upstream says what it was asked.
 func preflightServer(t *testing.T) *harness.Server {
 	t.Helper()
@@ -37,7 +37,7 @@ func preflightServer(t *testing.T) *harness.Server {
 			user alice `+hash(t, "secret")+`
 		}
 		bearer corp {`+harness.BearerLines+`}`,
-		"cors "+web+" {\n credentials\n max_age 10m\n}\n"+gate)+"http://localhost:8081 {\n"+gate+"\n}\n")
+		"auth_cors "+web+" {\n credentials\n max_age 10m\n}\n"+gate)+"http://localhost:8081 {\n"+gate+"\n}\n")
 }
 
 // preflight asks as a browser does, with more.
@@ -136,7 +136,7 @@ func TestNoPreflight(t *testing.T) {
 		"a second method":               harness.Header("Access-Control-Request-Method", "GET"),
 		"a password for a proxy on top": harness.Header("Proxy-Authorization", "Basic x"),
 	} {
-		for place, url := range map[string]string{"with cors": s.URL("/data"), "without cors": s.SecondURL("/data")} {
+		for place, url := range map[string]string{"with auth_cors": s.URL("/data"), "without auth_cors": s.SecondURL("/data")} {
 			t.Run("CORS-2: OPTIONS with "+name+" is guarded "+place, func(t *testing.T) {
 				response := preflight(s, url, option)
 				if response.Status != 401 {

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 
 func TestLoginPage(t *testing.T) {
 	s := harness.Start(t, config(mixedLines(t), `
-	cors https://web.example
+	auth_cors https://web.example
 	require_auth ops corp {
 		login_url https://login.example/
 	}

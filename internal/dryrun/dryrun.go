@@ -17,7 +17,7 @@ import (
 // run are the handlers that do nothing but decide, rewrite the request or write
 // an answer that stands in the configuration.
 var run = []string{
-	"require_auth", "cors", "protected_resource",
+	"require_auth", "auth_cors", "protected_resource",
 	"vars", "map", "rewrite", "headers", "static_response", "error", "invoke",
 }
 

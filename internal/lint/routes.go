@@ -67,10 +67,10 @@ var routeRules = []*Rule{
 	{
 		ID: "cors-any-origin", Level: Warning,
 		Danger: "scripts of every page on the web may read the answers to callers who hold a token or are on this network",
-		Remedy: "Name the origins of your pages: `cors https://web.example`.",
+		Remedy: "Name the origins of your pages: `auth_cors https://web.example`.",
 		find: corsRule(func(c corsConfig) string {
 			if slices.Contains(c.Origins, "*") {
-				return "cors for every origin on a site with gates"
+				return "auth_cors for every origin on a site with gates"
 			}
 			return ""
 		}),
@@ -82,7 +82,7 @@ var routeRules = []*Rule{
 		find: corsRule(func(c corsConfig) string {
 			for _, origin := range c.Origins {
 				if c.Credentials && strings.Contains(origin, "*.") {
-					return "cors with credentials for " + origin
+					return "auth_cors with credentials for " + origin
 				}
 			}
 			return ""

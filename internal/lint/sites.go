@@ -54,13 +54,13 @@ func isPublic(address string) bool {
 	return err != nil || !ip.IsLoopback()
 }
 
-// corsConfig is what a `cors` handler has.
+// corsConfig is what an `auth_cors` handler has.
 type corsConfig struct {
 	Origins     []string `json:"origins"`
 	Credentials bool     `json:"credentials"`
 }
 
-// corsRule looks at the `cors` handlers of sites that have gates.
+// corsRule looks at the `auth_cors` handlers of sites that have gates.
 func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
 	return func(s *subject) []Finding {
 		return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
@@ -70,7 +70,7 @@ func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
 					continue
 				}
 				if what := judge(config); what != "" {
-					mark := locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{{Names: []string{"cors"}, Words: config.Origins}}}
+					mark := locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
 					all = append(all, Finding{What: what, Where: seen.Where, Mark: mark})
 				}
 			}

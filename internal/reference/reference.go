@@ -41,7 +41,7 @@ var Modules = []Module{
 	{"a place of a credential", "authn", "Place"},
 	{"auth.stores.memory", "store/memory", "Memory"},
 	{"auth.stores.redis", "store/redis", "Redis"},
-	{"http.handlers.cors", "cors", "Handler"},
+	{"http.handlers.auth_cors", "cors", "Handler"},
 	{"http.handlers.protected_resource", "resource", "Handler"},
 	{"a protected resource", "resource", "Resource"},
 }

@@ -44,7 +44,7 @@ var kinds = map[string]func(Handler) Kind{
 
 // helpers are the handlers that never answer, whatever stands behind them.
 var helpers = []string{
-	"auth_openapi", "copy_response", "copy_response_headers", "cors", "encode", "headers", "intercept", "log_append",
+	"auth_openapi", "copy_response", "copy_response_headers", "auth_cors", "encode", "headers", "intercept", "log_append",
 	"map", "push", "request_body", "rewrite", "templates", "tracing", "vars",
 }
 

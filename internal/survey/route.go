@@ -10,7 +10,7 @@ func (r Route) matters() bool {
 }
 
 // followed are handlers that hand requests on and matter nevertheless.
-var followed = []string{"rewrite", "invoke", "cors"}
+var followed = []string{"rewrite", "invoke", "auth_cors"}
 
 // guards reports whether there is a gate in the route.
 func (r Route) guards() bool {

@@ -193,7 +193,7 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 		return w.invoke(h, ways)
 	case "rewrite":
 		return w.rewrite(h, ways)
-	case "cors":
+	case "auth_cors":
 		w.CORS = append(w.CORS, Seen{Handler: h, Scope: w.scope})
 	}
 	switch kind := h.Kind(); kind {
