@@ -6,32 +6,23 @@ package dryrun
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/internal/survey"
 )
 
-// run are the handlers that do nothing but decide, rewrite the request or write
-// an answer that stands in the configuration.
-var run = []string{
-	"require_auth", "auth_cors", "protected_resource",
-	"vars", "map", "rewrite", "headers", "static_response", "error", "invoke",
-}
-
-// pass are handlers that change neither who is let in nor what is matched.
-var pass = []string{
-	"auth_openapi", "encode", "templates", "intercept", "tracing", "log_append", "push", "request_body", "timeouts", "copy_response_headers",
-}
-
-// answer are Caddy's handlers that answer.
-var answer = []string{"reverse_proxy", "file_server", "acme_server", "metrics", "copy_response"}
-
 // Standin is the variable under which `vars` holds the name of a handler whose
-// place it takes, see [Harmless].
-const Standin = "auth.dryrun.handler"
+// place it takes, and standinKind what that handler does, see [Harmless].
+const (
+	Standin     = "auth.dryrun.handler"
+	standinKind = "auth.dryrun.kind"
+)
 
 // Walk is what a request met on its way.
 type Walk struct {
@@ -108,35 +99,48 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 		return &caddyhttp.Subroute{Routes: b.routes(handler.Routes), Errors: b.errors(handler.Errors)}
 	case *caddyhttp.StaticResponse:
 		if handler.Abort {
-			return standin{"abort", true}
+			return standin{"abort", survey.Answers}
 		}
 	case *caddyhttp.VarsMiddleware:
 		if name, ok := (*handler)[Standin].(string); ok {
-			return named(name)
+			return named(name, (*handler)[standinKind])
 		}
 	case caddyhttp.VarsMiddleware:
 		if name, ok := handler[Standin].(string); ok {
-			return named(name)
+			return named(name, handler[standinKind])
 		}
 	}
 	module, ok := handler.(caddy.Module)
 	if !ok {
 		return standin{name: fmt.Sprintf("%T", handler)}
 	}
-	name := module.CaddyModule().ID.Name()
-	if slices.Contains(run, name) {
+	described := survey.Handler{Name: module.CaddyModule().ID.Name()}
+	if described.Safe() {
 		return handler
 	}
-	return named(name)
+	described.Config, _ = json.Marshal(handler) // of a proxy, which can be written
+	return standinFor(described)
 }
 
-// standin stands in the place of a handler that is not run.
+// standin stands in the place of a handler that is not run. Its kind is empty
+// where it is not known what the handler does.
 type standin struct {
-	name    string
-	answers bool
+	name string
+	kind survey.Kind
 }
 
-func named(name string) standin { return standin{name, slices.Contains(answer, name)} }
+func standinFor(h survey.Handler) standin {
+	if !h.Known() {
+		return standin{name: h.Name}
+	}
+	return standin{h.Name, h.Kind()}
+}
+
+// named returns the standin for a handler of which [Harmless] kept the kind.
+func named(name string, kind any) standin {
+	text, _ := kind.(string)
+	return standin{name, survey.Kind(text)}
+}
 
 // ServeHTTP notes the handler and goes on, unless it would answer.
 func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -144,10 +148,10 @@ func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	switch {
 	case !ok:
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("%s is missing in a dry run", s.name))
-	case s.answers:
+	case s.kind == survey.Answers:
 		walk.Reached = s.name
 		return nil
-	case !slices.Contains(pass, s.name) && !slices.Contains(walk.Skipped, s.name):
+	case s.kind != survey.Passes && !slices.Contains(walk.Skipped, s.name):
 		walk.Skipped = append(walk.Skipped, s.name)
 	}
 	return next.ServeHTTP(w, r)

@@ -39,6 +39,8 @@ const config = `{"servers": {"s": {
 		{"match": [{"path": ["/nested/*"]}], "handle": [{"handler": "subroute",
 			"routes": [{"handle": [{"handler": "error", "status_code": 418}]}],
 			"errors": {"routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}]}]}]}}]},
+		{"match": [{"path": ["/asks"]}], "handle": [{"handler": "timeouts", "read_timeout": "1s"}, {"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}], "rewrite": {"method": "GET", "uri": "/auth"}, "handle_response": [{"match": {"status_code": [2]}}]}, {"handler": "static_response", "body": "asked"}]},
+		{"match": [{"path": ["/copies"]}], "handle": [{"handler": "copy_response"}]},
 		{"group": "one", "match": [{"path": ["/group"]}], "handle": [{"handler": "vars", "a": "b"}]},
 		{"group": "one", "handle": [{"handler": "static_response", "body": "the second of a group"}]},
 		{"handle": [{"handler": "static_response", "body": "last {http.vars.a}"}]}
@@ -86,6 +88,8 @@ func TestServer(t *testing.T) {
 		for path, want := range map[string]struct{ reached, skipped, body string }{
 			"/proxy":    {reached: "reverse_proxy"},
 			"/files":    {reached: "file_server"},
+			"/asks":     {skipped: "reverse_proxy", body: "asked"},
+			"/copies":   {reached: "copy_response"},
 			"/strange":  {skipped: "strange", body: "behind"},
 			"/named":    {body: "named"},
 			"/abort":    {reached: "abort"},

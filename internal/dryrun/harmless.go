@@ -1,6 +1,10 @@
 package dryrun
 
-import "slices"
+import (
+	"encoding/json"
+
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
 
 // Harmless takes out of an HTTP app, as it is written, what would begin
 // something when it is loaded: health checks, connections, files that only the
@@ -35,8 +39,11 @@ func disarm(value any) any {
 			value[i] = disarm(value[i])
 		}
 	case map[string]any:
-		if name, ok := value["handler"].(string); ok && name != "subroute" && !slices.Contains(run, name) {
-			return map[string]any{"handler": "vars", Standin: name}
+		if name, ok := value["handler"].(string); ok {
+			if h := (survey.Handler{Name: name}); !h.Safe() {
+				h.Config, _ = json.Marshal(value)
+				return map[string]any{"handler": "vars", Standin: name, standinKind: standinFor(h).kind}
+			}
 		}
 		for name, member := range value {
 			value[name] = disarm(member)

@@ -28,40 +28,68 @@ const (
 	Publishes Kind = "publishes"
 )
 
-// kinds are the handlers of Caddy and of this plugin. Any other is taken to
-// hand requests on; where nothing else answers, it is what answers.
-var kinds = map[string]func(Handler) Kind{
-	"reverse_proxy":      kindOfProxy,
-	"static_response":    kindOfResponse,
-	"file_server":        always(Answers),
-	"metrics":            always(Answers),
-	"acme_server":        always(Answers),
-	"error":              always(Refuses),
-	"require_auth":       always(Guards),
-	"authentication":     always(Guards),
-	"protected_resource": always(Publishes),
+// module is what is known of a handler.
+type module struct {
+	kind func(Handler) Kind
+	// safe says that a dry run may run it: it decides, changes the request, or
+	// writes an answer that stands in the configuration.
+	safe bool
 }
 
-// helpers are the handlers that never answer, whatever stands behind them.
-var helpers = []string{
-	"auth_openapi", "copy_response", "copy_response_headers", "auth_cors", "encode", "headers", "intercept", "log_append",
-	"map", "push", "request_body", "rewrite", "templates", "tracing", "vars",
+// modules are the handlers of Caddy and of this plugin: the one table for all
+// commands and for `auth_openapi`. Any other handler is taken to hand requests
+// on; where nothing else answers, it is what answers.
+var modules = map[string]module{
+	"reverse_proxy": {kind: kindOfProxy},
+	"file_server":   {kind: always(Answers)},
+	"metrics":       {kind: always(Answers)},
+	"acme_server":   {kind: always(Answers)},
+	"copy_response": {kind: always(Answers)},
+
+	"static_response":    {kind: kindOfResponse, safe: true},
+	"error":              {kind: always(Refuses), safe: true},
+	"require_auth":       {kind: always(Guards), safe: true},
+	"authentication":     {kind: always(Guards)},
+	"protected_resource": {kind: always(Publishes), safe: true},
+
+	"auth_cors": {kind: always(Passes), safe: true},
+	"headers":   {kind: always(Passes), safe: true},
+	"invoke":    {kind: always(Passes), safe: true},
+	"map":       {kind: always(Passes), safe: true},
+	"rewrite":   {kind: always(Passes), safe: true},
+	"subroute":  {kind: always(Passes), safe: true},
+	"vars":      {kind: always(Passes), safe: true},
+
+	"auth_openapi":          {kind: always(Passes)},
+	"copy_response_headers": {kind: always(Passes)},
+	"encode":                {kind: always(Passes)},
+	"intercept":             {kind: always(Passes)},
+	"log_append":            {kind: always(Passes)},
+	"push":                  {kind: always(Passes)},
+	"request_body":          {kind: always(Passes)},
+	"templates":             {kind: always(Passes)},
+	"timeouts":              {kind: always(Passes)},
+	"tracing":               {kind: always(Passes)},
 }
 
 func always(kind Kind) func(Handler) Kind { return func(Handler) Kind { return kind } }
 
 // Kind tells what the handler does.
 func (h Handler) Kind() Kind {
-	if known, ok := kinds[h.Name]; ok {
-		return known(h)
+	if known, ok := modules[h.Name]; ok {
+		return known.kind(h)
 	}
 	return Passes
 }
 
 // Known reports whether it is known what the handler does.
 func (h Handler) Known() bool {
-	return kinds[h.Name] != nil || slices.Contains(helpers, h.Name) || h.Name == "subroute" || h.Name == "invoke"
+	_, known := modules[h.Name]
+	return known
 }
+
+// Safe reports whether a dry run may run the handler.
+func (h Handler) Safe() bool { return modules[h.Name].safe }
 
 // kindOfProxy recognizes what the directive forward_auth becomes: a proxy that
 // asks another server, and hands the request on if that says yes.
