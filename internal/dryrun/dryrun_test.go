@@ -39,7 +39,7 @@ const config = `{"servers": {"s": {
 		{"match": [{"path": ["/nested/*"]}], "handle": [{"handler": "subroute",
 			"routes": [{"handle": [{"handler": "error", "status_code": 418}]}],
 			"errors": {"routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}]}]}]}}]},
-		{"match": [{"path": ["/asks"]}], "handle": [{"handler": "timeouts", "read_timeout": "1s"}, {"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}], "rewrite": {"method": "GET", "uri": "/auth"}, "handle_response": [{"match": {"status_code": [2]}}]}, {"handler": "static_response", "body": "asked"}]},
+		{"match": [{"path": ["/asks"]}], "handle": [{"handler": "timeouts", "read_timeout": 1000000000}, {"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:1"}], "rewrite": {"method": "GET", "uri": "/auth"}, "handle_response": [{"match": {"status_code": [2]}}]}, {"handler": "static_response", "body": "asked"}]},
 		{"match": [{"path": ["/copies"]}], "handle": [{"handler": "copy_response"}]},
 		{"group": "one", "match": [{"path": ["/group"]}], "handle": [{"handler": "vars", "a": "b"}]},
 		{"group": "one", "handle": [{"handler": "static_response", "body": "the second of a group"}]},
