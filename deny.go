@@ -136,16 +136,18 @@ func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 		}
 		all = append(all, scheme.Challenges(ask)...)
 	}
-	if isScript(r) {
+	if isXMLHttpRequest(r) {
 		all = withoutPrompt(all)
 	}
 	return challenge.Fields(all)
 }
 
-// isScript reports whether a script asks, and no person by navigation.
-func isScript(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return r.Header.Get("X-Requested-With") != "" || mode != "" && mode != "navigate"
+// isXMLHttpRequest reports whether a request says that a script sends it, and not
+// a navigation. Every other request gets the plain Basic challenge: a browser
+// answers it by itself with the password of the realm (RFC 7617 §2.2). An Android
+// WebView writes the package of its app into X-Requested-With.
+func isXMLHttpRequest(r *http.Request) bool {
+	return r.Header.Get("X-Requested-With") == "XMLHttpRequest" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
 // withoutPrompt takes out what makes a browser open its password window, which

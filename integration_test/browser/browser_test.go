@@ -71,6 +71,7 @@ type response struct {
 	Before     int      // the status before the token was renewed
 	Preflights []int    // the statuses of preflights
 	Prompts    []string // the windows for a user name and a password
+	Loaded     []string // what the page could load
 }
 
 // problem is the body of a denial.

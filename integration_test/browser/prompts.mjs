@@ -26,8 +26,9 @@ await run(async (order, browser) => {
 			await page.goto(order.page);
 			result = await page.evaluate(({ method, url }) => window[method](url), step);
 		} else {
+			await page.setExtraHTTPHeaders(step.header ?? {});
 			const response = await page.goto(step.url);
-			result = { status: response.status(), body: await page.locator('body').innerText() };
+			result = { status: response.status(), body: await page.locator('body').innerText(), loaded: await page.evaluate(() => window.loaded?.()) };
 		}
 		results.push({ ...result, prompts: [...prompts] });
 	}

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
@@ -11,37 +12,54 @@ const silentChallenge = `xBasic realm="api"`
 func TestScripts(t *testing.T) {
 	s := mixedServer(t)
 	mode := func(value string) harness.Option { return harness.Header("Sec-Fetch-Mode", value) }
+	script := harness.Header("X-Requested-With", "XMLHttpRequest")
+	both := func(options ...harness.Option) harness.Option {
+		return func(r *http.Request) {
+			for _, option := range options {
+				option(r)
+			}
+		}
+	}
 	for name, option := range map[string]harness.Option{
-		"X-Requested-With":          harness.Header("X-Requested-With", "XMLHttpRequest"),
-		"Sec-Fetch-Mode: cors":      mode("cors"),
-		"Sec-Fetch-Mode: no-cors":   mode("no-cors"),
-		"Sec-Fetch-Mode: websocket": mode("websocket"),
-		"same-origin":               mode("same-origin"),
+		"alone": script, "and Sec-Fetch-Mode: cors": both(script, mode("cors")), "and Sec-Fetch-Mode: same-origin": both(script, mode("same-origin")),
 	} {
-		t.Run("BRW-2: with "+name+" Basic is dropped where there are others", func(t *testing.T) {
+		t.Run("BRW-2: an XMLHttpRequest "+name+" gets no Basic challenge where there are others", func(t *testing.T) {
 			want(t, s.Get("/all", option), 401, "missing_credentials", bearerChallenge, keyChallenge)
 			want(t, s.Get("/two", option), 401, "missing_credentials", keyChallenge)
 		})
-		t.Run("BRW-2: with "+name+" Basic alone is sent under a name that opens no window", func(t *testing.T) {
+		t.Run("BRW-2: an XMLHttpRequest "+name+" gets a lone Basic challenge under a name that opens no window", func(t *testing.T) {
 			want(t, s.Get("/ops", option), 401, "missing_credentials", silentChallenge)
 		})
-		t.Run("BRW-2: with "+name+" a wrong password opens no window either", func(t *testing.T) {
+		t.Run("BRW-2: an XMLHttpRequest "+name+" with a wrong password opens no window either", func(t *testing.T) {
 			want(t, s.Get("/ops", option, encoded("alice:wrong")), 401, "invalid_credentials", silentChallenge)
 			want(t, s.Get("/all", option, encoded("alice:wrong")), 401, "invalid_credentials", bearerChallenge, keyChallenge)
 		})
-		t.Run("BRW-2: with "+name+" a good password still comes in", func(t *testing.T) {
+		t.Run("BRW-2: an XMLHttpRequest "+name+" with a good password comes in", func(t *testing.T) {
 			wantOK(t, s.Get("/ops", option, encoded("alice:secret")))
 		})
 	}
-	t.Run("BRW-1: a navigation gets the challenge that opens the window", func(t *testing.T) {
-		want(t, s.Get("/ops", mode("navigate")), 401, "missing_credentials", basicChallenge)
-		want(t, s.Get("/all", mode("navigate")), 401, "missing_credentials", bearerChallenge, basicChallenge, keyChallenge)
-	})
-	t.Run("BRW-1: so does a client that is no browser", func(t *testing.T) {
-		want(t, s.Get("/ops"), 401, "missing_credentials", basicChallenge)
-	})
+	for name, option := range map[string]harness.Option{
+		"a client without these fields":             both(),
+		"a navigation":                              mode("navigate"),
+		"a script element":                          both(mode("no-cors"), harness.Header("Sec-Fetch-Dest", "script")),
+		"a font":                                    both(mode("cors"), harness.Header("Sec-Fetch-Dest", "font")),
+		"a fetch":                                   both(mode("cors"), harness.Header("Sec-Fetch-Dest", "empty")),
+		"a fetch of its own origin":                 mode("same-origin"),
+		"a WebSocket":                               mode("websocket"),
+		"a page in an Android WebView":              both(harness.Header("X-Requested-With", "com.example.app"), mode("navigate")),
+		"a page in an old Android WebView":          harness.Header("X-Requested-With", "com.example.app"),
+		"a script of a page in an Android WebView":  both(harness.Header("X-Requested-With", "com.example.app"), mode("cors")),
+		"a navigation with the XMLHttpRequest mark": both(script, mode("navigate")),
+		"an empty X-Requested-With":                 harness.Header("X-Requested-With", ""),
+	} {
+		t.Run("BRW-2: "+name+" gets the plain Basic challenge", func(t *testing.T) {
+			want(t, s.Get("/ops", option), 401, "missing_credentials", basicChallenge)
+			want(t, s.Get("/ops", option, encoded("alice:wrong")), 401, "invalid_credentials", basicChallenge)
+			want(t, s.Get("/all", option), 401, "missing_credentials", bearerChallenge, basicChallenge, keyChallenge)
+		})
+	}
 	t.Run("R9110-1: HEAD of a script has its challenge too", func(t *testing.T) {
-		want(t, s.Do("HEAD", s.URL("/ops"), mode("cors")), 401, "", silentChallenge)
+		want(t, s.Do("HEAD", s.URL("/ops"), script), 401, "", silentChallenge)
 	})
 }
 
