@@ -11,6 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/cors"
+	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // ruling is what a gate decides about a request.
@@ -27,6 +28,14 @@ type ruling struct {
 	// what the operation of an MCP request adds.
 	required *authz.Requirement
 }
+
+// tooLarge reports whether the credential is over the bound.
+func (r ruling) tooLarge() bool {
+	return r.Code == authn.CodeInvalidRequest && errors.Is(r.Reason, authn.ErrTooLarge)
+}
+
+// status is the HTTP status of a denial, unless it is hidden.
+func (r ruling) status() int { return denial.Denial{Code: r.Code, TooLarge: r.tooLarge()}.Status() }
 
 // decide is the walk of a request: a credential out of the request, an outcome
 // out of the credential, a decision out of the outcome. Every way out of it
@@ -146,6 +155,8 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 		switch {
 		case !credential.Found():
 			continue
+		case len(credential.Value) > authn.MaxCredential:
+			return nil, authn.ErrTooLarge
 		case credential.Place.In == authn.InTLS:
 			ofConnection = append(ofConnection, candidate{scheme: family.members[0], credential: credential})
 			continue

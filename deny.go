@@ -21,11 +21,12 @@ const nonceHeader = "DPoP-Nonce"
 
 // deny answers a request that is not let through.
 func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
-	if g.hides(made.Code) {
+	if g.hides(made.status()) {
 		return g.hide(w, r, visit)
 	}
 	answer := denial.Denial{
 		Code:           made.Code,
+		TooLarge:       made.tooLarge(),
 		RequiredScopes: made.RequiredScopes,
 		RequiredRoles:  made.RequiredRoles,
 		Challenges:     g.challenges(r, made),
@@ -98,12 +99,12 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// hides reports whether a code is answered as if there were nothing.
-func (g *RequireAuth) hides(code authn.Code) bool {
-	switch code.Status() {
+// hides reports whether a status is answered as if there were nothing.
+func (g *RequireAuth) hides(status int) bool {
+	switch status {
 	case http.StatusForbidden:
 		return g.Hide != ""
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusTooEarly:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusTooEarly, http.StatusRequestHeaderFieldsTooLarge:
 		return g.Hide == hideAll
 	default:
 		return false
@@ -112,8 +113,12 @@ func (g *RequireAuth) hides(code authn.Code) bool {
 
 // challenges returns the field values of WWW-Authenticate: from the scheme
 // whose credential was presented with what was wrong, from the others, in an
-// answer to a caller who is not known, with how to become known.
+// answer to a caller who is not known, with how to become known. No challenge
+// makes a credential smaller.
 func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
+	if made.tooLarge() {
+		return nil
+	}
 	var all []challenge.Challenge
 	var scopes []string
 	if made.required != nil {
@@ -168,4 +173,4 @@ func withoutPrompt(all []challenge.Challenge) []challenge.Challenge {
 }
 
 // errDenied is what error pages see as `{http.error.message}`: it is public.
-func errDenied(answer denial.Denial) error { return errors.New(answer.Code.Detail()) }
+func errDenied(answer denial.Denial) error { return errors.New(answer.Detail()) }

@@ -58,7 +58,7 @@ func (g *RequireAuth) deniedData(visit *visit, r *http.Request, made ruling) map
 	method, path := requestLine(r)
 	data := map[string]any{
 		"code":      string(made.Code),
-		"status":    g.statusOf(made.Code),
+		"status":    g.statusOf(made),
 		"scheme":    "",
 		"user_id":   "",
 		"trace_id":  visit.traceID(g.app, r),

@@ -109,7 +109,7 @@ func (e *Explanation) addGate(g *RequireAuth, visit *visit, made ruling) {
 		gate.Checks = checks
 	}
 	if !made.Allowed {
-		gate.Decision, gate.Code, gate.Status = "denied", made.Code, g.statusOf(made.Code)
+		gate.Decision, gate.Code, gate.Status = "denied", made.Code, g.statusOf(made)
 		if made.Reason != nil {
 			gate.Reason = made.Reason.Error()
 		}

@@ -39,6 +39,7 @@ func init() {
 //   - 403 if they are known and it is not enough,
 //   - 400 if the request is ambiguous, for example with two tokens,
 //   - 425 if a credential comes in the early data of TLS, see below,
+//   - 431 if a credential is over 16 KiB,
 //   - 429 if the caller failed too often with a password or a key,
 //   - 503 if the keys to judge by cannot be had.
 //
@@ -101,7 +102,7 @@ type RequireAuth struct {
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
 	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
-	// does so for 403, `all` for 400, 401, 425 and 429 too. Default: off.
+	// does so for 403, `all` for 400, 401, 425, 429 and 431 too. Default: off.
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with

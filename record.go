@@ -53,7 +53,7 @@ func identityFields(identity *authn.Identity) []zap.Field {
 }
 
 func (g *RequireAuth) denialFields(made ruling) []zap.Field {
-	fields := []zap.Field{zap.Int("status", g.statusOf(made.Code)), zap.String("code", string(made.Code))}
+	fields := []zap.Field{zap.Int("status", g.statusOf(made)), zap.String("code", string(made.Code))}
 	if made.Reason != nil {
 		fields = append(fields, zap.String("reason", made.Reason.Error()))
 	}
@@ -68,12 +68,12 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	return fields
 }
 
-// statusOf is the status by which the gate answers a code.
-func (g *RequireAuth) statusOf(code authn.Code) int {
-	if g.hides(code) {
+// statusOf is the status by which the gate answers a denial.
+func (g *RequireAuth) statusOf(made ruling) int {
+	if g.hides(made.status()) {
 		return http.StatusNotFound
 	}
-	return code.Status()
+	return made.status()
 }
 
 func requestFields(r *http.Request) []zap.Field {

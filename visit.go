@@ -235,7 +235,7 @@ func (v *visit) ofDenial(name string) (any, bool) {
 	case "error":
 		return string(v.denied.Code), true
 	case "error_description":
-		return v.denied.Code.Detail(), true
+		return v.denied.Detail(), true
 	case "required_scopes":
 		return strings.Join(v.denied.RequiredScopes, " "), true
 	case "trace_id":

@@ -5,13 +5,21 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // MaxCredential is the size in bytes from which on a credential is refused
 // before anything of it is decoded.
 const MaxCredential = 16 << 10
 
-// ErrTooLarge is the reason why a credential over [MaxCredential] is refused.
+// maxAuthorization bounds the field Authorization: a credential, and room for
+// the name of its scheme.
+const maxAuthorization = MaxCredential + 64
+
+// ErrTooLarge is the reason why a credential over [MaxCredential] is refused:
+// with 431, and not with 401, which would make clients log in again and come
+// back with a credential of the same size.
 var ErrTooLarge = errors.New("the credential is over 16 KiB")
 
 // Request is an HTTP request with what several schemes read from it parsed
@@ -104,14 +112,18 @@ var (
 // ParseAuthorization splits the value of the one Authorization field there may
 // be (RFC 9110 §5.3, §11.6.2). Several fields, and several credentials joined
 // by commas, are errors: taking one of them would leave it to chance which one
-// the upstream takes. Everything else is returned as it stands; whether it is
-// a usable credential is for its scheme to say.
+// the upstream takes. A field over the bound is [ErrTooLarge]. Everything else
+// is returned as it stands; whether it is a usable credential is for its scheme
+// to say.
 func ParseAuthorization(fields []string) (Authorization, error) {
 	if len(fields) == 0 {
 		return Authorization{}, nil
 	}
 	if len(fields) > 1 {
 		return Authorization{}, ErrRepeatedAuthorization
+	}
+	if len(fields[0]) > maxAuthorization {
+		return Authorization{}, ErrTooLarge
 	}
 	field := strings.Trim(fields[0], " \t")
 	if strings.IndexByte(field, ',') >= 0 && joined(field) {
@@ -122,25 +134,43 @@ func ParseAuthorization(fields []string) (Authorization, error) {
 		return Authorization{Scheme: field}, nil
 	}
 	// Only spaces separate (1*SP); a tab stays and spoils the value.
-	return Authorization{Scheme: field[:end], Value: strings.TrimLeft(field[end:], " ")}, nil
+	value := strings.TrimLeft(field[end:], " ")
+	if len(value) > MaxCredential {
+		return Authorization{}, ErrTooLarge
+	}
+	return Authorization{Scheme: field[:end], Value: value}, nil
 }
 
 // joined reports whether, after a comma outside quotes, another pair of a
-// scheme and credentials begins. A parameter (`name=value`) does not.
+// scheme and credentials begins. A parameter (`name=value`) does not. It goes
+// through the field once, whatever stands there.
 func joined(field string) bool {
-	quoted := false
+	const elsewhere = -1
+	quoted, name := false, elsewhere // name is where that of a member begins
 	for i := 0; i < len(field); i++ {
+		steps.Add(1)
 		switch c := field[i]; {
 		case quoted && c == '\\':
 			i++
 		case c == '"':
-			quoted = !quoted
-		case c == ',' && !quoted:
-			member := strings.TrimLeft(field[i+1:], " \t,")
-			name, rest, spaced := strings.Cut(member, " ")
-			if spaced && isToken(name) && !strings.HasPrefix(strings.TrimLeft(rest, " "), "=") {
+			quoted, name = !quoted, elsewhere
+		case quoted:
+		case c == ',':
+			name = i + 1
+		case name == elsewhere:
+		case name == i && (c == ' ' || c == '\t'):
+			name = i + 1
+		case c == ' ':
+			for i+1 < len(field) && field[i+1] == ' ' {
+				steps.Add(1)
+				i++
+			}
+			if i+1 == len(field) || field[i+1] != '=' {
 				return true
 			}
+			name = elsewhere
+		case !isTokenByte(c):
+			name = elsewhere
 		}
 	}
 	return false
@@ -149,12 +179,16 @@ func joined(field string) bool {
 // isToken reports whether s is a token of RFC 9110 §5.6.2.
 func isToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+		if !isTokenByte(s[i]) {
 			return false
 		}
 	}
 	return s != ""
+}
+
+// isTokenByte reports whether c is a tchar of RFC 9110 §5.6.2.
+func isTokenByte(c byte) bool {
+	return c > ' ' && c < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) < 0
 }
 
 // IsToken68 reports whether s is a token68 of RFC 9110 §11.2: the only form

@@ -141,7 +141,7 @@ func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 // malformed key are answered alike.
 func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	if len(credential.Value) > authn.MaxCredential {
-		return authn.Reject(authn.CodeInvalidCredentials, authn.ErrTooLarge)
+		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
 	entry := a.keys.Load().find(credential.Value)
 	if entry == nil {

@@ -153,7 +153,7 @@ var errNotBearer = errors.New("not the form of credentials in the Authorization 
 // endpoint may take it for an attack and refuse to answer.
 func (b *Bearer) introspect(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
 	if len(p.text) > authn.MaxCredential {
-		return nil, authn.Reject(authn.CodeInvalidToken, authn.ErrTooLarge)
+		return nil, authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
 	if p.place == authn.AuthorizationField && !authn.IsToken68(p.text) {
 		return nil, authn.Disown(authn.CodeInvalidToken, p.trace.Note("form", errNotBearer))

@@ -3,12 +3,14 @@ package model
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -63,9 +65,17 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 		},
 		"client_cert": {"twice": {field, "Digest a", field, "Digest a"}},
 	}
+	for scheme, ofScheme := range all {
+		name := map[string]string{"bearer": "Bearer ", "basic": "Basic ", "dpop": "DPoP ", "client_cert": "Digest "}[scheme]
+		ofScheme["oversized"] = []string{field, name + oversized}
+	}
+	all["api_key"]["oversized"][0] = keyField
 	g.secrets = secretsOf(all)
 	return all
 }
+
+// oversized is a credential of one byte more than there may be.
+var oversized = strings.Repeat("y", authn.MaxCredential-20) + "Zm9yIHRoZSBtb2RlbC45o"
 
 // secretsOf are the ends of the credentials that may be told to nobody.
 func secretsOf(credentials map[string]map[string][]string) []string {
@@ -141,7 +151,7 @@ func (g *gates) credential(p point) []string {
 // one that has nothing to say where there is a token.
 func certificate(p point) string {
 	switch {
-	case p.scheme == "bearer of two" || strings.HasPrefix(p.scheme, "client_cert") && p.credential == "twice":
+	case p.scheme == "bearer of two" || strings.HasPrefix(p.scheme, "client_cert") && slices.Contains([]string{"oversized", "twice"}, p.credential):
 		return "good"
 	case strings.HasPrefix(p.scheme, "client_cert") && p.credential != "none" && p.credential != "foreign":
 		return p.credential

@@ -114,7 +114,7 @@ func caddyfile(t testing.TB, upstream string, files pki) string {
 		}
 	})
 	proxy := "reverse_proxy " + upstream + "\n"
-	return "{\nauto_https disable_redirects\nservers {\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declared(t) + withProof(files.authority) + "}\n}\n" +
+	return "{\nauto_https disable_redirects\nservers {\nmax_header_size 32KiB\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declared(t) + withProof(files.authority) + "}\n}\n" +
 		"https://localhost:8080 {\n" + files.tls() + sites[false].String() + proxy + "}\n" +
 		"https://localhost:8081 {\n" + files.tls() + sites[true].String() + proxy + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
 }

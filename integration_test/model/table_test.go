@@ -14,7 +14,7 @@ var dimensions = []struct {
 	words []string
 }{
 	{"request", []string{"call", "script", "preflight", "options", "early"}},
-	{"credential", []string{"none", "foreign", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "guessing", "unavailable", "good"}},
+	{"credential", []string{"none", "foreign", "oversized", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "guessing", "unavailable", "good"}},
 	{"scheme", []string{
 		"bearer", "basic", "api_key", "dpop", "client_cert", "bearer of three", "basic of three", "api_key of three",
 		"dpop of two", "client_cert of two", "bearer of two",

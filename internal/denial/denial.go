@@ -16,6 +16,9 @@ const TraceHeader = "X-Trace-Id"
 type Denial struct {
 	Code Code
 
+	// TooLarge says that the credential is over the bound: the status is 431.
+	TooLarge bool
+
 	// RequiredScopes and RequiredRoles are what the route asks for, never
 	// what the caller has.
 	RequiredScopes []string
@@ -38,7 +41,20 @@ type Denial struct {
 }
 
 // Status is the HTTP status of the answer.
-func (d Denial) Status() int { return d.Code.Status() }
+func (d Denial) Status() int {
+	if d.TooLarge {
+		return http.StatusRequestHeaderFieldsTooLarge
+	}
+	return d.Code.Status()
+}
+
+// Detail is the sentence that explains the answer to a client.
+func (d Denial) Detail() string {
+	if d.TooLarge {
+		return "The credential is too large"
+	}
+	return d.Code.Detail()
+}
 
 // explicitFreshness are fields that describe a success, set by a handler that
 // ran before. A denial must not carry them: they would let it be stored, or

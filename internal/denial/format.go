@@ -76,7 +76,7 @@ func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 		RequiredRoles  []string `json:"required_roles,omitempty"`
 		TraceID        string   `json:"trace_id"`
 	}{
-		"about:blank", http.StatusText(d.Status()), d.Status(), d.Code.Detail(),
+		"about:blank", http.StatusText(d.Status()), d.Status(), d.Detail(),
 		d.Code, d.RequiredScopes, d.RequiredRoles, d.TraceID,
 	})
 	return b.Bytes(), err
@@ -85,7 +85,7 @@ func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 // line is the body for people at a terminal.
 func line(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d %s: %s", d.Status(), http.StatusText(d.Status()), d.Code.Detail())
+	fmt.Fprintf(&b, "%d %s: %s", d.Status(), http.StatusText(d.Status()), d.Detail())
 	for _, required := range d.required() {
 		fmt.Fprintf(&b, "; required %s: %s", required.Kind, strings.Join(required.Names, " "))
 	}

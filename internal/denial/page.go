@@ -23,7 +23,7 @@ func LoadPages(folder string) (*page.Set, error) {
 var builtInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
 
 func loadPages(folder fs.FS) (*page.Set, error) {
-	cases := make([]page.Case, 0, len(answers))
+	cases := []page.Case{{Status: http.StatusRequestHeaderFieldsTooLarge, Code: string(CodeInvalidRequest)}}
 	for code, answer := range answers {
 		cases = append(cases, page.Case{Status: answer.status, Code: string(code)})
 	}

@@ -93,6 +93,9 @@ func (s *Set) Render(facts Facts, acceptLanguage []string) (Page, error) {
 
 func (t translation) render(facts Facts) ([]byte, error) {
 	message := facts.Code
+	if own := message + "_" + strconv.Itoa(facts.Status); t.texts[own+".title"] != "" {
+		message = own
+	}
 	if _, known := t.texts[message+".title"]; !known {
 		message = unknownCode
 	}
