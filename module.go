@@ -63,8 +63,8 @@ func init() {
 // Placeholder | Description
 // ------------|------------
 // `{http.auth.user.id}` | The user; empty for an anonymous caller and for a client that acts for itself
-// `{http.auth.user.scope}` | The granted scopes, separated by spaces
-// `{http.auth.user.<path>}` | A claim; lists are separated by commas, without members that have one
+// `{http.auth.user.scope}` | The granted scopes, separated by spaces, without those that have a comma
+// `{http.auth.user.<path>}` | A claim; lists are separated by commas, without members that have one. A string with a comma reads as a list and is empty, apart from the names of a person in OpenID Connect such as `name`
 // `{http.auth.client.id}` | The OAuth client, if the token names one
 // `{http.auth.scheme}` | The name of the scheme that let the caller in
 //

@@ -1,7 +1,6 @@
 package requireauth
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -164,44 +163,15 @@ func (v *visit) ofUser(name string) any {
 	case "id":
 		return caller.ID
 	case "scope":
-		return strings.Join(caller.Scopes, " ")
+		return joinList(slices.Clone(caller.Scopes), " ")
 	}
 	if claim, present := caller.Claim(name); present {
-		return printable(claim)
+		return claimText(name, claim)
 	}
 	if name == "roles" {
-		return listed(slices.Clone(caller.Roles))
+		return joinList(slices.Clone(caller.Roles), ",")
 	}
 	return ""
-}
-
-// printable turns a claim into what a header field can hold: a list of scalars
-// is joined by commas, an object is JSON.
-func printable(claim any) any {
-	switch claim := claim.(type) {
-	case nil:
-		return ""
-	case string, bool, int64:
-		return claim
-	case []any:
-		parts := make([]string, len(claim))
-		for i, member := range claim {
-			parts[i] = caddy.ToString(printable(member))
-		}
-		return listed(parts)
-	default:
-		text, err := json.Marshal(claim)
-		if err != nil {
-			return ""
-		}
-		return string(text)
-	}
-}
-
-// listed joins the members of a list by commas. One that has a comma is left out:
-// whoever splits the list would take it for several, and so for another role.
-func listed(members []string) string {
-	return strings.Join(slices.DeleteFunc(members, func(member string) bool { return strings.Contains(member, ",") }), ",")
 }
 
 // ofCondition answers for the variables of an `if`.

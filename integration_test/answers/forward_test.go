@@ -35,6 +35,9 @@ func TestForward(t *testing.T) {
 			forward X-Tenant {http.auth.user.tenant}
 			forward X-Static known
 			forward X-Roles {http.auth.user.roles}
+			forward X-Groups {http.auth.user.groups}
+			forward X-Scope {http.auth.user.scope}
+			forward X-Name {http.auth.user.name}
 		}
 		reverse_proxy ` + b.addr
 	token := harness.Bearer(harness.Token(t))
@@ -115,7 +118,9 @@ func TestForward(t *testing.T) {
 			{[]any{"staff", "team,admin"}, "staff"},
 			{[]any{"team,admin"}, nil},
 			{[]any{[]any{"team", "admin"}, 7, true}, "7,true"},
-			{"Doe, Jane", "Doe, Jane"},
+			{[]any{[]any{[]any{"team", "admin"}}, "", "staff"}, "staff"},
+			{"team,admin", nil},
+			{map[string]any{"a": ",admin,", `b"`: `\,`}, `{"a":"\u002cadmin\u002c","b\"":"\\\u002c"}`},
 		} {
 			h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": row.groups})).Header
 			if got := h["X-Tenant"]; row.want == nil && got != nil || row.want != nil && !slices.Equal(got, []string{row.want.(string)}) {
@@ -125,6 +130,20 @@ func TestForward(t *testing.T) {
 		nested := claimed(t, harness.Claims{"realm_access": map[string]any{"roles": []any{"team,admin", "staff", "team"}}})
 		if got := ask(t, s, "GET", "/", nested).Header["X-Roles"]; !slices.Equal(got, []string{"staff,team"}) {
 			t.Errorf("the roles: got %q", got)
+		}
+		for _, claim := range []harness.Claims{{"roles": "team,admin"}, {"groups": "team,admin"}, {"scope": "read,admin"}, {"scp": []any{"read,admin"}}} {
+			seen := ask(t, s, "GET", "/", claimed(t, claim)).Header
+			for _, name := range []string{"X-Roles", "X-Groups", "X-Scope"} {
+				if got := seen[name]; got != nil {
+					t.Errorf("%v: %s is %q", claim, name, got)
+				}
+			}
+		}
+		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"scope": "read x,admin write"})).Header["X-Scope"]; !slices.Equal(got, []string{"read write"}) {
+			t.Errorf("the scopes: got %q", got)
+		}
+		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"name": "Doe, Jane"})).Header["X-Name"]; !slices.Equal(got, []string{"Doe, Jane"}) {
+			t.Errorf("a name: got %q", got)
 		}
 	})
 	t.Run("R9700-4: a client that acts for itself is no user", func(t *testing.T) {

@@ -1,0 +1,83 @@
+package requireauth
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// personNames are the claims that are one text by definition, and often have a
+// comma (OpenID Connect Core §5.1): `Doe, Jane`.
+var personNames = []string{
+	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
+	"address.formatted", "address.street_address",
+}
+
+// claimText turns a claim into the value of a header field. A list is joined by
+// commas; an object is JSON, with the commas of its strings escaped. Providers write a list with one member as one
+// string, so a string with a comma would read as two members and is left out.
+func claimText(name string, claim any) any {
+	text, isText := claim.(string)
+	if !isText {
+		return jsonText(claim)
+	}
+	if slices.Contains(personNames, name) {
+		return text
+	}
+	return joinList([]string{text}, ",")
+}
+
+// jsonText is the text of a value out of a JSON document.
+func jsonText(value any) any {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case string, bool, int64:
+		return value
+	case []any:
+		members := make([]string, len(value))
+		for i, member := range value {
+			members[i] = caddy.ToString(jsonText(member))
+		}
+		return joinList(members, ",")
+	default:
+		text, err := json.Marshal(value)
+		if err != nil {
+			return ""
+		}
+		return escapeCommas(string(text))
+	}
+}
+
+// escapeCommas writes the commas inside the strings of a JSON text as `\u002c`:
+// the text means the same, and a reader of lists finds no member in a string.
+func escapeCommas(text string) string {
+	var b strings.Builder
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			b.WriteString(text[i : i+2])
+			i++
+			continue
+		case quoted && c == ',':
+			b.WriteString(`\u002c`)
+			continue
+		case c == '"':
+			quoted = !quoted
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// joinList joins the members of a list. A reader who splits the result, by
+// commas or by the separator, must find these members and no others. Members
+// with a comma or with the separator are left out for that reason, empty ones too.
+func joinList(members []string, separator string) string {
+	return strings.Join(slices.DeleteFunc(members, func(member string) bool {
+		return member == "" || strings.Contains(member, ",") || strings.Contains(member, separator)
+	}), separator)
+}
