@@ -15,9 +15,7 @@ import (
 func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) http.ResponseWriter {
 	if made.outcome.Identity != nil {
 		visit.admit(r, made)
-	}
-	if visit.identity != nil {
-		g.forward.setOn(r)
+		g.forward.setOn(r, visit)
 	}
 	if g.MCP.IsBodiless(r) {
 		dropBody(r)

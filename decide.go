@@ -73,7 +73,7 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 		return refuse(made, authn.CodeInvalidRequest, problem)
 	}
 	if g.If != "" {
-		g.forward.removeFrom(r) // a condition must not believe what a client says of itself
+		g.forward.names.removeFrom(r, visit.forwarded) // a condition must not believe what a client says of itself
 	}
 	defer visit.consider(made.outcome.Identity)()
 	made.Decision = required.Decide(r, made.outcome.Identity)

@@ -16,16 +16,16 @@ import (
 // forwarding is what a gate tells the upstream about the caller.
 type forwarding struct {
 	fields []forwardedField
-	folded map[string]bool
+	names  fieldNames
 }
 
 type forwardedField struct{ name, value string }
 
 func newForwarding(configured map[string]string) forwarding {
-	f := forwarding{folded: make(map[string]bool, len(configured))}
+	f := forwarding{names: make(fieldNames, len(configured))}
 	for name, value := range configured {
 		f.fields = append(f.fields, forwardedField{http.CanonicalHeaderKey(name), value})
-		f.folded[fieldname.Fold(name)] = true
+		f.names[fieldname.Fold(name)] = true
 	}
 	return f
 }
@@ -56,29 +56,32 @@ func checkForward(configured map[string]string) error {
 	return nil
 }
 
+// fieldNames are the names of fields that carry an identity, folded.
+type fieldNames map[string]bool
+
 // removeFrom takes what a client claims about itself out of a request: fields
 // of these names in any spelling, and their mention in Connection, which would
-// make a proxy drop the ones that are set here.
-func (f forwarding) removeFrom(r *http.Request) {
-	if len(f.fields) == 0 {
+// make a proxy drop the ones that are set here. Fields that a gate has set stay.
+func (n fieldNames) removeFrom(r *http.Request, set []forwardedField) {
+	if len(n) == 0 {
 		return
 	}
-	for name := range r.Header {
-		if f.folded[fieldname.Fold(name)] {
+	for name, values := range r.Header {
+		if n[fieldname.Fold(name)] && !(len(values) == 1 && slices.Contains(set, forwardedField{name, values[0]})) {
 			delete(r.Header, name)
 		}
 	}
 	r.Trailer = nil // its fields arrive after the gate, so none can be trusted
 	if connection := r.Header["Connection"]; len(connection) > 0 {
-		f.removeFromConnection(r.Header, connection)
+		n.removeFromConnection(r.Header, connection)
 	}
 }
 
-func (f forwarding) removeFromConnection(h http.Header, fields []string) {
+func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 	var kept []string
 	for _, field := range fields {
 		for option := range strings.SplitSeq(field, ",") {
-			if option = strings.TrimSpace(option); option != "" && !f.folded[fieldname.Fold(option)] {
+			if option = strings.TrimSpace(option); option != "" && !n[fieldname.Fold(option)] {
 				kept = append(kept, option)
 			}
 		}
@@ -90,16 +93,21 @@ func (f forwarding) removeFromConnection(h http.Header, fields []string) {
 	h.Set("Connection", strings.Join(kept, ", "))
 }
 
-// setOn sets the fields. A value that no field may carry is left out: it comes
-// from a claim, and an upstream that hears nothing grants nothing. That goes for
-// space around it too, which would be lost on the way and make one user of two,
-// and for a tab, at which an upstream may take one scope for two.
-func (f forwarding) setOn(r *http.Request) {
+// setOn sets the fields of an identity that this gate has admitted. They replace
+// those that an earlier gate set under the same names, so that no upstream takes
+// fields of two callers for one. A value that no field may carry is left out: it
+// comes from a claim, and an upstream that hears nothing grants nothing. That goes
+// for space around it too, which would be lost on the way and make one user of
+// two, and for a tab, at which an upstream may take one scope for two.
+func (f forwarding) setOn(r *http.Request, visit *visit) {
+	f.names.removeFrom(r, nil)
+	visit.forwarded = slices.DeleteFunc(visit.forwarded, func(set forwardedField) bool { return f.names[fieldname.Fold(set.name)] })
 	replacer := replacerOf(r)
 	for _, field := range f.fields {
 		value := replacer.ReplaceAll(field.value, "")
 		if value != "" && value == strings.TrimSpace(value) && !strings.Contains(value, "\t") && httpguts.ValidHeaderFieldValue(value) {
 			r.Header[field.name] = []string{value}
+			visit.forwarded = append(visit.forwarded, forwardedField{field.name, value})
 		}
 	}
 }

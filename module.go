@@ -106,9 +106,10 @@ type RequireAuth struct {
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with
-	// placeholders. Fields of these names that the client sent are removed
-	// first, however spelled, on every path through the gate. A value that is
-	// empty sets no field.
+	// placeholders. They tell of the caller whom this gate admitted; a caller
+	// who passes an `optional` gate without a credential sets none. Fields of
+	// these names that the client sent are removed first, however spelled, on
+	// every path through the gate. A value that is empty sets no field.
 	Forward map[string]string `json:"forward,omitempty"`
 
 	// Keeps the credential from the upstream, also from one that has the pages of
@@ -257,7 +258,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	stayOnHTTP(r.Header)
 	visit := visitOf(r)
 	if g.isPreflight(visit, r) {
-		g.forward.removeFrom(r)
+		g.forward.names.removeFrom(r, visit.forwarded)
 		visit.explained.addPreflight(g)
 		dropBody(r)
 		return next.ServeHTTP(w, r)
@@ -266,7 +267,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	ruling := g.decide(visit, r)
 	g.tell(visit, r, ruling)
 	g.strip(visit, r, ruling.credential)
-	g.forward.removeFrom(r) // not earlier: the credential may have come in such a field
+	g.forward.names.removeFrom(r, visit.forwarded) // not earlier: the credential may have come in such a field
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
 	}

@@ -34,6 +34,9 @@ type visit struct {
 	identity *authn.Identity
 	scheme   string
 
+	// forwarded are the fields that gates have set, as they were set.
+	forwarded []forwardedField
+
 	// considered is the caller whom a requirement is being held against.
 	considered *authn.Identity
 
