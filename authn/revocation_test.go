@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -12,21 +13,38 @@ func TestRevocationMark(t *testing.T) {
 	for name, test := range map[string]struct {
 		revocation authn.Revocation
 		want       authn.Mark
+		about      string
 	}{
-		"a token id": {authn.Revocation{TokenID: "a"}, authn.Mark{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}},
+		"a token id": {authn.Revocation{TokenID: "a"}, authn.Mark{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}, `{"jti":"a"}`},
 		"a token id of an issuer, for a time": {
 			authn.Revocation{TokenID: "a", Issuer: "i", Until: now.Add(1)},
 			authn.Mark{Key: authn.KeyOfTokenID("i", "a"), Until: now.Add(1)},
+			`{"jti":"a","issuer":"i"}`,
 		},
-		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}},
+		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}, `{"sub":"s"}`},
 		"a subject, up to an instant": {
 			authn.Revocation{Subject: "s", Before: now.Add(-1)},
 			authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+			`{"sub":"s"}`,
 		},
-		"a digest": {authn.Revocation{Digest: authn.Key{1}}, authn.Mark{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)}},
+		"a caller of a scheme, whenever the credential was issued": {
+			authn.Revocation{Subject: "s", Scheme: "keys"},
+			authn.Mark{Key: authn.KeyOfCaller("keys", "s"), Until: now.Add(authn.KeepRevocation)},
+			`{"sub":"s","scheme":"keys"}`,
+		},
+		"a digest": {
+			authn.Revocation{Digest: authn.Key{1}},
+			authn.Mark{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)},
+			`{"digest":"01` + strings.Repeat("00", 31) + `"}`,
+		},
+		"a name that is too long to be listed": {
+			authn.Revocation{TokenID: strings.Repeat("é", 300)},
+			authn.Mark{Key: authn.KeyOfTokenID("", strings.Repeat("é", 300)), Until: now.Add(authn.KeepRevocation)},
+			`{"jti":"` + strings.Repeat("é", 128) + `…"}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.want.Kind = authn.MarkRevoked
+			test.want.Kind, test.want.Created, test.want.About = authn.MarkRevoked, now, test.about
 			if got, err := test.revocation.Mark(now); err != nil || got != test.want {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -37,6 +55,9 @@ func TestRevocationMark(t *testing.T) {
 		"an issuer alone":           {Issuer: "i"},
 		"two at once":               {TokenID: "a", Subject: "b"},
 		"one that has ended":        {TokenID: "a", Until: now},
+		"a scheme alone":            {Scheme: "keys"},
+		"a scheme beside an issuer": {Subject: "b", Scheme: "keys", Issuer: "i"},
+		"a scheme for a token id":   {TokenID: "a", Scheme: "keys"},
 		"a digest beside a subject": {Subject: "b", Digest: authn.Key{1}},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"iter"
 	"time"
 )
 
@@ -34,6 +35,14 @@ type Store interface {
 	// Marked finds a mark that has not ended. It is asked for every request
 	// and waits for nobody: the process keeps a copy of all marks.
 	Marked(kind MarkKind, key Key) (Mark, bool)
+
+	// Undo ends a revocation early, for all who share the store, and returns
+	// it. It reports false where the store has no such revocation. After an
+	// error the revocation still holds.
+	Undo(ctx context.Context, key Key) (Mark, bool, error)
+
+	// Revocations lists the revocations that have not ended, in no order.
+	Revocations() iter.Seq[Mark]
 
 	// Revoking reports whether there are any revocations, so that nobody has
 	// to look for one in vain. It is an error until the copy of the marks has
@@ -76,6 +85,10 @@ const (
 	// MarkBlocked turns away who guessed. When there is no room, old ones make
 	// way for new ones.
 	MarkBlocked MarkKind = "blocked"
+	// MarkUndo ends a revocation of the same key that was created at Before or
+	// earlier. A store keeps it until that revocation would have ended, so that
+	// no instance brings the revocation back.
+	MarkUndo MarkKind = "undo"
 )
 
 // Mark is something that all instances have to know at once.
@@ -89,6 +102,14 @@ type Mark struct {
 
 	// Until is when the mark ends, to the millisecond.
 	Until time.Time
+
+	// Created is when a revocation was announced, to the millisecond. Zero: an
+	// instance announced it that does not write this down.
+	Created time.Time
+
+	// About says what a revocation concerns, see [Revocation.Mark] and
+	// [ReadAbout]. Empty: an instance announced it that does not write this down.
+	About string
 }
 
 // Covers reports whether a credential that was issued at an instant is meant.
@@ -105,7 +126,18 @@ func (m Mark) Wider(other Mark) Mark {
 	if other.Before.IsZero() || !m.Before.IsZero() && other.Before.After(m.Before) {
 		m.Before = other.Before
 	}
+	if m.About == "" || other.About != "" && other.Created.After(m.Created) {
+		m.About = other.About
+	}
+	if other.Created.After(m.Created) {
+		m.Created = other.Created
+	}
 	return m
+}
+
+// Ends reports whether an undo ends a revocation of the same key.
+func (m Mark) Ends(revocation Mark) bool {
+	return m.Kind == MarkUndo && !revocation.Created.After(m.Before)
 }
 
 // StoreUser is implemented by schemes that need a store. They are given one

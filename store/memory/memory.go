@@ -3,6 +3,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -88,6 +89,15 @@ func (s *state) Announce(_ context.Context, mark authn.Mark) error { return s.ma
 func (s *state) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 	return s.marks.Find(kind, key)
 }
+
+// Undo ends a revocation.
+func (s *state) Undo(_ context.Context, key authn.Key) (authn.Mark, bool, error) {
+	mark, found := s.marks.Remove(key)
+	return mark, found, nil
+}
+
+// Revocations lists the revocations.
+func (s *state) Revocations() iter.Seq[authn.Mark] { return s.marks.Revoked() }
 
 // Revoking reports whether there are any revocations.
 func (s *state) Revoking() (bool, error) { return s.marks.Revoking(), nil }

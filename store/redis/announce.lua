@@ -2,12 +2,17 @@
 -- Returns for how many there was room. Without marks it only removes what has
 -- ended.
 --
--- KEYS: a hash of the marks, a sorted set of their ends, the stream of changes.
+-- KEYS: a hash of the marks, a sorted set of their ends, the stream of changes,
+-- a hash of what else is said of the marks; then for undoing the first, second
+-- and fourth of the revocations, and the first of what has undone some.
 -- ARGV: the kind, how many there may be, "refuse" or "evict" for when there are
--- more; then the key, Before and Until of each mark, in Unix milliseconds.
+-- more, "new" for marks of this moment; then of each mark the key, Before and
+-- Until, in Unix milliseconds, and what else is said: when it was created, a
+-- space and a text, or nothing.
 
-local marks, ends, changes = KEYS[1], KEYS[2], KEYS[3]
-local kind, most, when_full = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local marks, ends, changes, abouts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local revoked, revoked_ends, revoked_abouts, undos = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local kind, most, when_full, new = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'new'
 
 -- The clocks of the instances and of Redis need not be the same.
 local grace = 60000
@@ -17,6 +22,7 @@ local function remove(members)
   if #members > 0 then
     redis.call('ZREM', ends, unpack(members))
     redis.call('HDEL', marks, unpack(members))
+    redis.call('HDEL', abouts, unpack(members))
   end
 end
 
@@ -45,29 +51,90 @@ local function last_change()
   return last[1] and last[1][1] or '0-0'
 end
 
+local function created(about)
+  return tonumber(string.match(about or '', '^%d+') or '0')
+end
+
+-- What was created later says what a revocation is about.
+local function newer(known, about)
+  if known and (about == '' or created(known) > created(about)) then
+    return known
+  end
+  return about
+end
+
+-- An undo ends a revocation of its time or earlier. What an instance writes back
+-- that has not heard of it is over; what is announced now comes after it.
+local function after_undo(key, about)
+  local undo = redis.call('HGET', undos, key)
+  local at = undo and tonumber(string.match(undo, '^%d+'))
+  if not at or created(about) > at then
+    return about
+  end
+  if new then
+    return string.format('%.0f', at + 1) .. string.sub(about, #string.match(about, '^%d*') + 1)
+  end
+end
+
+-- Removes the revocation that an undo ends, and returns when the undo may be
+-- forgotten.
+local function undo(key, before, till)
+  local known = redis.call('HGET', revoked, key)
+  if known and created(redis.call('HGET', revoked_abouts, key)) <= tonumber(before) then
+    redis.call('HDEL', revoked, key)
+    redis.call('ZREM', revoked_ends, key)
+    redis.call('HDEL', revoked_abouts, key)
+    local _, known_till = widened(known, before, till)
+    return known_till
+  end
+  return till
+end
+
+local function publish(key, mark, about)
+  -- Instances that do not know of undoing take a mark that has ended for nothing.
+  local known = kind == 'undo' and '0 0' or mark
+  redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'prev', last_change(), 'kind', kind, 'key', key, 'mark', known,
+    'about', about, 'undo', kind == 'undo' and mark or '')
+end
+
 local stored, changed = 0, false
-for i = 4, #ARGV, 3 do
-  local key, before, till = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local known = redis.call('HGET', marks, key)
-  local room = true
+
+local function store(key, before, till, about)
+  if kind == 'undo' then
+    till = undo(key, before, till)
+  elseif kind == 'revoked' then
+    about = after_undo(key, about)
+    if not about then
+      stored = stored + 1
+      return
+    end
+  end
+  local known, known_about = redis.call('HGET', marks, key), redis.call('HGET', abouts, key)
   if known then
     before, till = widened(known, before, till)
+    about = newer(known_about, about)
   elseif redis.call('HLEN', marks) >= most then
-    room = when_full == 'evict'
-    if room then
-      remove(redis.call('ZRANGE', ends, 0, 0))
+    if when_full ~= 'evict' then
+      return
     end
+    remove(redis.call('ZRANGE', ends, 0, 0))
   end
-  if room then
-    stored = stored + 1
-    local mark = before .. ' ' .. till
-    if mark ~= known then
-      redis.call('HSET', marks, key, mark)
-      redis.call('ZADD', ends, till, key)
-      redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'prev', last_change(), 'kind', kind, 'key', key, 'mark', mark)
-      changed = true
-    end
+  stored = stored + 1
+  local mark = before .. ' ' .. till
+  if mark == known and about == (known_about or '') then
+    return
   end
+  redis.call('HSET', marks, key, mark)
+  redis.call('ZADD', ends, till, key)
+  if about ~= '' then
+    redis.call('HSET', abouts, key, about)
+  end
+  publish(key, mark, about)
+  changed = true
+end
+
+for i = 5, #ARGV, 4 do
+  store(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
 end
 
 if changed then
@@ -75,6 +142,7 @@ if changed then
   local over = string.format('%.0f', tonumber(last[2]) + grace)
   redis.call('PEXPIREAT', marks, over)
   redis.call('PEXPIREAT', ends, over)
+  redis.call('PEXPIREAT', abouts, over)
   redis.call('PEXPIRE', changes, keep_changes)
 end
 

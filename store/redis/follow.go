@@ -136,7 +136,14 @@ func (s *shared) learn(change map[string]any) error {
 	kind, _ := change["kind"].(string)
 	key, _ := change["key"].(string)
 	value, _ := change["mark"].(string)
+	about, _ := change["about"].(string)
+	if kind == string(authn.MarkUndo) {
+		value, _ = change["undo"].(string)
+	}
 	mark, err := decodeMark(authn.MarkKind(kind), key, value)
+	if err == nil {
+		mark, err = decodeAbout(mark, about)
+	}
 	if err != nil {
 		return err
 	}
@@ -187,8 +194,8 @@ func (s *shared) briefly(ctx context.Context, command func(context.Context) erro
 
 // removeEnded removes what has ended from Redis.
 func (s *shared) removeEnded(ctx context.Context) error {
-	for kind := range limits {
-		if err := s.briefly(ctx, func(ctx context.Context) error { return s.store(ctx, kind) }); err != nil {
+	for _, kind := range kinds {
+		if err := s.briefly(ctx, func(ctx context.Context) error { return s.store(ctx, kind, asBackup) }); err != nil {
 			return fmt.Errorf("removing what has ended: %w", err)
 		}
 	}

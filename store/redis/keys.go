@@ -28,6 +28,10 @@ func (k keys) probe() string { return k.group() + ":probe" }
 func (k keys) marks(kind authn.MarkKind) string { return k.group() + ":" + string(kind) }
 func (k keys) ends(kind authn.MarkKind) string  { return k.marks(kind) + ":ends" }
 
+// about is a hash with what else is said of the marks of a kind. Instances of older
+// versions do not read it. What they read may not change its form.
+func (k keys) about(kind authn.MarkKind) string { return k.marks(kind) + ":about" }
+
 // changes is a stream of marks as they were announced.
 func (k keys) changes() string { return k.group() + ":changes" }
 
@@ -68,10 +72,36 @@ func decodeMark(kind authn.MarkKind, key, value string) (authn.Mark, error) {
 	return mark, nil
 }
 
+// encodeAbout writes what else a mark says: when it was created, in Unix
+// milliseconds, and what it is about. It is empty if the mark says neither.
+func encodeAbout(mark authn.Mark) string {
+	if mark.Created.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(mark.Created.UnixMilli(), 10) + " " + mark.About
+}
+
+// decodeAbout adds to a mark what else Redis has about it.
+func decodeAbout(mark authn.Mark, value string) (authn.Mark, error) {
+	if value == "" {
+		return mark, nil
+	}
+	created, about, _ := strings.Cut(value, " ")
+	milli, err := strconv.ParseInt(created, 10, 64)
+	if err != nil {
+		return mark, fmt.Errorf("%w: its creation is no number", errForeign)
+	}
+	mark.Created, mark.About = time.UnixMilli(milli), about
+	return mark, nil
+}
+
 // rounded leaves out of a mark what is finer than a millisecond.
 func rounded(mark authn.Mark) authn.Mark {
 	if !mark.Before.IsZero() {
 		mark.Before = time.UnixMilli(mark.Before.UnixMilli())
+	}
+	if !mark.Created.IsZero() {
+		mark.Created = time.UnixMilli(mark.Created.UnixMilli())
 	}
 	mark.Until = time.UnixMilli(mark.Until.UnixMilli())
 	return mark

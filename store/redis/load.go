@@ -2,9 +2,13 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/excorp/caddy-require-auth/authn"
 )
@@ -20,12 +24,15 @@ func (s *shared) load(ctx context.Context) (cursor string, err error) {
 	if err != nil {
 		return cursor, err
 	}
-	for kind := range limits {
+	for _, kind := range kinds {
 		if err := s.loadKind(ctx, kind); err != nil {
 			return cursor, fmt.Errorf("reading the marks %s: %w", kind, err)
 		}
 	}
-	return cursor, s.restore(ctx)
+	if err := s.restore(ctx, authn.MarkUndo, s.copies.Undos()); err != nil {
+		return cursor, err
+	}
+	return cursor, s.restore(ctx, authn.MarkRevoked, s.copies.Revoked())
 }
 
 // loadKind reads the marks of a kind, page by page.
@@ -39,7 +46,11 @@ func (s *shared) loadKind(ctx context.Context, kind authn.MarkKind) error {
 		if err != nil {
 			return err
 		}
-		if err := s.take(ctx, kind, pairs); err != nil {
+		abouts, err := s.abouts(ctx, kind, pairs)
+		if err != nil {
+			return err
+		}
+		if err := s.take(ctx, kind, pairs, abouts); err != nil {
 			return err
 		}
 		if cursor == 0 {
@@ -48,11 +59,35 @@ func (s *shared) loadKind(ctx context.Context, kind authn.MarkKind) error {
 	}
 }
 
+// abouts reads what else is said of a page of revocations.
+func (s *shared) abouts(ctx context.Context, kind authn.MarkKind, pairs []string) ([]*redis.StringCmd, error) {
+	all := make([]*redis.StringCmd, len(pairs)/2)
+	if kind != authn.MarkRevoked || len(all) == 0 {
+		return all, nil
+	}
+	return all, s.briefly(ctx, func(ctx context.Context) error {
+		page := s.client.Pipeline()
+		for i := range all {
+			all[i] = page.HGet(ctx, s.keys.about(kind), pairs[2*i])
+		}
+		_, _ = page.Exec(ctx) // its error is the first one below
+		for _, about := range all {
+			if err := about.Err(); err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // take adds a page to the copy, and writes back those that are wider there.
-func (s *shared) take(ctx context.Context, kind authn.MarkKind, pairs []string) error {
+func (s *shared) take(ctx context.Context, kind authn.MarkKind, pairs []string, abouts []*redis.StringCmd) error {
 	var wider []authn.Mark
 	for i := 0; i+1 < len(pairs); i += 2 {
 		mark, err := decodeMark(kind, pairs[i], pairs[i+1])
+		if err == nil && abouts[i/2] != nil {
+			mark, err = decodeAbout(mark, abouts[i/2].Val())
+		}
 		if err != nil {
 			return err
 		}
@@ -67,15 +102,15 @@ func (s *shared) take(ctx context.Context, kind authn.MarkKind, pairs []string) 
 }
 
 func sameInstants(one, other authn.Mark) bool {
-	return one.Before.Equal(other.Before) && one.Until.Equal(other.Until)
+	return one.Before.Equal(other.Before) && one.Until.Equal(other.Until) && one.Created.Equal(other.Created)
 }
 
-// restore writes all revocations back if Redis has fewer of them. Those that
+// restore writes all marks of a kind back if Redis has fewer of them. Those that
 // end within the next minute do not count: they end while this is found out.
-func (s *shared) restore(ctx context.Context) error {
+func (s *shared) restore(ctx context.Context, kind authn.MarkKind, all iter.Seq[authn.Mark]) error {
 	horizon := time.Now().Add(time.Minute)
 	known := int64(0)
-	for mark := range s.copies.Revoked() {
+	for mark := range all {
 		if mark.Until.After(horizon) {
 			known++
 		}
@@ -83,27 +118,27 @@ func (s *shared) restore(ctx context.Context) error {
 	var stored int64
 	err := s.briefly(ctx, func(ctx context.Context) (err error) {
 		after := "(" + strconv.FormatInt(horizon.UnixMilli(), 10)
-		stored, err = s.client.ZCount(ctx, s.keys.ends(authn.MarkRevoked), after, "+inf").Result()
+		stored, err = s.client.ZCount(ctx, s.keys.ends(kind), after, "+inf").Result()
 		return err
 	})
 	if err != nil || stored >= known {
 		return err
 	}
 	batch := make([]authn.Mark, 0, page)
-	for mark := range s.copies.Revoked() {
+	for mark := range all {
 		if batch = append(batch, mark); len(batch) == page {
-			if err := s.storeAll(ctx, authn.MarkRevoked, batch); err != nil {
+			if err := s.storeAll(ctx, kind, batch); err != nil {
 				return err
 			}
 			batch = batch[:0]
 		}
 	}
-	return s.storeAll(ctx, authn.MarkRevoked, batch)
+	return s.storeAll(ctx, kind, batch)
 }
 
 func (s *shared) storeAll(ctx context.Context, kind authn.MarkKind, all []authn.Mark) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return s.briefly(ctx, func(ctx context.Context) error { return s.store(ctx, kind, all...) })
+	return s.briefly(ctx, func(ctx context.Context) error { return s.store(ctx, kind, asBackup, all...) })
 }

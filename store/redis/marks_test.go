@@ -33,7 +33,7 @@ func TestMarksAreWidened(t *testing.T) {
 			server := start(t)
 			one := instances(t, server, 1)[0]
 			for _, mark := range each[:2] {
-				if err := one.store(t.Context(), mark.Kind, mark); err != nil {
+				if err := one.store(t.Context(), mark.Kind, asNews, mark); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -25,10 +25,11 @@ func init() {
 //
 //   - Whether a proof was used before cannot be said then, so it is not
 //     accepted: 503 with Retry-After.
-//   - Each instance honours the revocations it knows. One that has not read
-//     them yet since it started lets no token in: 503. A revocation that Redis
+//   - Each instance honors the revocations it knows. One that has not read
+//     them yet since it started lets no caller in: 503. A revocation that Redis
 //     did not take is an error for who announced it. It holds at that instance
-//     all the same, and the others hear of it when Redis is back.
+//     all the same, and the others hear of it when Redis is back. A revocation
+//     is not undone meanwhile.
 //   - Each instance counts attempts alone.
 //
 // A revocation reaches the other instances in milliseconds. Where a connection
@@ -36,8 +37,9 @@ func init() {
 // and the time-out. A process that knows of revocations which Redis has lost
 // writes them back.
 //
-// Keys in Redis are digests: no token and no name is ever there. All keys end
-// by themselves. The server should have `maxmemory-policy noeviction`: one that
+// Keys in Redis are digests, and no credential is ever there. A revocation has
+// the names by which it was announced, so that it can be listed. All keys end by
+// themselves. The server should have `maxmemory-policy noeviction`: one that
 // is full then refuses, where others would forget what was used.
 type Redis struct {
 	// Where Redis is: `redis://<host>:<port>/<database>`, with `rediss` for

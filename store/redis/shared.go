@@ -5,6 +5,7 @@ import (
 	_ "embed" // the script
 	"errors"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"time"
 
@@ -158,6 +159,7 @@ func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
 	if !mark.Until.After(time.Now()) {
 		return nil
 	}
+	mark = s.copies.AfterUndo(mark)
 	if err := s.copies.Put(mark); err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
 	}
 	full := false
 	err := ask(ctx, func(ctx context.Context) error {
-		err := s.store(ctx, mark.Kind, mark)
+		err := s.store(ctx, mark.Kind, asNews, mark)
 		if full = errors.Is(err, marks.ErrFull); full {
 			return nil // Redis is well
 		}
@@ -181,6 +183,30 @@ func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
 	}
 	return nil
 }
+
+// Undo ends a revocation in Redis, and then here. While Redis is away nothing is
+// undone: the other instances would not know.
+func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Mark, bool, error) {
+	if _, err := s.Revoking(); err != nil {
+		return authn.Mark{}, false, err
+	}
+	mark, found := s.copies.Find(authn.MarkRevoked, key)
+	if !found {
+		return mark, false, nil
+	}
+	undo := rounded(authn.Mark{Kind: authn.MarkUndo, Key: key, Before: time.Now(), Until: mark.Until})
+	if mark.Created.After(undo.Before) {
+		undo.Before = mark.Created // by a clock that is ahead of this one
+	}
+	err := s.ask(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNews, undo) })
+	if err != nil {
+		return mark, false, fmt.Errorf("the revocation still holds: %w", err)
+	}
+	return mark, true, s.copies.Put(undo)
+}
+
+// Revocations lists the revocations that this instance knows.
+func (s *shared) Revocations() iter.Seq[authn.Mark] { return s.copies.Revoked() }
 
 // Marked finds a mark in the copy of this process.
 func (s *shared) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
@@ -211,8 +237,19 @@ type limit struct {
 
 var limits = map[authn.MarkKind]limit{
 	authn.MarkRevoked: {most: marks.MaxRevoked, whenFull: "refuse"},
+	authn.MarkUndo:    {most: marks.MaxRevoked, whenFull: "refuse"},
 	authn.MarkBlocked: {most: marks.MaxBlocked, whenFull: "evict"},
 }
+
+// kinds are the kinds of marks in the order in which they are read: what undoes a
+// revocation comes before it.
+var kinds = []authn.MarkKind{authn.MarkUndo, authn.MarkRevoked, authn.MarkBlocked}
+
+// What announce.lua takes marks for.
+const (
+	asNews   = "new"   // announced by this instance at this moment
+	asBackup = "again" // written back, because Redis has lost them
+)
 
 //go:embed announce.lua
 var announceSource string
@@ -220,14 +257,18 @@ var announceSource string
 var announce = redis.NewScript(announceSource)
 
 // store writes marks of one kind; without any it removes what has ended.
-func (s *shared) store(ctx context.Context, kind authn.MarkKind, all ...authn.Mark) error {
+func (s *shared) store(ctx context.Context, kind authn.MarkKind, as string, all ...authn.Mark) error {
 	limit := limits[kind]
-	arguments := append(make([]any, 0, 3+3*len(all)), string(kind), limit.most, limit.whenFull)
+	arguments := append(make([]any, 0, 4+4*len(all)), string(kind), limit.most, limit.whenFull, as)
 	for _, mark := range all {
 		before, until := encodeMark(mark)
-		arguments = append(arguments, encode(mark.Key), before, until)
+		arguments = append(arguments, encode(mark.Key), before, until, encodeAbout(mark))
 	}
-	stored, err := announce.Run(ctx, s.client, []string{s.keys.marks(kind), s.keys.ends(kind), s.keys.changes()}, arguments...).Int()
+	k := s.keys
+	stored, err := announce.Run(ctx, s.client, []string{
+		k.marks(kind), k.ends(kind), k.changes(), k.about(kind),
+		k.marks(authn.MarkRevoked), k.ends(authn.MarkRevoked), k.about(authn.MarkRevoked), k.marks(authn.MarkUndo),
+	}, arguments...).Int()
 	if err == nil && stored < len(all) {
 		return marks.ErrFull
 	}

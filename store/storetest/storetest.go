@@ -53,8 +53,70 @@ func Run(t *testing.T, instances ...authn.Store) {
 			return last.Count(t.Context(), key, 50*time.Millisecond) == 1
 		})
 	})
+	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
 	for _, kind := range []authn.MarkKind{authn.MarkRevoked, authn.MarkBlocked} {
 		t.Run(fmt.Sprintf("a mark %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
+	}
+}
+
+// undone holds a store to what it promises about revocations that end early.
+func undone(t *testing.T, instances []authn.Store) {
+	t.Helper()
+	first, last := instances[0], instances[len(instances)-1]
+	revocation := authn.Revocation{TokenID: t.Name()}
+	key, err := revocation.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	everywhere := func(what string, want bool) {
+		t.Helper()
+		for _, store := range instances {
+			eventually(t, what, func() bool {
+				_, found := store.Marked(authn.MarkRevoked, key)
+				return found == want
+			})
+		}
+	}
+	if _, found, err := first.Undo(t.Context(), key); found || err != nil {
+		t.Errorf("what was not revoked is undone: %t, %v", found, err)
+	}
+	for range 3 {
+		mark, err := revocation.Mark(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Announce(t.Context(), mark); err != nil {
+			t.Fatal(err)
+		}
+		everywhere("it is revoked", true)
+		for _, store := range instances {
+			wantListed(t, store, mark)
+		}
+		got, found, err := last.Undo(t.Context(), key)
+		if !found || err != nil || got.Key != key || got.About != mark.About {
+			t.Errorf("undone is %+v, %t, %v", got, found, err)
+		}
+		if _, found := last.Marked(authn.MarkRevoked, key); found {
+			t.Error("it holds where it was undone")
+		}
+		everywhere("it is undone", false)
+	}
+}
+
+func wantListed(t *testing.T, store authn.Store, mark authn.Mark) {
+	t.Helper()
+	listed := 0
+	for known := range store.Revocations() {
+		if known.Key != mark.Key {
+			continue
+		}
+		listed++
+		if known.About != mark.About || known.Created.UnixMilli() < mark.Created.UnixMilli() {
+			t.Errorf("listed is %+v, announced was %+v", known, mark)
+		}
+	}
+	if listed != 1 {
+		t.Errorf("it is listed %d times", listed)
 	}
 }
 

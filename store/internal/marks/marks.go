@@ -5,6 +5,8 @@ package marks
 import (
 	"errors"
 	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +17,8 @@ import (
 )
 
 const (
-	// MaxRevoked bounds the revocations, to about 200 MB.
+	// MaxRevoked bounds the revocations, to about 400 MB, and apart from them those
+	// that were undone.
 	MaxRevoked = 1_000_000
 	// MaxBlocked bounds who is turned away at once, to about 20 MB.
 	MaxBlocked = 100_000
@@ -32,18 +35,18 @@ type Set struct {
 	// passed is how long the set is there: unlike the clock it never jumps.
 	passed  func() time.Duration
 	most    int64
-	revoked sync.Map // authn.Key to revocation
+	revoked sync.Map // authn.Key to kept
 	blocked *otter.Cache[authn.Key, authn.Mark]
 
 	writing sync.Mutex
-	count   atomic.Int64  // of revoked
+	count   atomic.Int64 // of revoked
+	undo    map[authn.Key]kept
 	swept   time.Duration // see passed
 }
 
-// revocation is a mark, and how long it is kept at least, whatever the clock
-// says: one that jumps ahead and back would bring back what was revoked
-// otherwise.
-type revocation struct {
+// kept is a mark, and how long it is kept at least, whatever the clock says: one
+// that jumps ahead and back would bring back what was revoked otherwise.
+type kept struct {
 	authn.Mark
 	keep time.Duration // see Set.passed
 }
@@ -52,7 +55,7 @@ type revocation struct {
 func New() *Set {
 	began := time.Now()
 	return &Set{
-		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked,
+		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[authn.Key]kept),
 		blocked: otter.Must(&otter.Options[authn.Key, authn.Mark]{
 			MaximumSize: MaxBlocked,
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Mark]) time.Duration {
@@ -80,28 +83,88 @@ func (s *Set) Put(mark authn.Mark) error {
 	if s.passed()-s.swept >= sweepEvery {
 		s.sweep(now)
 	}
-	keep := s.passed() + min(mark.Until.Sub(now), authn.KeepRevocation)
-	if known, found := s.revoked.Load(mark.Key); found {
-		known := known.(revocation)
-		mark, keep = known.Wider(mark), max(known.keep, keep)
+	fresh := kept{mark, s.passed() + min(mark.Until.Sub(now), authn.KeepRevocation)}
+	if mark.Kind == authn.MarkUndo {
+		return s.putUndo(fresh)
+	}
+	return s.putRevoked(fresh)
+}
+
+// putUndo keeps an undo, and removes the revocation that it ends.
+func (s *Set) putUndo(fresh kept) error {
+	if known, found := s.undo[fresh.Key]; found {
+		fresh = known.wider(fresh)
+	} else if int64(len(s.undo)) >= s.most {
+		return ErrFull
+	}
+	s.undo[fresh.Key] = fresh
+	if known, found := s.revoked.Load(fresh.Key); found && fresh.Ends(known.(kept).Mark) {
+		s.remove(fresh.Key)
+	}
+	return nil
+}
+
+// putRevoked keeps a revocation, unless an undo has ended it. One without an
+// instant of creation comes from an instance that does not know of undoing, and
+// so holds.
+func (s *Set) putRevoked(fresh kept) error {
+	if undo, found := s.undo[fresh.Key]; found && fresh.Created.IsZero() {
+		fresh.Created = undo.Before.Add(time.Millisecond)
+	} else if found && undo.Ends(fresh.Mark) {
+		return nil
+	}
+	if known, found := s.revoked.Load(fresh.Key); found {
+		fresh = known.(kept).wider(fresh)
 	} else if s.count.Load() >= s.most {
 		return ErrFull
 	} else {
 		s.count.Add(1)
 	}
-	s.revoked.Store(mark.Key, revocation{mark, keep})
+	s.revoked.Store(fresh.Key, fresh)
 	return nil
+}
+
+func (k kept) wider(other kept) kept {
+	return kept{k.Wider(other.Mark), max(k.keep, other.keep)}
+}
+
+func (s *Set) remove(key authn.Key) {
+	s.revoked.Delete(key)
+	s.count.Add(-1)
 }
 
 func (s *Set) sweep(now time.Time) {
 	s.swept = s.passed()
+	over := func(known kept) bool { return !known.Until.After(now) && known.keep <= s.swept }
 	s.revoked.Range(func(key, value any) bool {
-		if known := value.(revocation); !known.Until.After(now) && known.keep <= s.passed() {
-			s.revoked.Delete(key)
-			s.count.Add(-1)
+		if over(value.(kept)) {
+			s.remove(key.(authn.Key))
 		}
 		return true
 	})
+	maps.DeleteFunc(s.undo, func(_ authn.Key, known kept) bool { return over(known) })
+}
+
+// Remove removes a revocation that has not ended, and returns it.
+func (s *Set) Remove(key authn.Key) (authn.Mark, bool) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	mark, found := s.Find(authn.MarkRevoked, key)
+	if found {
+		s.remove(key)
+	}
+	return mark, found
+}
+
+// AfterUndo dates a revocation that is announced now after the undo that came
+// before it: the clocks of two instances differ.
+func (s *Set) AfterUndo(mark authn.Mark) authn.Mark {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if undo, found := s.undo[mark.Key]; found && undo.Ends(mark) {
+		mark.Created = undo.Before.Add(time.Millisecond)
+	}
+	return mark
 }
 
 // Find finds a mark that has not ended.
@@ -110,6 +173,12 @@ func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 		mark, found := s.blocked.GetIfPresent(key)
 		return mark, found && mark.Until.After(s.now())
 	}
+	if kind == authn.MarkUndo {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		known, found := s.undo[key]
+		return known.Mark, found && known.Until.After(s.now())
+	}
 	if s.count.Load() == 0 {
 		return authn.Mark{}, false
 	}
@@ -117,17 +186,35 @@ func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
 	if !found {
 		return authn.Mark{}, false
 	}
-	mark := known.(revocation).Mark
+	mark := known.(kept).Mark
 	return mark, mark.Until.After(s.now())
 }
 
 // Revoking reports whether there are any revocations.
 func (s *Set) Revoking() bool { return s.count.Load() > 0 }
 
-// Revoked lists the revocations.
+// Revoked lists the revocations that have not ended.
 func (s *Set) Revoked() iter.Seq[authn.Mark] {
 	return func(yield func(authn.Mark) bool) {
-		s.revoked.Range(func(_, value any) bool { return yield(value.(revocation).Mark) })
+		now := s.now()
+		s.revoked.Range(func(_, value any) bool {
+			mark := value.(kept).Mark
+			return !mark.Until.After(now) || yield(mark)
+		})
+	}
+}
+
+// Undos lists what has ended revocations early.
+func (s *Set) Undos() iter.Seq[authn.Mark] {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	all := slices.Collect(maps.Values(s.undo))
+	return func(yield func(authn.Mark) bool) {
+		for _, known := range all {
+			if !yield(known.Mark) {
+				return
+			}
+		}
 	}
 }
 

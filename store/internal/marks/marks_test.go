@@ -55,3 +55,50 @@ func TestBlocksMakeWay(t *testing.T) {
 		t.Errorf("%d are held", got)
 	}
 }
+
+func TestUndo(t *testing.T) {
+	set := New()
+	defer set.Close()
+	set.most = 2
+	now := time.Now()
+	began := now
+	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
+	mark := func(kind authn.MarkKind, name string, at, until time.Duration) authn.Mark {
+		mark := authn.Mark{Kind: kind, Key: authn.KeyOf(name), Until: began.Add(until)}
+		if kind == authn.MarkUndo {
+			mark.Before = began.Add(at)
+		} else {
+			mark.Created = began.Add(at)
+		}
+		return mark
+	}
+	holds := func(name string) bool {
+		_, found := set.Find(authn.MarkRevoked, authn.KeyOf(name))
+		return found
+	}
+	put := func(all ...authn.Mark) {
+		t.Helper()
+		for _, mark := range all {
+			if err := set.Put(mark); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put(mark(authn.MarkRevoked, "a", time.Second, time.Hour), mark(authn.MarkUndo, "a", 2*time.Second, time.Hour), mark(authn.MarkRevoked, "a", 2*time.Second, time.Hour))
+	if holds("a") || set.Revoking() {
+		t.Error("what is undone holds")
+	}
+	put(mark(authn.MarkRevoked, "a", 3*time.Second, time.Hour), mark(authn.MarkUndo, "a", 2*time.Second, time.Hour))
+	if !holds("a") || !set.Revoking() {
+		t.Error("what is revoked after an undo does not hold")
+	}
+	put(mark(authn.MarkUndo, "b", time.Second, time.Hour))
+	if err := set.Put(mark(authn.MarkUndo, "c", time.Second, time.Hour)); !errors.Is(err, ErrFull) {
+		t.Errorf("there is room for a third undo: %v", err)
+	}
+	now = now.Add(2 * time.Hour)
+	put(mark(authn.MarkUndo, "c", time.Second, 3*time.Hour))
+	if got := len(slices.Collect(set.Undos())); got != 1 {
+		t.Errorf("%d undos are kept", got)
+	}
+}
