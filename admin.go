@@ -54,7 +54,9 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		endpoint("GET /auth/schemes", listSchemes),
 		endpoint("GET /auth/schemes/{name}", showScheme),
 		endpoint("POST /auth/schemes/{name}/refresh", refreshScheme),
+		endpoint("GET /auth/revocations", listRevocations),
 		endpoint("POST /auth/revocations", revoke),
+		endpoint("DELETE /auth/revocations", undoRevocation),
 		endpoint("POST /auth/explain", explainRequest),
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	_ "github.com/excorp/caddy-require-auth/authn/apikey"     // registers auth.schemes.api_key
@@ -74,6 +76,7 @@ type App struct {
 	resources registry
 	inventory inventory
 	events    emitter
+	logger    *zap.Logger
 	deaf      []func() // ends what was begun to be told of
 }
 
@@ -87,6 +90,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision loads the schemes.
 func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -180,10 +184,29 @@ type namedScheme struct {
 	name string
 	authn.Scheme
 	meters *schemeMeters
+	store  authn.Store
 }
 
-func newNamedScheme(name string, scheme authn.Scheme) namedScheme {
-	return namedScheme{name: name, Scheme: scheme, meters: metersOf(name)}
+func newNamedScheme(name string, scheme authn.Scheme, store authn.Store) namedScheme {
+	return namedScheme{name: name, Scheme: scheme, meters: metersOf(name), store: store}
+}
+
+// checkRevocation refuses a caller who was revoked. Schemes of tokens do so
+// themselves: for them it depends on when a token was issued.
+func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *authn.Trace) authn.Outcome {
+	_, itself := s.Scheme.(authn.Revocable)
+	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
+		return outcome
+	}
+	err := trace.Note("revocation", authn.CheckCaller(s.store, s.name, outcome.Identity.ID))
+	switch {
+	case err == nil:
+		return outcome
+	case errors.Is(err, authn.ErrRevoked):
+		return authn.Reject(authn.CodeInvalidCredentials, err)
+	default:
+		return authn.Defer(time.Second, err)
+	}
 }
 
 // choose returns the schemes of a gate that names some, or none: one scheme
@@ -197,7 +220,7 @@ func (a *App) choose(names []string) ([]namedScheme, error) {
 	}
 	chosen := make([]namedScheme, len(names))
 	for i, name := range names {
-		chosen[i] = newNamedScheme(name, a.schemes[name])
+		chosen[i] = newNamedScheme(name, a.schemes[name], a.store)
 	}
 	return chosen, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
 // firm is a scheme of a test that says the same of every credential.
@@ -45,7 +46,7 @@ func TestAsk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var candidates []candidate
 			for _, said := range row.said {
-				candidates = append(candidates, candidate{scheme: &namedScheme{name: said, Scheme: &firm{outcome: outcomes[said]}}})
+				candidates = append(candidates, candidate{scheme: &namedScheme{name: said, Scheme: &firm{outcome: outcomes[said]}, store: memory.New()}})
 			}
 			visit := &visit{explained: new(Explanation)} // which is not measured
 			visit.request.Read(httptest.NewRequest("GET", "/", nil))
@@ -66,7 +67,7 @@ func TestVerifyOnce(t *testing.T) {
 	visit.request.Read(httptest.NewRequest("GET", "/", nil))
 	once := authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)
 	once.Audience = "https://one.example/"
-	asked := candidate{scheme: &namedScheme{Scheme: &firm{outcome: once}}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
+	asked := candidate{scheme: &namedScheme{Scheme: &firm{outcome: once}, store: memory.New()}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
 	for _, gate := range []struct {
 		audience string
 		verdict  authn.Verdict

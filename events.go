@@ -15,6 +15,8 @@ import (
 const (
 	eventDenied     = "auth_denied"
 	eventKeysFailed = "auth_keys_failed"
+	eventRevoked    = "auth_revoked"
+	eventUndone     = "auth_revocation_undone"
 )
 
 // emitter tells other modules what happens, by Caddy's events.

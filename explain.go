@@ -270,7 +270,9 @@ func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) 
 		if err != nil || !credential.Found() {
 			continue
 		}
-		explained := explainOutcome(scheme.name, credential, scheme.Verify(ctx, request, credential))
+		named := newNamedScheme(scheme.name, scheme.Scheme, app.store)
+		outcome := named.checkRevocation(scheme.Verify(ctx, request, credential), request.Trace)
+		explained := explainOutcome(scheme.name, credential, outcome)
 		explained.Credential, explained.Checks = "", request.Trace.Take()
 		e.Schemes = append(e.Schemes, explained)
 	}

@@ -18,6 +18,7 @@ const (
 	metricRefreshes = "caddy_auth_key_refresh_total"
 	metricKeysAge   = "caddy_auth_keys_age_seconds"
 	metricStoreUp   = "caddy_auth_store_up"
+	metricRevoked   = "caddy_auth_revocations_total"
 )
 
 // noScheme is the label for a decision without a scheme: nothing was presented,
@@ -40,6 +41,23 @@ var (
 		Buckets: []float64{1e-6, 2.5e-6, 1e-5, 5e-5, 2.5e-4, 1e-3, 5e-3, 25e-3, 0.1, 0.5, 2.5, 10},
 	}, []string{"scheme", "source"})
 )
+
+// revocationChanges counts what this instance was told to revoke and to undo.
+var revocationChanges = newRevocationChanges()
+
+// revocationActions are the values of the label action, by event.
+var revocationActions = map[string]string{eventRevoked: "revoke", eventUndone: "undo"}
+
+func newRevocationChanges() *prometheus.CounterVec {
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: metricRevoked,
+		Help: "Revocations that began or ended at this instance, by action: revoke or undo.",
+	}, []string{"action"})
+	for _, action := range revocationActions {
+		vec.WithLabelValues(action) // from the start, so that the first one is an increase
+	}
+	return vec
+}
 
 // schemeMeters are the children of the metrics for one scheme, so that a
 // request that is let in looks up no labels.
@@ -114,7 +132,7 @@ func (a *App) registerMetrics(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(gauges{a}))
+	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(revocationChanges), registry.Register(gauges{a}))
 }
 
 // gauges tell the state of an app at the moment they are asked.

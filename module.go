@@ -194,7 +194,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 		}
 		g.app.declare([]authn.Scheme{inline[name]})
 	}
-	known := &App{schemes: maps.Clone(g.app.schemes)}
+	known := &App{schemes: maps.Clone(g.app.schemes), store: g.app.store}
 	maps.Copy(known.schemes, inline)
 	if g.schemes, err = known.choose(names); err != nil {
 		return err

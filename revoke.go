@@ -18,29 +18,22 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// Revoked is the answer of `POST /auth/revocations`.
-type Revoked struct {
-	// Revoked is what the revocation goes by: `jti`, `sub` or `token`.
-	Revoked string `json:"revoked"`
-	// Issuer is whose tokens are meant; absent for those of any.
-	Issuer string `json:"issuer,omitempty"`
-	// Before is when the tokens of the subject were issued at the latest.
-	Before time.Time `json:"before,omitzero"`
-	// Until is when the revocation is forgotten.
-	Until time.Time `json:"until"`
-}
-
 // maxAdminBody bounds the body of a request to the admin API, in bytes.
 const maxAdminBody = 64 << 10
 
-// revoke ends tokens before their time, at all instances that share the store.
+// revoke ends credentials before their time, at all instances that share the
+// store.
 func revoke(app *App, r *http.Request) (any, error) {
-	members, err := readMembers(r, "jti", "sub", "before", "token", "issuer", "until")
+	members, err := readMembers(r, "jti", "sub", "before", "token", "issuer", "scheme", "until")
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	answer, revocation, err := revocationOf(r.Context(), app, members, now)
+	revocation, err := revocationOf(r.Context(), app, members, now)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	schemes, err := app.concerned(revocation)
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
@@ -54,72 +47,147 @@ func revoke(app *App, r *http.Request) (any, error) {
 			Message: "the revocation failed, and some instances may never hear of it: send it again",
 		}
 	}
-	answer.Issuer, answer.Before, answer.Until = revocation.Issuer, mark.Before, mark.Until
+	app.tellRevocation(eventRevoked, "a revocation was announced", mark)
+	answer := revokedOf(mark)
+	answer.Schemes = schemes
 	return answer, nil
 }
 
 // revocationOf reads a revocation. Errors name the member and repeat nothing
 // of it.
-func revocationOf(ctx context.Context, app *App, members map[string]any, now time.Time) (Revoked, authn.Revocation, error) {
-	var (
-		answer     Revoked
-		revocation authn.Revocation
-	)
-	texts := make(map[string]string)
-	for name, value := range members {
-		text, ok := value.(string)
-		if !ok || text == "" {
-			return answer, revocation, fmt.Errorf("%s is not a string with something in it", name)
-		}
-		texts[name] = text
+func revocationOf(ctx context.Context, app *App, members map[string]any, now time.Time) (authn.Revocation, error) {
+	texts, err := readTexts(members)
+	if err != nil {
+		return authn.Revocation{}, err
 	}
-	for _, name := range []string{"jti", "sub", "token"} {
-		if texts[name] == "" {
-			continue
-		}
-		if answer.Revoked != "" {
-			return answer, revocation, fmt.Errorf("%s and %s are both there: give one of them", answer.Revoked, name)
-		}
-		answer.Revoked = name
+	revocation, err := app.readNames(texts, "jti, sub and token are all missing: give one of them")
+	if err != nil {
+		return revocation, err
 	}
-	revocation.TokenID, revocation.Subject, revocation.Issuer = texts["jti"], texts["sub"], texts["issuer"]
 	for name, at := range map[string]*time.Time{"before": &revocation.Before, "until": &revocation.Until} {
-		var err error
 		if texts[name] == "" {
 			continue
 		}
 		if *at, err = time.Parse(time.RFC3339, texts[name]); err != nil {
-			return answer, revocation, fmt.Errorf("%s is no instant of RFC 3339, such as 2027-01-01T00:00:00Z", name)
+			return revocation, fmt.Errorf("%s is no instant of RFC 3339, such as 2027-01-01T00:00:00Z", name)
 		}
 	}
 	switch {
-	case answer.Revoked == "":
-		return answer, revocation, errors.New("jti, sub and token are all missing: give one of them")
-	case !revocation.Before.IsZero() && answer.Revoked != "sub":
-		return answer, revocation, errors.New("before goes with sub only")
+	case !revocation.Before.IsZero() && revocation.Subject == "":
+		return revocation, errors.New("before goes with sub only")
+	case !revocation.Before.IsZero() && revocation.Scheme != "":
+		return revocation, errors.New("before goes with tokens only: the credentials of this scheme do not say when they were issued")
 	case !revocation.Until.IsZero() && !revocation.Until.After(now):
-		return answer, revocation, errors.New("until is in the past")
-	case answer.Revoked != "token":
-		return answer, revocation, nil
-	case revocation.Issuer != "":
-		return answer, revocation, errors.New("issuer goes with jti and sub only: a token has one issuer")
+		return revocation, errors.New("until is in the past")
+	case texts["token"] == "" || !revocation.Until.IsZero():
+		return revocation, nil
 	}
-	err := app.nameToken(ctx, &revocation, texts["token"], now) // before revocation is returned as it is then
-	return answer, revocation, err
+	revocation.Until, err = app.endOf(ctx, texts["token"], now)
+	return revocation, err
 }
 
-// nameToken has a revocation mean one whole token. It may be forgotten when the
-// token ends, but what a token says of that counts only if its signature is
-// good.
-func (a *App) nameToken(ctx context.Context, revocation *authn.Revocation, token string, now time.Time) error {
-	if strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return errors.New("token is no token: it must not have spaces or a scheme such as Bearer in front")
+// readTexts reads members that are strings.
+func readTexts(members map[string]any) (map[string]string, error) {
+	texts := make(map[string]string, len(members))
+	for name, value := range members {
+		text, ok := value.(string)
+		if !ok || text == "" {
+			return nil, fmt.Errorf("%s is not a string with something in it", name)
+		}
+		texts[name] = text
 	}
-	revocation.Digest = authn.DigestOfToken(token)
-	if !revocation.Until.IsZero() {
-		return nil
+	return texts, nil
+}
+
+// readNames reads what a revocation names.
+func (a *App) readNames(texts map[string]string, missing string) (authn.Revocation, error) {
+	revocation := authn.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
+	named := ""
+	for _, name := range []string{"jti", "sub", "token"} {
+		switch {
+		case texts[name] == "":
+			continue
+		case named != "":
+			return revocation, fmt.Errorf("%s and %s are both there: give one of them", named, name)
+		case name != "token" && isCompact(texts[name]):
+			return revocation, fmt.Errorf("%s is a whole token: write it as token", name)
+		}
+		named = name
 	}
-	var latest time.Time
+	token := texts["token"]
+	switch {
+	case named == "":
+		return revocation, errors.New(missing)
+	case revocation.Scheme != "" && (named != "sub" || revocation.Issuer != ""):
+		return revocation, errors.New("scheme goes with sub only, and not beside issuer")
+	case revocation.Issuer != "" && named == "token":
+		return revocation, errors.New("issuer goes with jti and sub only: a token has one issuer")
+	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return revocation, errors.New("token is no token: it must not have spaces or a scheme such as Bearer in front")
+	case token != "":
+		revocation.Digest = authn.DigestOfToken(token)
+	}
+	return revocation, a.resolveScheme(&revocation)
+}
+
+// isCompact reports whether a name has the form of a signed or encrypted token:
+// by a slip it may be one, and names are listed.
+func isCompact(name string) bool {
+	return strings.HasPrefix(name, "eyJ") && strings.Count(name, ".") >= 2
+}
+
+// resolveScheme has a revocation that is limited to a scheme of tokens be limited
+// to its issuer.
+func (a *App) resolveScheme(revocation *authn.Revocation) error {
+	for _, scheme := range a.inventory.all() {
+		if _, tokens := scheme.Scheme.(authn.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
+			continue
+		}
+		revocation.Scheme, revocation.Issuer = "", issuerOf(scheme.Scheme)
+		if revocation.Issuer == "" {
+			return errors.New("the scheme takes tokens of any issuer: write issuer in its place")
+		}
+	}
+	return nil
+}
+
+func issuerOf(scheme authn.Scheme) string {
+	if reporter, ok := scheme.(authn.Reporter); ok {
+		return reporter.Report().Issuer
+	}
+	return ""
+}
+
+// concerned returns the names of the schemes that a revocation concerns. Of those
+// that keep a list of their callers it is those that have the caller.
+func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
+	names, declared := []string{}, false
+	for _, scheme := range a.inventory.all() {
+		declared = declared || scheme.name == revocation.Scheme
+		concerns := revocation.Subject != "" && revocation.Issuer == "" && (revocation.Scheme == "" || revocation.Scheme == scheme.name)
+		if _, tokens := scheme.Scheme.(authn.Revocable); tokens {
+			issuer := issuerOf(scheme.Scheme)
+			concerns = revocation.Scheme == "" && (revocation.Issuer == "" || issuer == "" || issuer == revocation.Issuer)
+		} else if callers, ok := scheme.Scheme.(authn.Callers); ok && concerns {
+			has, err := callers.HasCaller(revocation.Subject)
+			if err != nil {
+				return nil, fmt.Errorf("invalid sub: %w", err)
+			}
+			concerns = has
+		}
+		if concerns && !slices.Contains(names, scheme.name) {
+			names = append(names, scheme.name)
+		}
+	}
+	if revocation.Scheme != "" && !declared {
+		return nil, errors.New("no scheme of that name")
+	}
+	return names, nil
+}
+
+// endOf returns when a token ends, zero if that is not known: what a token says
+// of it counts only if its signature is good.
+func (a *App) endOf(ctx context.Context, token string, now time.Time) (latest time.Time, err error) {
 	for _, scheme := range a.inventory.all() {
 		if revocable, ok := scheme.Scheme.(authn.Revocable); ok {
 			if ends, sure := revocable.Ends(ctx, token); sure && ends.After(latest) {
@@ -128,10 +196,9 @@ func (a *App) nameToken(ctx context.Context, revocation *authn.Revocation, token
 		}
 	}
 	if !latest.IsZero() && !latest.After(now) {
-		return errors.New("token has expired: there is nothing to revoke")
+		return latest, errors.New("token has expired: there is nothing to revoke")
 	}
-	revocation.Until = latest
-	return nil
+	return latest, nil
 }
 
 // readMembers reads a JSON object of known members.

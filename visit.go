@@ -107,6 +107,7 @@ func (v *visit) verify(c candidate) authn.Outcome {
 	v.request.Trace.Under(c.scheme.name)
 	began := time.Now()
 	outcome := c.scheme.Verify(v.request.Context(), &v.request, c.credential)
+	outcome = c.scheme.checkRevocation(outcome, v.request.Trace)
 	v.request.Trace.Under("")
 	if v.explained == nil {
 		c.scheme.meters.took(outcome.Source, time.Since(began))

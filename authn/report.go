@@ -44,8 +44,17 @@ type FetchFailure struct {
 	Keys int
 }
 
-// Revocable is implemented by schemes that can say until when a credential
-// would be good, given that they find its signature good.
+// Callers is implemented by schemes that keep a list of their callers.
+type Callers interface {
+	// HasCaller reports whether a caller of this id is in the list. An error
+	// means that the text is no id but a credential.
+	HasCaller(id string) (bool, error)
+}
+
+// Revocable is implemented by schemes of tokens. They honor revocations
+// themselves, and can say until when a credential would be good, given that
+// they find its signature good. The gate honors the revocations of callers of
+// all other schemes.
 type Revocable interface {
 	// Ends returns when a credential ends; false if this scheme cannot vouch
 	// for it. Nobody is asked over the network who would learn the credential.

@@ -1,6 +1,10 @@
 package apikey
 
-import "github.com/excorp/caddy-require-auth/authn"
+import (
+	"errors"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
 
 // Report says how many keys there are.
 func (a *APIKey) Report() authn.Report {
@@ -8,4 +12,22 @@ func (a *APIKey) Report() authn.Report {
 	return authn.Report{APIKeys: &keys}
 }
 
-var _ authn.Reporter = (*APIKey)(nil)
+// HasCaller reports whether there is a key of this id.
+func (a *APIKey) HasCaller(id string) (bool, error) {
+	keys := a.keys.Load()
+	if keys.find(id) != nil {
+		return false, errors.New("it is an API key: write the id of the key")
+	}
+	for _, entry := range keys.byDigest {
+		if entry.identity.ID == id {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Interface guards
+var (
+	_ authn.Reporter = (*APIKey)(nil)
+	_ authn.Callers  = (*APIKey)(nil)
+)

@@ -8,4 +8,13 @@ func (b *Basic) Report() authn.Report {
 	return authn.Report{Users: &users}
 }
 
-var _ authn.Reporter = (*Basic)(nil)
+// HasCaller reports whether there is a user of this name.
+func (b *Basic) HasCaller(id string) (bool, error) {
+	return b.users.Load().byName[id] != nil, nil
+}
+
+// Interface guards
+var (
+	_ authn.Reporter = (*Basic)(nil)
+	_ authn.Callers  = (*Basic)(nil)
+)

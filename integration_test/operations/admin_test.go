@@ -135,11 +135,14 @@ func TestSchemes(t *testing.T) {
 	})
 	t.Run("another method", func(t *testing.T) {
 		for path, allow := range map[string]string{
-			"/auth/schemes": "GET, HEAD", "/auth/schemes/corp": "GET, HEAD", "/auth/schemes/corp/refresh": "POST", "/auth/revocations": "POST", "/auth/explain": "POST",
+			"/auth/schemes": "GET, HEAD", "/auth/schemes/corp": "GET, HEAD", "/auth/schemes/corp/refresh": "POST", "/auth/explain": "POST",
 		} {
 			if got := s.Do(http.MethodDelete, s.AdminURL(path)); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != allow {
 				t.Errorf("%s: %d, Allow %q", path, got.Status, got.Header.Get("Allow"))
 			}
+		}
+		if got := s.Do(http.MethodPut, s.AdminURL("/auth/revocations")); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "DELETE, GET, HEAD, POST" {
+			t.Errorf("/auth/revocations: %d, Allow %q", got.Status, got.Header.Get("Allow"))
 		}
 	})
 }

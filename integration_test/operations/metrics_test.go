@@ -134,7 +134,7 @@ func TestMetrics(t *testing.T) {
 	t.Run("labels are constants and configured names", func(t *testing.T) {
 		s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"sub": "mallory-the-subject", "iss": "https://mallory.example"})), harness.Header("X-Trace-Id", "mallory"))
 		families := metrics(t, s)
-		if len(families) != 6 {
+		if len(families) != 7 {
 			t.Errorf("%d metrics", len(families))
 		}
 		for name, family := range families {
@@ -161,7 +161,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 	post(s, "/auth/revocations", `{"token": "`+token+`"}`)
 	post(s, "/auth/schemes/corp/refresh", "")
 	signature := token[strings.LastIndexByte(token, '.')+1:]
-	for _, path := range []string{"/auth/schemes", "/auth/schemes/corp", "/auth/schemes/shared", "/auth/schemes/ops", "/auth/schemes/partners", "/metrics"} {
+	for _, path := range []string{"/auth/schemes", "/auth/schemes/corp", "/auth/schemes/shared", "/auth/schemes/ops", "/auth/schemes/partners", "/auth/revocations", "/metrics"} {
 		body := s.Do(http.MethodGet, s.AdminURL(path)).Body
 		for _, secret := range []string{token, signature, password, apiKey, harness.Secret, "some-secret-nobody-may-see", "$2a$", "644c122906ee"} {
 			if strings.Contains(body, secret) {

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestRevocations(t *testing.T) {
 			func(string) string {
 				return `{"jti": "b", "issuer": "` + harness.Issuer + `", "until": "` + now.Add(time.Hour).Format(time.RFC3339) + `"}`
 			},
-			requireauth.Revoked{Revoked: "jti", Issuer: harness.Issuer}, now.Add(time.Hour),
+			requireauth.Revoked{Revoked: "jti", About: authn.About{Issuer: harness.Issuer}}, now.Add(time.Hour),
 		},
 		"by subject": {
 			harness.Claims{"sub": "carol", "iat": now.Add(-time.Minute).Unix()}, func(string) string { return `{"sub": "carol"}` },
@@ -72,7 +73,7 @@ func TestRevocations(t *testing.T) {
 			if difference := got.Until.Sub(test.until).Abs(); difference > 5*time.Second {
 				t.Errorf("until %s, want %s", got.Until, test.until)
 			}
-			if got.Revoked != test.want.Revoked || got.Issuer != test.want.Issuer {
+			if got.Revoked != test.want.Revoked || got.Issuer != test.want.Issuer || !slices.Equal(got.Schemes, []string{"bearer"}) {
 				t.Errorf("%+v, want %+v", got, test.want)
 			}
 			revoked(t, token, true)
@@ -125,6 +126,11 @@ func TestRevocationsRefused(t *testing.T) {
 		"an issuer for a token":        {`{"token": "a", "issuer": "b"}`, "issuer"},
 		"one that has ended":           {`{"jti": "a", "until": "2020-01-01T00:00:00Z"}`, "until"},
 		"a token that has expired":     {`{"token": "` + expired + `"}`, "expired"},
+		"a whole token as an id":       {`{"jti": "` + expired + `"}`, "write it as token"},
+		"a whole token as a subject":   {`{"sub": "` + expired + `"}`, "write it as token"},
+		"a scheme for an id":           {`{"jti": "a", "scheme": "bearer"}`, "scheme goes with sub"},
+		"a scheme beside an issuer":    {`{"sub": "a", "scheme": "bearer", "issuer": "b"}`, "scheme goes with sub"},
+		"an unknown scheme":            {`{"sub": "a", "scheme": "b"}`, "no scheme of that name"},
 		"a token with its scheme":      {`{"token": "Bearer a"}`, "token"},
 	} {
 		t.Run(name, func(t *testing.T) {
