@@ -78,6 +78,8 @@ type App struct {
 	events    emitter
 	logger    *zap.Logger
 	deaf      []func() // ends what was begun to be told of
+
+	answersChecked bool // see checkAnswers
 }
 
 // CaddyModule returns the Caddy module information.

@@ -49,6 +49,9 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err := gate.checkSchemes(app); err != nil {
 		return nil, start.Wrap(err)
 	}
+	if err := checkErrorRoutes(h, gate); err != nil {
+		return nil, err
+	}
 	if gate.Resource != nil {
 		if err := gate.completeResource(app); err != nil {
 			return nil, start.Wrap(err)

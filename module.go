@@ -160,6 +160,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the app auth: %w", err)
 	}
 	g.app = app.(*App)
+	if err := g.app.checkAnswers(ctx); err != nil {
+		return err
+	}
 	if err := g.loadSchemes(ctx); err != nil {
 		return err
 	}

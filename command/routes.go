@@ -90,6 +90,9 @@ type route struct {
 	Answer  string      `json:"answer"`
 	Where   string      `json:"where"`
 	Unknown []string    `json:"unknown_handlers,omitempty"`
+	// Denied is set for what may answer requests that a gate denies: its
+	// directive, such as handle_errors.
+	Denied string `json:"denied,omitempty"`
 
 	row survey.Row
 }
@@ -101,18 +104,25 @@ func newRoutesReport(config *configuration, allow []string) *routesReport {
 		server := config.Servers[i]
 		report.Coarse = report.Coarse || found.Coarse
 		sites := map[string]*site{}
-		for _, row := range found.Rows {
-			key := fmt.Sprint(row.Hosts)
+		add := func(line route) {
+			key := fmt.Sprint(line.row.Hosts)
 			if sites[key] == nil {
-				sites[key] = &site{Server: server.Name, Listen: server.Listen, Hosts: row.Hosts}
+				sites[key] = &site{Server: server.Name, Listen: server.Listen, Hosts: line.row.Hosts}
 				report.Sites = append(report.Sites, sites[key])
 			}
-			line := newRoute(row)
-			line.Allowed = line.Open && len(allow) > 0 && row.Within(allowed)
+			line.Allowed = line.Open && line.Denied == "" && len(allow) > 0 && line.row.Within(allowed)
 			if line.Open && !line.Allowed {
 				report.Open++
 			}
 			sites[key].Routes = append(sites[key].Routes, line)
+		}
+		for _, row := range found.Rows {
+			add(newRoute(row))
+		}
+		for _, leak := range config.Leaks(&config.Servers[i], found) {
+			line := newRoute(leak.Row)
+			line.Open, line.Denied = true, leak.Around.Directive()
+			add(line)
 		}
 	}
 	return report

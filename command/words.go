@@ -56,6 +56,8 @@ func (r route) takes() string {
 	}
 	passed := strings.Join(gates, " + ")
 	switch {
+	case r.Denied != "":
+		return "OPEN (denied, then " + r.Denied + ")"
 	case r.Allowed:
 		return "open (allowed)"
 	case r.Open && passed != "":

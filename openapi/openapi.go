@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/excorp/caddy-require-auth/internal/live"
 	"github.com/excorp/caddy-require-auth/internal/openapi"
 	"github.com/excorp/caddy-require-auth/internal/survey"
 )
@@ -129,7 +130,11 @@ func (h *Handler) merge(text []byte, running *caddyhttp.Server, host string) ([]
 		return h.merged.document, nil
 	}
 	if h.server == nil {
-		h.server = serverOf(running)
+		server, err := live.Server("", running)
+		if err != nil {
+			return nil, err
+		}
+		h.server = server
 	}
 	document, err := openapi.Parse(text)
 	if err != nil {

@@ -119,6 +119,7 @@ func TestErrorRoutes(t *testing.T) {
 		strip_credentials
 	}
 	handle_errors {
+		rewrite * /{err.status_code}.html
 		reverse_proxy `+pages.address+`
 	}`)
 	for who, credential := range map[string]string{

@@ -61,7 +61,9 @@ func TestLint(t *testing.T) {
 		"a rewrite in the proxy":    {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy /y localhost:9000 {\n rewrite /x/secret\n }\n reverse_proxy localhost:9000\n}", want: "rewrite-after-gate"},
 		"a rewrite to what is open": {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy /y localhost:9000 {\n rewrite /z\n }\n reverse_proxy localhost:9000\n}"},
 
-		"proxied errors":                   {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n reverse_proxy localhost:9000\n }\n}", want: "errors-reach-upstream errors-lose-status"},
+		"files for a denial of Caddy's own gate":     {site: "a.example.com {\n basic_auth {\n bob $2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy\n }\n file_server\n handle_errors {\n file_server\n }\n}", want: "errors-serve-guarded"},
+		"files for an intercepted denial":            {site: "a.example.com {\n route {\n intercept {\n @x status 401\n handle_response @x {\n file_server\n }\n }\n require_auth corp\n file_server\n }\n}", want: "errors-serve-guarded"},
+		"files for errors of a server that is asked": {site: "a.example.com {\n forward_auth localhost:9001 {\n uri /auth\n }\n file_server\n handle_errors {\n file_server\n }\n}"},
 		"proxied pages":                    {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n rewrite * /{err.status_code}\n reverse_proxy localhost:9000\n }\n}", want: "errors-lose-status"},
 		"proxied pages with the status":    {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n rewrite * /{err.status_code}\n reverse_proxy localhost:9000 {\n replace_status {err.status_code}\n }\n }\n}"},
 		"proxied pages copied with it":     {site: "a.example.com {\n require_auth corp\n reverse_proxy localhost:9000\n handle_errors {\n rewrite * /{err.status_code}\n reverse_proxy localhost:9000 {\n @ok status 2xx\n handle_response @ok {\n copy_response {\n status {err.status_code}\n }\n }\n }\n }\n}"},

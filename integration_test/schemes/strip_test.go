@@ -148,15 +148,20 @@ func TestStripEverywhere(t *testing.T) {
 			transport fastcgi
 		}
 		error /broken* 502
+		handle_errors 502 {
+			reverse_proxy `+upstream(t, say)+`
+		}
 		handle_errors {
+			rewrite * /page
 			reverse_proxy `+upstream(t, say)+`
 		}`))
-	for name, path := range map[string]string{
-		"a program behind FastCGI": "/program", "a program behind FastCGI and a rewrite": "/rewritten", "the page of a later error": "/broken", "the page of a denial": "/denied",
+	for name, c := range map[string]struct{ path, seen string }{
+		"a program behind FastCGI": {"/program", "/program"}, "a program behind FastCGI and a rewrite": {"/rewritten", "/rewritten"},
+		"the page of a later error": {"/broken", "/broken"}, "the page of a denial": {"/denied", "/page"},
 	} {
 		t.Run("R9110-18: "+name+" is not told of the key", func(t *testing.T) {
-			want := path + "?a=%7e&b[]"
-			for _, got := range []string{s.Get(path + "?a=%7e&api_key=key-of-a&b").Body, s.Get(path+"?a=%7e&b", key("key-of-a")).Body} {
+			want := c.seen + "?a=%7e&b[]"
+			for _, got := range []string{s.Get(c.path + "?a=%7e&api_key=key-of-a&b").Body, s.Get(c.path+"?a=%7e&b", key("key-of-a")).Body} {
 				if got != want {
 					t.Errorf("\n got %s\nwant %s", got, want)
 				}

@@ -3,24 +3,23 @@ package lint
 import (
 	"encoding/json"
 
+	"github.com/excorp/caddy-require-auth/internal/locate"
 	"github.com/excorp/caddy-require-auth/internal/survey"
 )
 
-func proxiedErrors(s *subject) []Finding {
-	return s.eachErrorProxy("error pages are proxied on the path of the request", func(row survey.Row) bool {
-		return !row.View.MovedPath()
+// servedDenials finds routes that answer a denied request by its path.
+func servedDenials(s *subject) []Finding {
+	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
+		for _, leak := range s.config.Leaks(server, found) {
+			all = append(all, Finding{What: leak.What(), Where: leak.Handler.Where, Mark: MarkOfLeak(leak)})
+		}
+		return all
 	})
 }
 
+// lostStatus finds the proxies in the error routes of servers that have gates
+// which pass on the status of the page.
 func lostStatus(s *subject) []Finding {
-	return s.eachErrorProxy("error pages are proxied, and their status is that of the server they come from", func(row survey.Row) bool {
-		return !keepsStatus(row.Handler.Config)
-	})
-}
-
-// eachErrorProxy goes through the proxies in the error routes of servers that
-// have gates.
-func (s *subject) eachErrorProxy(what string, applies func(survey.Row) bool) []Finding {
 	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
 		if len(found.Uses) == 0 {
 			return nil
@@ -28,9 +27,10 @@ func (s *subject) eachErrorProxy(what string, applies func(survey.Row) bool) []F
 		for _, routes := range append(errorRoutes(server.Routes), server.Errors) {
 			pages := s.config.Walk(&survey.Server{Routes: routes, Named: server.Named}, survey.Region{})
 			for _, row := range pages.Rows {
-				if row.Handler.Name == "reverse_proxy" && row.Open() && applies(row) {
+				if row.Handler.Name == "reverse_proxy" && row.Open() && !keepsStatus(row.Handler.Config) {
 					mark := markOfRow(row)
 					mark.Lines[0].Words = append(mark.Lines[0].Words, "handle_errors")
+					const what = "error pages are proxied, and their status is that of the server they come from"
 					all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: mark})
 				}
 			}
@@ -81,4 +81,12 @@ func errorRoutes(routes []survey.Route) (all [][]survey.Route) {
 		}
 	}
 	return all
+}
+
+// MarkOfLeak is where in a Caddyfile the handler stands that answers a denied
+// request.
+func MarkOfLeak(leak survey.Leak) locate.Mark {
+	mark := markOfRow(leak.Row)
+	mark.Lines[0].Words = append(mark.Lines[0].Words, leak.Around.Directive())
+	return mark
 }

@@ -29,10 +29,10 @@ var routeRules = []*Rule{
 		find:   sideEntrances,
 	},
 	{
-		ID: "errors-reach-upstream", Level: Warning,
-		Danger: "an error page that is proxied on the path of the request hands refused requests to the upstream all the same",
-		Remedy: "Rewrite to the path of the page first: `rewrite * /{err.status_code}.html`.",
-		find:   proxiedErrors,
+		ID: "errors-serve-guarded", Level: Warning,
+		Danger: "a denied request gets what it was denied, as the body of the denial",
+		Remedy: "Rewrite to a page first, such as `rewrite * /{err.status_code}.html`, or match the statuses that are meant.",
+		find:   servedDenials,
 	},
 	{
 		ID: "errors-lose-status", Level: Warning,

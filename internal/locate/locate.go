@@ -44,6 +44,11 @@ func Parse(file string, content []byte) (*Text, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Blocks(blocks), nil
+}
+
+// Blocks makes a text of the blocks of a Caddyfile that was read.
+func Blocks(blocks []caddyfile.ServerBlock) *Text {
 	text := new(Text)
 	for _, block := range blocks {
 		root := &node{}
@@ -56,7 +61,7 @@ func Parse(file string, content []byte) (*Text, error) {
 		}
 		text.blocks = append(text.blocks, root)
 	}
-	return text, nil
+	return text
 }
 
 // addLines adds the lines of a segment, which is one line and its block.

@@ -52,10 +52,36 @@ type Handler struct {
 	Config json.RawMessage
 	// Routes are those of a subroute, Errors its error routes.
 	Routes, Errors []Route
+	// Responses are the routes that a proxy or an intercept has for the answers
+	// of what stands behind it.
+	Responses []Response
 	// Where is the place in the configuration.
 	Where string
 	// Live is the running handler, where there is one.
 	Live any
+}
+
+// Response says what happens with some answers.
+type Response struct {
+	// Statuses are those of the answers, or their first digits; none stands for
+	// any.
+	Statuses []int
+	// Conditional says that it takes more than the status.
+	Conditional bool
+	Routes      []Route
+}
+
+// takes reports whether answers with a status may be meant.
+func (r Response) takes(status int) bool {
+	return len(r.Statuses) == 0 || slices.Contains(r.Statuses, status) || slices.Contains(r.Statuses, status/100)
+}
+
+type responseConfig struct {
+	Match struct {
+		StatusCode []int           `json:"status_code"`
+		Headers    json.RawMessage `json:"headers"`
+	} `json:"match"`
+	Routes []routeConfig `json:"routes"`
 }
 
 type serverConfig struct {
@@ -168,6 +194,11 @@ func readRoutes(configs []routeConfig, where string, depth int) ([]Route, error)
 	return routes, nil
 }
 
+// ReadHandler reads a handler in Caddy's JSON.
+func ReadHandler(raw json.RawMessage, where string) (Handler, error) {
+	return readHandler(raw, where, 0)
+}
+
 func readHandler(raw json.RawMessage, where string, depth int) (Handler, error) {
 	var config struct {
 		Handler string        `json:"handler"`
@@ -183,6 +214,9 @@ func readHandler(raw json.RawMessage, where string, depth int) (Handler, error) 
 		return Handler{}, fmt.Errorf("%s: %w", where, err)
 	}
 	handler := Handler{Name: named.Handler, Config: raw, Where: where}
+	if named.Handler == "intercept" || named.Handler == "reverse_proxy" {
+		return handler, handler.readResponses(depth)
+	}
 	if named.Handler != "subroute" {
 		return handler, nil // members of the same name mean something else there
 	}
@@ -197,4 +231,21 @@ func readHandler(raw json.RawMessage, where string, depth int) (Handler, error) 
 		handler.Errors, err = readRoutes(config.Errors.Routes, where+"/errors/routes", depth+1)
 	}
 	return handler, err
+}
+
+func (h *Handler) readResponses(depth int) error {
+	var config struct {
+		HandleResponse []responseConfig `json:"handle_response"`
+	}
+	if err := json.Unmarshal(h.Config, &config); err != nil {
+		return fmt.Errorf("%s: %w", h.Where, err)
+	}
+	for i, one := range config.HandleResponse {
+		routes, err := readRoutes(one.Routes, fmt.Sprintf("%s/handle_response/%d/routes", h.Where, i), depth+1)
+		if err != nil {
+			return err
+		}
+		h.Responses = append(h.Responses, Response{Statuses: one.Match.StatusCode, Conditional: len(one.Match.Headers) > 0, Routes: routes})
+	}
+	return nil
 }

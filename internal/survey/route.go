@@ -1,16 +1,35 @@
 package survey
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
 
-// matters reports whether it makes a difference who takes a route.
-func (r Route) matters() bool {
+// matters reports whether it makes a difference who takes a route, for a request
+// on its way or, where it was denied, for the answer.
+func (r Route) matters(denied bool) bool {
 	return r.Terminal || r.Group != "" || slices.ContainsFunc(r.Handle, func(h Handler) bool {
-		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || slices.ContainsFunc(h.Routes, Route.matters)
+		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || len(h.Errors)+len(h.Responses) > 0 ||
+			(denied || choosesRoot(h)) && slices.Contains(remembered, h.Name) ||
+			slices.ContainsFunc(h.Routes, func(r Route) bool { return r.matters(denied) })
 	})
 }
 
 // followed are handlers that hand requests on and matter nevertheless.
 var followed = []string{"rewrite", "invoke", "auth_cors"}
+
+// remembered are handlers that matter to those behind them.
+var remembered = []string{"vars", "map", "templates"}
+
+// choosesRoot reports whether a handler lets requests choose the root of file
+// servers.
+func choosesRoot(h Handler) bool {
+	var variables struct {
+		Root string `json:"root"`
+	}
+	return h.Name == "vars" && json.Unmarshal(h.Config, &variables) == nil && strings.Contains(variables.Root, "{")
+}
 
 // guards reports whether there is a gate in the route.
 func (r Route) guards() bool {

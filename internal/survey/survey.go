@@ -48,6 +48,10 @@ type Use struct {
 	Scope Region
 	View  View
 	Order int
+	// Around are the handlers that may answer in its place when it denies.
+	Around []Around
+	// foreignRoot says that clients choose the root of file servers there.
+	foreignRoot bool
 }
 
 // Survey is what became of the requests to a server.

@@ -16,6 +16,9 @@ type View struct {
 	Constant string
 	// Method is the method if it was changed.
 	Method string
+	// Own says that no client chooses the path. It is known of the routes of
+	// [Around] only.
+	Own bool
 	// Unknown counts rewrites that cannot be followed; what was known before
 	// them does not help any more.
 	Unknown int

@@ -23,6 +23,13 @@ type state struct {
 	unknown []string
 	missed  []Missed
 	last    Handler // the last handler of which it is not known what it does
+	around  []Around
+
+	// What the analysis of a denial knows of placeholders and handlers.
+	ownVars          []string // variables that no client chooses
+	ownFile          bool     // nor what a matcher of files has found
+	foreignRoot      bool     // a client chooses the root of file servers
+	templates, inner bool     // behind templates, and behind a proxy
 }
 
 type walker struct {
@@ -33,6 +40,8 @@ type walker struct {
 	view    View
 	order   int
 	invoked int
+	around  []Around
+	status  int // of the denial whose answer is looked for; else 0
 }
 
 // Walk follows requests of a region through a server.
@@ -75,13 +84,14 @@ func (w *walker) routes(list []Route, ways []state) []state {
 }
 
 func (w *walker) route(route Route, ways []state) []state {
-	if !route.matters() {
+	if !route.matters(w.status != 0) {
 		return ways
 	}
+	route, never := w.known(route)
 	var inside, outside []state
 	coarse := len(ways) > maxWays
 	for _, way := range ways {
-		if route.Group != "" && slices.Contains(way.groups, route.Group) {
+		if never || route.Group != "" && slices.Contains(way.groups, route.Group) {
 			outside = append(outside, way)
 			continue
 		}
@@ -158,6 +168,7 @@ func (s state) split(route Route) (matched, rest []state) {
 	for _, region := range orAll(route.Match) {
 		if region, ok := s.view.translate(region); ok {
 			sent = append(sent, region)
+			s = s.afterFile(region.Other)
 		}
 	}
 	if len(sent) == 0 {
@@ -188,11 +199,15 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 	}
 	switch h.Name {
 	case "subroute":
-		return w.routes(h.Routes, ways)
+		return w.subroute(h, ways)
 	case "invoke":
 		return w.invoke(h, ways)
 	case "rewrite":
 		return w.rewrite(h, ways)
+	case "intercept":
+		return w.surround(ways, Around{Handler: h, Responses: h.Responses})
+	case "vars", "map", "templates":
+		return remember(h, ways)
 	case "auth_cors":
 		w.CORS = append(w.CORS, Seen{Handler: h, Scope: w.scope})
 	}
@@ -205,6 +220,7 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 		for _, way := range ways {
 			w.answer(h, kind, way)
 		}
+		w.responses(h, ways)
 		if h.goesOn() {
 			return ways
 		}
@@ -226,7 +242,12 @@ func noteUnknown(h Handler, ways []state) []state {
 
 func (w *walker) guard(h Handler, route Route, ways []state) []state {
 	gate := w.config.gate(h)
-	w.Uses = append(w.Uses, Use{Gate: gate, Match: route.Match, Scope: w.scope, View: w.view, Order: w.order})
+	use := Use{Gate: gate, Match: route.Match, Scope: w.scope, View: w.view, Order: w.order}
+	use.surround(ways)
+	if w.Coarse {
+		use.surround([]state{{around: w.around}}) // not all ways were followed
+	}
+	w.Uses = append(w.Uses, use)
 	guarded := slices.Clone(ways)
 	for i := range guarded {
 		guarded[i].gates = append(slices.Clip(guarded[i].gates), gate)
@@ -249,7 +270,9 @@ func (w *walker) rewrite(h Handler, ways []state) []state {
 			after = append(after, rest...)
 		}
 		for _, part := range parts {
+			own := w.status != 0 && part.afterRewrite(change)
 			part.view = part.view.after(change)
+			part.view.Own = own
 			after = append(after, part)
 		}
 	}
@@ -274,7 +297,12 @@ func (w *walker) invoke(h Handler, ways []state) []state {
 
 func (w *walker) answer(h Handler, kind Kind, s state) {
 	if change, ok := h.rewriting(); ok {
+		own := w.status != 0 && s.afterRewrite(change)
 		s.view = s.view.after(change)
+		s.view.Own = own
+	}
+	if w.status != 0 && (kind != Answers || !s.leaks(h)) {
+		return
 	}
 	w.Rows = append(w.Rows, Row{
 		Region: s.region, Gates: s.gates, Handler: h, Kind: kind, View: s.view, Order: w.order,

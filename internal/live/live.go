@@ -1,0 +1,144 @@
+// Package live describes HTTP servers as package survey reads them: from the
+// modules that run, and from the JSON of those that are not loaded yet.
+package live
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// Server describes a server, at whatever stage of loading. Caddy forgets the
+// JSON of what it has loaded, so that is written again from the modules.
+func Server(name string, server *caddyhttp.Server) (*survey.Server, error) {
+	r := reader{where: "/config/apps/http/servers/" + name}
+	described := &survey.Server{Name: name, Where: r.where, Routes: r.routes(server.Routes, r.where+"/routes", 0), Named: make(map[string]survey.Route)}
+	for name, route := range server.NamedRoutes {
+		described.Named[name] = r.routes(caddyhttp.RouteList{*route}, r.where+"/named_routes/"+name, 0)[0]
+	}
+	if server.Errors != nil {
+		described.Errors = r.routes(server.Errors.Routes, r.where+"/errors/routes", 0)
+	}
+	return described, r.err
+}
+
+// reader reads routes; err is the first error.
+type reader struct {
+	where string
+	err   error
+}
+
+// maxDepth is how deeply routes are followed.
+const maxDepth = 100
+
+func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []survey.Route {
+	if depth > maxDepth {
+		return nil
+	}
+	routes := make([]survey.Route, len(list))
+	for i, route := range list {
+		here := fmt.Sprintf("%s/%d", where, i)
+		routes[i] = survey.Route{Group: route.Group, Terminal: route.Terminal, Match: matcherOf(route)}
+		for j, raw := range route.HandlersRaw {
+			handler, err := survey.ReadHandler(raw, fmt.Sprintf("%s/handle/%d", here, j))
+			if err != nil && r.err == nil {
+				r.err = err
+			}
+			routes[i].Handle = append(routes[i].Handle, handler)
+		}
+		for j, handler := range route.Handlers {
+			routes[i].Handle = append(routes[i].Handle, r.handler(handler, fmt.Sprintf("%s/handle/%d", here, j), depth))
+		}
+	}
+	return routes
+}
+
+func (r *reader) handler(handler any, where string, depth int) survey.Handler {
+	described := survey.Handler{Name: nameOf(handler), Config: written(handler), Where: where, Live: handler}
+	switch handler := handler.(type) {
+	case *caddyhttp.Subroute:
+		described.Routes = r.routes(handler.Routes, where+"/routes", depth+1)
+		if handler.Errors != nil {
+			described.Errors = r.routes(handler.Errors.Routes, where+"/errors/routes", depth+1)
+		}
+	case *intercept.Intercept:
+		described.Responses = r.responses(handler.HandleResponse, where, depth)
+	case *reverseproxy.Handler:
+		described.Responses = r.responses(handler.HandleResponse, where, depth)
+		described.Config = withTransport(described.Config, handler.Transport)
+	}
+	return described
+}
+
+func (r *reader) responses(list []caddyhttp.ResponseHandler, where string, depth int) []survey.Response {
+	responses := make([]survey.Response, len(list))
+	for i, one := range list {
+		if one.Match != nil {
+			responses[i].Statuses, responses[i].Conditional = one.Match.StatusCode, len(one.Match.Headers) > 0
+		}
+		responses[i].Routes = r.routes(one.Routes, fmt.Sprintf("%s/handle_response/%d/routes", where, i), depth+1)
+	}
+	return responses
+}
+
+// withTransport adds the transport to the JSON of a proxy, which has lost it.
+func withTransport(proxy json.RawMessage, transport any) json.RawMessage {
+	if transport == nil {
+		return proxy
+	}
+	var members, inner map[string]any
+	if json.Unmarshal(proxy, &members) != nil || json.Unmarshal(written(transport), &inner) != nil {
+		return proxy
+	}
+	inner["protocol"] = nameOf(transport)
+	members["transport"] = inner
+	return written(members)
+}
+
+func nameOf(module any) string {
+	if module, ok := module.(caddy.Module); ok {
+		return module.CaddyModule().ID.Name()
+	}
+	return ""
+}
+
+// written is a module as JSON, as far as it can be written.
+func written(module any) json.RawMessage {
+	text, err := json.Marshal(module)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+func matcherOf(route caddyhttp.Route) survey.Matcher {
+	if len(route.MatcherSetsRaw) == 0 {
+		return survey.NewMatcher(setsOf(route.MatcherSets))
+	}
+	sets := make([]survey.MatcherSet, len(route.MatcherSetsRaw))
+	for i, set := range route.MatcherSetsRaw {
+		sets[i] = survey.MatcherSet(set)
+	}
+	return survey.NewMatcher(sets)
+}
+
+func setsOf(sets []caddyhttp.MatcherSet) []survey.MatcherSet {
+	all := make([]survey.MatcherSet, len(sets))
+	for i, set := range sets {
+		all[i] = make(survey.MatcherSet)
+		for _, matcher := range set {
+			raw := written(matcher)
+			if not, ok := matcher.(*caddyhttp.MatchNot); ok {
+				raw = written(setsOf(not.MatcherSets))
+			}
+			all[i][nameOf(matcher)] = raw
+		}
+	}
+	return all
+}

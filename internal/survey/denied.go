@@ -1,0 +1,278 @@
+package survey
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Around is a handler, or the error routes, that may answer in the place of a
+// gate that denies a request.
+type Around struct {
+	// Handler has the routes: an intercept or a subroute; the zero value is the
+	// server.
+	Handler
+	Responses []Response
+}
+
+// Directive is what it is called in a Caddyfile.
+func (a Around) Directive() string {
+	if a.Name == "intercept" {
+		return a.Name
+	}
+	return "handle_errors"
+}
+
+func (a Around) same(other Around) bool { return a.Where == other.Where && a.Live == other.Live }
+
+// Leak is a way on which a request that a gate denies may be answered with what
+// the gate guards: by a handler that goes by the path of the request.
+type Leak struct {
+	Row
+	// Denied is the gate, Around what has the routes of the answer.
+	Denied Use
+	Around Around
+	// Status is the first one for which it is so.
+	Status int
+}
+
+// statuses are those of the denials of a gate.
+func (g Gate) statuses() []int {
+	all := []int{401, 403, 400, 425, 429, 431, 500, 503}
+	var config struct {
+		Hide string `json:"hide"`
+	}
+	if json.Unmarshal(g.Config, &config) == nil && config.Hide != "" {
+		all = append(all, 404)
+	}
+	return all
+}
+
+// Leaks follows the denials of all gates of a server through the routes that may
+// answer in their place.
+func (c *Config) Leaks(server *Server, found Survey) (all []Leak) {
+	for _, use := range found.Uses {
+		around := use.Around
+		if len(server.Errors) > 0 {
+			around = append(slices.Clip(around), Around{Responses: []Response{{Routes: server.Errors}}})
+		}
+		for _, one := range around {
+			if use.Handler == "forward_auth" && one.Directive() == "handle_errors" {
+				continue // it passes the answer of the other server on
+			}
+			for _, status := range use.statuses() {
+				for _, row := range c.answers(server, use, one, status) {
+					leak := Leak{Row: row, Denied: use, Around: one, Status: status}
+					if !slices.ContainsFunc(all, leak.same) {
+						all = append(all, leak)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (l Leak) same(other Leak) bool {
+	return l.Denied.Where == other.Denied.Where && l.Denied.Live == other.Denied.Live &&
+		l.Handler.Where == other.Handler.Where && l.Handler.Live == other.Handler.Live && l.Handler.Name == other.Handler.Name
+}
+
+// answers returns the rows in which the denials of a gate with one status may be
+// answered with what is guarded.
+func (c *Config) answers(server *Server, use Use, around Around, status int) (rows []Row) {
+	for _, response := range around.Responses {
+		if !response.takes(status) {
+			continue
+		}
+		for _, region := range use.denied() {
+			w := &walker{config: c, server: server, scope: region, status: status}
+			for _, end := range w.routes(response.Routes, []state{{region: region, foreignRoot: use.foreignRoot}}) {
+				w.finish(end)
+			}
+			rows = append(rows, w.Rows...)
+		}
+		if !response.Conditional {
+			break // the first that takes a status is the only one
+		}
+	}
+	return rows
+}
+
+// surround adds what is around a gate on its ways.
+func (u *Use) surround(ways []state) {
+	for _, way := range ways {
+		u.foreignRoot = u.foreignRoot || way.foreignRoot
+		for _, around := range way.around {
+			if !slices.ContainsFunc(u.Around, around.same) {
+				u.Around = append(u.Around, around)
+			}
+		}
+	}
+}
+
+// denied are the requests that a gate may deny, by the path as it was sent.
+func (u Use) denied() (all []Region) {
+	for _, region := range orAll(u.Match) {
+		if sent, ok := u.View.translate(region); ok {
+			if part, some := u.Scope.And(sent); some {
+				all = append(all, part)
+			}
+		}
+	}
+	return all
+}
+
+// leaks reports whether a handler may answer a denied request with what it was
+// denied.
+func (s state) leaks(h Handler) bool {
+	var config struct {
+		Body      string `json:"body"`
+		Root      string `json:"root"`
+		Transport struct {
+			Protocol string            `json:"protocol"`
+			Env      map[string]string `json:"env"`
+		} `json:"transport"`
+	}
+	if json.Unmarshal(h.Config, &config) != nil {
+		return true
+	}
+	switch h.Name {
+	case "static_response":
+		return s.templates && !s.isOwn(config.Body) // a template can include anything
+	case "file_server":
+		return !s.view.Own || s.foreignRoot && config.Root == "" || !s.isOwn(withoutHost(config.Root))
+	case "reverse_proxy":
+		uri, written := config.Transport.Env["REQUEST_URI"] // by default the one that the client sent
+		return !s.view.Own || config.Transport.Protocol == "fastcgi" && (!written || !s.isOwn(uri))
+	case "copy_response":
+		return !s.inner
+	case "metrics", "acme_server":
+		return true // they go by no path
+	}
+	return !s.view.Own
+}
+
+// known is a route as it is where the status of a denial is known; never is set
+// if it matches no request then.
+func (w *walker) known(route Route) (known Route, never bool) {
+	if w.status != 0 {
+		route.Match, never = route.Match.at(w.status)
+	}
+	return route, never
+}
+
+// subroute follows the routes of a subroute. Its error routes answer for what is
+// behind it too.
+func (w *walker) subroute(h Handler, ways []state) []state {
+	if len(h.Errors) == 0 {
+		return w.routes(h.Routes, ways)
+	}
+	if w.status != 0 {
+		for _, end := range w.routes(h.Errors, ways) {
+			w.finish(end)
+		}
+	}
+	return w.routes(h.Routes, w.surround(ways, Around{Handler: h, Responses: []Response{{Routes: h.Errors}}}))
+}
+
+// surround notes what may answer in the place of the gates that ways come to.
+func (w *walker) surround(ways []state, with Around) []state {
+	if len(with.Responses) == 0 {
+		return ways
+	}
+	w.around = append(w.around, with)
+	after := slices.Clone(ways)
+	for i := range after {
+		after[i].around = append(slices.Clip(after[i].around), with)
+	}
+	return after
+}
+
+// remember notes what a handler makes of variables, or that answers behind it
+// are templates.
+func remember(h Handler, ways []state) []state {
+	after := slices.Clone(ways)
+	for i := range after {
+		if h.Name == "templates" {
+			after[i].templates = true
+		} else {
+			after[i] = after[i].afterVars(h)
+		}
+	}
+	return after
+}
+
+// responses follows the routes that a proxy has for answers. They see the path as
+// it was before the proxy.
+func (w *walker) responses(h Handler, ways []state) {
+	if h.Name != "reverse_proxy" {
+		return
+	}
+	inside := slices.Clone(ways)
+	for i := range inside {
+		inside[i].inner = true
+	}
+	for _, response := range h.Responses {
+		w.routes(response.Routes, inside)
+	}
+}
+
+// Surrounded reports whether a server has routes that may answer in the place of
+// a gate.
+func (s *Server) Surrounded() bool {
+	return len(s.Errors) > 0 || surrounded(s.Routes) || slices.ContainsFunc(slices.Collect(maps.Values(s.Named)), func(r Route) bool {
+		return surrounded([]Route{r})
+	})
+}
+
+func surrounded(routes []Route) bool {
+	return slices.ContainsFunc(routes, func(r Route) bool {
+		return slices.ContainsFunc(r.Handle, func(h Handler) bool {
+			return len(h.Errors)+len(h.Responses) > 0 || surrounded(h.Routes)
+		})
+	})
+}
+
+// Always reports whether it is so for every request that the gate denies.
+func (l Leak) Always() bool {
+	own := func(s Set) bool {
+		return len(s.Hosts)+len(s.Methods)+len(s.Paths) == 0 && !slices.ContainsFunc(s.Other, func(c Condition) bool { return !c.After.Own })
+	}
+	return own(l.Set) && !slices.ContainsFunc(l.Except, func(s Set) bool { return !own(s) })
+}
+
+// What says what is wrong.
+func (l Leak) What() string {
+	how := "by the path of the request"
+	switch {
+	case l.Handler.Name == "static_response":
+		how = "with a template of which the request chooses a part"
+	case l.View.Own && l.Handler.Name == "reverse_proxy":
+		how = "by FastCGI, which hands the URI of the request on"
+	case l.View.Own && l.Handler.Name == "file_server":
+		how = "from a folder that the request chooses"
+	case l.View.Own:
+		how = "whatever its path is"
+	}
+	return fmt.Sprintf("%s may answer a denied request with what it was denied: %s answers %s", l.Around.Directive(), l.Handler.Name, how)
+}
+
+// Remedy says what to write instead.
+func (l Leak) Remedy() string {
+	switch {
+	case l.Handler.Name == "static_response":
+		return "leave `templates` out, or the placeholders of the request"
+	case l.View.Own && l.Handler.Name == "reverse_proxy":
+		return "write `env REQUEST_URI /error` in its block"
+	case l.View.Own:
+		return "answer with `respond` or with a page"
+	}
+	const page = "rewrite to a page first, such as `rewrite * /{err.status_code}.html`"
+	if l.Status == http.StatusNotFound {
+		return page + ": a gate with `hide` answers 404"
+	}
+	return page + ", or match other statuses, such as `handle_errors 404`"
+}
