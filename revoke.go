@@ -69,7 +69,7 @@ func revocationOf(ctx context.Context, app *App, members map[string]any, now tim
 			continue
 		}
 		if *at, err = time.Parse(time.RFC3339, texts[name]); err != nil {
-			return revocation, fmt.Errorf("%s is no instant of RFC 3339, such as 2027-01-01T00:00:00Z", name)
+			return revocation, fmt.Errorf("%s is no instant of RFC 3339, such as 2099-01-01T00:00:00Z", name)
 		}
 	}
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRevocationMark(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
+	now := time.Unix(1_000_000_000, 0)
 	for name, test := range map[string]struct {
 		revocation authn.Revocation
 		want       authn.Mark
@@ -69,7 +69,7 @@ func TestRevocationMark(t *testing.T) {
 }
 
 func TestMark(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
+	now := time.Unix(1_000_000_000, 0)
 	before := authn.Mark{Before: now}
 	for name, test := range map[string]struct {
 		mark   authn.Mark

@@ -27,7 +27,7 @@ func (o *keyOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.id, "id", "partner-a", "the name of the key, for logs and as the caller's id")
 	flags.StringSliceVar(&o.scopes, "scope", nil, "what the holder may do; may be repeated")
 	flags.StringSliceVar(&o.roles, "role", nil, "what the holder is; may be repeated")
-	flags.StringVar(&o.expires, "expires", "", "when the key ends: 2027-01-01T00:00:00Z, or in how long: 90d")
+	flags.StringVar(&o.expires, "expires", "", "when the key ends: 2099-01-01T00:00:00Z, or in how long: 90d")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON; without the key it is an element of a keys_file")
 }
 
@@ -169,7 +169,7 @@ func (o *keyOptions) end(now time.Time) (string, error) {
 	}
 	at, err := time.Parse(time.RFC3339, o.expires)
 	if err != nil {
-		return "", fmt.Errorf("--expires %s: write a time such as 2027-01-01T00:00:00Z, or a duration such as 90d", o.expires)
+		return "", fmt.Errorf("--expires %s: write a time such as 2099-01-01T00:00:00Z, or a duration such as 90d", o.expires)
 	}
 	return at.Format(time.RFC3339), nil
 }

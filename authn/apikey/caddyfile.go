@@ -78,7 +78,7 @@ func (k *Key) readExpires(d *caddyfile.Dispenser) error {
 	}
 	expires, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return d.Errf("%q is no time: write for example 2027-01-01T00:00:00Z", text)
+		return d.Errf("%q is no time: write for example 2099-01-01T00:00:00Z", text)
 	}
 	k.Expires = &expires
 	return nil

@@ -31,7 +31,7 @@ func newRemembering(tb testing.TB) *remembering {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_800_000_000, 0)}
+	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_000_000_000, 0)}
 	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}}
 	r.setDefaults()
 	r.cache, r.keys = newCache(defaultCacheSize), sources{r.static}
@@ -42,7 +42,7 @@ func newRemembering(tb testing.TB) *remembering {
 
 func (r *remembering) mint(tb testing.TB, subject, audience string) string {
 	tb.Helper()
-	claims := fmt.Sprintf(`{"iss":"https://idp.example.com","aud":%q,"sub":%q,"exp":1800000060,"scope":"read write","realm_access":{"roles":["a","b"]}}`, audience, subject)
+	claims := fmt.Sprintf(`{"iss":"https://idp.example.com","aud":%q,"sub":%q,"exp":1000000060,"scope":"read write","realm_access":{"roles":["a","b"]}}`, audience, subject)
 	token, err := jws.Sign([]byte(claims), jws.WithKey(jwa.HS256, cacheSecret))
 	if err != nil {
 		tb.Fatal(err)

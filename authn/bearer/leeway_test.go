@@ -51,20 +51,20 @@ func TestLeeway(t *testing.T) {
 func TestDates(t *testing.T) {
 	for _, claim := range []string{"exp", "nbf", "iat"} {
 		for _, value := range []string{
-			`null`, `"1900000000"`, `""`, `true`, `[1900000000]`, `{}`, `-1`, `-1.5`, `1e400`, `-1e400`, `1e15`, `253402300800`,
-			`9223372036854775807`, `9223372036854775808`, `NaN`, `Infinity`, `0x71`, `1900000000.`, `+1900000000`, `01900000000`,
+			`null`, `"1100000000"`, `""`, `true`, `[1100000000]`, `{}`, `-1`, `-1.5`, `1e400`, `-1e400`, `1e15`, `253402300800`,
+			`9223372036854775807`, `9223372036854775808`, `NaN`, `Infinity`, `0x71`, `1100000000.`, `+1100000000`, `01100000000`,
 		} {
 			t.Run("JWT-10 JWT-11: "+claim+" is "+value, func(t *testing.T) {
 				members := []string{`"iss":"` + testIssuer + `"`, `"aud":"` + testAudience + `"`, `"` + claim + `":` + value}
 				if claim != "exp" {
-					members = append(members, `"exp":1800000060`)
+					members = append(members, `"exp":1000000060`)
 				}
 				refused(t, scheme(t), signRaw(t, "EdDSA", `{"alg":"EdDSA"}`, "{"+strings.Join(members, ",")+"}"), authn.CodeInvalidToken)
 			})
 		}
 	}
 	t.Run("JWT-10: any spelling of a number is one", func(t *testing.T) {
-		for _, value := range []string{"1800000060", "1800000060.0", "1.80000006e9", "180000006E+1", "253402300799"} {
+		for _, value := range []string{"1000000060", "1000000060.0", "1.00000006e9", "100000006E+1", "253402300799"} {
 			accepted(t, scheme(t), signRaw(t, "EdDSA", `{"alg":"EdDSA"}`, `{"iss":"`+testIssuer+`","aud":"`+testAudience+`","exp":`+value+`}`))
 		}
 	})

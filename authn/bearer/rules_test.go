@@ -33,7 +33,7 @@ const (
 	testAudience = "https://api.example.com"
 )
 
-var testNow = time.Unix(1_800_000_000, 0)
+var testNow = time.Unix(1_000_000_000, 0)
 
 // testKeys are a private key of each family, made once.
 var testKeys = sync.OnceValue(func() map[string]any {

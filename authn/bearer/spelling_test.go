@@ -13,7 +13,7 @@ import (
 // something else.
 func TestSpelling(t *testing.T) {
 	const header = `{"alg":"ES256"}`
-	claims := fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"alice","exp":1800000060}`, testIssuer, testAudience)
+	claims := fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"alice","exp":1000000060}`, testIssuer, testAudience)
 	with := func(member string) string { return strings.Replace(claims, "{", "{"+member+",", 1) }
 	for name, tc := range map[string]struct{ header, claims string }{
 		"a name repeated by an escape":             {header, with(`"s\u0075b":"bob"`)},

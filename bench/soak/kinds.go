@@ -98,7 +98,7 @@ func (c *clients) withTokens(stranger, nobody jwk.Key) []kind {
 			return nil
 		}},
 		{"a new token", often, good, signed(own, nil)},
-		{"a token that has expired", often, bad, signed(own, map[string]any{"exp": 1_600_000_000})},
+		{"a token that has expired", often, bad, signed(own, map[string]any{"exp": 1_000_000_000})},
 		{"a token for somebody else", often, bad, signed(own, map[string]any{"aud": "https://other.example"})},
 		{"a forged token", often, bad, signed(forging, nil)},
 		{"a token of an unknown key", often, unknown, signed(func() jwk.Key { return nobody }, nil)},

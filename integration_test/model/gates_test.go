@@ -39,7 +39,7 @@ func declared(t testing.TB) string {
 		"bearer down {\naudience " + harness.Audience + "\njwks http://127.0.0.1:1/keys\n}\n" +
 		"basic ops {\nuser alice " + string(hash) + " " + granted + "}\n" +
 		"api_key partners {\nfrom header X-API-Key\nkey alice " + digestOf(apiKey) + " " + granted +
-		"key gone " + digestOf(oldKey) + " {\nexpires 2020-01-01T00:00:00Z\n}\n}\n"
+		"key gone " + digestOf(oldKey) + " {\nexpires 2001-01-01T00:00:00Z\n}\n}\n"
 }
 
 // withProof are the schemes whose tokens or connections have a key: they take

@@ -102,7 +102,7 @@ func TestDPoP(t *testing.T) {
 		"R9449-5: another method":         {"htm": "POST"},
 		"R9449-6: another path":           {"htu": s.URL("/other")},
 		"R9449-6: another host":           {"htu": "https://evil.example/optional"},
-		"R9449-7: an old proof":           {"iat": 1_600_000_000},
+		"R9449-7: an old proof":           {"iat": 1_000_000_000},
 		"R9449-8: for another token":      {"ath": dpoptest.Hash("other")},
 		"R9449-3: iat is no number":       {"iat": "now"},
 		"R9449-6: a trailing slash":       {"htu": url + "/"},

@@ -21,7 +21,7 @@ func keyServer(t *testing.T) *harness.Server {
 			}
 			key partner-b `+digest("key-of-b")+`
 			key partner-c `+digest("key-of-c")+` {
-				expires 2020-01-01T00:00:00Z
+				expires 2001-01-01T00:00:00Z
 			}
 			key partner-d `+digest("key-of-d")+` {
 				expires 2999-01-01T00:00:00Z

@@ -34,7 +34,7 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"R9449-6: path in other case":     {members{"htu": "https://api.example.com/A"}, "htu is not the target"},
 		"R9449-6: path with a slash more": {members{"htu": "https://api.example.com/a/"}, "htu is not the target"},
 		"R9449-3: no iat":                 {members{"iat": nil}, "iat is missing"},
-		"R9449-3: iat is a string":        {members{"iat": "1800000000"}, "iat is missing or not"},
+		"R9449-3: iat is a string":        {members{"iat": "1000000000"}, "iat is missing or not"},
 		"R9449-3: iat is null":            {members{"iat": null}, "iat is missing or not"},
 		"R9449-7: iat 61 s ago":           {members{"iat": start.Unix() - 61}, "too long ago"},
 		"R9449-7: iat 11 s ahead":         {members{"iat": start.Unix() + 11}, "in the future"},

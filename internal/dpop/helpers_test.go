@@ -24,7 +24,7 @@ const (
 )
 
 // start is the time of the clock in tests.
-var start = time.Unix(1_800_000_000, 0)
+var start = time.Unix(1_000_000_000, 0)
 
 func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 

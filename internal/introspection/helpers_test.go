@@ -32,7 +32,7 @@ type clock struct{ nanoseconds atomic.Int64 }
 
 func newClock() *clock {
 	c := new(clock)
-	c.nanoseconds.Store(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).UnixNano())
+	c.nanoseconds.Store(time.Date(2001, 9, 9, 12, 0, 0, 0, time.UTC).UnixNano())
 	return c
 }
 
