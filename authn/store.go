@@ -14,10 +14,11 @@ const StoreNamespace = "auth.stores"
 // Store is the memory that must outlive a configuration, and that several
 // instances may share. It is used by many requests at once.
 type Store interface {
-	// First reports whether a key has not been seen before, and remembers it
-	// until the given time. An error means that this cannot be said; whoever
-	// asks must then not let the request pass.
-	First(ctx context.Context, key Key, until time.Time) (bool, error)
+	// First reports whether an owner's key has not been seen before, and
+	// remembers it until the given time. An error means that this cannot be said,
+	// also because the owner has [MaxKeys] of them; whoever asks must then not let
+	// the request pass.
+	First(ctx context.Context, owner, key Key, until time.Time) (bool, error)
 
 	// Count adds one to a counter and returns what it stands at. A counter
 	// that was not added to for the given time begins anew. Where the state is
@@ -50,6 +51,10 @@ type Store interface {
 	// before.
 	Revoking() (bool, error)
 }
+
+// MaxKeys is how many keys of one owner a [Store] remembers at once: so many
+// that a busy client never notices, and so few that none takes the room of all.
+const MaxKeys = 50_000
 
 // StoreHealth is implemented by stores that may be out of reach.
 type StoreHealth interface {

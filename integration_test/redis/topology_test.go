@@ -72,7 +72,7 @@ func TestCluster(t *testing.T) {
 	storetest.Run(t, all...)
 	t.Run("keys are on all nodes", func(t *testing.T) {
 		for range 30 {
-			if _, err := all[0].First(t.Context(), authn.KeyOf(t.Name(), time.Now().String()), time.Now().Add(time.Minute)); err != nil {
+			if _, err := all[0].First(t.Context(), authn.KeyOf(t.Name(), time.Now().String()), authn.KeyOf("proof"), time.Now().Add(time.Minute)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -38,7 +38,7 @@ func (v *Verifier) checkClaims(claims map[string]any, r Request) (*Proof, error)
 	if subtle.ConstantTimeCompare([]byte(hash), []byte(digest([]byte(r.Token)))) != 1 {
 		return nil, errors.New("ath is not the hash of the access token")
 	}
-	return &Proof{ID: id, IssuedAt: issued}, nil
+	return &Proof{ID: id, TokenHash: hash, IssuedAt: issued}, nil
 }
 
 // text returns a claim that must be a string with something in it.

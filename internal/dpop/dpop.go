@@ -26,9 +26,10 @@ const (
 
 // Replay remembers proofs, for this instance or for all.
 type Replay interface {
-	// First reports whether key was not seen before, and remembers it until the
-	// given time. An error means that this cannot be said.
-	First(ctx context.Context, key [32]byte, until time.Time) (bool, error)
+	// First reports whether an owner's key was not seen before, and remembers it
+	// until the given time. An error means that this cannot be said, also because
+	// the owner has too many.
+	First(ctx context.Context, owner, key [32]byte, until time.Time) (bool, error)
 }
 
 // Verifier checks proofs. It may be used by several goroutines and must not be
@@ -66,6 +67,8 @@ type Proof struct {
 	Thumbprint string
 	// ID is the jti, which the client chose.
 	ID string
+	// TokenHash is the ath: the hash of the token that the proof is for.
+	TokenHash string
 	// IssuedAt is the iat.
 	IssuedAt time.Time
 	// Stale says that the nonce is that of the step before, so that the client
@@ -109,9 +112,10 @@ func (v *Verifier) Verify(r Request) (*Proof, error) {
 
 // Consume refuses a proof that was seen before at this target URI (RFC 9449
 // §11.1). Call it last, when the token is known to be good and bound to the
-// proof's key, so that strangers cannot fill the memory. It returns an
+// proof's key, so that strangers cannot fill the memory. The token owns what is
+// remembered, so that its holder cannot fill the memory either. It returns an
 // [InvalidError] for a replay, and an [UnavailableError] when the memory cannot
-// be asked.
+// be asked or has no room.
 func (v *Verifier) Consume(ctx context.Context, p *Proof, targetURL string) error {
 	if v.Replay == nil {
 		return nil
@@ -121,7 +125,7 @@ func (v *Verifier) Consume(ctx context.Context, p *Proof, targetURL string) erro
 		return &InvalidError{err}
 	}
 	past, future := v.window()
-	first, err := v.Replay.First(ctx, replayKey(p.ID, target), p.IssuedAt.Add(past+future))
+	first, err := v.Replay.First(ctx, sha256.Sum256([]byte(p.TokenHash)), replayKey(p.ID, target), p.IssuedAt.Add(past+future))
 	if err != nil {
 		return &UnavailableError{err}
 	}

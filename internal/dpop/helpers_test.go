@@ -126,7 +126,7 @@ type memory struct {
 	err  error
 }
 
-func (m *memory) First(_ context.Context, key [32]byte, until time.Time) (bool, error) {
+func (m *memory) First(_ context.Context, _, key [32]byte, until time.Time) (bool, error) {
 	if m.err != nil {
 		return false, m.err
 	}

@@ -13,6 +13,15 @@ import (
 
 func TestStore(t *testing.T) { storetest.Run(t, New()) }
 
+func TestShareOfOne(t *testing.T) {
+	t.Run("COST-1: one token takes a twentieth of the room, and leaves the rest", func(t *testing.T) {
+		if authn.MaxKeys*20 > maxKeys {
+			t.Errorf("%d are more than a twentieth of %d", authn.MaxKeys, maxKeys)
+		}
+		storetest.Share(t, authn.MaxKeys, New())
+	})
+}
+
 func TestSurvivesReload(t *testing.T) {
 	t.Run("GW-5: what is remembered outlives a configuration", func(t *testing.T) {
 		before, after := new(Memory), new(Memory)
@@ -20,7 +29,7 @@ func TestSurvivesReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := authn.KeyOf(t.Name())
-		if _, err := before.First(t.Context(), key, time.Now().Add(time.Hour)); err != nil {
+		if _, err := before.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if err := after.Provision(caddy.Context{}); err != nil {
@@ -29,7 +38,7 @@ func TestSurvivesReload(t *testing.T) {
 		if err := before.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
-		if fresh, err := after.First(t.Context(), key, time.Now().Add(time.Hour)); fresh || err != nil {
+		if fresh, err := after.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour)); fresh || err != nil {
 			t.Error("it is forgotten", err)
 		}
 		if err := errors.Join(after.Cleanup(), after.Cleanup()); err != nil {
@@ -47,7 +56,7 @@ func TestFull(t *testing.T) {
 		var passed time.Duration
 		small.passed = func() time.Duration { return passed }
 		ask := func(name string) (bool, error) {
-			return small.First(t.Context(), authn.KeyOf(name), now.Add(time.Minute))
+			return small.First(t.Context(), authn.KeyOf("token"), authn.KeyOf(name), now.Add(time.Minute))
 		}
 		for _, name := range []string{"a", "b"} {
 			if fresh, err := ask(name); !fresh || err != nil {
@@ -75,7 +84,7 @@ func TestClockJumps(t *testing.T) {
 		s.now, s.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := authn.KeyOf("used")
 		first := func() bool {
-			fresh, err := s.First(t.Context(), key, clock.Add(time.Minute))
+			fresh, err := s.First(t.Context(), authn.KeyOf("token"), key, clock.Add(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,6 +108,38 @@ func TestClockJumps(t *testing.T) {
 		clock = clock.Add(2 * time.Minute)
 		if !first() {
 			t.Error("it is kept for ever")
+		}
+	})
+}
+
+// TestShare has an owner whose keys end, and who may have others then.
+func TestShare(t *testing.T) {
+	t.Run("R9449-11: what has ended makes room for its owner", func(t *testing.T) {
+		s := newSeen()
+		s.each = 2
+		now := time.Now()
+		s.now, s.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(time.Time{}) }
+		ask := func(key string, keep time.Duration) (bool, error) {
+			return s.First(t.Context(), authn.KeyOf("token"), authn.KeyOf(key), now.Add(keep))
+		}
+		for key, keep := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
+			if fresh, err := ask(key, keep); !fresh || err != nil {
+				t.Fatal(fresh, err)
+			}
+		}
+		if _, err := ask("third", time.Minute); !errors.Is(err, errShare) {
+			t.Error("a third key found room:", err)
+		}
+		now = now.Add(2 * time.Minute)
+		if fresh, err := ask("short", time.Minute); !fresh || err != nil {
+			t.Error("a key that has ended is not new:", err)
+		}
+		if _, err := ask("third", time.Minute); !errors.Is(err, errShare) {
+			t.Error("a third key found room again:", err)
+		}
+		now = now.Add(2 * time.Hour)
+		if fresh, err := ask("third", time.Minute); !fresh || err != nil || len(s.shares) != 1 || s.shares[authn.KeyOf("token")].keys != 1 {
+			t.Error("after all have ended:", fresh, err, len(s.shares))
 		}
 	})
 }

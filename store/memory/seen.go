@@ -10,24 +10,29 @@ import (
 )
 
 const (
-	// maxKeys bounds the memory, to about 100 MB. Only holders of good tokens
-	// can add to it.
-	maxKeys = 1_000_000
+	// maxKeys bounds the memory, to about 120 MB. Only holders of good tokens
+	// can add to it, each a twentieth at most.
+	maxKeys = 20 * authn.MaxKeys
 	// sweepEvery is how often what has ended is removed.
 	sweepEvery = time.Second
 )
 
-// errFull is an error and no eviction: a key that is forgotten early could be
-// used again.
-var errFull = errors.New("the store is full")
+// These are errors and no eviction: a key that is forgotten early could be used
+// again.
+var (
+	errFull  = errors.New("the store is full")
+	errShare = errors.New("the share of one token in the store is full")
+)
 
-// seen is a set of keys, each with an end.
+// seen is a set of keys, each with an end and an owner.
 type seen struct {
-	mutex sync.Mutex
-	until map[authn.Key]end
-	swept time.Time
-	most  int
-	now   func() time.Time
+	mutex  sync.Mutex
+	until  map[authn.Key]end
+	shares map[authn.Key]*share
+	swept  time.Time
+	most   int // of all owners
+	each   int // of one
+	now    func() time.Time
 	// passed is how long the store is there: unlike the clock it never jumps.
 	passed func() time.Duration
 }
@@ -38,11 +43,21 @@ type seen struct {
 type end struct {
 	clock  int64 // Unix nanoseconds
 	passed time.Duration
+	of     *share
+}
+
+// share is how many keys an owner has.
+type share struct {
+	owner authn.Key
+	keys  int
 }
 
 func newSeen() *seen {
 	began := time.Now()
-	return &seen{until: make(map[authn.Key]end), most: maxKeys, now: time.Now, passed: func() time.Duration { return time.Since(began) }}
+	return &seen{
+		until: make(map[authn.Key]end), shares: make(map[authn.Key]*share), most: maxKeys, each: authn.MaxKeys,
+		now: time.Now, passed: func() time.Duration { return time.Since(began) },
+	}
 }
 
 // over reports whether a key may be forgotten.
@@ -51,7 +66,7 @@ func (s *seen) over(e end, now time.Time) bool {
 }
 
 // First reports whether the key is new, and remembers it.
-func (s *seen) First(_ context.Context, key authn.Key, until time.Time) (bool, error) {
+func (s *seen) First(_ context.Context, owner, key authn.Key, until time.Time) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
@@ -60,11 +75,21 @@ func (s *seen) First(_ context.Context, key authn.Key, until time.Time) (bool, e
 	}
 	if e, known := s.until[key]; known && !s.over(e, now) {
 		return false, nil
+	} else if known {
+		s.forget(key, e)
 	}
-	if len(s.until) >= s.most {
+	of := s.shares[owner]
+	switch {
+	case of != nil && of.keys >= s.each:
+		return false, errShare
+	case len(s.until) >= s.most:
 		return false, errFull
+	case of == nil:
+		of = &share{owner: owner}
+		s.shares[owner] = of
 	}
-	s.until[key] = end{clock: until.UnixNano(), passed: s.passed() + until.Sub(now)}
+	of.keys++
+	s.until[key] = end{clock: until.UnixNano(), passed: s.passed() + until.Sub(now), of: of}
 	return true, nil
 }
 
@@ -72,7 +97,14 @@ func (s *seen) sweep(now time.Time) {
 	s.swept = now
 	for key, e := range s.until {
 		if s.over(e, now) {
-			delete(s.until, key)
+			s.forget(key, e)
 		}
+	}
+}
+
+func (s *seen) forget(key authn.Key, e end) {
+	delete(s.until, key)
+	if e.of.keys--; e.of.keys == 0 {
+		delete(s.shares, e.of.owner)
 	}
 }

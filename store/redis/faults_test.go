@@ -32,13 +32,16 @@ func TestAnswerIsLost(t *testing.T) {
 	wire := layWire(t, server.Addr())
 	one, _ := instance(t, Redis{Addresses: []string{wire.address}})
 	eventually(t, "it is ready", one.Healthy)
-	wire.lose("caddy-auth:first:")
+	if _, err := one.First(t.Context(), authn.KeyOf("another"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err) // Redis knows the script from now on
+	}
+	wire.lose("caddy-auth:first:" + encode(authn.KeyOf("token")))
 	key := authn.KeyOf("proof")
-	fresh, err := one.First(t.Context(), key, time.Now().Add(time.Hour))
+	fresh, err := one.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour))
 	if fresh || err == nil {
 		t.Errorf("it is not known whether it was new, and %t %v is said", fresh, err)
 	}
-	eventually(t, "it was stored", func() bool { return server.Exists(one.keys.first(key)) })
+	eventually(t, "it was stored", func() bool { return server.Exists(one.keys.first(authn.KeyOf("token"))) })
 }
 
 // TestListeningIsRefused has a Redis where everything can be read and no change

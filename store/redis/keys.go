@@ -16,7 +16,9 @@ import (
 // over the nodes.
 type keys struct{ prefix string }
 
-func (k keys) first(key authn.Key) string { return k.prefix + ":first:" + encode(key) }
+// first is a sorted set of what an owner has used up.
+func (k keys) first(owner authn.Key) string { return k.prefix + ":first:" + encode(owner) }
+
 func (k keys) count(key authn.Key) string { return k.prefix + ":count:" + encode(key) }
 
 func (k keys) group() string { return "{" + k.prefix + ":marks}" }

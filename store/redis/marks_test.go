@@ -191,7 +191,7 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 func TestAllKeysEnd(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
-	if _, err := one.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
+	if _, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)

@@ -18,7 +18,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	one, log := instance(t, Redis{Addresses: []string{wire.address}})
 	until := time.Now().Add(time.Hour)
 	t.Run("R9449-11: whether a proof is new cannot be said", func(t *testing.T) {
-		if fresh, err := one.First(t.Context(), authn.KeyOf("proof"), until); fresh || err == nil {
+		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh || err == nil {
 			t.Error(fresh, err)
 		}
 	})
@@ -59,7 +59,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	})
 	t.Run("R9449-11: a proof is new once", func(t *testing.T) {
 		for _, want := range []bool{true, false} {
-			if fresh, err := one.First(t.Context(), authn.KeyOf("proof"), until); fresh != want || err != nil {
+			if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh != want || err != nil {
 				t.Error(fresh, err)
 			}
 		}
@@ -107,7 +107,7 @@ func TestHangs(t *testing.T) {
 	waited := 0
 	for range 20 {
 		began := time.Now()
-		if _, err := one.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err == nil {
+		if _, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err == nil {
 			t.Fatal("nothing answered, and it was new")
 		}
 		switch took := time.Since(began); {
@@ -127,7 +127,7 @@ func TestClientsThatLeaveAreNoOutage(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	for i := range 10 {
-		if fresh, err := one.First(gone, authn.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
+		if fresh, err := one.First(gone, authn.KeyOf("token"), authn.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
 			t.Error(fresh, err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestWritesAreRefused(t *testing.T) {
 	eventually(t, "it is ready", one.Healthy)
 	server.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 	eventually(t, "it is noticed", func() bool {
-		_, err := one.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour))
+		_, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour))
 		return err != nil && !one.Healthy()
 	})
 	server.SetError("")

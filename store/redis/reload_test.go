@@ -56,7 +56,7 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 		for i := range 50 {
 			// Each second configuration is another one than that before.
 			next := provisioned(t, address, "geheim-"+string(rune('0'+i/2%10)))
-			_, _ = next.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Minute))
+			_, _ = next.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Minute))
 			if last != nil {
 				if err := last.Cleanup(); err != nil {
 					t.Fatal(err)
@@ -88,7 +88,7 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 	if revoking, err := module.Revoking(); !revoking || err != nil || !revoked(module.shared, "token") {
 		t.Error("the revocations are forgotten", err)
 	}
-	if fresh, err := module.First(t.Context(), authn.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
+	if fresh, err := module.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
 		t.Error("a proof is new although nobody was asked")
 	}
 	for want := range 2 {

@@ -27,6 +27,7 @@ type shared struct {
 	secrets []string
 	outage  *outage
 	guesses chan struct{} // has what is asked because somebody guessed
+	each    int           // how many keys one owner may have
 
 	alone  memory.Own  // counts while Redis is away
 	copies *marks.Set  // of the marks in Redis
@@ -43,8 +44,8 @@ func share(s settings, logger *zap.Logger) *shared {
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
-		guesses: make(chan struct{}, maxGuesses),
-		alone:   memory.New(), copies: marks.New(),
+		guesses: make(chan struct{}, maxGuesses), each: authn.MaxKeys,
+		alone: memory.New(), copies: marks.New(),
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go shared.run(ctx)
@@ -104,19 +105,26 @@ func (s *shared) askOfGuess(ctx context.Context, command func(context.Context) e
 	return s.ask(ctx, command)
 }
 
+//go:embed first.lua
+var firstSource string
+
+var first = redis.NewScript(firstSource)
+
+var errShare = errors.New("the share of one token in Redis is full")
+
 // First reports whether a key is new to the whole group. It is an error when
 // Redis does not say.
-func (s *shared) First(ctx context.Context, key authn.Key, until time.Time) (fresh bool, err error) {
-	keep := redis.SetArgs{Mode: "NX", TTL: max(time.Until(until).Truncate(time.Millisecond)+time.Millisecond, time.Millisecond)}
-	err = s.ask(ctx, func(ctx context.Context) error {
-		err := s.client.SetArgs(ctx, s.keys.first(key), "", keep).Err()
-		fresh = err == nil
-		if errors.Is(err, redis.Nil) {
-			return nil // it is there
-		}
+func (s *shared) First(ctx context.Context, owner, key authn.Key, until time.Time) (bool, error) {
+	var said int
+	err := s.ask(ctx, func(ctx context.Context) (err error) {
+		keep := max(time.Until(until), 0)/time.Millisecond + 1
+		said, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), s.each).Int()
 		return err
 	})
-	return fresh, err
+	if err == nil && said < 0 {
+		err = errShare // Redis is well
+	}
+	return said > 0 && err == nil, err
 }
 
 // Count adds one to a counter of the group, or to that of this process, which has

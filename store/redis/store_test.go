@@ -15,3 +15,18 @@ func TestStore(t *testing.T) {
 	}
 	storetest.Run(t, all...)
 }
+
+func TestShareOfOne(t *testing.T) {
+	t.Run("COST-1: one token takes its share of the room, and leaves the rest", func(t *testing.T) {
+		server := start(t)
+		var all []authn.Store
+		for _, one := range instances(t, server, 2) {
+			if one.each != authn.MaxKeys {
+				t.Errorf("the share is %d", one.each)
+			}
+			one.each = 20
+			all = append(all, one)
+		}
+		storetest.Share(t, 20, all...)
+	})
+}

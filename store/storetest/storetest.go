@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,11 +26,11 @@ func Run(t *testing.T, instances ...authn.Store) {
 	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
 	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) {
 		key := authn.KeyOf(t.Name())
-		if fresh, err := first.First(t.Context(), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
+		if fresh, err := first.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
 		eventually(t, "it is forgotten", func() bool {
-			fresh, err := last.First(t.Context(), key, time.Now().Add(time.Minute))
+			fresh, err := last.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Minute))
 			return fresh && err == nil
 		})
 	})
@@ -126,7 +127,7 @@ func once(t *testing.T, instances []authn.Store) {
 	var asking sync.WaitGroup
 	for i := range 32 {
 		asking.Go(func() {
-			first, err := instances[i%len(instances)].First(context.Background(), key, time.Now().Add(time.Minute))
+			first, err := instances[i%len(instances)].First(context.Background(), authn.KeyOf("token"), key, time.Now().Add(time.Minute))
 			if err != nil {
 				t.Error(err)
 			}
@@ -176,6 +177,30 @@ func marked(t *testing.T, instances []authn.Store, kind authn.MarkKind) {
 		mark, found := last.Marked(kind, long.Key)
 		return found && mark.Before.IsZero() && mark.Until.UnixMilli() == later.Until.UnixMilli()
 	})
+}
+
+// Share fills what one owner may have, which is not too many for the instances
+// to be filled, and asks for another one.
+func Share(t *testing.T, most int, instances ...authn.Store) {
+	t.Helper()
+	greedy, modest := authn.KeyOf(t.Name(), "greedy"), authn.KeyOf(t.Name(), "modest")
+	over := time.Now().Add(time.Hour)
+	for i := range most {
+		if fresh, err := instances[i%len(instances)].First(t.Context(), greedy, authn.KeyOf(t.Name(), strconv.Itoa(i)), over); !fresh || err != nil {
+			t.Fatalf("key %d is new: %t, %v", i, fresh, err)
+		}
+	}
+	for _, store := range instances {
+		if fresh, err := store.First(t.Context(), greedy, authn.KeyOf(t.Name(), "one more"), over); fresh || err == nil {
+			t.Errorf("one more than %d is new: %t, %v", most, fresh, err)
+		}
+		if fresh, err := store.First(t.Context(), greedy, authn.KeyOf(t.Name(), "0"), over); fresh || err != nil {
+			t.Errorf("the first key is new again: %t, %v", fresh, err)
+		}
+	}
+	if fresh, err := instances[0].First(t.Context(), modest, authn.KeyOf(t.Name(), "modest"), over); !fresh || err != nil {
+		t.Errorf("the key of another owner is new: %t, %v", fresh, err)
+	}
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
