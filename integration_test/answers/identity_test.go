@@ -63,7 +63,7 @@ func TestForwardOfSeveralGates(t *testing.T) {
 	}
 	t.Run("ID-1: what one gate set stays for the page of another one's denial", func(t *testing.T) {
 		s.Reload(site("route {\n" + employee + "require_auth partners {\nforward X-Caller {http.auth.user.id}\n}\nrespond ok\n}\n" +
-			"handle_errors {\nreverse_proxy " + b.addr + "\n}"))
+			"handle_errors {\nrewrite * /{err.status_code}\nreverse_proxy " + b.addr + "\n}"))
 		want(t, s.Get("/", harness.Bearer(harness.Token(t)), harness.Header("X-Employee", "mallory"), harness.Header("X-Partner", "mallory")), 200, "", keyed)
 		if h := b.last(t).Header; fmt.Sprint(h["X-Caller"], h["X-Employee"]) != "[alice] [alice]" {
 			t.Errorf("the pages were told %q %q", h["X-Caller"], h["X-Employee"])

@@ -246,7 +246,7 @@ func TestExplainReachesNoErrorPage(t *testing.T) {
 	t.Cleanup(upstream.Close)
 	app := withOps(t, `{"servers": {"s": {"listen": [":8080"], "routes": [{"handle": [{"handler": "subroute",
 		"routes": [{"handle": [{"handler": "require_auth"}]}],
-		"errors": {"routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "`+upstream.Listener.Addr().String()+`"}]}]}]}}]}]}}}`)
+		"errors": {"routes": [{"handle": [{"handler": "rewrite", "uri": "/page"}, {"handler": "reverse_proxy", "upstreams": [{"dial": "`+upstream.Listener.Addr().String()+`"}]}]}]}}]}]}}}`)
 	got := explainAt(t, app, map[string]any{"url": "/"})
 	if got.Reaches != "reverse_proxy" || asked.Load() != 0 {
 		t.Errorf("reaches %q, and was asked %d times", got.Reaches, asked.Load())
