@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
@@ -73,7 +74,10 @@ func (a *APIKey) Provision(ctx caddy.Context) error {
 	}
 	replacer := caddy.NewReplacer()
 	for _, key := range a.Keys {
-		key.Digest = replacer.ReplaceKnown(key.Digest, "")
+		var err error
+		if key.Digest, err = block.Replace(replacer, "the digest of key "+key.ID, key.Digest); err != nil {
+			return err
+		}
 		a.static = append(a.static, key)
 	}
 	if a.KeysFile != "" {

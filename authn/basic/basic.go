@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
@@ -83,7 +84,10 @@ func (b *Basic) Provision(ctx caddy.Context) error {
 	}
 	replacer := caddy.NewReplacer()
 	for _, user := range b.Users {
-		user.Hash = replacer.ReplaceKnown(user.Hash, "")
+		var err error
+		if user.Hash, err = block.Replace(replacer, "the hash of user "+user.Name, user.Hash); err != nil {
+			return err
+		}
 		account, err := newAccount(user)
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"audience":     block.Strings(&b.Audiences),
 		"jwks":         block.String(&b.JWKS),
 		"key_file":     block.Strings(&b.KeyFiles),
-		"hmac_secret":  block.String(&b.HMACSecret),
+		"hmac_secret":  block.Secret(&b.HMACSecret),
 		"algorithms":   block.Strings(&b.Algorithms),
 		"clock_skew":   b.readSkew,
 		"profile":      block.String(&b.Profile),
@@ -112,7 +112,7 @@ func (b *Bearer) readIntrospection(d *caddyfile.Dispenser) error {
 	cache := caddy.Duration(-1)
 	err := block.Read(d, block.Lines{
 		"client_id":     block.String(&asked.ClientID),
-		"client_secret": block.String(&asked.ClientSecret),
+		"client_secret": block.Secret(&asked.ClientSecret),
 		"client_auth":   block.String((*string)(&asked.ClientAuth)),
 		"key_file":      block.String(&asked.KeyFile),
 		"cache":         block.Duration(&cache),

@@ -28,8 +28,8 @@ const (
 )
 
 // replacePlaceholders resolves what the configuration takes from the
-// environment or from files. What was written and turns out to be empty is
-// refused: without it a check would be left out in silence.
+// environment or from files. A placeholder without a value is refused: without
+// the value a check would be left out, or the placeholder itself would be a secret.
 func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 	values := map[string]*string{"issuer": &b.Issuer, "jwks": &b.JWKS, "hmac_secret": &b.HMACSecret}
 	if asked := b.Introspection; asked != nil {
@@ -43,11 +43,9 @@ func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 		values[fmt.Sprintf("key_file %d", i+1)] = &b.KeyFiles[i]
 	}
 	for name, value := range values {
-		if *value == "" {
-			continue
-		}
-		if *value = replacer.ReplaceKnown(*value, ""); *value == "" {
-			return fmt.Errorf("%s is empty: its placeholder has no value", name)
+		var err error
+		if *value, err = block.Replace(replacer, name, *value); err != nil {
+			return err
 		}
 	}
 	return nil

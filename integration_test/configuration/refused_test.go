@@ -52,6 +52,7 @@ func TestRefused(t *testing.T) {
 func TestRefusedAtLoad(t *testing.T) {
 	t.Setenv("SHORT_FOR_TESTS", "s3cret-short")
 	t.Setenv("PLAIN_FOR_TESTS", "s3cret-in-the-clear")
+	t.Setenv("PLACEHOLDER_FOR_TESTS", "{secrets.jwt_production_signing_key}")
 	_ = os.Unsetenv("UNSET_FOR_TESTS")
 	const (
 		audience = "audience https://api.example.com\n"
@@ -74,8 +75,13 @@ func TestRefusedAtLoad(t *testing.T) {
 		"one digest under two ids":                     {"api_key {\nkey a sha256:" + strings.Repeat("a", 64) + "\nkey b sha256:" + strings.Repeat("A", 64) + "\n}", "", "twice"},
 		"a short HMAC secret from the environment":     {"bearer {\n" + audience + "hmac_secret {env.SHORT_FOR_TESTS}\n}", "", "12 bytes, 32 are needed"},
 		"a short HMAC secret with a brace in it":       {"bearer {\n" + audience + "hmac_secret s3cret{short}\n}", "", "32"},
-		"an HMAC secret that the environment lacks":    {"bearer {\n" + audience + "hmac_secret {env.UNSET_FOR_TESTS}\n}", "", "hmac_secret is empty: its placeholder has no value"},
-		"an audience that the environment lacks":       {"bearer {\naudience {env.UNSET_FOR_TESTS}\n" + file + "}", "", "audience 1 is empty: its placeholder has no value"},
+		"CFG-9: a secret with an unknown placeholder":  {"bearer {\n" + audience + "hmac_secret s3cret-s3cret-s3cret-s3cret{vault.kv}\n}", "", "hmac_secret has a placeholder"},
+		"CFG-9: a secret in a file that is missing":    {"bearer {\n" + audience + "hmac_secret {file.testdata/files/missing}\n}", "", "hmac_secret has a placeholder"},
+		"CFG-9: a secret whose value is a placeholder": {"bearer {\n" + audience + "hmac_secret {env.PLACEHOLDER_FOR_TESTS}\n}", "", "still a placeholder"},
+		"CFG-9: a client secret of a request":          {"bearer {\n" + audience + "introspection https://idp.example.com/i {\nclient_id a\nclient_secret s3cret-{http.request.host}\n}\n}", "", "client_secret has a placeholder"},
+		"CFG-9: an audience with a typing error":       {"bearer {\naudience {env:AUDIENCE}\n" + file + "}", "", "audience 1 has a placeholder"},
+		"an HMAC secret that the environment lacks":    {"bearer {\n" + audience + "hmac_secret {env.UNSET_FOR_TESTS}\n}", "", "hmac_secret has a placeholder without a value"},
+		"an audience that the environment lacks":       {"bearer {\naudience {env.UNSET_FOR_TESTS}\n" + file + "}", "", "audience 1 has a placeholder without a value"},
 		"an issuer that the environment lacks":         {"bearer {\nissuer {env.UNSET_FOR_TESTS}\n" + audience + file + "}", "", "issuer"},
 		"a key file that the environment lacks":        {"bearer {\n" + audience + "key_file {env.UNSET_FOR_TESTS}\n}", "", ""},
 		"a password in the clear by the environment":   {"basic {\nuser alice {env.PLAIN_FOR_TESTS}\n}", "", "caddy hash-password"},

@@ -4,6 +4,7 @@
 package block
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -86,6 +87,23 @@ func String(target *string) Line {
 	}
 }
 
+// Secret is String for a secret. It refuses a placeholder that Caddy does not fill
+// when it loads a configuration: the secret would be what everyone can read in the
+// configuration.
+func Secret(target *string) Line {
+	read := String(target)
+	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		if err := read(d); err != nil {
+			return err
+		}
+		if unreplaced.MatchString(*target) && !HasPlaceholder(*target) {
+			return d.Errf("%s is a placeholder without a value: write the secret, {env.NAME} or {file.PATH}", name)
+		}
+		return nil
+	}
+}
+
 // Strings reads at least one argument and may be repeated.
 func Strings(target *[]string) Line {
 	return func(d *caddyfile.Dispenser) error {
@@ -138,6 +156,23 @@ func HasPlaceholder(value string) bool { return placeholder.MatchString(value) }
 
 // placeholder finds what Caddy replaces outside of requests.
 var placeholder = regexp.MustCompile(`\{(env|file|system|time)\.[^{}]*\}`)
+
+// unreplaced finds a whole value that has the form of a placeholder.
+var unreplaced = regexp.MustCompile(`^\s*\{[^{}]*\}\s*$`)
+
+// Replace replaces the placeholders of a value by what they stand for when a
+// configuration is loaded. An unknown placeholder, an empty one and a value that
+// is itself one are errors; none of them repeats the value, which may be a secret.
+func Replace(replacer *caddy.Replacer, name, value string) (string, error) {
+	replaced, err := replacer.ReplaceOrErr(value, true, true)
+	if err != nil || value != "" && replaced == "" {
+		return "", fmt.Errorf("%s has a placeholder without a value: set it, or write \\{ for a brace", name)
+	}
+	if unreplaced.MatchString(replaced) {
+		return "", fmt.Errorf("%s is still a placeholder after replacement: give it its value", name)
+	}
+	return replaced, nil
+}
 
 // Flag reads a line without arguments.
 func Flag(target *bool) Line {

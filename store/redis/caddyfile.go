@@ -36,7 +36,7 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"sentinel":    r.readSentinel,
 		"cluster":     block.Flag(&r.Cluster),
 		"user":        block.String(&r.User),
-		"password":    block.String(&r.Password),
+		"password":    block.Secret(&r.Password),
 		"ca_file":     block.String(&certificates.CAFile),
 		"client_cert": certificates.readClientCert,
 		"server_name": block.String(&certificates.ServerName),
@@ -62,7 +62,7 @@ func (r *Redis) readSentinel(d *caddyfile.Dispenser) error {
 	}
 	return block.Read(d, block.Lines{
 		"user":     block.String(&r.Sentinel.User),
-		"password": block.String(&r.Sentinel.Password),
+		"password": block.Secret(&r.Sentinel.Password),
 	})
 }
 

@@ -89,12 +89,12 @@ type settings struct {
 }
 
 func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
-	read := r.replaced(replacer)
-	if err := read.check(); err != nil {
+	read, err := r.replaced(replacer)
+	if err != nil {
 		return settings{}, err
 	}
-	if r.Password != "" && read.Password == "" || r.User != "" && read.User == "" {
-		return settings{}, errors.New("the user or the password is empty once its placeholders are replaced")
+	if err := read.check(); err != nil {
+		return settings{}, err
 	}
 	first, dials, err := read.address()
 	if err != nil {
@@ -137,19 +137,23 @@ func (s settings) identify(tls bool, certificates []string) string {
 }
 
 // replaced returns the configuration with its placeholders replaced.
-func (r *Redis) replaced(replacer *caddy.Replacer) Redis {
-	replace := func(text string) string { return replacer.ReplaceAll(text, "") }
-	read := Redis{
-		Sentinel: r.Sentinel, Cluster: r.Cluster, TLS: r.TLS, Timeout: r.Timeout, Prefix: r.Prefix,
-		User: replace(r.User), Password: replace(r.Password),
-	}
-	for _, text := range r.Addresses {
-		read.Addresses = append(read.Addresses, replace(text))
+func (r *Redis) replaced(replacer *caddy.Replacer) (Redis, error) {
+	read := *r
+	read.Addresses = slices.Clone(r.Addresses)
+	values := map[string]*string{"user": &read.User, "password": &read.Password}
+	for i := range read.Addresses {
+		values[fmt.Sprintf("address %d", i+1)] = &read.Addresses[i]
 	}
 	if r.Sentinel != nil {
 		sentinel := *r.Sentinel
-		sentinel.User, sentinel.Password = replace(sentinel.User), replace(sentinel.Password)
 		read.Sentinel = &sentinel
+		values["sentinel user"], values["sentinel password"] = &sentinel.User, &sentinel.Password
 	}
-	return read
+	for name, value := range values {
+		var err error
+		if *value, err = block.Replace(replacer, name, *value); err != nil {
+			return Redis{}, err
+		}
+	}
+	return read, nil
 }
