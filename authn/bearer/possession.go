@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
+	"github.com/excorp/caddy-require-auth/internal/fingerprint"
 )
 
 // The values of `dpop` and `certificate_bound`.
@@ -138,7 +138,7 @@ func (b *Bearer) checkCertificate(r *authn.Request, bound confirmation) error {
 	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
 		return errors.New("the token is bound to a certificate, and the client sent none")
 	}
-	digest := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
+	digest := fingerprint.Of(r.TLS.PeerCertificates[0])
 	thumbprint := base64.RawURLEncoding.EncodeToString(digest[:])
 	if subtle.ConstantTimeCompare([]byte(thumbprint), []byte(bound.certificate)) != 1 {
 		return errors.New("the token is bound to another certificate")

@@ -7,7 +7,6 @@ package clientcert
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/fingerprint"
 )
 
 func init() {
@@ -78,6 +78,7 @@ type ClientCert struct {
 
 	roots       *x509.CertPool
 	authorities []*x509.Certificate // what roots holds
+	verdicts    *verdicts
 	now         func() time.Time
 }
 
@@ -94,7 +95,7 @@ func (c *ClientCert) Provision(caddy.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	c.now = time.Now
+	c.now, c.verdicts = time.Now, new(verdicts)
 	c.UserFrom = cmp.Or(c.UserFrom, Subject)
 	if len(c.TrustPool) == 0 {
 		return nil
@@ -133,7 +134,7 @@ func (c *ClientCert) Find(r *authn.Request) (authn.Credential, error) {
 	if leaf == nil {
 		return authn.Credential{}, nil
 	}
-	return authn.Credential{Value: fingerprint(leaf), Place: place}, nil
+	return authn.Credential{Value: hexOf(leaf), Place: place}, nil
 }
 
 func leafOf(r *authn.Request) *x509.Certificate {
@@ -143,8 +144,8 @@ func leafOf(r *authn.Request) *x509.Certificate {
 	return r.TLS.PeerCertificates[0]
 }
 
-func fingerprint(cert *x509.Certificate) string {
-	digest := sha256.Sum256(cert.Raw)
+func hexOf(cert *x509.Certificate) string {
+	digest := fingerprint.Of(cert)
 	return hex.EncodeToString(digest[:])
 }
 
@@ -153,8 +154,11 @@ func fingerprint(cert *x509.Certificate) string {
 // one that is out of date or made for something else is nobody's.
 func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	leaf := leafOf(r)
-	if leaf == nil || fingerprint(leaf) != credential.Value {
+	if leaf == nil || hexOf(leaf) != credential.Value {
 		return authn.Reject(authn.CodeInvalidCredentials, errors.New("not the certificate of this connection"))
+	}
+	if len(leaf.Raw) > authn.MaxCredential {
+		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
 	if err := r.Trace.Tell("trust", c.trusts(r.TLS), c.assumed); err != nil {
 		if errors.Is(err, errUntrusted) {

@@ -146,7 +146,7 @@ func TestTrust(t *testing.T) {
 		r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 		for _, connection := range []*tls.ConnectionState{nil, {}, sent(self.cert)} {
 			r.TLS = connection
-			outcome := own.Verify(context.Background(), r, authn.Credential{Value: fingerprint(leaf), Place: place})
+			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Place: place})
 			if outcome.Verdict != authn.Rejected {
 				t.Errorf("outcome %+v", outcome)
 			}

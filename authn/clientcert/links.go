@@ -3,7 +3,6 @@ package clientcert
 import (
 	"bytes"
 	"crypto/x509"
-	"fmt"
 	"slices"
 )
 
@@ -19,10 +18,7 @@ const maxLinks = 8
 // keys of one name, sent once for a connection, cost most of a second of
 // computing with each of its requests. Here a signature is checked with the key
 // of somebody trusted, or not at all.
-func linksTo(authorities, sent []*x509.Certificate) (*x509.CertPool, error) {
-	if len(sent) > maxLinks {
-		return nil, fmt.Errorf("%w: more than %d certificates came with it", errUntrusted, maxLinks)
-	}
+func linksTo(authorities, sent []*x509.Certificate) *x509.CertPool {
 	links, trusted, left := x509.NewCertPool(), slices.Clone(authorities), slices.Clone(sent)
 	slices.Reverse(left) // each is vouched for by the one behind it (RFC 8446 §4.4.2)
 	for before := -1; before != len(left); {
@@ -36,7 +32,7 @@ func linksTo(authorities, sent []*x509.Certificate) (*x509.CertPool, error) {
 			return true
 		})
 	}
-	return links, nil
+	return links
 }
 
 func isVouchedFor(link *x509.Certificate, trusted []*x509.Certificate) bool {

@@ -118,7 +118,7 @@ func claimsOf(cert *x509.Certificate, found names) map[string]any {
 	claims := map[string]any{
 		"serial":    cert.SerialNumber.Text(16),
 		"not_after": cert.NotAfter.Unix(),
-		"sha256":    fingerprint(cert),
+		"sha256":    hexOf(cert),
 	}
 	for field, values := range found {
 		switch {

@@ -20,7 +20,11 @@ var errUntrusted = errors.New("the certificate is not trusted")
 func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 	now := c.now()
 	if c.roots != nil {
-		return c.verify(connection.PeerCertificates, now)
+		sent := connection.PeerCertificates
+		if len(sent) > 1+maxLinks {
+			return fmt.Errorf("%w: more than %d certificates came with it", errUntrusted, maxLinks)
+		}
+		return c.verdicts.of(sent, c.authorities, now, func() error { return c.verify(sent, now) })
 	}
 	if len(connection.VerifiedChains) == 0 {
 		return fmt.Errorf("%w: Caddy did not verify it, and there is no trust_pool", errUntrusted)
@@ -40,11 +44,8 @@ func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 // verify verifies the first of the certificates that a client sent; the others
 // may be links to one of the roots.
 func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
-	links, err := linksTo(c.authorities, sent[1:])
-	if err != nil {
-		return err
-	}
-	_, err = sent[0].Verify(x509.VerifyOptions{
+	links := linksTo(c.authorities, sent[1:])
+	_, err := sent[0].Verify(x509.VerifyOptions{
 		Roots:         c.roots,
 		Intermediates: links,
 		CurrentTime:   now,

@@ -1,0 +1,32 @@
+// Package fingerprint hashes certificates, each once for as long as it is in
+// use. A certificate is the same for all requests of a connection, and its
+// holder chooses its size.
+package fingerprint
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"runtime"
+	"sync"
+	"weak"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
+)
+
+// digests are those of certificates in use, by weak pointers: an entry goes with
+// the last connection that has the certificate.
+var digests sync.Map // weak.Pointer[x509.Certificate] to [sha256.Size]byte
+
+// Of returns the SHA-256 of a certificate in DER form.
+func Of(certificate *x509.Certificate) [sha256.Size]byte {
+	key := weak.Make(certificate)
+	if digest, found := digests.Load(key); found {
+		return digest.([sha256.Size]byte)
+	}
+	steps.Add(len(certificate.Raw))
+	digest := sha256.Sum256(certificate.Raw)
+	if _, found := digests.LoadOrStore(key, digest); !found {
+		runtime.AddCleanup(certificate, func(key weak.Pointer[x509.Certificate]) { digests.Delete(key) }, key)
+	}
+	return digest
+}
