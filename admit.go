@@ -38,14 +38,46 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit
 	}
 }
 
-// strip takes a credential out of a request before anybody else is told of it:
-// the upstream, or who has the pages of a denial.
-func (g *RequireAuth) strip(visit *visit, r *http.Request, credential authn.Credential) {
+// strip removes credentials from a request before others see it: the upstream, or
+// the server of the error pages. A denied request may have several, or malformed
+// ones: the gate removes all that any scheme could find.
+func (g *RequireAuth) strip(visit *visit, made ruling) {
+	visit.takeAgain()
+	credential := made.credential
 	inQuery := credential.Place.In == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
 	if credential.Found() && (g.StripCredentials || inQuery) {
-		visit.keep(r)
-		credential.Place.Remove(r)
+		visit.take(credential.Place)
 	}
+	if !made.Allowed && g.StripCredentials {
+		for _, place := range g.app.placesOf(&visit.request) {
+			visit.take(place)
+		}
+	}
+}
+
+// take removes what is at a place. Later gates find it all the same.
+func (v *visit) take(place authn.Place) {
+	if removal, found := place.Take(&v.request); found {
+		v.removed = append(v.removed, removal)
+	}
+}
+
+// restore puts back what earlier gates removed.
+func (v *visit) restore(r *http.Request) {
+	for _, removal := range slices.Backward(v.removed) {
+		if removal.Restore(r) {
+			v.restored = append(v.restored, removal.Place)
+		}
+	}
+	v.removed = nil
+}
+
+// takeAgain removes what restore has put back.
+func (v *visit) takeAgain() {
+	for _, place := range v.restored {
+		v.take(place)
+	}
+	v.restored = nil
 }
 
 // admit makes the caller the one that placeholders speak of. What another
@@ -55,29 +87,6 @@ func (v *visit) admit(r *http.Request, made ruling) {
 		replacer.DeleteByPrefix("http.auth.user.")
 	}
 	v.identity, v.scheme = made.outcome.Identity, made.scheme.name
-}
-
-// keep remembers the request with its credentials for the gates that follow,
-// before they are removed.
-func (v *visit) keep(r *http.Request) {
-	if v.request.Request != r {
-		return // kept already
-	}
-	whole := *r
-	whole.Header = r.Header.Clone()
-	address := *r.URL
-	whole.URL = &address
-	v.request.Request = &whole
-	v.stripped = true
-}
-
-// requestFor returns the request to look for credentials in: the one at hand,
-// or what was kept before credentials were removed from it.
-func (v *visit) requestFor(r *http.Request) *http.Request {
-	if v.stripped {
-		return v.request.Request
-	}
-	return r
 }
 
 // privateWriter keeps an answer from shared caches. RFC 9111 §3.5 does that

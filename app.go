@@ -287,14 +287,29 @@ func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	})
 }
 
-// showsCredential reports whether a request has a credential of any scheme that
-// is declared, accepted at this gate or not, where Caddy's log does not hide it.
-func (a *App) showsCredential(request *authn.Request) bool {
-	return slices.ContainsFunc(*a.declared.Load(), func(scheme authn.Scheme) bool {
-		credential, err := scheme.Find(request)
-		place := credential.Place
-		return err != nil || credential.Found() && place != authn.AuthorizationField && !place.SentUnasked()
-	})
+// placesOf returns all places of a request where a declared scheme may find a
+// credential. A scheme that cannot list its places is asked what it finds.
+func (a *App) placesOf(request *authn.Request) []authn.Place {
+	places := []authn.Place{authn.AuthorizationField}
+	for _, scheme := range *a.declared.Load() {
+		if lister, ok := scheme.(authn.PlaceLister); ok {
+			places = append(places, lister.Places()...)
+		} else if place := placeFoundBy(scheme, request); place.In != "" {
+			places = append(places, place)
+		}
+	}
+	return places
+}
+
+// placeFoundBy returns where a scheme finds a credential. A scheme that panics,
+// which has already denied the request, finds none.
+func placeFoundBy(scheme authn.Scheme, request *authn.Request) (place authn.Place) {
+	defer func() { _ = recover() }()
+	credential, err := scheme.Find(request)
+	if err != nil {
+		return authn.Place{}
+	}
+	return credential.Place
 }
 
 // Interface guards

@@ -61,29 +61,54 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestVerifyOnce has a token that is good for the resource of one gate only.
-func TestVerifyOnce(t *testing.T) {
+// ofResource is a scheme of a test that accepts at the gate of one resource.
+type ofResource struct {
+	authn.Scheme
+	asked int
+}
+
+func (s *ofResource) Verify(_ context.Context, r *authn.Request, _ authn.Credential) authn.Outcome {
+	s.asked++
+	if !r.MeansAudience("https://one.example/") {
+		return authn.Reject(authn.CodeInvalidToken, errors.New("for another gate"))
+	}
+	return authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)
+}
+
+// TestVerifyAtSeveralGates has an outcome that depends on the gate, and one that
+// does not.
+func TestVerifyAtSeveralGates(t *testing.T) {
 	visit := &visit{explained: new(Explanation)}
 	visit.request.Read(httptest.NewRequest("GET", "/", nil))
-	once := authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)
-	once.Audience = "https://one.example/"
-	asked := candidate{scheme: &namedScheme{Scheme: &firm{outcome: once}, store: memory.New()}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
+	scheme := new(ofResource)
+	asked := candidate{scheme: &namedScheme{Scheme: scheme, store: memory.New()}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
 	for _, gate := range []struct {
 		audience string
 		verdict  authn.Verdict
 	}{{"https://one.example/", authn.Accepted}, {"https://two.example/", authn.Rejected}, {"", authn.Rejected}, {"https://one.example/", authn.Accepted}} {
 		t.Run("JWT-9: at the gate of "+gate.audience, func(t *testing.T) {
-			visit.request.Audience = gate.audience
+			visit.request.SetGate(authn.Gate{Audience: gate.audience})
 			if got := visit.verify(asked); got.Verdict != gate.verdict {
 				t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 			}
 		})
 	}
-	t.Run("another credential is verified anew", func(t *testing.T) {
-		asked.scheme.Scheme.(*firm).outcome = authn.Reject(authn.CodeInvalidToken, errors.New("bad"))
+	t.Run("JWT-9: each gate asks", func(t *testing.T) {
+		if scheme.asked != 4 {
+			t.Errorf("asked %d times", scheme.asked)
+		}
+	})
+	t.Run("an outcome that does not depend on the gate is recalled", func(t *testing.T) {
+		firm := &firm{outcome: authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)}
+		asked.scheme = &namedScheme{Scheme: firm, store: memory.New()}
+		visit.verify(asked)
+		firm.outcome = authn.Reject(authn.CodeInvalidToken, errors.New("bad"))
+		if got := visit.verify(asked); got.Verdict != authn.Accepted {
+			t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
+		}
 		asked.credential.Value = "y"
-		if got := visit.verify(asked); got.Verdict != authn.Rejected || len(visit.verified) != 2 {
-			t.Errorf("verdict %d, %d verified", got.Verdict, len(visit.verified))
+		if got := visit.verify(asked); got.Verdict != authn.Rejected {
+			t.Errorf("of another credential: verdict %d", got.Verdict)
 		}
 	})
 }

@@ -2,10 +2,15 @@ package requireauth
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"os"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -53,23 +58,35 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 	return answer.Write(w, r, g.ErrorFormat)
 }
 
-// hide answers as Caddy does where there is nothing: with the error that ends
-// up in the site's error routes or in an empty body. Caddy logs the request
-// with such an error at DEBUG and hides Authorization and Cookie only, so where
-// the request has a credential elsewhere the gate takes these steps itself, and
-// writes where Caddy would.
+// hide answers as Caddy does for a missing page: with the site's error routes, or
+// an empty body. It does not return an error, because Caddy would log the request
+// as it came, with its credentials, and {err.trace} would name the gate.
 func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit) error {
 	visit.hidden = true
-	if !g.app.showsCredential(&visit.request) {
-		return caddyhttp.Error(http.StatusNotFound, nil)
-	}
 	if g.pages.inner == nil {
 		w = outermost(w)
 	}
-	if !g.pages.serve(w, r, http.StatusNotFound, nil) {
+	if !g.pages.serve(w, r, http.StatusNotFound, g.missing) {
 		w.WriteHeader(http.StatusNotFound)
 	}
 	return nil
+}
+
+// missingPage returns the error of Caddy's file server for a file that does not
+// exist, without its id. Its trace is what {err.trace} shows for a missing page.
+func missingPage(ctx caddy.Context) caddyhttp.HandlerError {
+	missing := caddyhttp.HandlerError{StatusCode: http.StatusNotFound}
+	module, err := ctx.LoadModuleByID("http.handlers.file_server", caddyconfig.JSON(map[string]string{"root": os.DevNull}, nil))
+	if err != nil {
+		return missing
+	}
+	r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/missing"}}
+	r = r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()))
+	var found caddyhttp.HandlerError
+	if errors.As(module.(caddyhttp.MiddlewareHandler).ServeHTTP(nil, r, nil), &found) {
+		missing.Trace = found.Trace
+	}
+	return missing
 }
 
 // outermost returns the writer that Caddy's server answers errors with. What the
@@ -99,16 +116,10 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// hides reports whether a status is answered as if there were nothing.
+// hides reports whether a status is answered as if there were nothing. With `all`
+// every denial is: a status that only a gate has would tell of it.
 func (g *RequireAuth) hides(status int) bool {
-	switch status {
-	case http.StatusForbidden:
-		return g.Hide != ""
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusTooEarly, http.StatusRequestHeaderFieldsTooLarge:
-		return g.Hide == hideAll
-	default:
-		return false
-	}
+	return g.Hide == hideAll || g.Hide == hideDenied && status == http.StatusForbidden
 }
 
 // challenges returns the field values of WWW-Authenticate: from the scheme

@@ -55,8 +55,10 @@ func init() {
 // reachable at the address that they name. The answer is 425, upon which clients
 // repeat the request by themselves when the handshake is complete (RFC 8470 §5.2).
 //
-// Several gates may match one request. All of them must let it pass, and
-// credentials are verified once.
+// Several gates may match one request. All of them must let it pass. A credential
+// is verified once, apart from what depends on the gate: an audience, and a proof
+// of possession, which is used up once. Each gate reads the request as it is when
+// the gate is reached; what an earlier gate stripped still counts.
 //
 // After admission these placeholders are set:
 //
@@ -101,8 +103,10 @@ type RequireAuth struct {
 	// protection against browsers of other sites.
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
-	// Answers a denial as a 404 that cannot be told from Caddy's own: `denied`
-	// does so for 403, `all` for 400, 401, 425, 429 and 431 too. Default: off.
+	// Answers a denial as a 404 with the status, the fields and the body of a
+	// missing page: `denied` does so for 403, `all` for every denial, also for
+	// 503. The time of an answer can still tell, for example where a password is
+	// checked. Default: off.
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with
@@ -112,8 +116,8 @@ type RequireAuth struct {
 	// every path through the gate. A value that is empty sets no field.
 	Forward map[string]string `json:"forward,omitempty"`
 
-	// Keeps the credential from the upstream, also from one that has the pages of
-	// a denial.
+	// Keeps the credential from the upstream. A denied request reaches error
+	// routes without any credential of any scheme.
 	StripCredentials bool `json:"strip_credentials,omitempty"`
 
 	// The format of the body of denials: `auto`, `problem`, `json`, `html` or
@@ -128,9 +132,13 @@ type RequireAuth struct {
 	families []*family
 	forward  forwarding
 	pages    errorPages
-	csrf     *http.CrossOriginProtection
-	events   emitter
-	logger   *zap.Logger
+	missing  caddyhttp.HandlerError // the error of a missing page
+
+	siteOrigin func(ofRequest, path string) string // of the protected resource that covers a path
+
+	csrf   *http.CrossOriginProtection
+	events emitter
+	logger *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -152,6 +160,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	g.pages = findErrorPages(ctx)
 	g.csrf = http.NewCrossOriginProtection()
+	if g.Hide != "" {
+		g.missing = missingPage(ctx)
+	}
 	if err := g.check(); err != nil {
 		return err
 	}
@@ -173,11 +184,15 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.forward = newForwarding(g.Forward)
+	site := routesAround(ctx)
+	g.siteOrigin = func(ofRequest, path string) string {
+		return g.app.resources.originFor(site, ofRequest, path)
+	}
 	if g.Resource != nil {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
 		}
-		g.app.resources.add(*g.Resource, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
+		g.app.resources.add(*g.Resource, site, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
 	}
 	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
 }
@@ -266,10 +281,10 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		dropBody(r)
 		return next.ServeHTTP(w, r)
 	}
-	g.introduce(visit)
+	g.setGate(visit)
 	ruling := g.decide(visit, r)
 	g.tell(visit, r, ruling)
-	g.strip(visit, r, ruling.credential)
+	g.strip(visit, ruling)
 	g.forward.names.removeFrom(r, visit.forwarded) // not earlier: the credential may have come in such a field
 	if !ruling.Allowed {
 		return g.deny(w, r, visit, ruling)
@@ -288,12 +303,13 @@ func (g *RequireAuth) isPreflight(visit *visit, r *http.Request) bool {
 	return len(visit.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
 
-// introduce tells schemes what this gate is known as.
-func (g *RequireAuth) introduce(visit *visit) {
-	visit.request.Audience, visit.request.Origin, visit.request.AudienceAsURL = "", "", g.MCP != nil
+// setGate tells schemes what this gate is known as.
+func (g *RequireAuth) setGate(visit *visit) {
+	gate := authn.Gate{AudienceAsURL: g.MCP != nil, SiteOrigin: g.siteOrigin, Hidden: g.Hide == hideAll}
 	if g.Resource != nil {
-		visit.request.Audience, visit.request.Origin = g.Resource.URL, g.Resource.Origin()
+		gate.Audience, gate.Origin = g.Resource.URL, g.Resource.Origin()
 	}
+	visit.request.SetGate(gate)
 }
 
 // Interface guards

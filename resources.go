@@ -3,7 +3,11 @@ package requireauth
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/resource"
@@ -19,11 +23,12 @@ type registry struct {
 type registered struct {
 	resource resource.Resource
 	facts    resource.Facts
+	sites    []*caddyhttp.Subroute
 }
 
 // add registers the resource of a gate. Several gates may guard one resource:
 // what they say is joined, and what the first configures counts.
-func (r *registry) add(guarded resource.Resource, schemes []namedScheme, scopes []string) {
+func (r *registry) add(guarded resource.Resource, site *caddyhttp.Subroute, schemes []namedScheme, scopes []string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	i := slices.IndexFunc(r.entries, func(e registered) bool { return e.resource.URL == guarded.URL })
@@ -31,6 +36,7 @@ func (r *registry) add(guarded resource.Resource, schemes []namedScheme, scopes 
 		r.entries = append(r.entries, registered{resource: guarded})
 		i = len(r.entries) - 1
 	}
+	r.entries[i].sites = append(r.entries[i].sites, site)
 	facts := &r.entries[i].facts
 	facts.Scopes = append(facts.Scopes, scopes...)
 	for _, scheme := range schemes {
@@ -38,6 +44,38 @@ func (r *registry) add(guarded resource.Resource, schemes []namedScheme, scopes 
 			addDescription(facts, describer.Describe())
 		}
 	}
+}
+
+// routesAround returns the outermost routes around a module, which in a Caddyfile are
+// those of its site; nil for the routes of the server.
+func routesAround(ctx caddy.Context) *caddyhttp.Subroute {
+	for _, module := range ctx.Modules() {
+		if site, ok := module.(*caddyhttp.Subroute); ok {
+			return site
+		}
+	}
+	return nil
+}
+
+// originFor returns the origin of the protected resource that covers a path: the
+// one with the longest path, empty for none. The resource belongs to the site, or
+// has the host of the request where one of both is among the routes of the server.
+func (r *registry) originFor(site *caddyhttp.Subroute, ofRequest, path string) string {
+	_, host, _ := strings.Cut(ofRequest, "://")
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	origin, longest := "", -1
+	for _, entry := range r.entries {
+		base, candidate := entry.resource.Path(), entry.resource.Origin()
+		if len(base) <= longest || !entry.resource.Covers(path) {
+			continue
+		}
+		ofServer := site == nil || slices.Contains(entry.sites, nil)
+		if slices.Contains(entry.sites, site) && site != nil || ofServer && strings.HasSuffix(candidate, "://"+host) {
+			origin, longest = candidate, len(base)
+		}
+	}
+	return origin
 }
 
 func addDescription(facts *resource.Facts, description authn.Description) {

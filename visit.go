@@ -1,7 +1,6 @@
 package requireauth
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,9 +50,10 @@ type visit struct {
 	// judged.
 	explained *Explanation
 
-	// stripped says that request is a copy from before credentials were
-	// removed.
-	stripped bool
+	// removed are the credentials that gates removed from the request. While a
+	// gate decides they are back, and restored lists their places.
+	removed  []authn.Removal
+	restored []authn.Place
 
 	trace string
 }
@@ -69,12 +69,18 @@ func (v *visit) traceID(app *App, r *http.Request) string {
 type verification struct {
 	candidate
 	outcome authn.Outcome
+
+	// ofGate says that the outcome depends on the gate: on its audience, or on a
+	// proof of possession. Another gate does not recall it.
+	ofGate bool
 }
 
-// visitOf returns the visit of a request; the first gate begins it.
+// visitOf returns the visit of a request; the first gate begins it. Each gate reads
+// the request as it is there, with what earlier gates removed from it.
 func visitOf(r *http.Request) *visit {
 	if known, ok := caddyhttp.GetVar(r.Context(), visitVariable).(*visit); ok {
-		known.request.Request = known.requestFor(r)
+		known.restore(r)
+		known.request.Read(r)
 		return known
 	}
 	begun := new(visit)
@@ -92,31 +98,25 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 	return replacer
 }
 
-// verify has a credential judged, or recalls what an earlier gate was told.
+// verify has a scheme verify a credential, or recalls the outcome of an earlier gate.
 func (v *visit) verify(c candidate) authn.Outcome {
 	for _, known := range v.verified {
-		if known.scheme.Scheme != c.scheme.Scheme || known.credential != c.credential {
-			continue
+		if known.scheme.Scheme == c.scheme.Scheme && known.credential == c.credential && !known.ofGate {
+			_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)
+			return known.outcome
 		}
-		if meant := known.outcome.Audience; meant != "" && !v.request.MeansAudience(meant) {
-			return authn.Reject(authn.CodeInvalidToken, errOtherResource)
-		}
-		_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)
-		return known.outcome
 	}
 	v.request.Trace.Under(c.scheme.name)
 	began := time.Now()
-	outcome := c.scheme.Verify(v.request.Context(), &v.request, c.credential)
+	outcome, ofGate := v.request.Verify(c.scheme.Scheme, c.credential)
 	outcome = c.scheme.checkRevocation(outcome, v.request.Trace)
 	v.request.Trace.Under("")
 	if v.explained == nil {
 		c.scheme.meters.took(outcome.Source, time.Since(began))
 	}
-	v.verified = append(v.verified, verification{candidate: c, outcome: outcome})
+	v.verified = append(v.verified, verification{candidate: c, outcome: outcome, ofGate: ofGate})
 	return outcome
 }
-
-var errOtherResource = errors.New("aud names the resource of another gate only")
 
 // consider makes the caller known to conditions; the returned function ends it.
 func (v *visit) consider(identity *authn.Identity) func() {

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // In is a part of a request that can carry a credential.
@@ -192,6 +190,9 @@ const maxForm = 64 << 10
 // body that goes on may be without the credential, or gone, when the next gate
 // looks for it.
 func (r *Request) form() url.Values {
+	if r.gate.Hidden && r.Header.Get("Expect") != "" {
+		return nil
+	}
 	if r.posted == nil {
 		r.posted = r.readForm()
 	}
@@ -243,10 +244,7 @@ func (p Place) Remove(r *http.Request) {
 	case InQuery:
 		p.removeFromQuery(r.URL)
 		r.RequestURI = r.URL.RequestURI()
-		// FastCGI and error routes are told the address from before rewrites.
-		if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-			p.removeFromQuery(original.URL)
-		}
+		p.removeFromOriginal(r)
 	case InCookie:
 		fields := r.Header["Cookie"]
 		r.Header.Del("Cookie")

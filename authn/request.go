@@ -27,26 +27,14 @@ var ErrTooLarge = errors.New("the credential is over 16 KiB")
 type Request struct {
 	*http.Request
 
-	// Audience is an identifier under which this gate is known as a protected
-	// resource (RFC 9728): a token for it is a token for this gate. Empty for
-	// none.
-	Audience string
-
-	// AudienceAsURL compares the scheme and the host of Audience without case,
-	// as clients of MCP servers spell it.
-	AudienceAsURL bool
-
-	// Origin is the scheme and authority that clients see, such as
-	// https://api.example.com, where the configuration says so; empty where
-	// it has to be taken from the request.
-	Origin string
-
 	// Trace collects what is checked; nil for a request that is judged.
 	Trace *Trace
 
 	authorization Authorization
 	problem       error
 	posted        url.Values // nil until a form was read
+	gate          gateView
+	spent         []Key
 }
 
 // NewRequest reads the Authorization field of r.
@@ -56,31 +44,11 @@ func NewRequest(r *http.Request) *Request {
 	return request
 }
 
-// Read makes r the request, and reads its Authorization field.
+// Read makes r the request as it is now, and reads its Authorization field. A form
+// that was read before stays: its body may be gone.
 func (r *Request) Read(from *http.Request) {
-	r.Request, r.posted = from, nil
+	r.Request = from
 	r.authorization, r.problem = ParseAuthorization(from.Header["Authorization"])
-}
-
-// MeansAudience reports whether an audience is that of the gate.
-func (r *Request) MeansAudience(audience string) bool {
-	if r.Audience == "" {
-		return false
-	}
-	return audience == r.Audience || r.AudienceAsURL && withLowerOrigin(audience) == withLowerOrigin(r.Audience)
-}
-
-// withLowerOrigin spells the scheme and the host of a URL in lower case.
-func withLowerOrigin(address string) string {
-	scheme, rest, found := strings.Cut(address, "://")
-	if !found {
-		return address
-	}
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		end = len(rest)
-	}
-	return strings.ToLower(scheme) + "://" + strings.ToLower(rest[:end]) + rest[end:]
 }
 
 // Authorization returns the credentials of the Authorization field, the zero

@@ -126,7 +126,8 @@ func TestMeansAudience(t *testing.T) {
 		"MCP-6: a gate that is not a resource": {"https://h/mcp", "", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := authn.Request{Audience: test.gate, AudienceAsURL: test.asURL}
+			var r authn.Request
+			r.SetGate(authn.Gate{Audience: test.gate, AudienceAsURL: test.asURL})
 			if got := r.MeansAudience(test.named); got != test.want {
 				t.Errorf("got %t", got)
 			}

@@ -105,11 +105,6 @@ type Outcome struct {
 	// Source is where the answer came from.
 	Source Source
 
-	// Audience is the audience of the gate as the credential spells it, if the
-	// credential was accepted only because it is meant for that; see
-	// [Request.MeansAudience].
-	Audience string
-
 	// Nonce is sent to the client in the field DPoP-Nonce, whatever the
 	// verdict; empty for none (RFC 9449 §8).
 	Nonce string

@@ -60,8 +60,19 @@ func (r *Resource) MetadataURL() string {
 // MetadataPath returns the path of [Resource.MetadataURL] as it stands there,
 // with its percent-encodings; that is how Caddy's matcher `path` wants them.
 func (r *Resource) MetadataPath() string {
+	return WellKnown + r.Path()
+}
+
+// Path returns the path of the URL, without a slash that nothing follows.
+func (r *Resource) Path() string {
 	_, path, _ := r.split()
-	return WellKnown + path
+	return path
+}
+
+// Covers reports whether a path is the one of the resource, or below it.
+func (r *Resource) Covers(path string) bool {
+	rest, found := strings.CutPrefix(path, strings.TrimSuffix(r.Path(), "/"))
+	return found && (rest == "" || rest[0] == '/')
 }
 
 // Origin is the scheme and the host that clients see, as written.

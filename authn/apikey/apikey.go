@@ -141,6 +141,9 @@ func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 	return authn.FindIn(r, a.From)
 }
 
+// Places lists where credentials may be.
+func (a *APIKey) Places() []authn.Place { return a.From }
+
 // Verify looks the key up by its digest. An unknown, an expired and a
 // malformed key are answered alike.
 func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {

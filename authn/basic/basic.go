@@ -149,6 +149,9 @@ func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
 	return authn.Credential{Scheme: "Basic", Value: authorization.Value, Place: authn.AuthorizationField}, nil
 }
 
+// Places lists where credentials may be.
+func (*Basic) Places() []authn.Place { return []authn.Place{authn.AuthorizationField} }
+
 // Verify decodes the credentials and compares the password. It is never sure
 // that a user it does not know is nobody: another Basic scheme of the gate may
 // know them.

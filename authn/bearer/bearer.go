@@ -173,6 +173,9 @@ func (b *Bearer) Cleanup() error {
 	return errors.Join(failures...)
 }
 
+// Places lists where credentials may be.
+func (b *Bearer) Places() []authn.Place { return b.TokenFrom }
+
 // Find looks for a token where it may stand.
 func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	var found authn.Credential

@@ -57,8 +57,8 @@ func newVerified(t *token, outcome authn.Outcome, keys uint64) (*verified, error
 	if !identity.Expires.IsZero() {
 		v.expires = identity.Expires.UnixMilli()
 	}
-	if bound != (confirmation{}) || outcome.Audience != "" {
-		v.rare = &rare{outcome.Audience, bound}
+	if bound != (confirmation{}) || t.audience != "" {
+		v.rare = &rare{t.audience, bound}
 	}
 	return v, nil
 }
@@ -74,9 +74,7 @@ func (v *verified) outcome(token string) authn.Outcome {
 		Claims: &recalled.claims, Expires: time.UnixMilli(v.expires),
 	}
 	recalled.claims.DecodeLater(token, compact.Claims)
-	outcome := authn.Accept(&recalled.Identity, authn.SourceCache)
-	outcome.Audience = v.audience()
-	return outcome
+	return authn.Accept(&recalled.Identity, authn.SourceCache)
 }
 
 func (v *verified) audience() string {

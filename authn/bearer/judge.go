@@ -73,9 +73,8 @@ func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
 	if err := trace.Tell("expiry", b.checkExpiry(expires), func() string { return "exp " + expires.UTC().Format(time.RFC3339) }); err != nil {
 		return authn.Reject(authn.CodeExpiredToken, err)
 	}
-	outcome := authn.Accept(identity, authn.SourceLocal)
-	outcome.Audience = audience
-	return outcome
+	t.audience = audience
+	return authn.Accept(identity, authn.SourceLocal)
 }
 
 // checkAudience wants one of the configured audiences in `aud`, or that of the
@@ -92,11 +91,8 @@ func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 	if slices.ContainsFunc(named, func(name string) bool { return slices.Contains(b.Audiences, name) }) {
 		return "", nil
 	}
-	if slices.Contains(named, r.Audience) && r.Audience != "" {
-		return r.Audience, nil
-	}
-	if i := slices.IndexFunc(named, r.MeansAudience); i >= 0 {
-		return named[i], nil
+	if meant := r.AudienceOf(named); meant != "" {
+		return meant, nil
 	}
 	return "", errors.New("aud names no configured audience")
 }

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
@@ -152,10 +153,7 @@ func (b *Bearer) checkProof(ctx context.Context, r *authn.Request, credential au
 	if bound.thumbprint == "" {
 		return "", errors.New("a token that is bound to no key was sent with the scheme DPoP")
 	}
-	method, target := targetOf(r)
-	proof, err := b.proofs.Verify(dpop.Request{
-		Fields: r.Header["Dpop"], Method: method, URL: target, Token: credential.Value,
-	})
+	proof, target, err := b.verifyProof(r, credential.Value)
 	if err != nil {
 		return "", err
 	}
@@ -168,23 +166,39 @@ func (b *Bearer) checkProof(ctx context.Context, r *authn.Request, credential au
 	if r.Trace.Skip("replay", "an explanation uses no proof up") {
 		return nonce, nil
 	}
-	return nonce, b.proofs.Consume(ctx, proof, target)
+	return nonce, r.SpendOnce(authn.KeyOf("dpop proof", proof.Thumbprint, proof.ID, target), func() error {
+		return b.proofs.Consume(ctx, proof, target)
+	})
 }
 
-// targetOf returns the method and the address of a request as the client sent
+// verifyProof verifies the proof for each address that the request may have. The
+// error is the one for the first.
+func (b *Bearer) verifyProof(r *authn.Request, token string) (proof *dpop.Proof, target string, err error) {
+	method, targets := targetsOf(r)
+	for _, target := range targets {
+		proof, failure := b.proofs.Verify(dpop.Request{Fields: r.Header["Dpop"], Method: method, URL: target, Token: token})
+		if failure == nil {
+			return proof, target, nil
+		}
+		err = cmp.Or(err, failure)
+	}
+	return nil, "", err
+}
+
+// targetsOf returns the method and the addresses of a request as the client sent
 // them, before rewrites. The scheme and the host come from the configuration
 // if it names them, and else from the request: a proxy in front is believed
 // if Caddy trusts it.
-func targetOf(r *authn.Request) (method, target string) {
+func targetsOf(r *authn.Request) (method string, targets []string) {
 	original := r.Request
 	if kept, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && kept.URL != nil {
 		original = &kept
 	}
-	origin := r.Origin
-	if origin == "" {
-		origin = originOf(r)
+	path := original.URL.EscapedPath()
+	for _, origin := range r.Origins(originOf(r), path) {
+		targets = append(targets, origin+path)
 	}
-	return original.Method, origin + original.URL.EscapedPath()
+	return original.Method, targets
 }
 
 func originOf(r *authn.Request) string {

@@ -17,6 +17,9 @@ type token struct {
 
 	algorithm string
 	keyID     string
+
+	// audience is that of the gate, if the token is good only there.
+	audience string
 }
 
 // introspected reports whether the claims are the answer of the issuer.

@@ -106,8 +106,8 @@ func TestHide(t *testing.T) {
 			t.Errorf("record %v", record)
 		}
 	})
-	t.Run("R9110-3 AVAIL-1: a 503 is not hidden", func(t *testing.T) {
-		s := harness.Start(t, configure("", "probe probe", "require_auth {\nhide all\n}\nrespond ok"))
+	t.Run("R9110-3 AVAIL-1: hide alone leaves a 503", func(t *testing.T) {
+		s := harness.Start(t, configure("", "probe probe", "require_auth {\nhide\n}\nrespond ok"))
 		want(t, s.Get("/", probing("unavailable")), 503, "temporarily_unavailable")
 	})
 }

@@ -1,0 +1,75 @@
+package authn
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// PlaceLister is implemented by schemes that can list all places where they look
+// for a credential. A gate clears these places without reading them.
+type PlaceLister interface {
+	Places() []Place
+}
+
+// Removal is a credential that a gate removed from a request.
+type Removal struct {
+	Place Place
+
+	// before and after are the whole field, or the whole query.
+	before, after []string
+}
+
+// Take removes what is at the place from a request that goes on. It reports
+// false, and changes nothing, where the place is empty.
+func (p Place) Take(r *Request) (Removal, bool) {
+	if len(p.values(r)) == 0 {
+		return Removal{}, false
+	}
+	before := p.field(r.Request)
+	p.Remove(r.Request)
+	return Removal{Place: p, before: before, after: p.field(r.Request)}, true
+}
+
+// Restore puts the credential back. It reports false, and changes nothing, where
+// another handler has changed the field since: then that handler's value counts.
+func (m Removal) Restore(r *http.Request) bool {
+	if !slices.Equal(m.Place.field(r), m.after) {
+		return false
+	}
+	switch m.Place.In {
+	case InHeader, InCookie:
+		r.Header[m.Place.VaryField()] = m.before
+	case InQuery:
+		r.URL.RawQuery = m.before[0]
+		r.RequestURI = r.URL.RequestURI()
+	}
+	return true
+}
+
+// field returns the lines of the header field that the place is in, or the query.
+func (p Place) field(r *http.Request) []string {
+	switch p.In {
+	case InHeader, InCookie:
+		return r.Header[p.VaryField()]
+	case InQuery:
+		return []string{r.URL.RawQuery}
+	default:
+		return nil
+	}
+}
+
+// removeFromOriginal removes the parameter from the address before rewrites, which
+// FastCGI, error routes and placeholders use.
+func (p Place) removeFromOriginal(r *http.Request) {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil {
+		return
+	}
+	p.removeFromQuery(original.URL)
+	if replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		replacer.Set("http.request.orig_uri", original.URL.RequestURI())
+	}
+}
