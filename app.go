@@ -157,6 +157,9 @@ func (a *App) check() error {
 			return err
 		}
 	}
+	if err := checkTraceID(a.TraceID); err != nil {
+		return err
+	}
 	for holder, implied := range a.ScopeImplies {
 		if slices.Contains(append(implied, holder), "") || len(implied) == 0 {
 			return fmt.Errorf("scope_implies %s: write `scope_implies <scope> <implied scope>...`", holder)

@@ -165,7 +165,10 @@ func declaredApp(option any) (*App, error) {
 func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	start := block.Here(d)
-	g.Schemes = d.RemainingArgs()
+	var err error
+	if g.Schemes, err = block.List(d); err != nil {
+		return err
+	}
 	lines := block.Lines{
 		"optional":  block.Flag(&g.Optional),
 		"scope":     block.Strings(&g.Scopes),
@@ -206,7 +209,10 @@ func onlyOnce(target *[]string) block.Line {
 }
 
 func (g *RequireAuth) readClaim(d *caddyfile.Dispenser) error {
-	arguments := d.RemainingArgs()
+	arguments, err := block.List(d)
+	if err != nil {
+		return err
+	}
 	if len(arguments) < 2 {
 		return d.Err("write `claim <path> <value>...`")
 	}

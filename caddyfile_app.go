@@ -48,7 +48,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	lines := block.Lines{
 		"realm":         block.String(&a.Realm),
-		"trace_id":      block.Strings(&a.TraceID),
+		"trace_id":      a.readTraceID,
 		"scope_implies": a.readImplied,
 		"pages":         block.String(&a.Pages),
 		"store":         a.readStore,
@@ -61,8 +61,18 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return start.Wrap(a.check())
 }
 
+func (a *App) readTraceID(d *caddyfile.Dispenser) error {
+	if err := block.Strings(&a.TraceID)(d); err != nil {
+		return err
+	}
+	return block.Here(d).Wrap(checkTraceID(a.TraceID))
+}
+
 func (a *App) readImplied(d *caddyfile.Dispenser) error {
-	scopes := d.RemainingArgs()
+	scopes, err := block.List(d)
+	if err != nil {
+		return err
+	}
 	if len(scopes) < 2 {
 		return d.Err("write `scope_implies <scope> <implied scope>...`")
 	}

@@ -1,6 +1,8 @@
 package requireauth
 
 import (
+	"fmt"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,13 @@ func init() {
 		Long: `
 Tools for those who run the require_auth gate. See the help of each command.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return fmt.Errorf("unknown command %q: `caddy auth --help` lists those that exist", args[0])
+				}
+				return cmd.Help()
+			}
 			cmd.AddCommand(mintCommand())
 			cmd.AddCommand(explainCommand())
 			cmd.AddCommand(command.All()...)

@@ -52,9 +52,36 @@ func checkForward(configured map[string]string) error {
 			return fmt.Errorf("forward %s and %s: upstreams may read them as one field", other, name)
 		}
 		seen[fieldname.Fold(name)] = name
+		if err := checkPlaceholders(configured[name]); err != nil {
+			return fmt.Errorf("forward %s: %w", name, err)
+		}
 	}
 	return nil
 }
+
+// checkPlaceholders refuses an unclosed or unknown `{http.auth.…}`: the upstream
+// would be told of it as it is written, or of nothing.
+func checkPlaceholders(value string) error {
+	for _, part := range strings.Split(value, "{"+authPlaceholders)[1:] {
+		key, _, closed := strings.Cut(part, "}")
+		if !closed || strings.Contains(key, "{") {
+			return fmt.Errorf("the placeholder {%s%s has no closing brace", authPlaceholders, key)
+		}
+		key, _, _ = strings.Cut(key, ":") // behind the colon is a default
+		claim, ofUser := strings.CutPrefix(key, "user.")
+		if !slices.Contains(known, key) && (!ofUser || claim == "") {
+			return fmt.Errorf("unknown placeholder {%s%s}: write {http.auth.user.<claim>}, or one of %s", authPlaceholders, key, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// authPlaceholders is how the placeholders of the gate begin.
+const authPlaceholders = "http.auth."
+
+// known are the placeholders of the gate besides those of the user, without
+// their beginning.
+var known = []string{"scheme", "client.id", "error", "error_description", "required_scopes", "trace_id"}
 
 // fieldNames are the names of fields that carry an identity, folded.
 type fieldNames map[string]bool

@@ -1,6 +1,9 @@
 package requireauth
 
 import (
+	"fmt"
+	"regexp"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/internal/denial"
@@ -27,6 +30,20 @@ func (a *App) traceID(replacer *caddy.Replacer) string {
 	id, _ := replacer.GetString(requestID)
 	return id
 }
+
+// checkTraceID refuses a source without a placeholder: all requests would have
+// the same id.
+func checkTraceID(sources []string) error {
+	for _, source := range sources {
+		if !placeholder.MatchString(source) {
+			return fmt.Errorf("trace_id %s: write a placeholder, such as {http.request.header.X-Trace-Id}", source)
+		}
+	}
+	return nil
+}
+
+// placeholder finds what Caddy replaces.
+var placeholder = regexp.MustCompile(`\{[^{}]+\}`)
 
 func isTraceID(id string) bool {
 	if id == "" || len(id) > maxTraceID {

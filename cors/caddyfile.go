@@ -67,9 +67,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return nil
 		}
 	}
-	origins := checked(func(d *caddyfile.Dispenser) error {
-		h.Origins = d.RemainingArgs()
-		return nil
+	origins := checked(func(d *caddyfile.Dispenser) (err error) {
+		h.Origins, err = block.List(d)
+		return err
 	})
 	if err := origins(d); err != nil {
 		return err

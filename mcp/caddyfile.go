@@ -36,7 +36,11 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 // readRule reads a line that names what a method is about.
 func (p *Policy) readRule(method string) block.Line {
 	return func(d *caddyfile.Dispenser) error {
-		line, arguments := d.Val(), d.RemainingArgs()
+		line := d.Val()
+		arguments, err := block.List(d)
+		if err != nil {
+			return err
+		}
 		if len(arguments) < 2 || arguments[0] == "" {
 			return d.Errf("write `%s <name> <scope>...`", line)
 		}
@@ -46,7 +50,10 @@ func (p *Policy) readRule(method string) block.Line {
 }
 
 func (p *Policy) readMethod(d *caddyfile.Dispenser) error {
-	arguments := d.RemainingArgs()
+	arguments, err := block.List(d)
+	if err != nil {
+		return err
+	}
 	if len(arguments) < 2 {
 		return d.Err("write `method <method> <scope>...`")
 	}

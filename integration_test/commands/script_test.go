@@ -50,6 +50,8 @@ func TestExitCodes(t *testing.T) {
 		"a prefix that is none":      {1, []string{"new-key", "--prefix", "a b"}},
 		"an argument too many":       {1, []string{"routes", "Caddyfile"}},
 		"a document that is missing": {1, []string{"openapi", "--config", "testdata/open.json", "--document", "testdata/none.json"}},
+		"an unknown command":         {1, []string{"lnt"}},
+		"no command":                 {0, nil},
 		"no key to hash":             {1, []string{"hash-key"}},
 	} {
 		t.Run(name, func(t *testing.T) {

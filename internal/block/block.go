@@ -104,11 +104,27 @@ func Secret(target *string) Line {
 	}
 }
 
+// List reads the rest of a line as a list. Spaces separate its items, so one that
+// ends in a comma is a slip.
+func List(d *caddyfile.Dispenser) ([]string, error) {
+	items := d.RemainingArgs()
+	for i, item := range items {
+		if strings.HasSuffix(item, ",") {
+			// The item itself may be the address of a store, with its password.
+			return nil, d.Errf("item %d of the list ends in a comma: separate the items by spaces alone", i+1)
+		}
+	}
+	return items, nil
+}
+
 // Strings reads at least one argument and may be repeated.
 func Strings(target *[]string) Line {
 	return func(d *caddyfile.Dispenser) error {
 		name := d.Val()
-		arguments := d.RemainingArgs()
+		arguments, err := List(d)
+		if err != nil {
+			return err
+		}
 		if len(arguments) == 0 || slices.Contains(arguments, "") {
 			return d.Errf("write at least one value after %s, and no empty one", name)
 		}

@@ -27,12 +27,15 @@ import (
 func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	start := block.Here(d)
-	r.Addresses = d.RemainingArgs()
+	var err error
+	if r.Addresses, err = block.List(d); err != nil {
+		return err
+	}
 	if slices.Contains(r.Addresses, "") {
 		return d.Err("an address is empty: leave it out")
 	}
 	var certificates TLS
-	err := block.Read(d, block.Lines{
+	err = block.Read(d, block.Lines{
 		"sentinel":    r.readSentinel,
 		"cluster":     block.Flag(&r.Cluster),
 		"user":        block.String(&r.User),
