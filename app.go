@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,16 +69,18 @@ type App struct {
 	// have to wait. Default: see there.
 	Attempts *guessing.Limits `json:"attempts,omitempty"`
 
-	store     authn.Store
-	pages     *page.Set         // nil for those that are built in
-	limiter   *guessing.Limiter // nil: attempts are not counted
-	schemes   map[string]authn.Scheme
-	declared  atomic.Pointer[[]authn.Scheme] // those of gates included
-	resources registry
-	inventory inventory
-	events    emitter
-	logger    *zap.Logger
-	deaf      []func() // ends what was begun to be told of
+	store      authn.Store
+	pages      *page.Set         // nil for those that are built in
+	limiter    *guessing.Limiter // nil: attempts are not counted
+	schemes    map[string]authn.Scheme
+	declared   atomic.Pointer[[]authn.Scheme] // those of gates included
+	resources  registry
+	sites      siteRegistry
+	inventory  inventory
+	events     emitter
+	preflights sync.Map // the sites for which it was logged who answers them
+	logger     *zap.Logger
+	deaf       []func() // ends what was begun to be told of
 
 	answersChecked bool // see checkAnswers
 }
@@ -171,6 +174,9 @@ func (a *App) check() error {
 // Start begins to tell of failures. What a scheme needs, it opened when it was
 // loaded.
 func (a *App) Start() error {
+	if err := a.sites.check(); err != nil {
+		return err
+	}
 	a.observeFetches()
 	return nil
 }

@@ -158,6 +158,7 @@ func declaredApp(option any) (*App, error) {
 //		mcp { ... }
 //		hide      [all]
 //		forward   <field> <value>
+//		preflight answer|forward
 //		strip_credentials
 //		error_format auto|problem|json|html|text
 //		login_url <url>
@@ -185,6 +186,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 		"protected_resource": g.readResource,
 		"forward":            g.readForward,
+		"preflight":          g.readPreflight,
 		"strip_credentials":  block.Flag(&g.StripCredentials),
 		"error_format":       block.String((*string)(&g.ErrorFormat)),
 		"login_url":          block.String(&g.LoginURL),
@@ -282,6 +284,13 @@ func (g *RequireAuth) readHide(d *caddyfile.Dispenser) error {
 		return d.Err("write `hide` or `hide all`")
 	}
 	return nil
+}
+
+func (g *RequireAuth) readPreflight(d *caddyfile.Dispenser) error {
+	if err := block.String(&g.Preflight)(d); err != nil {
+		return err
+	}
+	return block.Here(d).Wrap(checkPreflight(g.Preflight))
 }
 
 func (g *RequireAuth) readForward(d *caddyfile.Dispenser) error {

@@ -47,11 +47,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 	if made.outcome.Nonce != "" {
 		w.Header().Set(nonceHeader, made.outcome.Nonce)
 	}
-	if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
-		// The client holds the body back until it is told to go on: without
-		// this the server would wait for it before it sends the answer.
-		w.Header().Set("Connection", "close")
-	}
+	closeUnlessBodySent(w, r)
 	if g.pages.serve(w, r, answer.Status(), errDenied(answer)) {
 		return nil
 	}

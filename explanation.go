@@ -37,11 +37,11 @@ type GateExplanation struct {
 	Accepts []string `json:"accepts"`
 	GateStatus
 	SchemeExplanation
-	// Decision is `admitted` or `denied`.
+	// Decision is `admitted` or `denied`; `answered` for a preflight.
 	Decision string `json:"decision"`
 	// Code is what a denied client is told.
 	Code authn.Code `json:"code,omitempty"`
-	// Status is the status of a denial.
+	// Status is the status of an answer by the gate.
 	Status int `json:"status,omitempty"`
 	// Reason is why; it is told to nobody else.
 	Reason string `json:"reason,omitempty"`
@@ -86,14 +86,17 @@ var verdicts = map[authn.Verdict]string{
 	authn.Accepted: "accepted", authn.Rejected: "rejected", authn.Foreign: "foreign", authn.Unavailable: "unavailable",
 }
 
-// addPreflight notes that a gate lets a preflight pass.
-func (e *Explanation) addPreflight(g *RequireAuth) {
+// addPreflight notes that a gate answers a preflight or hands it on.
+func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 	if e == nil {
 		return
 	}
-	e.Gates = append(e.Gates, GateExplanation{
-		Accepts: g.schemeNames(), GateStatus: g.status(), Decision: "admitted", Reason: "a CORS preflight passes every gate",
-	})
+	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status()}
+	gate.Decision, gate.Status, gate.Reason = "answered", http.StatusNoContent, "the gate answers CORS preflights itself"
+	if forwards {
+		gate.Decision, gate.Status, gate.Reason = "admitted", 0, "`preflight forward` leaves CORS preflights to the upstream"
+	}
+	e.Gates = append(e.Gates, gate)
 }
 
 // addGate notes what a gate decided.

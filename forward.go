@@ -22,10 +22,10 @@ type forwarding struct {
 type forwardedField struct{ name, value string }
 
 func newForwarding(configured map[string]string) forwarding {
-	f := forwarding{names: make(fieldNames, len(configured))}
+	var f forwarding
 	for name, value := range configured {
 		f.fields = append(f.fields, forwardedField{http.CanonicalHeaderKey(name), value})
-		f.names[fieldname.Fold(name)] = true
+		f.names = append(f.names, fieldname.Fold(name))
 	}
 	return f
 }
@@ -84,7 +84,12 @@ const authPlaceholders = "http.auth."
 var known = []string{"scheme", "client.id", "error", "error_description", "required_scopes", "trace_id"}
 
 // fieldNames are the names of fields that carry an identity, folded.
-type fieldNames map[string]bool
+type fieldNames []string
+
+// has reports whether a name is one of these in some spelling.
+func (n fieldNames) has(name string) bool {
+	return slices.ContainsFunc(n, func(folded string) bool { return fieldname.FoldsTo(name, folded) })
+}
 
 // removeFrom takes what a client claims about itself out of a request: fields
 // of these names in any spelling, and their mention in Connection, which would
@@ -94,7 +99,7 @@ func (n fieldNames) removeFrom(r *http.Request, set []forwardedField) {
 		return
 	}
 	for name, values := range r.Header {
-		if n[fieldname.Fold(name)] && !(len(values) == 1 && slices.Contains(set, forwardedField{name, values[0]})) {
+		if n.has(name) && !(len(values) == 1 && slices.Contains(set, forwardedField{name, values[0]})) {
 			delete(r.Header, name)
 		}
 	}
@@ -108,7 +113,7 @@ func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 	var kept []string
 	for _, field := range fields {
 		for option := range strings.SplitSeq(field, ",") {
-			if option = strings.TrimSpace(option); option != "" && !n[fieldname.Fold(option)] {
+			if option = strings.TrimSpace(option); option != "" && !n.has(option) {
 				kept = append(kept, option)
 			}
 		}
@@ -128,7 +133,7 @@ func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 // two, and for a tab, at which an upstream may take one scope for two.
 func (f forwarding) setOn(r *http.Request, visit *visit) {
 	f.names.removeFrom(r, nil)
-	visit.forwarded = slices.DeleteFunc(visit.forwarded, func(set forwardedField) bool { return f.names[fieldname.Fold(set.name)] })
+	visit.forwarded = slices.DeleteFunc(visit.forwarded, func(set forwardedField) bool { return f.names.has(set.name) })
 	replacer := replacerOf(r)
 	for _, field := range f.fields {
 		value := replacer.ReplaceAll(field.value, "")

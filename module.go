@@ -21,7 +21,6 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
-	"github.com/excorp/caddy-require-auth/cors"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/mcp"
 	"github.com/excorp/caddy-require-auth/resource"
@@ -47,8 +46,10 @@ func init() {
 // trace id; the cause is in the log only. A site with error routes
 // (`handle_errors`) shows its own pages instead.
 //
-// A CORS preflight passes, because browsers send no credentials with it; an
-// OPTIONS request that carries one is no preflight. It goes on without a body.
+// Browsers send no credentials with a CORS preflight. The gate answers one that
+// no `auth_cors` has answered: 204, empty, without CORS fields. Nothing behind the
+// gate is asked, unless `preflight` says that the upstream answers. An OPTIONS
+// request that carries a credential is no preflight.
 //
 // In early data (0-RTT), which HTTP/3 has where a connection is resumed, no
 // credential counts: those packets may be a copy, and their sender need not be
@@ -111,10 +112,21 @@ type RequireAuth struct {
 
 	// Header fields for the upstream: their names, and their values with
 	// placeholders. They tell of the caller whom this gate admitted; a caller
-	// who passes an `optional` gate without a credential sets none. Fields of
-	// these names that the client sent are removed first, however spelled, on
-	// every path through the gate. A value that is empty sets no field.
+	// who passes an `optional` gate without a credential sets none. A value that
+	// is empty sets no field. Fields of these names that a client sent, however
+	// spelled, and its trailers are removed from every request to the site, also
+	// on routes without a gate, before any route matches. The site is all that
+	// the host of the request can reach on this server. A field in which a scheme
+	// looks for a credential is removed by the gate, once it has judged it.
 	Forward map[string]string `json:"forward,omitempty"`
+
+	// Who answers a CORS preflight: `answer`, the gate, or `forward`, the upstream,
+	// which then has a CORS configuration of its own. A preflight goes on without
+	// a body, without identity fields and without a credential in its query. Of
+	// the upstream's answer only the status, `Access-Control-*` and `Vary` pass.
+	// At a gate with `mcp` only a preflight from an accepted origin goes on.
+	// Default: `answer`; the log then says once for each site how to change it.
+	Preflight string `json:"preflight,omitempty"`
 
 	// Keeps the credential from the upstream. A denied request reaches error
 	// routes without any credential of any scheme.
@@ -127,12 +139,13 @@ type RequireAuth struct {
 	// Where the HTML page of a 401 links to for signing in.
 	LoginURL string `json:"login_url,omitempty"`
 
-	app      *App
-	schemes  []namedScheme
-	families []*family
-	forward  forwarding
-	pages    errorPages
-	missing  caddyhttp.HandlerError // the error of a missing page
+	app       *App
+	outermost caddy.Module // the handler around the gate in a route of its server
+	schemes   []namedScheme
+	families  []*family
+	forward   forwarding
+	pages     errorPages
+	missing   caddyhttp.HandlerError // the error of a missing page
 
 	siteOrigin func(ofRequest, path string) string // of the protected resource that covers a path
 
@@ -188,6 +201,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	g.siteOrigin = func(ofRequest, path string) string {
 		return g.app.resources.originFor(site, ofRequest, path)
 	}
+	var servers *caddyhttp.App
+	servers, g.outermost = outermostHandler(ctx)
+	g.app.sites.add(servers, forwardingGate{g.outermost, g.forward.names}, g.app)
 	if g.Resource != nil {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
@@ -233,6 +249,9 @@ func (g *RequireAuth) check() error {
 	if err := checkForward(g.Forward); err != nil {
 		return err
 	}
+	if err := checkPreflight(g.Preflight); err != nil {
+		return err
+	}
 	if err := checkLoginURL(g.LoginURL); err != nil {
 		return err
 	}
@@ -276,10 +295,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	stayOnHTTP(r.Header)
 	visit := visitOf(r)
 	if g.isPreflight(visit, r) {
-		g.forward.names.removeFrom(r, visit.forwarded)
-		visit.explained.addPreflight(g)
-		dropBody(r)
-		return next.ServeHTTP(w, r)
+		return g.servePreflight(w, r, visit, next)
 	}
 	g.setGate(visit)
 	ruling := g.decide(visit, r)
@@ -295,12 +311,6 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		restricted.restrict() // the error is answered past this writer
 	}
 	return err
-}
-
-// isPreflight reports whether a request is a CORS preflight. What an earlier gate
-// has judged by a credential is none, also where the credential was removed since.
-func (g *RequireAuth) isPreflight(visit *visit, r *http.Request) bool {
-	return len(visit.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
 
 // setGate tells schemes what this gate is known as.

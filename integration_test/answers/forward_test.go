@@ -31,6 +31,7 @@ func TestForward(t *testing.T) {
 		@guarded not path /open
 		require_auth @guarded corp ops partners {
 			optional
+			preflight forward
 			forward X-User {http.auth.user.id}
 			forward X-Tenant {http.auth.user.tenant}
 			forward X-Static known
@@ -46,12 +47,12 @@ func TestForward(t *testing.T) {
 		want(t, s.Do(method, s.URL(path), options...), 200, "")
 		return b.last(t)
 	}
-	for name, row := range map[string]struct{ global, kept string }{
-		"as Caddy comes":                    {"", "X-User=[mallory]"},
-		"where Caddy lets underscores pass": {"servers {\nexpected_underscore_headers X_User\n}", "X_user=[mallory]"},
-		"where Caddy lets dots pass":        {"servers {\nexpected_dot_headers X.User\n}", "X.user=[mallory]"},
+	for name, global := range map[string]string{
+		"as Caddy comes":                    "",
+		"where Caddy lets underscores pass": "servers {\nexpected_underscore_headers X_User\n}",
+		"where Caddy lets dots pass":        "servers {\nexpected_dot_headers X.User\n}",
 	} {
-		s := harness.Start(t, configure(row.global, schemes, lines))
+		s := harness.Start(t, configure(global, schemes, lines))
 		for _, spelling := range []string{"X-User", "x-user", "X-USER", "X_User", "x_user", "X_USER", "X.User", "x.user"} {
 			claim := harness.Header(spelling, "mallory")
 			t.Run("R9700-3: "+spelling+" is removed "+name, func(t *testing.T) {
@@ -67,9 +68,9 @@ func TestForward(t *testing.T) {
 				}
 			})
 		}
-		t.Run("R9700-3: past no gate a claim arrives, "+name, func(t *testing.T) {
+		t.Run("ID-2: past no gate a claim arrives no more, "+name, func(t *testing.T) {
 			all := with(harness.Header("X-User", "mallory"), harness.Header("X_User", "mallory"), harness.Header("X.User", "mallory"))
-			if got := fmt.Sprint(named(ask(t, s, "GET", "/open", all...).Header)); got != "["+row.kept+"]" {
+			if got := named(ask(t, s, "GET", "/open", all...).Header); got != nil {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -158,7 +159,7 @@ func TestForward(t *testing.T) {
 // credential comes in.
 func TestForwardInItsPlace(t *testing.T) {
 	b := serve(t, nil)
-	const fields = "corp ops partners {\nforward Authorization \"Basic inside\"\nforward X-API-Key inside\n"
+	const fields = "corp ops partners {\npreflight forward\nforward Authorization \"Basic inside\"\nforward X-API-Key inside\n"
 	s := harness.Start(t, site("require_auth /known* "+fields+"}\nrequire_auth /optional* "+fields+"optional\n}\nreverse_proxy "+b.addr))
 	for name, option := range map[string]harness.Option{
 		"a token": harness.Bearer(harness.Token(t)), "a password": harness.Basic("alice", password), "a key": key(apiKey),

@@ -9,10 +9,10 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestPreflight brings along with a preflight, which passes without a
-// credential, what an upstream would follow.
+// TestPreflight brings along with a preflight, which the upstream is to answer,
+// what an upstream would follow.
 func TestPreflight(t *testing.T) {
-	f := newFortress(t, "require_auth corp")
+	f := newFortress(t, "require_auth corp {\npreflight forward\n}")
 	preflight := []string{"Origin: https://a.example", "Access-Control-Request-Method: DELETE"}
 	for name, fields := range map[string][]string{
 		"a WebSocket":                  {"Connection: Upgrade", "Upgrade: websocket"},

@@ -19,6 +19,7 @@ var impostors = []string{
 func TestImpostor(t *testing.T) {
 	f := newFortress(t, `
 	require_auth /me corp {
+		preflight forward
 		forward X-User  {http.auth.user.id}
 		forward X-Roles {http.auth.user.roles}
 		strip_credentials

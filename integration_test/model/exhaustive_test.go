@@ -161,8 +161,7 @@ func (a *answer) differs(p point, want row) error {
 // differsInUser compares who the upstream was told with who is good.
 func (a *answer) differsInUser(p point) error {
 	want := ""
-	ofConnection := strings.HasPrefix(p.scheme, "client_cert")
-	if p.credential == "good" && (p.request != "preflight" || !ofConnection) {
+	if p.credential == "good" {
 		want = "alice"
 	}
 	if a.user != want {

@@ -64,9 +64,9 @@ func judge(r *http.Request, known map[place]caller) verdict {
 	if r.Method == http.MethodOptions && len(authorization)+len(keys) == 0 && len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0 {
 		if gate.places {
 			may := gate.judgePlaces(r, known) // browsers repeat the URL, and send no cookie
-			return verdict{statuses: append(may.statuses, 200), users: append(may.users, "")}
+			return verdict{statuses: append(may.statuses, 204), users: may.users}
 		}
-		return verdict{statuses: []int{200, 401, 403, 404}, users: []string{""}}
+		return verdict{statuses: []int{204, 401, 403, 404}}
 	}
 	if !slices.Contains(gate.accepts, "x-api-key") {
 		keys = nil

@@ -10,13 +10,34 @@ import "strings"
 // HTTP_X_USER there.
 func Fold(name string) string {
 	return strings.Map(func(c rune) rune {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			return c - 'A' + 'a'
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			return c
-		default:
+		if c > 0x7f {
 			return '-'
 		}
+		return rune(fold(byte(c)))
 	}, name)
+}
+
+// FoldsTo reports whether [Fold] brings a name to this form, and allocates
+// nothing for it. A name of a header field is ASCII; another one is not compared.
+func FoldsTo(name, folded string) bool {
+	if len(name) != len(folded) {
+		return false
+	}
+	for i := range len(name) {
+		if fold(name[i]) != folded[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func fold(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	default:
+		return '-'
+	}
 }

@@ -133,6 +133,9 @@ func setsOf(sets []caddyhttp.MatcherSet) []survey.MatcherSet {
 	for i, set := range sets {
 		all[i] = make(survey.MatcherSet)
 		for _, matcher := range set {
+			if nameOf(matcher) == "" {
+				continue // a gate's own, which matches every request
+			}
 			raw := written(matcher)
 			if not, ok := matcher.(*caddyhttp.MatchNot); ok {
 				raw = written(setsOf(not.MatcherSets))
