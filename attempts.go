@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/guessing"
@@ -21,7 +20,7 @@ func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candida
 	if visit.request.Trace.Skip("attempts", "an explanation is no attempt, and nobody has to wait for it") {
 		return ask(visit, candidates)
 	}
-	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address := authn.AddressOf(r)
 	attempt := guessing.Attempt{Address: address, Credential: credential.Value, Who: func() guessing.Who {
 		return guessing.Who{Client: authn.ClientOf(address), Account: accountOf(candidates)}
 	}}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
 )
@@ -68,7 +67,7 @@ func (g *RequireAuth) deniedData(visit *visit, r *http.Request, made ruling) map
 		"method":    method,
 		"path":      path,
 	}
-	if client, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
 		data["client_ip"] = client
 	}
 	if made.scheme != nil {

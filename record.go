@@ -26,7 +26,7 @@ func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
 		zap.String("trace_id", visit.traceID(g.app, r)),
 	}
 	fields = append(fields, requestFields(r)...)
-	if client, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
 		fields = append(fields, zap.String("client_ip", client))
 	}
 	if made.scheme != nil {

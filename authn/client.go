@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"net/http"
 	"net/netip"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,6 +22,9 @@ var (
 // (RFC 6177). It is empty for what is no address, such as that of a Unix
 // socket.
 func ClientOf(address string) string {
+	if address == SubRequests {
+		return address
+	}
 	parsed, err := netip.ParseAddr(address)
 	if err != nil {
 		return ""
@@ -38,9 +42,27 @@ func ClientOf(address string) string {
 	return netip.PrefixFrom(parsed, 64).Masked().String()
 }
 
-// Client returns who stands behind the address of a request, as Caddy knows it:
-// see [ClientOf] and Caddy's trusted_proxies.
-func (r *Request) Client() string {
-	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ClientOf(address)
+// SubRequests is the client of all sub-requests together.
+const SubRequests = "sub-requests"
+
+// IsSubRequest reports whether the server made a request itself, as httpInclude of
+// Caddy's templates does. Such a request shows the address of this machine, and
+// the header fields of its visitor. Where Caddy trusts this machine as a proxy, a
+// visitor could choose an address in X-Forwarded-For.
+func IsSubRequest(r *http.Request) bool {
+	return r.Context().Value(http.LocalAddrContextKey) == nil
 }
+
+// AddressOf returns the address of the client of a request as Caddy knows it, see
+// Caddy's trusted_proxies. It is empty where the address is not known, and
+// [SubRequests] for a sub-request.
+func AddressOf(r *http.Request) string {
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	if address != "" && IsSubRequest(r) {
+		return SubRequests
+	}
+	return address
+}
+
+// Client returns the client of a request: see [ClientOf] and [AddressOf].
+func (r *Request) Client() string { return ClientOf(AddressOf(r.Request)) }

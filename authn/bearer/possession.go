@@ -206,7 +206,7 @@ func originOf(r *authn.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && !authn.IsSubRequest(r.Request) {
 		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
 			scheme = forwarded
 		}

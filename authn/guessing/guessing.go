@@ -164,7 +164,7 @@ func (l *Limiter) pairOf(key authn.Key) bound {
 // same address for other accounts.
 func (l *Limiter) wide(who Who) [2]bound {
 	return [...]bound{
-		{applies: who.Client != "", key: authn.KeyOf("guessing: client", who.Client), most: l.limits.PerClient, reason: errClient},
+		{applies: who.Client != "" && who.Client != authn.SubRequests, key: authn.KeyOf("guessing: client", who.Client), most: l.limits.PerClient, reason: errClient},
 		{applies: who.Account != "", key: authn.KeyOf("guessing: account", who.Account), most: l.limits.PerAccount, reason: errAccount},
 	}
 }
