@@ -13,7 +13,7 @@ import (
 // Defaults of RemoteConfig.
 const (
 	defaultRefreshEvery = 15 * time.Minute
-	defaultMinInterval  = 30 * time.Second
+	defaultMinInterval  = 10 * time.Second
 	defaultTimeout      = 10 * time.Second
 	defaultFirstWait    = 3 * time.Second
 	defaultMaxStale     = 24 * time.Hour
@@ -47,7 +47,7 @@ type RemoteConfig struct {
 	// take 10 % so that many servers do not ask at once. Default: 15m.
 	RefreshEvery time.Duration
 	// MinInterval is the shortest time between two fetches that requests with an
-	// unknown `kid` may cause, all of them together. Default: 30s, or
+	// unknown `kid` may cause, all of them together. Default: 10s, or
 	// RefreshEvery if that is shorter. After a failure the next fetch follows
 	// after 1s, 2s, 4s and so on up to 60s, again give or take 10 %, whatever
 	// requests ask for.

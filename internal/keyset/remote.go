@@ -36,7 +36,7 @@ type edition struct {
 var (
 	errNoSet   = errors.New("no key set has been fetched yet")
 	errStale   = errors.New("the last good key set is too old")
-	errNewer   = errors.New("the key may be newer than the last good key set")
+	errNewer   = errors.New("the kid is unknown and its key may be newer than the last good key set")
 	errStopped = errors.New("the key set is no longer fetched")
 )
 
@@ -60,16 +60,14 @@ func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 
 // Find answers from the last good set.
 //
-// Before there is one, it waits for it, at most FirstWait. A kid that the set
-// does not have may belong to a key that is newer than the set: then the
-// provider is asked again, once per MinInterval for all requests together, and
-// those that come meanwhile wait for the same answer. Within the interval such a
-// kid is answered with no key.
+// Before the first set, it waits for it, at most FirstWait. A kid that the set
+// does not have may belong to a key that is newer than the set. Then the provider
+// is asked again, once per MinInterval for all requests together, and only a
+// fetch that began after the request came can say that there is no such key.
 //
-// While the provider cannot be asked, nobody knows whether a new key exists. So
-// a kid that the set does not have is then answered with an *UnavailableError,
-// from the failed fetch until the next good one: a client whose token was signed
-// by a fresh key is told to come back and is not logged out.
+// Within the interval, and while the provider cannot be asked, such a kid is
+// answered with an *UnavailableError: a client whose token was signed by a fresh
+// key comes back later and is not logged out.
 //
 // Tokens without a kid never cause a fetch. If the set has keys without an ID,
 // they answer for an unknown kid at once, and the provider is asked behind that.
@@ -89,7 +87,7 @@ func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 	case kid == "" || latest.set.Has(kid):
 		return keys, nil
 	case len(keys) > 0:
-		_, _ = r.fetches.ask(r.config.Now()) // nobody waits for it
+		_, _, _ = r.fetches.ask(r.config.Now()) // the request does not wait for it
 		return keys, nil
 	default:
 		return r.findNew(ctx, kid, alg)
@@ -114,22 +112,23 @@ func (r *Remote) awaitFirst(ctx context.Context) error {
 	return r.unavailable(errNoSet)
 }
 
-// findNew looks for a kid that the current set does not have.
+// findNew looks for a kid that the current set does not have. It waits for the
+// fetch that is running, or for one that may begin now.
 func (r *Remote) findNew(ctx context.Context, kid, alg string) ([]*Key, error) {
-	attempt, failure := r.fetches.ask(r.config.Now())
-	if attempt == nil {
-		if failure != nil {
-			return nil, r.unavailable(errNewer)
+	attempt, newer, _ := r.fetches.ask(r.config.Now())
+	if attempt != nil {
+		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+		defer cancel()
+		if err := r.wait(ctx, attempt); err != nil {
+			return nil, r.unavailable(err)
 		}
-		// The set may have been replaced since the caller looked at it.
-		return r.current.Load().set.Find(kid, alg), nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
-	defer cancel()
-	if err := r.wait(ctx, attempt); err != nil {
-		return nil, r.unavailable(err)
+	// The set may have been replaced since the caller looked at it.
+	set := r.current.Load().set
+	if keys := set.Find(kid, alg); newer || len(keys) > 0 || set.Has(kid) {
+		return keys, nil
 	}
-	return r.current.Load().set.Find(kid, alg), nil
+	return nil, r.unavailable(errNewer)
 }
 
 // Refresh fetches the keys now, whatever was fetched or has failed before, and
@@ -152,11 +151,11 @@ func (r *Remote) wait(ctx context.Context, awaited *attempt) error {
 
 // unavailable adds the reason why the last fetch failed, if it did.
 func (r *Remote) unavailable(reason error) *UnavailableError {
-	due, failure := r.fetches.outlook()
+	_, failure := r.fetches.outlook()
 	if failure != nil && !errors.Is(reason, failure) {
 		reason = fmt.Errorf("%w: %w", reason, failure)
 	}
-	wait := due.Sub(r.config.Now()) + time.Second - 1
+	wait := r.fetches.reopens().Sub(r.config.Now()) + time.Second - 1
 	return &UnavailableError{Reason: reason, RetryAfter: max(wait.Truncate(time.Second), time.Second)}
 }
 

@@ -87,7 +87,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 			later(time.Second)
 			for range 3 {
-				expect(t, remote, "x", 0)
+				expectUnavailable(t, remote, "x")
 			}
 			if got := up.fetches.Load(); got != 1 {
 				t.Errorf("%d fetches within the first interval", got)
@@ -102,13 +102,59 @@ func TestRemoteUnknownKid(t *testing.T) {
 			requests.Go(func() { expect(t, remote, "x", 0) })
 			synctest.Wait() // the fetch is running now
 			for i := range 50 {
-				requests.Go(func() { expect(t, remote, []string{"new", "x"}[i%2], 1-i%2) })
+				requests.Go(func() {
+					if i%2 == 0 {
+						expect(t, remote, "new", 1)
+					} else {
+						expectUnavailable(t, remote, "x") // the fetch began before this request
+					}
+				})
 			}
 			requests.Wait()
-			expect(t, remote, "y", 0)
+			expectUnavailable(t, remote, "y")
 			if got := up.fetches.Load(); got != 2 {
 				t.Errorf("%d fetches, want the first and one for 51 requests", got)
 			}
+		})
+	})
+	t.Run("KEY-9: a key published just after a fetch is unavailable, and known at the end of Retry-After", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			up.publish(publish(t, "a", "new"))
+			unavailable := expectUnavailable(t, remote, "new")
+			if unavailable.RetryAfter > defaultMinInterval {
+				t.Errorf("retry after %s", unavailable.RetryAfter)
+			}
+			for range 1000 { // a flood delays nothing
+				expectUnavailable(t, remote, "made up")
+			}
+			later(unavailable.RetryAfter)
+			expect(t, remote, "new", 1)
+			if got := up.fetches.Load(); got != 2 {
+				t.Errorf("%d fetches", got)
+			}
+		})
+	})
+	t.Run("KEY-9: a fetch that began before the request says nothing of a key that it lacks", func(t *testing.T) {
+		slow := new(provider)
+		slow.publish(publish(t, "a"))
+		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(defaultMinInterval)
+			document := publish(t, "a")
+			slow.answer(func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(time.Second) // "new" is published after this answer was made
+				_, _ = w.Write(document)
+			})
+			var first sync.WaitGroup
+			first.Go(func() { expect(t, remote, "made up", 0) })
+			synctest.Wait()
+			unavailable := expectUnavailable(t, remote, "new")
+			first.Wait()
+			slow.publish(publish(t, "a", "new"))
+			later(unavailable.RetryAfter)
+			expect(t, remote, "new", 1)
 		})
 	})
 	t.Run("AVAIL-1: unavailable while the provider is down, and after", func(t *testing.T) {
@@ -127,6 +173,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			flaky.publish(publish(t, "new"))
 			later(2 * firstBackoff)
 			expect(t, remote, "new", 1)
+			later(defaultMinInterval)
 			expect(t, remote, "a", 0)
 		})
 	})

@@ -33,19 +33,19 @@ func newSchedule() *schedule {
 func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
 // ask is for requests. It returns the fetch that is running, or has one begin if
-// enough time has passed; otherwise no fetch, and why the last one failed if it
-// did.
-func (s *schedule) ask(now time.Time) (*attempt, error) {
+// enough time has passed; newer reports whether the fetch begins after the call.
+// Otherwise it returns no fetch, and why the last one failed if it did.
+func (s *schedule) ask(now time.Time) (fetch *attempt, newer bool, failure error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.running != nil {
-		return s.running, nil
+		return s.running, false, nil
 	}
 	if now.Before(s.earliest) {
-		return nil, s.failure
+		return nil, false, s.failure
 	}
 	s.wakeUp()
-	return s.next, nil
+	return s.next, true, nil
 }
 
 // demand is for the operator: it has another fetch begin, as soon as the one
@@ -64,12 +64,19 @@ func (s *schedule) wakeUp() {
 	}
 }
 
-// outlook returns when the next fetch begins and why the last one failed, if it
-// did.
+// outlook returns when the next fetch begins at the latest and why the last one
+// failed, if it did.
 func (s *schedule) outlook() (due time.Time, failure error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.due, s.failure
+}
+
+// reopens returns when a request may cause the next fetch.
+func (s *schedule) reopens() time.Time {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.earliest
 }
 
 // begin turns the next attempt into the running one. What asked for it until now
