@@ -10,10 +10,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 func TestUnavailable(t *testing.T) {
@@ -92,54 +96,116 @@ func TestUnavailable(t *testing.T) {
 	})
 }
 
+// failFrom has calls of several clients fail.
+func failFrom(t *testing.T, client *Client, token string) {
+	t.Helper()
+	for i := range several {
+		introspect(t, client, fmt.Sprint(token, i), fmt.Sprint("192.0.2.", i), true)
+	}
+}
+
 func TestCircuit(t *testing.T) {
-	t.Run("R7662-8: calls pause after a failure, twice as long each time", func(t *testing.T) {
+	t.Run("R7662-8: calls pause after failures of several clients, twice as long each time", func(t *testing.T) {
 		client, asked, clock := timed(t, "", nil)
 		asked.answer(status(503, ""))
+		failFrom(t, client, "first")
 		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 			length := want * time.Second
-			expectUnavailable(t, client, "token")
-			expectCalls(t, asked, i+1)
+			expectCalls(t, asked, several+i)
 			clock.advance(length*9/10 - 1)
-			unavailable := expectUnavailable(t, client, "other")
-			expectCalls(t, asked, i+1)
-			if !errors.Is(unavailable, errPaused) || !strings.Contains(unavailable.Error(), "status 503") {
-				t.Errorf("got %v", unavailable)
+			err := introspect(t, client, fmt.Sprint("other", i), "192.0.2.0", true)
+			expectCalls(t, asked, several+i)
+			if !errors.Is(err, errPaused) || !strings.Contains(err.Error(), "status 503") {
+				t.Errorf("got %v", err)
 			}
 			clock.advance(length*2/10 + 1)
+			introspect(t, client, fmt.Sprint("next", i), "192.0.2.0", true)
 		}
+		clock.advance(maxPause)
 		asked.answer(says(active))
-		expect(t, client, "token", true, false)
+		introspect(t, client, "token", "192.0.2.0", false)
 		asked.answer(status(503, ""))
-		if wait := expectUnavailable(t, client, "other").RetryAfter; wait > 2*time.Second {
-			t.Errorf("after a good answer, retry after %s", wait)
+		clock.advance(calm)
+		failFrom(t, client, "after")
+		if wait := client.State().PausedUntil.Sub(clock.now()); wait <= 0 || wait > 2*time.Second {
+			t.Errorf("after a good answer, a pause of %s", wait)
 		}
 	})
 	t.Run("R7662-8: Retry-After is the rest of the pause", func(t *testing.T) {
 		client, asked, clock := timed(t, "", nil)
 		asked.answer(status(500, ""))
-		for range 6 {
-			expectUnavailable(t, client, "token")
+		failFrom(t, client, "first")
+		for i := range 6 {
 			clock.advance(maxPause)
+			introspect(t, client, fmt.Sprint("next", i), "192.0.2.0", true)
 		}
-		expectUnavailable(t, client, "token") // a pause of 27 to 30 seconds
-		clock.advance(20 * time.Second)
-		if wait := expectUnavailable(t, client, "token").RetryAfter; wait < 7*time.Second || wait > 10*time.Second {
+		clock.advance(20 * time.Second) // of 27 to 30
+		unavailable, _ := errors.AsType[*keyset.UnavailableError](introspect(t, client, "token", "192.0.2.0", true))
+		if wait := unavailable.RetryAfter; wait < 7*time.Second || wait > 10*time.Second {
 			t.Errorf("retry after %s", wait)
 		}
 	})
-	for name, handler := range map[string]http.HandlerFunc{
-		"401": status(401, ""), "404": status(404, ""), "500": status(500, ""), "nonsense": says(`{}`),
-	} {
+	for name, handler := range failures {
 		t.Run("R7662-8: "+name+" pauses the calls", func(t *testing.T) {
 			client, asked, _ := timed(t, "", nil)
 			asked.answer(handler)
-			expectUnavailable(t, client, "token")
+			failFrom(t, client, "token")
+			calls := len(asked.calls())
 			asked.answer(says(active))
-			expectUnavailable(t, client, "other")
-			expectCalls(t, asked, 1)
+			introspect(t, client, "other", "192.0.2.0", true)
+			expectCalls(t, asked, calls)
 		})
 	}
+	t.Run("R7662-8: a client whose calls have not failed ends the pause", func(t *testing.T) {
+		client, asked, _ := timed(t, "", nil)
+		asked.answer(status(500, ""))
+		failFrom(t, client, "token")
+		asked.answer(says(active))
+		introspect(t, client, "other", "192.0.2.0", true)
+		introspect(t, client, "other", "198.51.100.1", false)
+		introspect(t, client, "another", "192.0.2.0", false)
+	})
+	t.Run("R7662-8: of an endpoint that is down each client asks once in a pause", func(t *testing.T) {
+		client, asked, _ := timed(t, "", nil)
+		asked.answer(status(500, ""))
+		for i := range 1000 {
+			introspect(t, client, fmt.Sprint("token", i), fmt.Sprint("192.0.2.", i%20), true)
+		}
+		expectCalls(t, asked, 20)
+	})
+	for clients, want := range map[int]int{1: maxTrials / 2, 100: maxTrials} {
+		t.Run(fmt.Sprintf("R7662-8: %d clients have few calls under way at an endpoint that hangs", clients), func(t *testing.T) {
+			client, asked, _ := timed(t, "", nil)
+			asked.answer(status(500, ""))
+			introspect(t, client, "first", "192.0.2.0", true)
+			release := asked.hold(t)
+			var calls sync.WaitGroup
+			var refused atomic.Int64
+			for i := range 100 {
+				calls.Go(func() {
+					_, err := client.Introspect(t.Context(), fmt.Sprint("token", i), from(fmt.Sprint("192.0.2.", i%clients)))
+					if errors.Is(err, errTrials) {
+						refused.Add(1)
+					}
+				})
+			}
+			eventually(t, func() bool { return int(refused.Load()) == 100-want })
+			release()
+			calls.Wait()
+			if got := len(asked.calls()); got != 1+want {
+				t.Errorf("%d calls", got)
+			}
+		})
+	}
+	t.Run("R7662-8: the memory of clients that fail is bounded", func(t *testing.T) {
+		c, now := newCircuit(), newClock().now()
+		for i := range maxFailed + 10 {
+			c.fail(now, pass{client: fmt.Sprint(i)}, errBusy)
+		}
+		if len(c.failed) != maxFailed {
+			t.Errorf("%d clients", len(c.failed))
+		}
+	})
 	for _, code := range refusals {
 		t.Run(fmt.Sprintf("R7662-8: status %d is held against the token alone", code), func(t *testing.T) {
 			client, asked, clock := timed(t, "", nil)
@@ -169,13 +235,16 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: calls that fail together are one failure", func(t *testing.T) {
-		var c circuit
-		now := newClock().now()
-		one, _, _ := c.enter(now)
-		two, _, _ := c.enter(now)
-		c.fail(now, one, errBusy)
-		if wait := c.fail(now.Add(5*time.Second), two, errBusy); wait > 0 || c.failures != 1 {
-			t.Errorf("%d failures, pause %s", c.failures, wait)
+		c, now := newCircuit(), newClock().now()
+		passes := make([]pass, 2*several)
+		for i := range passes {
+			passes[i], _, _ = c.enter(now, fmt.Sprint(i))
+		}
+		for i, p := range passes {
+			c.fail(now.Add(time.Duration(i)*5*time.Second), p, errBusy)
+		}
+		if c.pauses != 1 {
+			t.Errorf("%d pauses", c.pauses)
 		}
 	})
 	t.Run("R7662-8: one good answer ends the pause, whenever its call began", func(t *testing.T) {
@@ -188,14 +257,14 @@ func TestCircuit(t *testing.T) {
 		}()
 		eventually(t, func() bool { return len(asked.calls()) == 1 })
 		asked.answer(status(500, ""))
-		expectUnavailable(t, client, "crash")
+		failFrom(t, client, "crash")
 		asked.answer(says(active))
-		expectUnavailable(t, client, "good")
+		introspect(t, client, "good", "192.0.2.0", true)
 		release()
 		if err := <-slow; err != nil {
 			t.Fatal(err)
 		}
-		expect(t, client, "good", true, false)
+		introspect(t, client, "good", "192.0.2.0", false)
 	})
 }
 

@@ -66,6 +66,7 @@ func newEndpoint(t testing.TB, handler http.HandlerFunc) *endpoint {
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	form, _ := url.ParseQuery(string(body))
+	r.PostForm = form
 	e.mutex.Lock()
 	e.seen = append(e.seen, call{r.Method, r.RequestURI, r.Header, form})
 	handler := e.handler

@@ -6,10 +6,10 @@
 // present, never that the token is bad: a client throws away a token that it is
 // told is bad, and logs its user out.
 //
-// Strangers decide which tokens are asked about. So calls are bounded, shared
-// and paused when they fail; answers about bad tokens never push those about
-// good ones out; and what can be blamed on a token is held against that token
-// alone.
+// Strangers decide which tokens are asked about. So calls are bounded and shared;
+// answers about bad tokens never push those about good ones out; and a failed call
+// counts against its token. Calls pause only for clients whose calls fail, after
+// failures of several clients without a success between.
 package introspection
 
 import (
@@ -63,6 +63,7 @@ func New(config Config) (*Client, error) {
 		locator:      locator{config: config, address: config.Endpoint},
 		memory:       kept,
 		shares:       fairness.NewShares(maxInFlight),
+		circuit:      newCircuit(),
 	}, nil
 }
 
@@ -123,10 +124,7 @@ type State struct {
 func (c *Client) State() State {
 	address, _ := c.locator.known()
 	state := State{Endpoint: address, Remembered: c.memory.good.EstimatedSize() + c.memory.bad.EstimatedSize()}
-	now := c.config.Now()
-	if _, wait, _ := c.circuit.enter(now); wait > 0 {
-		state.PausedUntil = now.Add(wait)
-	}
+	state.PausedUntil = c.circuit.pausedUntil(c.config.Now())
 	return state
 }
 
@@ -143,10 +141,7 @@ func isToken(text string) bool {
 	return text != ""
 }
 
-var (
-	errPaused = errors.New("calls pause after a failure")
-	errBusy   = errors.New("too many calls at once")
-)
+var errBusy = errors.New("too many calls at once")
 
 // ask makes one call, if calls may be made now, and remembers what it brought.
 func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
@@ -155,10 +150,11 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	if answer, known, err := c.memory.recall(key, began); known {
 		return answer, err
 	}
-	round, wait, reason := c.circuit.enter(began)
-	if wait > 0 {
-		return Answer{}, unavailable(fmt.Errorf("%w: %w", errPaused, reason), wait)
+	entered, wait, err := c.circuit.enter(began, client)
+	if err != nil {
+		return Answer{}, unavailable(err, wait)
 	}
+	defer c.circuit.leave(entered)
 	if !c.shares.Take(client) {
 		return Answer{}, unavailable(errBusy, 0)
 	}
@@ -168,22 +164,23 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	defer cancel()
 	answer, err := c.call(ctx, token)
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		c.memory.keepRefusal(edition, key, refused, c.config.Now().Add(badFor))
+		c.memory.keepFailure(edition, key, refused, c.config.Now().Add(badFor))
 		return Answer{}, c.refused(refused)
 	}
 	if err != nil {
-		return Answer{}, c.failed(round, err)
+		c.memory.keepFailure(edition, key, err, c.config.Now().Add(failedFor))
+		return Answer{}, c.failed(entered, err)
 	}
-	c.circuit.succeed()
+	c.circuit.succeed(c.config.Now())
 	c.failures.over()
 	c.memory.keep(edition, key, answer, began)
 	return answer, nil
 }
 
-// failed pauses the calls.
-func (c *Client) failed(round uint64, reason error) error {
+// failed counts a failure against the endpoint, too.
+func (c *Client) failed(entered pass, reason error) error {
 	now := c.config.Now()
-	wait := c.circuit.fail(now, round, reason)
+	wait := max(c.circuit.fail(now, entered, reason), failedFor)
 	c.locator.doubt()
 	if c.failures.tell(now, reason.Error()) {
 		c.config.Logger().Warn("introspection failed",

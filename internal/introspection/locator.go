@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -20,6 +21,9 @@ type locator struct {
 	mutex    sync.Mutex
 	address  string
 	doubtful bool // calls have failed since the metadata were read
+	attempts int  // that failed in a row
+	retryAt  time.Time
+	failure  error
 }
 
 var errNoEndpoint = errors.New("the metadata of the issuer name no introspection_endpoint")
@@ -31,6 +35,9 @@ func (l *locator) find(ctx context.Context) (string, error) {
 	if address, sure := l.known(); sure {
 		return address, nil
 	}
+	if err := l.failed(); err != nil {
+		return "", err
+	}
 	found, err, _ := l.flights.Do("", func() (any, error) { return l.discover(ctx) })
 	address, _ := found.(string)
 	return address, err
@@ -39,7 +46,19 @@ func (l *locator) find(ctx context.Context) (string, error) {
 func (l *locator) known() (address string, sure bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	return l.address, l.address != "" && !l.doubtful
+	early := l.config.Now().Before(l.retryAt)
+	return l.address, l.address != "" && (early || !l.doubtful)
+}
+
+// failed returns why the metadata could not be read, until it is time to try
+// again.
+func (l *locator) failed() error {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.config.Now().Before(l.retryAt) {
+		return l.failure
+	}
+	return nil
 }
 
 // discover takes at most half the time of a call, so that the rest is left for
@@ -53,9 +72,11 @@ func (l *locator) discover(ctx context.Context) (string, error) {
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	l.attempts, l.failure = l.attempts+1, err
 	if err == nil {
-		l.address = metadata.IntrospectionEndpoint
+		l.attempts, l.address = 0, metadata.IntrospectionEndpoint
 	}
+	l.retryAt = l.config.Now().Add(pause(l.attempts))
 	if l.address == "" {
 		return "", err
 	}
@@ -63,8 +84,9 @@ func (l *locator) discover(ctx context.Context) (string, error) {
 	return l.address, nil
 }
 
-// doubt has the metadata read again before the next call: the endpoint may have
-// moved. A configured one does not move.
+// doubt has the metadata read again before a later call: the endpoint may have
+// moved. A configured one does not move. Tokens of strangers can make calls fail,
+// so the metadata are read once a second at most.
 func (l *locator) doubt() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

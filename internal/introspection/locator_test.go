@@ -79,6 +79,18 @@ func TestDiscovery(t *testing.T) {
 		clock.advance(2 * time.Second)
 		expect(t, client, "token", true, false)
 	})
+	t.Run("R7662-8: failed calls have the metadata read once a second", func(t *testing.T) {
+		up := newIssuer(t, "/one")
+		client, clock := up.client(t)
+		up.reply(status(500, ""))
+		for i := range 100 {
+			expectUnavailable(t, client, fmt.Sprint("token", i))
+			clock.advance(time.Second / 10)
+		}
+		if got := up.documents.Load(); got < 9 || got > 11 {
+			t.Errorf("%d documents in ten seconds", got)
+		}
+	})
 	t.Run("AVAIL-1: metadata without an endpoint say nothing", func(t *testing.T) {
 		client, _ := newIssuer(t, "").client(t)
 		if unavailable := expectUnavailable(t, client, "token"); !strings.Contains(unavailable.Error(), errNoEndpoint.Error()) {

@@ -16,6 +16,8 @@ const (
 	// against a client that tries it in a loop, short enough for a token that
 	// the endpoint does not know yet.
 	badFor = 5 * time.Second
+	// failedFor is how long a token is not asked about again after a failed call.
+	failedFor = time.Second
 	// maxBad bounds the bad tokens that are remembered. Strangers fill it, so it
 	// does not grow with MaxEntries.
 	maxBad = 10_000
@@ -59,10 +61,10 @@ type memory struct {
 	forgotten atomic.Uint64
 }
 
-// remembered is an active answer, an inactive one, or a refusal to answer.
+// remembered is an active answer, an inactive one, or why there is no answer.
 type remembered struct {
 	answer  Answer
-	refusal *refusal
+	failure error
 	until   time.Time
 }
 
@@ -96,8 +98,8 @@ func (m *memory) recall(key digest, now time.Time) (answer Answer, known bool, e
 	switch {
 	case !found || !now.Before(entry.until):
 		return Answer{}, false, nil
-	case entry.refusal != nil:
-		return Answer{}, true, unavailable(entry.refusal, entry.until.Sub(now))
+	case entry.failure != nil:
+		return Answer{}, true, unavailable(entry.failure, entry.until.Sub(now))
 	}
 	entry.answer.FromCache = true
 	return entry.answer, true, nil
@@ -123,8 +125,8 @@ func (m *memory) keep(edition uint64, key digest, answer Answer, began time.Time
 	}
 }
 
-func (m *memory) keepRefusal(edition uint64, key digest, reason *refusal, until time.Time) {
-	m.put(m.bad, edition, key, remembered{refusal: reason, until: until})
+func (m *memory) keepFailure(edition uint64, key digest, reason error, until time.Time) {
+	m.put(m.bad, edition, key, remembered{failure: reason, until: until})
 }
 
 // put looks for a change of edition after it has written: whoever forgets later
