@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/cors"
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
@@ -119,3 +120,10 @@ func (a *App) ReadableByAll(r *http.Request) bool {
 	a.resources.mutex.RUnlock()
 	return known && resource.Concerns(r)
 }
+
+// AnswerPreflight answers a preflight to a document that scripts of any origin
+// may read.
+func (a *App) AnswerPreflight(w http.ResponseWriter) { resource.AnswerPreflight(w) }
+
+// Interface guard
+var _ cors.PublicDocuments = (*App)(nil)

@@ -12,7 +12,7 @@ func init() {
 	// Not RegisterHandlerDirective, which would take `auth_cors *` for a matcher.
 	httpcaddyfile.RegisterDirective("auth_cors", parseCaddyfile)
 	// Ahead of everything that answers, so that every answer carries the fields.
-	httpcaddyfile.RegisterDirectiveOrder("auth_cors", httpcaddyfile.Before, "redir")
+	httpcaddyfile.RegisterDirectiveOrder("auth_cors", httpcaddyfile.Before, "request_body")
 }
 
 // parseCaddyfile reads the directive. A leading `*` is the origin that stands

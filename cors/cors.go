@@ -35,8 +35,8 @@ func init() {
 // before the next handler runs, so that an error carries them as a success does.
 // The Access-Control-* fields of the response are exactly those of this handler;
 // what an upstream sets is dropped, never doubled. Of two such handlers on one
-// request the first decides. Only the documents of a `protected_resource` are
-// left alone: any origin may read those.
+// request the first decides. Only the documents that `protected_resource` itself
+// serves are left alone: any origin may read those.
 //
 // `Vary: Origin` is added wherever the response depends on the origin, which is
 // always but with the origin `*`.
@@ -155,8 +155,10 @@ func (h *Handler) exposedFields() []string {
 
 // ServeHTTP answers a preflight and sets the fields of every other response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.readableByAll(r) {
-		return next.ServeHTTP(w, r)
+	documents := h.documentsFor(r)
+	if documents != nil && IsPreflight(r) {
+		documents.AnswerPreflight(w)
+		return nil
 	}
 	if h.isPreflight(r) {
 		h.answerPreflight(r).apply(w.Header())
@@ -167,13 +169,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if answer.allowsCredentials() {
 		caddyhttp.SetVar(r.Context(), TrustedOriginVar, true)
 	}
-	answer.apply(w.Header())
-	writer := &responseWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, answer: answer}
+	writer := &responseWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, answer: answer, request: r}
+	if documents == nil {
+		answer.apply(w.Header())
+	}
 	err := next.ServeHTTP(writer, r)
 	if !writer.wroteHeader {
 		// The response is written further out, by the server or by an error
 		// route, from the fields as they stand now.
-		answer.apply(w.Header())
+		writer.applyAnswer()
 	}
 	return err
 }

@@ -34,6 +34,10 @@ func (*auth) Stop() error  { return nil }
 
 func (*auth) CarriesCredential(r *http.Request) bool { return r.Header.Get("X-Partner") != "" }
 func (*auth) ReadableByAll(r *http.Request) bool     { return r.URL.Path == "/document" }
+func (*auth) AnswerPreflight(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.WriteHeader(http.StatusNoContent)
+}
 
 func init() { caddy.RegisterModule(auth{}) }
 
@@ -355,22 +359,41 @@ func TestAppCreatedLater(t *testing.T) {
 
 func TestDocumentsReadableByAll(t *testing.T) {
 	handler := load(t, provision(t, withApp), credentials)
-	for _, method := range []string{http.MethodGet, http.MethodOptions} {
+	ask := func(t *testing.T, method string, next func(http.ResponseWriter, *http.Request) error) http.Header {
+		t.Helper()
 		recorder := httptest.NewRecorder()
 		request := httptest.NewRequest(method, "/document", nil)
 		request.Header = fields{"Origin", "https://inspector.example", "Access-Control-Request-Method", "GET"}.header()
-		err := handler.ServeHTTP(recorder, prepare(request, recorder), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-			w.Header().Set("Access-Control-Allow-Origin", "*")
-			w.WriteHeader(http.StatusNoContent)
-			return nil
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run("CORS-10: "+method, func(t *testing.T) {
-			compare(t, recorder.Header(), fields{"Access-Control-Allow-Origin", "*"}.header())
-		})
+		_ = handler.ServeHTTP(recorder, prepare(request, recorder), caddyhttp.HandlerFunc(next))
+		return recorder.Header()
 	}
+	answer := func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	document := func(w http.ResponseWriter, r *http.Request) error {
+		caddyhttp.SetVar(r.Context(), cors.PublicDocumentVar, true)
+		return answer(w, r)
+	}
+	t.Run("CORS-10: a document keeps its fields", func(t *testing.T) {
+		compare(t, ask(t, http.MethodGet, document), fields{"Access-Control-Allow-Origin", "*"}.header())
+	})
+	t.Run("CORS-10: its preflight is answered before any upstream", func(t *testing.T) {
+		compare(t, ask(t, http.MethodOptions, func(http.ResponseWriter, *http.Request) error {
+			t.Error("it went on")
+			return nil
+		}), fields{"Access-Control-Allow-Origin", "*"}.header())
+	})
+	t.Run("CORS-8: an upstream at such a path does not", func(t *testing.T) {
+		compare(t, ask(t, http.MethodGet, answer), fields{"Vary", "Origin"}.header())
+	})
+	t.Run("CORS-8: nor does an error there", func(t *testing.T) {
+		compare(t, ask(t, http.MethodGet, func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			return errors.New("refused")
+		}), fields{"Vary", "Origin"}.header())
+	})
 }
 
 // upstream is what stands behind the handler and has opinions on CORS.

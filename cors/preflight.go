@@ -61,15 +61,26 @@ func (h *Handler) isPreflight(r *http.Request) bool {
 	return !known || !finder.CarriesCredential(r)
 }
 
+// PublicDocumentVar is the request variable that is true when the handler of a
+// public document has answered, with CORS fields of its own.
+const PublicDocumentVar = "cors.public_document"
+
 // PublicDocuments is implemented by the app `auth` where it knows of documents
 // that every origin may read whatever the site allows, such as the metadata of
-// RFC 9728. They are served with CORS fields of their own, preflights included.
+// RFC 9728. Their handler sets [PublicDocumentVar]. A path alone does not tell:
+// what answers below it may be an upstream.
 type PublicDocuments interface {
+	// ReadableByAll reports whether a request may be for such a document.
 	ReadableByAll(*http.Request) bool
+	// AnswerPreflight answers a preflight to one.
+	AnswerPreflight(http.ResponseWriter)
 }
 
-// readableByAll reports whether the request is for such a document.
-func (h *Handler) readableByAll(r *http.Request) bool {
+// documentsFor returns the public documents where the request may be for one.
+func (h *Handler) documentsFor(r *http.Request) PublicDocuments {
 	documents, known := h.auth().(PublicDocuments)
-	return known && documents.ReadableByAll(r)
+	if !known || !documents.ReadableByAll(r) {
+		return nil
+	}
+	return documents
 }

@@ -12,7 +12,15 @@ import (
 type responseWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	answer      answer
+	request     *http.Request
 	wroteHeader bool
+}
+
+// applyAnswer applies the answer, unless a public document has fields of its own.
+func (w *responseWriter) applyAnswer() {
+	if public, _ := caddyhttp.GetVar(w.request.Context(), PublicDocumentVar).(bool); !public {
+		w.answer.apply(w.Header())
+	}
 }
 
 // WriteHeader applies the answer. A 1xx is informational and the header is
@@ -24,7 +32,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	if status < 100 || status > 199 || status == http.StatusSwitchingProtocols {
 		w.wroteHeader = true
 	}
-	w.answer.apply(w.Header())
+	w.applyAnswer()
 	w.ResponseWriterWrapper.WriteHeader(status)
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/cors"
 )
 
 func init() {
@@ -135,13 +137,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !Concerns(r) {
 		return next.ServeHTTP(w, r)
 	}
-	allowAnyOrigin(w.Header())
+	caddyhttp.SetVar(r.Context(), cors.PublicDocumentVar, true)
 	if r.Method == http.MethodOptions {
 		// Also where there is no document: else a script would see a broken
 		// network instead of the 404.
-		answerPreflight(w)
+		AnswerPreflight(w)
 		return nil
 	}
+	allowAnyOrigin(w.Header())
 	document := h.find(r)
 	if document == nil {
 		return caddyhttp.Error(http.StatusNotFound, nil)
@@ -229,9 +232,10 @@ func allowAnyOrigin(header http.Header) {
 	header.Del("Access-Control-Allow-Credentials")
 }
 
-// answerPreflight answers OPTIONS, from the configuration alone.
-func answerPreflight(w http.ResponseWriter) {
+// AnswerPreflight answers OPTIONS, from the configuration alone.
+func AnswerPreflight(w http.ResponseWriter) {
 	header := w.Header()
+	allowAnyOrigin(header)
 	header.Set("Allow", allowed)
 	header.Set("Access-Control-Allow-Methods", "GET, HEAD")
 	header.Set("Access-Control-Allow-Headers", "Accept, Content-Type, MCP-Protocol-Version")

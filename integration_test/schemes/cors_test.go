@@ -1,6 +1,8 @@
 package schemes
 
 import (
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -138,4 +140,68 @@ func TestVaryOfTwo(t *testing.T) {
 			t.Errorf("Vary %q", got)
 		}
 	})
+}
+
+// TestFieldsOfAnUpstream has an upstream with a CORS of its own, which allows
+// everybody everything, at paths that begin like the metadata of a resource.
+func TestFieldsOfAnUpstream(t *testing.T) {
+	address := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		_, _ = io.WriteString(w, "upstream")
+	})
+	gates := "auth_cors " + web + "\nrequire_auth /mcp* corp {\nprotected_resource https://a.example/mcp\n}\nrequire_auth partners\nreverse_proxy " + address + "\n"
+	s := harness.Start(t, config("bearer corp {"+harness.BearerLines+"}\napi_key partners {\nkey a "+digest("key-of-a")+"\nfrom cookie key\n}", gates)+
+		"http://open.example:8080 {\nauth_cors "+web+"\nreverse_proxy "+address+"\n}\n")
+	stranger := origin("https://stranger.example")
+	const metadata = "/.well-known/oauth-protected-resource"
+	for _, path := range []string{"/api/me", metadata, metadata + "/", metadata + "/x", metadata + "/..%2f..%2fapi/me", metadata + "/%2e%2e/%2e%2e/api/me", metadata + "x", "/.well-known/oauth-authorization-server/x"} {
+		for _, host := range []string{"localhost", "open.example"} {
+			t.Run("CORS-8: none of its fields passes, "+host+path, func(t *testing.T) {
+				r := s.Get(path, harness.Host(host), stranger, cookie("key=key-of-a"))
+				if r.Body != "upstream" {
+					if host == "open.example" || !strings.HasPrefix(path, metadata) {
+						t.Fatalf("status %d, body %s", r.Status, r.Body)
+					}
+					return // the document, or that there is none
+				}
+				for name := range r.Header {
+					if strings.HasPrefix(name, "Access-Control-Allow-") {
+						t.Errorf("%s: %q", name, r.Header[name])
+					}
+				}
+			})
+		}
+		t.Run("CORS-1: none is asked by a preflight, "+path, func(t *testing.T) {
+			if r := s.Do("OPTIONS", s.URL(path), harness.Host("open.example"), stranger, harness.Header("Access-Control-Request-Method", "GET")); r.Status != 204 || r.Body != "" {
+				t.Errorf("status %d, body %s", r.Status, r.Body)
+			}
+		})
+	}
+	t.Run("CORS-10: the document itself can be read from everywhere", func(t *testing.T) {
+		r := s.Get(metadata+"/mcp", stranger)
+		if got := r.Header["Access-Control-Allow-Origin"]; r.Status != 200 || !slices.Equal(got, []string{"*"}) || r.Header["Access-Control-Allow-Credentials"] != nil {
+			t.Errorf("status %d, fields %v", r.Status, r.Header)
+		}
+		r = s.Do("OPTIONS", s.URL(metadata+"/mcp"), stranger, harness.Header("Access-Control-Request-Method", "GET"))
+		if got := r.Header["Access-Control-Allow-Headers"]; r.Status != 204 || len(got) != 1 || !strings.Contains(got[0], "MCP-Protocol-Version") {
+			t.Errorf("status %d, fields %v", r.Status, r.Header)
+		}
+	})
+}
+
+// TestBodyOverTheLimit has a limit on bodies that Caddy itself enforces.
+func TestBodyOverTheLimit(t *testing.T) {
+	s := harness.Start(t, config("bearer corp {"+harness.BearerLines+"}", "request_body {\nmax_size 4\n}\nauth_cors "+web+"\nrequire_auth\nreverse_proxy localhost:1\n"))
+	for name, options := range map[string][]harness.Option{
+		"as it is":      {harness.Body("text/plain", "too long")},
+		"with a denial": {harness.Body("text/plain", "too")},
+	} {
+		t.Run("CORS-5: scripts can read the answer, "+name, func(t *testing.T) {
+			r := s.Do("POST", s.URL("/"), append(options, origin(web))...)
+			if got := r.Header["Access-Control-Allow-Origin"]; r.Status != 413 && r.Status != 401 || !slices.Equal(got, []string{web}) {
+				t.Errorf("status %d, Access-Control-Allow-Origin %q", r.Status, got)
+			}
+		})
+	}
 }
