@@ -87,6 +87,31 @@ func TestLint(t *testing.T) {
 		"without case":         {site: "a.example.com {\n @x path_regexp (?i)^/x\n require_auth @x corp\n respond z\n}"},
 		"an escape":            {site: "a.example.com {\n require_auth /x%2Fy corp\n respond z\n}", want: "path-spelling"},
 
+		"gates by method":                    {site: "a.example.com {\n @r method GET HEAD\n @w method POST PUT\n require_auth @r corp\n require_auth @w corp {\n scope w\n }\n respond z\n}", want: "method-without-gate"},
+		"a gate for a method on a path":      {site: "a.example.com {\n @w {\n method POST\n path /x\n }\n require_auth @w corp\n respond z\n}", want: "method-without-gate"},
+		"a gate for all but some":            {site: "a.example.com {\n @w not method GET HEAD\n require_auth @w corp\n respond z\n}"},
+		"gates by method before one for all": {site: "a.example.com {\n @w method POST\n require_auth @w corp {\n scope w\n }\n require_auth corp\n respond z\n}"},
+		"gates by method, others refused":    {site: "a.example.com {\n @r method GET\n require_auth @r corp\n @others not method GET\n respond @others 405\n respond z\n}"},
+
+		"PHP beside a gate":    {site: "a.example.com {\n require_auth /x/* corp\n php_fastcgi localhost:9000\n}", want: "path-info"},
+		"PHP behind a gate":    {site: "a.example.com {\n require_auth corp\n php_fastcgi localhost:9000\n}"},
+		"PHP and a gate on it": {site: "a.example.com {\n @x path /x/* *.php/*\n require_auth @x corp\n php_fastcgi localhost:9000\n}"},
+		"PHP below a prefix":   {site: "a.example.com {\n require_auth /x/* corp\n handle_path /v1/* {\n php_fastcgi localhost:9000\n }\n php_fastcgi localhost:9000\n}", want: "rewrite-after-gate path-info"},
+
+		"a prefix in front of an upstream": {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy localhost:9000\n}", want: "prefix-with-dots"},
+		"a prefix with its root":           {site: "a.example.com {\n @x path /x /x/*\n require_auth @x corp\n reverse_proxy localhost:9000\n}"},
+		"a prefix whose root is not there": {site: "a.example.com {\n require_auth /x/* corp\n reverse_proxy /x/* localhost:9000\n respond 404\n}"},
+		"a root behind a prefix":           {site: "a.example.com {\n handle_path /v1/* {\n require_auth /x/* corp\n respond /x/* z\n respond 404\n }\n respond /x y\n}"},
+
+		"a folder of the user before the gate": {site: "a.example.com {\n root /srv/{http.auth.user.id}\n require_auth corp\n file_server\n}", want: "identity-before-gate"},
+		"a field of the user before the gate":  {site: "a.example.com {\n header X-User {http.auth.user.id}\n require_auth corp\n respond z\n}", want: "identity-before-gate"},
+		"a field of the user in the answer":    {site: "a.example.com {\n header {\n X-User {http.auth.user.id}\n defer\n }\n require_auth corp\n respond z\n}"},
+		"a rewrite of the user in one path":    {site: "a.example.com {\n rewrite /me /users/{http.auth.user.id}\n require_auth corp\n respond z\n}", want: "identity-before-gate"},
+		"a folder of the user behind the gate": {site: "a.example.com {\n route {\n require_auth corp\n root /srv/{http.auth.user.id}\n file_server\n }\n}"},
+		"a folder of the user without a gate":  {site: "a.example.com {\n root /srv/{http.auth.user.id}\n file_server\n}"},
+
+		"keys in the error log": {site: "a.example.com {\n require_auth keys\n respond z\n}", want: "error-log"},
+
 		"all origins":                    {site: "a.example.com {\n auth_cors *\n require_auth corp\n respond z\n}", want: "cors-any-origin"},
 		"all origins, no gate":           {site: "a.example.com {\n auth_cors *\n respond z\n}"},
 		"all subdomains":                 {site: "a.example.com {\n auth_cors https://*.example.com {\n credentials\n }\n require_auth corp\n respond z\n}", want: "cors-wildcard"},
@@ -104,7 +129,7 @@ func TestLint(t *testing.T) {
 			var found []string
 			for _, finding := range lint.Run(parsed) {
 				id := finding.Rule.ID
-				meant := slices.Contains(strings.Fields(c.want), id) || id != "open-beside-guarded" && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
+				meant := slices.Contains(strings.Fields(c.want), id) || !slices.Contains([]string{"open-beside-guarded", "prefix-with-dots", "error-log"}, id) && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
 				if meant && !slices.Contains(found, id) {
 					found = append(found, id)
 				}

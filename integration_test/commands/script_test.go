@@ -45,7 +45,7 @@ func TestExitCodes(t *testing.T) {
 		"routes without a file":      {1, []string{"routes", "--config", "testdata/none.json"}},
 		"notes":                      {0, []string{"lint", "--config", "testdata/open.json"}},
 		"notes that count":           {2, []string{"lint", "--config", "testdata/open.json", "--strict"}},
-		"notes that are left out":    {0, []string{"lint", "--config", "testdata/open.json", "--strict", "--allow", "open-beside-guarded,prefix-without-root"}},
+		"notes that are left out":    {0, []string{"lint", "--config", "testdata/open.json", "--strict", "--allow", "open-beside-guarded"}},
 		"a rule that there is not":   {1, []string{"lint", "--config", "testdata/open.json", "--allow", "none"}},
 		"a prefix that is none":      {1, []string{"new-key", "--prefix", "a b"}},
 		"an argument too many":       {1, []string{"routes", "Caddyfile"}},

@@ -74,7 +74,7 @@ type place struct {
 }
 
 // Rules are all rules.
-func Rules() []*Rule { return slices.Concat(schemeRules, routeRules) }
+func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules) }
 
 // Run applies all rules to a configuration.
 func Run(config *survey.Config) []Finding {
@@ -169,20 +169,20 @@ func markOf(use survey.Use) locate.Mark {
 
 // markOfRow is where what answers stands.
 func markOfRow(row survey.Row) locate.Mark {
-	names, known := answering[row.Handler.Name]
-	if !known {
-		names = []string{row.Handler.Name}
-	}
 	words := strings.Fields(row.Handler.Target())
 	for _, path := range row.Paths {
 		words = append(words, path...)
 	}
-	return locate.Mark{Hosts: row.Hosts, Lines: []locate.Line{{Names: names, Words: words}}}
+	return locate.Mark{Hosts: row.Hosts, Lines: []locate.Line{{Names: row.Handler.Directive(), Words: words}}}
 }
 
-// answering are the directives of handlers that answer, where the names differ.
-var answering = map[string][]string{
-	"static_response": {"respond"}, "reverse_proxy": {"reverse_proxy", "php_fastcgi"},
+// saidOf says which requests a row has; those that go elsewhere are not among
+// them.
+func saidOf(row survey.Row) string {
+	if len(row.Paths) > 0 && len(row.Except) > 0 {
+		return "everything else of " + said(row.Paths)
+	}
+	return said(row.Paths)
 }
 
 func said(path []survey.Path) string {

@@ -151,7 +151,7 @@ func pathsOf(m survey.Matcher) string {
 func sideEntrances(s *subject) []Finding {
 	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
 		for _, row := range found.Rows {
-			if !row.Open() || !row.View.MovedPath() || row.Handler.Name == "static_response" {
+			if !row.Open() || !row.View.MovedPath() || row.View.Files || row.Handler.Name == "static_response" {
 				continue
 			}
 			for _, use := range found.Uses {
@@ -181,7 +181,7 @@ func openBeside(s *subject) []Finding {
 				return len(other.Gates) > 0 && !other.Open() && slices.Equal(other.Hosts, row.Hosts)
 			})
 			if row.Open() && guarded {
-				what := said(row.Paths) + " is open, while other paths of the site are guarded"
+				what := saidOf(row) + " is open, while other paths of the site are guarded"
 				all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: markOfRow(row)})
 			}
 		}
@@ -193,12 +193,7 @@ func openRoots(s *subject) []Finding {
 	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
 		for _, use := range found.Uses {
 			for _, root := range roots(use.Match) {
-				open := slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
-					part, ok := row.Region.With(survey.Set{Paths: []survey.Path{{root}}})
-					_, meets := part.And(survey.Region{Set: survey.Set{Hosts: use.Scope.Hosts}})
-					return row.Open() && ok && meets
-				})
-				if open {
+				if slices.ContainsFunc(found.Rows, func(row survey.Row) bool { return opens(row, use, root) }) {
 					what := fmt.Sprintf("%s/* is guarded, %s is open", root, root)
 					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
 				}

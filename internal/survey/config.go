@@ -19,6 +19,8 @@ type Config struct {
 	Servers []Server
 	// Schemes are those that the app `auth` declares, by name.
 	Schemes map[string]json.RawMessage
+	// Logs are the loggers, by name.
+	Logs map[string]json.RawMessage
 }
 
 // Server is one HTTP server of the configuration.
@@ -107,6 +109,9 @@ type routeConfig struct {
 // Parse reads a configuration in Caddy's JSON.
 func Parse(config []byte) (*Config, error) {
 	var all struct {
+		Logging struct {
+			Logs map[string]json.RawMessage `json:"logs"`
+		} `json:"logging"`
 		Apps struct {
 			HTTP struct {
 				HTTPPort int                     `json:"http_port"`
@@ -120,7 +125,7 @@ func Parse(config []byte) (*Config, error) {
 	if err := json.Unmarshal(config, &all); err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	read := &Config{Schemes: all.Apps.Auth.Schemes}
+	read := &Config{Schemes: all.Apps.Auth.Schemes, Logs: all.Logging.Logs}
 	plainPort := all.Apps.HTTP.HTTPPort
 	if plainPort == 0 {
 		plainPort = 80

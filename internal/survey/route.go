@@ -11,7 +11,7 @@ import (
 func (r Route) matters(denied bool) bool {
 	return r.Terminal || r.Group != "" || slices.ContainsFunc(r.Handle, func(h Handler) bool {
 		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || len(h.Errors)+len(h.Responses) > 0 ||
-			(denied || choosesRoot(h)) && slices.Contains(remembered, h.Name) ||
+			h.usesIdentity() || (denied || choosesRoot(h)) && slices.Contains(remembered, h.Name) ||
 			slices.ContainsFunc(h.Routes, func(r Route) bool { return r.matters(denied) })
 	})
 }

@@ -60,6 +60,9 @@ type Survey struct {
 	Uses []Use
 	// CORS are the handlers that say whose scripts may read.
 	CORS []Seen
+	// Early are the handlers that use what is known of a caller, and the gates
+	// come behind them.
+	Early []Seen
 	// Coarse says that there are too many ways to follow them all: then some
 	// rows have fewer gates than they really have, and never more.
 	Coarse bool

@@ -19,6 +19,9 @@ type View struct {
 	// Own says that no client chooses the path. It is known of the routes of
 	// [Around] only.
 	Own bool
+	// Files says that a rewrite looked for a file, so that the path is that of the
+	// request, or one that stands in the configuration.
+	Files bool
 	// Unknown counts rewrites that cannot be followed; what was known before
 	// them does not help any more.
 	Unknown int
@@ -29,6 +32,10 @@ func (v View) MovedPath() bool { return v != View{Method: v.Method} }
 
 // Known reports whether conditions on the path can be followed back.
 func (v View) Known() bool { return v.Unknown == 0 }
+
+// Sent says which requests are meant by a region of those that are seen; ok is
+// false if there are surely none.
+func (v View) Sent(seen Region) (sent Region, ok bool) { return v.translate(seen) }
 
 // translate says what a condition on the path as it is seen means for the path
 // as it was sent; ok is false if it surely does not hold.
@@ -194,6 +201,8 @@ var pathPlaceholders = []string{"{http.request.uri}", "{http.request.uri.path}"}
 func (v View) afterURI(uri string) View {
 	path, _, _ := strings.Cut(uri, "?")
 	switch {
+	case path == "{http.matchers.file.relative}":
+		return View{Unknown: v.Unknown + 1, Files: !v.MovedPath()}
 	case path == "":
 		return v // only the query changes
 	case !strings.Contains(path, "{"):

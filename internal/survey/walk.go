@@ -197,6 +197,7 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 		w.Coarse = true
 		return ways
 	}
+	w.noteEarly(h, ways)
 	switch h.Name {
 	case "subroute":
 		return w.subroute(h, ways)

@@ -1,0 +1,147 @@
+package lint
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/locate"
+	"github.com/excorp/caddy-require-auth/internal/survey"
+)
+
+// doorRules find ways around a gate that its matcher does not show.
+var doorRules = []*Rule{
+	{
+		ID: "method-without-gate", Level: Warning,
+		Danger: "a request with another method passes no gate, and an upstream may answer it as it answers GET, or do what it asks",
+		Remedy: "Write the gate for all others with `not method GET HEAD`, or let one gate match every method.",
+		find:   openMethods,
+	},
+	{
+		ID: "path-info", Level: Warning,
+		Danger: "PHP runs the script before `.php/` and tells it the rest, so that a front controller serves a guarded path by another one",
+		Remedy: "Match these paths too, `*.php/*`, or let the gate match everything but what is public.",
+		find:   pathInfos,
+	},
+	{
+		ID: "prefix-with-dots", Level: Warning,
+		Danger: "Caddy compares `/x/.` and `/x/y/..` as `/x`, and an upstream reads both as `/x/`",
+		Remedy: "Match both: `@name path /x /x/*`.",
+		find:   dottedPrefixes,
+	},
+	{
+		ID: "identity-before-gate", Level: Warning,
+		Danger: "the placeholder is empty there, so that every caller gets what is meant for none",
+		Remedy: "Put the gate in front with `route`.",
+		find:   earlyIdentities,
+	},
+	{
+		ID: "error-log", Level: Warning,
+		Danger: "Caddy writes the request to its default logger when an upstream fails, with every field but Authorization and Cookie, and with the query",
+		Remedy: "Put the filter on the default logger: the global option `log` with `format filter`, as the README shows.",
+		find:   shownInLog,
+	},
+}
+
+// opens reports whether a row answers a path that the route of a gate sees, and
+// asks for nothing.
+func opens(row survey.Row, use survey.Use, path string) bool {
+	sent, ok := use.View.Sent(survey.Region{Set: survey.Set{Paths: []survey.Path{{path}}}})
+	if !ok || !row.Open() {
+		return false
+	}
+	part, ok := row.Region.And(sent)
+	if !ok {
+		return false
+	}
+	_, meets := part.And(survey.Region{Set: survey.Set{Hosts: use.Scope.Hosts}})
+	return meets
+}
+
+// eachGate goes through the gates that ask something of everybody.
+func (s *subject) eachGate(find func(found survey.Survey, use survey.Use) []Finding) []Finding {
+	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+		for _, use := range found.Uses {
+			if !use.Optional {
+				all = append(all, find(found, use)...)
+			}
+		}
+		return all
+	})
+}
+
+// openMethods finds gates by method beside which other methods are open.
+func openMethods(s *subject) []Finding {
+	return s.eachGate(func(found survey.Survey, use survey.Use) []Finding {
+		for _, region := range use.Match {
+			if len(region.Methods) == 0 {
+				continue
+			}
+			all, scope := region, use.Scope
+			all.Methods = nil
+			if slices.Equal(scope.Methods, region.Methods) {
+				scope.Methods = nil // it is the matcher of the gate that narrows it
+			}
+			for _, row := range found.Rows {
+				if row.Open() && len(row.Methods) == 0 && meets(row, survey.Use{Match: survey.Matcher{all}, Scope: scope, View: use.View}) {
+					what := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), said(all.Paths))
+					return []Finding{{What: what, Where: use.Where, Mark: markOf(use)}}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// pathInfos finds gates on paths of PHP that `.php/` leads around.
+func pathInfos(s *subject) []Finding {
+	return s.eachGate(func(found survey.Survey, use survey.Use) []Finding {
+		if !namesPaths(use.Match) || !slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
+			return isPHP(row.Handler) && opens(row, use, "/index.php/x")
+		}) {
+			return nil
+		}
+		what := fmt.Sprintf("the gate matches %s, and PHP answers /index.php/… and every other path with .php/ without it", pathsOf(use.Match))
+		return []Finding{{What: what, Where: use.Where, Mark: markOf(use)}}
+	})
+}
+
+func isPHP(h survey.Handler) bool {
+	var proxy struct {
+		Transport struct {
+			Protocol string `json:"protocol"`
+		} `json:"transport"`
+	}
+	return h.Name == "reverse_proxy" && json.Unmarshal(h.Config, &proxy) == nil && proxy.Transport.Protocol == "fastcgi"
+}
+
+// dottedPrefixes finds gates on `/x/*` where `/x` is open and goes to an upstream.
+func dottedPrefixes(s *subject) []Finding {
+	return s.eachGate(func(found survey.Survey, use survey.Use) (all []Finding) {
+		for _, root := range roots(use.Match) {
+			if slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
+				return row.Handler.Name == "reverse_proxy" && !isPHP(row.Handler) && opens(row, use, root)
+			}) {
+				what := fmt.Sprintf("%s/* is guarded, and the upstream gets %s/. without the gate", root, root)
+				all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+			}
+		}
+		return all
+	})
+}
+
+// earlyIdentities finds handlers that use the caller before a gate knows one.
+func earlyIdentities(s *subject) []Finding {
+	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+		for _, seen := range found.Early {
+			if !hasGates(found, seen.Scope) {
+				continue
+			}
+			line := locate.Line{Names: seen.Directive(), Words: seen.Texts()}
+			what := fmt.Sprintf("%s uses %s before a gate has filled it", line.Names[0], strings.Join(line.Words, " "))
+			all = append(all, Finding{What: what, Where: seen.Where, Mark: locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{line}}})
+		}
+		return all
+	})
+}
