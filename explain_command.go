@@ -14,6 +14,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // explainOptions are the flags of `caddy auth explain`.
@@ -126,7 +128,7 @@ func (o explainOptions) question(stdin io.Reader) (question, error) {
 	}
 	asked.Token = strings.TrimSpace(token)
 	if o.certificate != "" {
-		read, err := os.ReadFile(o.certificate)
+		read, err := textfile.ReadArgument(o.certificate)
 		if err != nil {
 			return asked, err
 		}
@@ -141,9 +143,12 @@ func (o explainOptions) token(stdin io.Reader) (string, error) {
 		return "", errors.New("give either --token-file or --token-env")
 	case o.tokenFile == "-":
 		read, err := io.ReadAll(io.LimitReader(stdin, maxAdminBody))
+		if err == nil {
+			read, err = textfile.Decode(read)
+		}
 		return string(read), err
 	case o.tokenFile != "":
-		read, err := os.ReadFile(o.tokenFile)
+		read, err := textfile.ReadArgument(o.tokenFile)
 		return string(read), err
 	case o.tokenEnv == "":
 		return "", nil

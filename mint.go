@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -13,9 +14,11 @@ import (
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/spf13/cobra"
+
+	"github.com/excorp/caddy-require-auth/internal/jose"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // mintOptions are the flags of `caddy auth mint`.
@@ -70,7 +73,7 @@ of --claim is JSON if it can be read as JSON, and a string otherwise.`,
 }
 
 func (o mintOptions) mint(now time.Time) (string, error) {
-	key, algorithm, err := o.signingKey()
+	key, err := o.signingKey()
 	if err != nil {
 		return "", err
 	}
@@ -88,64 +91,55 @@ func (o mintOptions) mint(now time.Time) (string, error) {
 			return "", err
 		}
 	}
-	token, err := jws.Sign(payload, jws.WithKey(algorithm, key, jws.WithProtectedHeaders(headers)))
+	if key.ID != "" {
+		if err := headers.Set(jws.KeyIDKey, key.ID); err != nil {
+			return "", err
+		}
+	}
+	algorithm := jwa.SignatureAlgorithm(cmp.Or(o.algorithm, key.Algorithm, algorithmFor(key.Key)))
+	token, err := jws.Sign(payload, jws.WithKey(algorithm, key.Key, jws.WithProtectedHeaders(headers)))
 	return string(token), err
 }
 
-// signingKey returns the key and the algorithm to sign with.
-func (o mintOptions) signingKey() (any, jwa.SignatureAlgorithm, error) {
+// signingKey returns the key to sign with.
+func (o mintOptions) signingKey() (key jose.PrivateKey, err error) {
 	secret := o.secret
 	if o.secretEnv != "" {
 		if secret = os.Getenv(o.secretEnv); secret == "" {
-			return nil, "", fmt.Errorf("the environment variable %s is empty", o.secretEnv)
+			return key, fmt.Errorf("the environment variable %s is empty", o.secretEnv)
 		}
 	}
 	if (secret == "") == (o.keyFile == "") {
-		return nil, "", errors.New("give either --secret-env (or --secret) or --key")
+		return key, errors.New("give either --secret-env (or --secret) or --key")
 	}
 	if secret != "" {
-		return []byte(secret), algorithmOr(o.algorithm, jwa.HS256), nil
+		return jose.PrivateKey{Key: []byte(secret), Algorithm: jwa.HS256.String()}, nil
 	}
-	content, err := os.ReadFile(o.keyFile)
+	content, err := textfile.ReadArgument(o.keyFile)
 	if err != nil {
-		return nil, "", err
+		return key, err
 	}
-	key, err := jwk.ParseKey(content, jwk.WithPEM(!strings.HasPrefix(strings.TrimSpace(string(content)), "{")))
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", o.keyFile, err)
+	if key, err = jose.ParsePrivateKey(content); err != nil {
+		return key, fmt.Errorf("%s: %w", o.keyFile, err)
 	}
-	return key, algorithmOr(o.algorithm, algorithmFor(key)), nil
-}
-
-func algorithmOr(chosen string, otherwise jwa.SignatureAlgorithm) jwa.SignatureAlgorithm {
-	if chosen != "" {
-		return jwa.SignatureAlgorithm(chosen)
-	}
-	return otherwise
+	return key, nil
 }
 
 // algorithmFor is the algorithm that a key is made for.
-func algorithmFor(key jwk.Key) jwa.SignatureAlgorithm {
-	if named := key.Algorithm().String(); named != "" {
-		return jwa.SignatureAlgorithm(named)
-	}
-	var raw any
-	if err := key.Raw(&raw); err != nil {
-		return jwa.RS256
-	}
-	switch raw := raw.(type) {
+func algorithmFor(key any) string {
+	switch key := key.(type) {
 	case ed25519.PrivateKey:
-		return jwa.EdDSA
+		return jwa.EdDSA.String()
 	case *ecdsa.PrivateKey:
-		switch raw.Curve.Params().BitSize {
+		switch key.Curve.Params().BitSize {
 		case 384:
-			return jwa.ES384
+			return jwa.ES384.String()
 		case 521:
-			return jwa.ES512
+			return jwa.ES512.String()
 		}
-		return jwa.ES256
+		return jwa.ES256.String()
 	default:
-		return jwa.RS256
+		return jwa.RS256.String()
 	}
 }
 

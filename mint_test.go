@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
@@ -63,21 +64,52 @@ func TestMintWithSecret(t *testing.T) {
 }
 
 func TestMintWithKey(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	block := func(kind string, der []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	token, _ := mint(t, "--key", path, "--typ", "at+jwt")
-	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.ES384, &key.PublicKey)); err != nil {
-		t.Error(err)
+	for curve, algorithm := range map[elliptic.Curve]jwa.SignatureAlgorithm{elliptic.P256(): jwa.ES256, elliptic.P384(): jwa.ES384, elliptic.P521(): jwa.ES512} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, err := jwk.FromRaw(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = named.Set(jwk.KeyIDKey, "key-1")
+		document, err := json.Marshal(named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+		pkcs8PEM := block("PRIVATE KEY", pkcs8, err)
+		sec1, err := x509.MarshalECPrivateKey(key)
+		parameters := block("EC PARAMETERS", []byte{6, 1, 42}, nil) // OpenSSL writes those of the curve
+		for form, content := range map[string]string{
+			"PKCS 8": pkcs8PEM, "PKCS 8 behind a byte order mark": "\ufeff" + pkcs8PEM,
+			"as OpenSSL writes it": parameters + block("EC PRIVATE KEY", sec1, err), "JWK": string(document),
+		} {
+			t.Run(algorithm.String()+" "+form, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "key.pem")
+				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				token, _ := mint(t, "--key", path, "--typ", "at+jwt")
+				message, err := jws.Parse([]byte(token))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if id := message.Signatures()[0].ProtectedHeaders().KeyID(); (id == "key-1") != (form == "JWK") {
+					t.Errorf("kid %q", id)
+				}
+				if _, err := jws.Verify([]byte(token), jws.WithKey(algorithm, &key.PublicKey)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/excorp/caddy-require-auth/internal/keytext"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // keyOptions are the flags of the commands that print a line for a key.
@@ -94,6 +95,9 @@ const (
 // readKey reads a key; a line end after it is not a part of it.
 func readKey(cmd *cobra.Command) (string, error) {
 	content, err := readInput(cmd)
+	if err == nil {
+		content, err = textfile.Decode(content)
+	}
 	key := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	switch {
 	case err != nil:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	document "github.com/excorp/caddy-require-auth/internal/openapi"
 	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 	"github.com/excorp/caddy-require-auth/openapi"
 )
 
@@ -93,9 +93,11 @@ func writeDocument(w io.Writer, described *document.Object, isYAML bool) error {
 func (o *openapiOptions) readDocument(stdin io.Reader) (described *document.Object, isYAML bool, err error) {
 	var content []byte
 	if o.document == "-" {
-		content, err = io.ReadAll(stdin)
+		if content, err = io.ReadAll(stdin); err == nil {
+			content, err = textfile.Decode(content)
+		}
 	} else {
-		content, err = os.ReadFile(o.document)
+		content, err = textfile.ReadArgument(o.document)
 	}
 	if err != nil {
 		return nil, false, err

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +15,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // Introspection asks the issuer about tokens that only it can read (RFC 7662).
@@ -60,7 +60,7 @@ func (i *Introspection) config(issuer string) (introspection.Config, error) {
 		config.Cache, config.NoCache = time.Duration(*i.Cache), *i.Cache == 0
 	}
 	if i.KeyFile != "" {
-		key, err := os.ReadFile(i.KeyFile)
+		key, err := textfile.Read(i.KeyFile)
 		if err != nil {
 			return config, err
 		}

@@ -7,9 +7,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // errUntrusted is the error for a certificate that nobody vouches for whom
@@ -63,7 +64,7 @@ func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
 func readPool(paths []string) (pool *x509.CertPool, all []*x509.Certificate, err error) {
 	pool = x509.NewCertPool()
 	for _, path := range paths {
-		content, err := os.ReadFile(path)
+		content, err := textfile.Read(path)
 		if err != nil {
 			return nil, nil, fmt.Errorf("trust_pool: %w", err)
 		}

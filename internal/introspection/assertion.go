@@ -3,21 +3,19 @@ package introspection
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -83,72 +81,19 @@ func (s *signer) sign(claims map[string]any) (string, error) {
 
 // readSigner reads a private key, PEM or JWK. Errors hold nothing of it.
 func readSigner(data []byte) (*signer, error) {
-	var (
-		text      = strings.TrimSpace(string(data))
-		key       any
-		id, named string
-		err       error
-	)
-	if strings.HasPrefix(text, "{") {
-		key, id, named, err = readPrivateJWK(text)
-	} else {
-		key, err = readPrivatePEM(text)
-	}
+	read, err := jose.ParsePrivateKey(data)
 	if err != nil {
 		return nil, err
 	}
-	algorithm, err := algorithmOf(key, named)
+	algorithm, err := algorithmOf(read.Key, read.Algorithm)
 	if err != nil {
 		return nil, err
 	}
-	s := &signer{key: key, algorithm: jwa.SignatureAlgorithm(algorithm), headers: jws.NewHeaders()}
-	if id != "" {
-		err = s.headers.Set(jws.KeyIDKey, id)
+	s := &signer{key: read.Key, algorithm: jwa.SignatureAlgorithm(algorithm), headers: jws.NewHeaders()}
+	if read.ID != "" {
+		err = s.headers.Set(jws.KeyIDKey, read.ID)
 	}
 	return s, err
-}
-
-func readPrivateJWK(text string) (key any, id, algorithm string, err error) {
-	parsed, err := jwk.ParseKey([]byte(text))
-	if err != nil {
-		return nil, "", "", errors.New("the private key is not a sound JWK")
-	}
-	if use := parsed.KeyUsage(); use != "" && use != "sig" {
-		return nil, "", "", fmt.Errorf("the use of the private key is %.32q, not sig", use)
-	}
-	if err := parsed.Raw(&key); err != nil {
-		return nil, "", "", errors.New("the private key is not a sound JWK")
-	}
-	if named := parsed.Algorithm(); named != nil {
-		algorithm = named.String()
-	}
-	return key, parsed.KeyID(), algorithm, nil
-}
-
-// readPrivatePEM takes the first private key of a file; OpenSSL writes the
-// parameters of a curve before it.
-func readPrivatePEM(text string) (any, error) {
-	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
-		var key any
-		var err error
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		case "ENCRYPTED PRIVATE KEY":
-			return nil, errors.New("the private key is encrypted")
-		default:
-			continue
-		}
-		if err != nil {
-			return nil, errors.New("the PEM block of the private key cannot be read")
-		}
-		return key, nil
-	}
-	return nil, errors.New("neither PEM nor JWK with a private key")
 }
 
 // preferred are the algorithms that servers must or do know. A JWK may name

@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// curveParameters is the type of a block that OpenSSL writes before an EC key,
+// which names its curve itself.
+const curveParameters = "EC PARAMETERS"
+
 // parsePEM reads every block of a PEM file. Text around the blocks is allowed,
 // as OpenSSL writes it; a block that cannot be decoded is not such text.
 func parsePEM(data []byte) (*Set, error) {
@@ -17,15 +21,23 @@ func parsePEM(data []byte) (*Set, error) {
 		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", MaxKeys, announced)
 	}
 	var keys []*Key
+	decoded := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		decoded++
+		if block.Type == curveParameters {
+			continue
+		}
 		key, err := readPEMBlock(block)
 		if err != nil {
-			return nil, fmt.Errorf("PEM block %d: %w", len(keys)+1, err)
+			return nil, fmt.Errorf("PEM block %d: %w", decoded, err)
 		}
 		keys = append(keys, key)
 	}
-	if len(keys) != announced {
-		return nil, fmt.Errorf("only %d of %d PEM blocks can be decoded", len(keys), announced)
+	switch {
+	case decoded != announced:
+		return nil, fmt.Errorf("only %d of %d PEM blocks can be decoded", decoded, announced)
+	case len(keys) == 0:
+		return nil, errors.New("the PEM file has no key")
 	}
 	return newSet(keys, nil), nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/language"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // The bounds of a folder of pages.
@@ -83,7 +85,11 @@ func readBounded(folder fs.FS, name string) ([]byte, error) {
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("it has more than %d KiB", maxFile>>10)
 	}
-	return fs.ReadFile(folder, name)
+	content, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	return textfile.Decode(content)
 }
 
 // addTexts reads files of texts. What one does not say is taken from the texts

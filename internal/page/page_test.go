@@ -92,6 +92,13 @@ func TestTexts(t *testing.T) {
 		says(t, render(t, set, 401, "fr"), "en", "Sign in to continue")
 		says(t, render(t, set, 401, "ko"), "ko", "로그인이 필요합니다")
 	})
+	t.Run("behind a byte order mark", func(t *testing.T) {
+		set := load(t, "de.json", "\ufeff"+`{"missing_credentials.title": "Bitte anmelden"}`, "403.html", "\ufeff<p>{{.Status}}")
+		says(t, render(t, set, 401, "de"), "de", "<h1>Bitte anmelden</h1>")
+		if made := render(t, set, 403, "de"); string(made.HTML) != "<p>403" {
+			t.Errorf("the page is %q", made.HTML)
+		}
+	})
 	t.Run("other words in a language that is built in", func(t *testing.T) {
 		set := load(t, "ko.json", `{"trace_id": "문의 번호"}`, "en.json", `{"trace_id": "Reference"}`, "de.json", `{"sign_in": "Anmelden"}`)
 		says(t, render(t, set, 401, "ko"), "ko", "문의 번호", "로그인이 필요합니다")

@@ -2,22 +2,18 @@
 package watch
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 const (
-	// MaxSize bounds a watched file, in bytes.
-	MaxSize = 16 << 20
-
 	// settle is how long a file must be quiet before it is read: editors and
 	// copies write in several steps.
 	settle = 50 * time.Millisecond
@@ -57,7 +53,7 @@ func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte
 }
 
 func open(path string, load func([]byte) error) ([]byte, error) {
-	content, err := read(path)
+	content, err := textfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +109,7 @@ func minTime(a, b time.Time) time.Time {
 }
 
 func (f *file) reload() {
-	content, err := read(f.path)
+	content, err := textfile.Read(f.path)
 	if err != nil {
 		f.complain(err)
 		return
@@ -137,28 +133,4 @@ func (f *file) complain(err error) {
 	}
 	f.failed = err.Error()
 	f.logger.Error("file changed but cannot be used; what was loaded before stays in force", zap.Error(err))
-}
-
-// read reads a regular file. Anything else could keep its reader waiting for
-// ever, as a named pipe does.
-func read(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // nothing was written
-	var content bytes.Buffer
-	if _, err := content.ReadFrom(io.LimitReader(file, MaxSize+1)); err != nil {
-		return nil, err
-	}
-	if content.Len() > MaxSize {
-		return nil, fmt.Errorf("%s: over %d bytes", path, MaxSize)
-	}
-	return content.Bytes(), nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // recorder is a load function that tells what it was handed.
@@ -75,7 +77,7 @@ func TestFirstLoad(t *testing.T) {
 	for _, test := range []struct {
 		size int64
 		good bool
-	}{{MaxSize, true}, {MaxSize + 1, false}} {
+	}{{textfile.MaxSize, true}, {textfile.MaxSize + 1, false}} {
 		t.Run("the size is bounded", func(t *testing.T) {
 			write(t, path, "")
 			if err := os.Truncate(path, test.size); err != nil {

@@ -4,7 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // TLS says whom to trust and who asks. Files are read at load.
@@ -37,7 +38,7 @@ func (t *TLS) load() (*tls.Config, []string, error) {
 		if file.path == "" {
 			continue
 		}
-		content, err := os.ReadFile(file.path)
+		content, err := textfile.Read(file.path)
 		if err != nil {
 			return nil, nil, err
 		}

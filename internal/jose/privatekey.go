@@ -1,0 +1,72 @@
+// Package jose reads the keys that sign tokens.
+package jose
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+)
+
+// PrivateKey is a key as its file has it.
+type PrivateKey struct {
+	// Key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey, or
+	// whatever else a file may hold: whether it can sign is not checked.
+	Key any
+	// ID and Algorithm are the `kid` and the `alg` of a JWK, where it has them.
+	ID, Algorithm string
+}
+
+// ParsePrivateKey reads a private key, PEM or JWK. Errors hold nothing of it.
+func ParsePrivateKey(data []byte) (PrivateKey, error) {
+	text := strings.TrimSpace(string(data))
+	if strings.HasPrefix(text, "{") {
+		return parseJWK(text)
+	}
+	return parsePEM(text)
+}
+
+func parseJWK(text string) (read PrivateKey, err error) {
+	parsed, err := jwk.ParseKey([]byte(text))
+	if err != nil {
+		return read, errors.New("the private key is not a sound JWK")
+	}
+	if use := parsed.KeyUsage(); use != "" && use != "sig" {
+		return read, fmt.Errorf("the use of the private key is %.32q, not sig", use)
+	}
+	if err := parsed.Raw(&read.Key); err != nil {
+		return read, errors.New("the private key is not a sound JWK")
+	}
+	if algorithm := parsed.Algorithm(); algorithm != nil {
+		read.Algorithm = algorithm.String()
+	}
+	read.ID = parsed.KeyID()
+	return read, nil
+}
+
+// parsePEM takes the first private key of a file; OpenSSL writes the parameters
+// of a curve before it.
+func parsePEM(text string) (read PrivateKey, err error) {
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		switch block.Type {
+		case "PRIVATE KEY":
+			read.Key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			read.Key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			read.Key, err = x509.ParseECPrivateKey(block.Bytes)
+		case "ENCRYPTED PRIVATE KEY":
+			return read, errors.New("the private key is encrypted")
+		default:
+			continue
+		}
+		if err != nil {
+			return read, errors.New("the PEM block of the private key cannot be read")
+		}
+		return read, nil
+	}
+	return read, errors.New("neither PEM nor JWK with a private key")
+}
