@@ -43,8 +43,8 @@ type APIKey struct {
 	Keys []Key `json:"keys,omitempty"`
 
 	// A JSON file with an array of keys, its elements as in `keys`, read again
-	// whenever it changes. A changed file that cannot be used is logged, and
-	// the keys read before stay.
+	// whenever it changes. `[]` withdraws all its keys. A changed file that is
+	// empty or cannot be used is logged, and the keys read before stay.
 	KeysFile string `json:"keys_file,omitempty"`
 
 	keys   atomic.Pointer[index]
@@ -83,7 +83,7 @@ func (a *APIKey) Provision(ctx caddy.Context) error {
 	if a.KeysFile != "" {
 		return watch.File(ctx, a.KeysFile, ctx.Logger(), a.load)
 	}
-	return a.load(nil)
+	return a.use(nil)
 }
 
 // load makes the keys of the configuration and of a file the ones that count.
@@ -92,6 +92,10 @@ func (a *APIKey) load(file []byte) error {
 	if err != nil {
 		return err
 	}
+	return a.use(keys)
+}
+
+func (a *APIKey) use(keys []Key) error {
 	index, err := newIndex(append(keys, a.static...))
 	if err != nil {
 		return err

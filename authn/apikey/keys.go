@@ -54,15 +54,16 @@ func (k Key) digest() (sum [sha256.Size]byte, err error) {
 	return sum, nil
 }
 
-// parseFile reads a file of keys; nil is a file with none.
+// parseFile reads a file of keys. An empty list withdraws all keys. An empty file
+// does not: a full disk may have cut it.
 func parseFile(content []byte) ([]Key, error) {
-	if content == nil {
-		return nil, nil
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, errors.New("the file is empty: write [] for no keys")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	var keys []Key
-	if err := decoder.Decode(&keys); err != nil {
+	if err := decoder.Decode(&keys); err != nil || keys == nil { // nil: null
 		return nil, errors.New(`not a JSON array of keys such as {"id": "partner-a", "digest": "sha256:…", "scopes": ["read"]}`)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -84,9 +85,6 @@ type entry struct {
 }
 
 func newIndex(keys []Key) (*index, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("there are no keys in it")
-	}
 	ids := make(map[string]bool, len(keys))
 	index := &index{byDigest: make(map[[sha256.Size]byte]*entry, len(keys))}
 	for _, key := range keys {

@@ -28,7 +28,7 @@ func scheme(t *testing.T, now time.Time) *APIKey {
 		static: []Key{{ID: "forever", Digest: digestOf("for ever")}, {ID: "noon", Digest: digestOf("till noon"), Expires: &noon, Scopes: []string{"read"}, Roles: []string{"guest"}}},
 		now:    func() time.Time { return now },
 	}
-	if err := a.load(nil); err != nil {
+	if err := a.use(nil); err != nil {
 		t.Fatal(err)
 	}
 	return a

@@ -47,9 +47,9 @@ type Basic struct {
 	Users []User `json:"users,omitempty"`
 
 	// An htpasswd file with bcrypt or argon2id hashes, a user a line, read
-	// again whenever it changes. A changed file that is empty or cannot be used
-	// is logged, and the users read before stay. Its users have no scopes and no
-	// roles.
+	// again whenever it changes. A file of comments withdraws all its users. A
+	// changed file that is empty or cannot be used is logged, and the users read
+	// before stay. Its users have no scopes and no roles.
 	UsersFile string `json:"users_file,omitempty"`
 
 	users  atomic.Pointer[directory]

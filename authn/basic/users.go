@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"golang.org/x/crypto/bcrypt"
@@ -24,10 +25,16 @@ type account struct {
 	identity *authn.Identity
 }
 
+// checkName refuses a name that no client can send. Its error never repeats the
+// name, which may be a password on the wrong side of the colon.
 func checkName(name string) error {
 	switch {
 	case name == "" || strings.Contains(name, ":") || hasControl(name):
-		return fmt.Errorf("user name %q: it must not be empty, nor hold a colon or a control character (RFC 7617 §2)", name)
+		return errors.New("the user name must not be empty, nor hold a colon or a control character (RFC 7617 §2)")
+	case !utf8.ValidString(name):
+		return errors.New("the user name is not UTF-8: save the file as UTF-8")
+	case strings.ContainsRune(name, '\ufeff'):
+		return errors.New("the user name holds a byte order mark, which is invisible: delete it")
 	case strings.HasPrefix(name, "$"):
 		return errors.New("the user name looks like a hash: write the name first, then the hash")
 	}
@@ -124,12 +131,11 @@ func checkArgon2id(hash string) error {
 // begin with # do not count. An error names the line and repeats nothing of
 // it: a slip of the pen may have put a password in any place.
 //
-// A file without anything in it is one that is being written, or that a full
-// disk has cut: it says nothing about the users. A comment says that there are
-// none.
+// A file of comments withdraws all users. An empty file does not: a full disk
+// may have cut it.
 func parseHtpasswd(content []byte) ([]account, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
-		return nil, errNoUsers
+		return nil, errors.New("the file is empty: write a line that begins with # for no users")
 	}
 	var accounts []account
 	lines := bufio.NewScanner(bytes.NewReader(content))
@@ -139,8 +145,11 @@ func parseHtpasswd(content []byte) ([]account, error) {
 			continue
 		}
 		name, hash, colon := strings.Cut(line, ":")
-		if !colon || checkName(name) != nil {
+		if !colon {
 			return nil, fmt.Errorf("line %d: not of the form name:hash", number)
+		}
+		if err := checkName(name); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		if _, err := comparerFor(hash); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -154,8 +163,6 @@ func parseHtpasswd(content []byte) ([]account, error) {
 	return accounts, lines.Err()
 }
 
-var errNoUsers = errors.New("there are no users in it")
-
 // directory is an immutable set of users.
 type directory struct {
 	byName   map[string]*account
@@ -163,9 +170,6 @@ type directory struct {
 }
 
 func newDirectory(accounts []account) (*directory, error) {
-	if len(accounts) == 0 {
-		return nil, errNoUsers
-	}
 	d := &directory{byName: make(map[string]*account, len(accounts)), standIns: newStandIns(accounts)}
 	for i := range accounts {
 		if d.byName[accounts[i].name] != nil {
@@ -182,7 +186,10 @@ func newDirectory(accounts []account) (*directory, error) {
 // whatever mix of algorithms and costs is configured.
 func (d *directory) matches(name, password string, client func() string) (*authn.Identity, authn.Source, error) {
 	user, known := d.byName[name]
-	if !known {
+	switch {
+	case len(d.byName) == 0:
+		return nil, authn.SourceLocal, nil // no hash: no user can be told from others
+	case !known:
 		user = d.standIn(name)
 	}
 	same, source, err := compare(user, name, password, client)
