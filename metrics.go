@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // The names of the metrics, see docs/operations.md.
@@ -101,11 +102,14 @@ type decisionCounters struct {
 	denied   *prometheus.CounterVec // by code
 }
 
+// newDecisionCounters creates the series of each code, because an increase from
+// no series to 1 is not an increase to Prometheus.
 func newDecisionCounters(scheme string) decisionCounters {
-	return decisionCounters{
-		admitted: decisions.WithLabelValues(scheme, "admitted", ""),
-		denied:   decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": "denied"}),
+	denied := decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": "denied"})
+	for _, code := range denial.Codes() {
+		denied.WithLabelValues(string(code))
 	}
+	return decisionCounters{admitted: decisions.WithLabelValues(scheme, "admitted", ""), denied: denied}
 }
 
 var decidedByNone = newDecisionCounters(noScheme)
