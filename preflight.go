@@ -83,16 +83,11 @@ func (g *RequireAuth) notePreflight(r *http.Request) {
 // removeFromQuery takes the credentials of all declared schemes out of the query,
 // and the parameter of RFC 6750 §2.3: a preflight repeats the URL of its request.
 func (a *App) removeFromQuery(r *http.Request) {
-	places := []authn.Place{{In: authn.InQuery, Name: "access_token"}}
 	request := authn.NewRequest(r)
-	for _, scheme := range *a.declared.Load() {
-		credential, _ := scheme.Find(request)
-		if credential.Place.In == authn.InQuery && !slices.Contains(places, credential.Place) {
-			places = append(places, credential.Place)
+	for _, place := range append(a.placesOf(request), authn.Place{In: authn.InQuery, Name: "access_token"}) {
+		if place.In == authn.InQuery {
+			place.Take(request)
 		}
-	}
-	for _, place := range places {
-		place.Remove(r)
 	}
 }
 
