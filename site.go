@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -206,7 +207,7 @@ func (a *App) findsCredentialIn(folded string) bool {
 	if folded == "authorization" || folded == "dpop" {
 		return true
 	}
-	probe, err := http.NewRequest(http.MethodGet, "/", http.NoBody)
+	probe, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/", http.NoBody)
 	if err != nil {
 		return false
 	}

@@ -66,7 +66,8 @@ func judge(r *http.Request, known map[place]caller) verdict {
 			may := gate.judgePlaces(r, known) // browsers repeat the URL, and send no cookie
 			return verdict{statuses: append(may.statuses, 204), users: may.users}
 		}
-		return verdict{statuses: []int{204, 401, 403, 404}}
+		may := gate.nobody() // where it is no preflight after all
+		return verdict{statuses: append(may.statuses, 204, 401, 403, 404), users: may.users}
 	}
 	if !slices.Contains(gate.accepts, "x-api-key") {
 		keys = nil
