@@ -74,6 +74,7 @@ type App struct {
 	limiter    *guessing.Limiter // nil: attempts are not counted
 	schemes    map[string]authn.Scheme
 	declared   atomic.Pointer[[]authn.Scheme] // those of gates included
+	looked     atomic.Pointer[authn.Names]    // where they look
 	resources  registry
 	sites      siteRegistry
 	inventory  inventory
@@ -276,6 +277,13 @@ func (a *App) declare(more []authn.Scheme) {
 		}
 		all = append(all, more...)
 		if a.declared.CompareAndSwap(known, &all) {
+			var places []authn.Place
+			for _, scheme := range all {
+				if lister, ok := scheme.(authn.PlaceLister); ok {
+					places = append(places, lister.Places()...)
+				}
+			}
+			a.looked.Store(authn.NamesAt(places))
 			return
 		}
 	}
@@ -286,7 +294,9 @@ func (a *App) declare(more []authn.Scheme) {
 // apart from what stands in the URL, which a preflight repeats, and what belongs
 // to the connection.
 func (a *App) CarriesCredential(r *http.Request) bool {
-	return carriesCredential(authn.NewRequest(r), *a.declared.Load())
+	request := authn.NewRequest(r)
+	request.Expect(a.looked.Load())
+	return carriesCredential(request, *a.declared.Load())
 }
 
 func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {

@@ -294,6 +294,7 @@ func (g *RequireAuth) checkTransports() error {
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stayOnHTTP(r.Header)
 	visit := visitOf(r)
+	visit.request.Expect(g.app.looked.Load())
 	if g.isPreflight(visit, r) {
 		return g.servePreflight(w, r, visit, next)
 	}

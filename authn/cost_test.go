@@ -1,6 +1,9 @@
 package authn_test
 
 import (
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +28,54 @@ func TestCost(t *testing.T) {
 		field := "x " + strings.Repeat(",", 17<<10)
 		if cost := steps.Of(func() { _, _ = authn.ParseAuthorization([]string{field}) }); cost != 0 {
 			t.Errorf("%d steps", cost)
+		}
+	})
+}
+
+// TestCostOfPlaces has a hundred schemes that look at places of their own.
+func TestCostOfPlaces(t *testing.T) {
+	var places []authn.Place
+	for i := range 100 {
+		name := "token" + strconv.Itoa(i)
+		places = append(places, authn.Place{In: authn.InQuery, Name: name}, authn.Place{In: authn.InCookie, Name: name})
+	}
+	for _, unit := range []string{"a", "&", ";", "=", "a&", "a;", "%61&", "t&", "token7", "token7=a&", "token7;", "%", "+&", `token7="";`} {
+		cost := func(places []authn.Place, bytes int) int64 {
+			value := strings.Repeat(unit, bytes/len(unit))
+			r := &http.Request{URL: &url.URL{RawQuery: value}, Header: http.Header{"Cookie": {value}}}
+			request := authn.NewRequest(r)
+			request.Expect(authn.NamesAt(places))
+			return steps.Of(func() {
+				for _, place := range places {
+					_, _ = authn.FindIn(request, []authn.Place{place})
+				}
+			})
+		}
+		t.Run("COST-1: a query and cookies of "+unit+" are read once for all places", func(t *testing.T) {
+			once, twice, alone := cost(places, 4000), cost(places, 8000), cost(places[:2], 4000)
+			if once == 0 || once != alone || twice > 2*once+16 {
+				t.Errorf("%d steps, %d for twice as much, and %d for one scheme", once, twice, alone)
+			}
+		})
+	}
+	t.Run("COST-1: what stands at a place is read again when it has changed", func(t *testing.T) {
+		r := &http.Request{URL: &url.URL{RawQuery: "token1=a"}, Header: http.Header{"Cookie": {"token2=b"}}}
+		request := authn.NewRequest(r)
+		request.Expect(authn.NamesAt(places))
+		find := func(in authn.In, name string) string {
+			found, err := authn.FindIn(request, []authn.Place{{In: in, Name: name}})
+			if err != nil {
+				t.Error(err)
+			}
+			return found.Value
+		}
+		if find(authn.InQuery, "token1") != "a" || find(authn.InCookie, "token2") != "b" {
+			t.Error("it is not found")
+		}
+		r.URL.RawQuery = "token1=c"
+		r.Header.Set("Cookie", "token2=d")
+		if find(authn.InQuery, "token1") != "c" || find(authn.InCookie, "token2") != "d" || find(authn.InQuery, "other") != "" {
+			t.Error("the old one is found")
 		}
 	})
 }

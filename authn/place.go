@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // In is a part of a request that can carry a credential.
@@ -131,54 +132,14 @@ func (p Place) values(r *Request) []string {
 	case InHeader:
 		all = r.Header[http.CanonicalHeaderKey(p.Name)]
 	case InQuery:
-		all = p.inQuery(r.URL.RawQuery)
+		all = r.inQuery(p.Name)
 	case InCookie:
-		all = p.inCookies(r.Header["Cookie"])
+		all = r.inCookies(p.Name)
 	case InForm:
 		all = r.form()[p.Name]
 	}
 	if len(all) == 1 && all[0] == "" {
 		return nil
-	}
-	return all
-}
-
-// inQuery returns the values of the parameter, those that cannot be decoded as
-// they are written.
-func (p Place) inQuery(query string) []string {
-	if query == "" {
-		return nil
-	}
-	var all []string
-	for pair := range strings.SplitSeq(query, "&") {
-		name, written, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); err != nil || plain != p.Name {
-			continue
-		}
-		value, err := url.QueryUnescape(written)
-		if err != nil {
-			value = written
-		}
-		all = append(all, value)
-	}
-	return all
-}
-
-// inCookies returns the values of the cookie, without the quotes around them.
-func (p Place) inCookies(fields []string) []string {
-	var all []string
-	for _, field := range fields {
-		for pair := range strings.SplitSeq(field, ";") {
-			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
-			if textproto.TrimString(name) != p.Name {
-				continue
-			}
-			value = textproto.TrimString(value)
-			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-				value = value[1 : len(value)-1]
-			}
-			all = append(all, value)
-		}
 	}
 	return all
 }
@@ -205,8 +166,8 @@ func (r *Request) readForm() url.Values {
 	if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(textproto.TrimString(media), "application/x-www-form-urlencoded") {
 		return nil
 	}
 	read, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
@@ -249,7 +210,7 @@ func (p Place) Remove(r *http.Request) {
 		fields := r.Header["Cookie"]
 		r.Header.Del("Cookie")
 		for _, field := range fields {
-			rest := without(field, ";", func(pair string) bool {
+			rest := without(field, ';', func(pair string) bool {
 				name, _, _ := strings.Cut(textproto.TrimString(pair), "=")
 				return textproto.TrimString(name) == p.Name
 			})
@@ -263,8 +224,11 @@ func (p Place) Remove(r *http.Request) {
 }
 
 func (p Place) removeFromQuery(address *url.URL) {
-	address.RawQuery = without(address.RawQuery, "&", func(pair string) bool {
+	address.RawQuery = without(address.RawQuery, '&', func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
+		if len(name) > 3*len(p.Name) || name == "" || name[0] != p.Name[0] && name[0] != '%' && name[0] != '+' {
+			return false
+		}
 		plain, err := url.QueryUnescape(name)
 		return err == nil && plain == p.Name
 	})
@@ -284,12 +248,28 @@ func (p Place) removeFromForm(r *http.Request) {
 }
 
 // without returns list less the members that drop names.
-func without(list, separator string, drop func(string) bool) string {
-	var kept []string
-	for member := range strings.SplitSeq(list, separator) {
-		if !drop(member) {
-			kept = append(kept, member)
+func without(list string, separator byte, drop func(string) bool) string {
+	var kept strings.Builder
+	from := 0 // of what is kept next
+	for at := 0; at <= len(list); {
+		end := strings.IndexByte(list[at:], separator)
+		if end < 0 {
+			end = len(list) - at
 		}
+		steps.Add(end + 1)
+		next := at + end + 1
+		if drop(list[at : at+end]) {
+			kept.WriteString(list[from:at])
+			from = next
+		}
+		at = next
 	}
-	return strings.Join(kept, separator)
+	if from == 0 {
+		return list
+	}
+	if from > len(list) { // the last one went, and the separator before it
+		return strings.TrimSuffix(kept.String(), string(separator))
+	}
+	kept.WriteString(list[from:])
+	return kept.String()
 }

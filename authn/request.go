@@ -33,6 +33,9 @@ type Request struct {
 	authorization Authorization
 	problem       error
 	posted        url.Values // nil until a form was read
+	names         *Names
+	query         found
+	cookies       found
 	gate          gateView
 	spent         []Key
 }
@@ -42,6 +45,14 @@ func NewRequest(r *http.Request) *Request {
 	request := new(Request)
 	request.Read(r)
 	return request
+}
+
+// Expect says where all schemes look, so that what they look at is read once and
+// not once for each.
+func (r *Request) Expect(names *Names) {
+	if r.names != names {
+		r.names, r.query, r.cookies = names, found{}, found{}
+	}
 }
 
 // Read makes r the request as it is now, and reads its Authorization field. A form

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // answer is what CORS has to say in one response.
@@ -31,10 +33,9 @@ func (h *Handler) allowsFields(lists []string) bool {
 		return true
 	}
 	for _, list := range lists {
+		steps.Add(len(list))
 		for name := range strings.SplitSeq(list, ",") {
-			name = strings.TrimSpace(name)
-			named := func(allowed string) bool { return strings.EqualFold(allowed, name) }
-			if name != "" && !slices.ContainsFunc(h.Headers, named) {
+			if name = strings.TrimSpace(name); name != "" && !h.allowed[strings.ToLower(name)] {
 				return false
 			}
 		}

@@ -82,6 +82,7 @@ type Handler struct {
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	protocol *library.Cors
+	allowed  map[string]bool // Headers, in lower case
 	exposed  string
 	auth     func() any
 }
@@ -107,6 +108,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		app, _ := ctx.AppIfConfigured("auth")
 		return app
 	})
+	h.allowed = make(map[string]bool, len(h.Headers))
+	for _, name := range h.Headers {
+		h.allowed[strings.ToLower(name)] = true
+	}
 	h.exposed = strings.Join(h.exposedFields(), ", ")
 	h.protocol = library.New(h.options())
 	return nil

@@ -64,6 +64,9 @@ type documents map[string]*document
 // add refuses a resource whose document would take the place of another one's.
 func (d documents) add(resource *Resource) error {
 	path := canonical(resource.MetadataPath())
+	if len(path) > maxPath {
+		return fmt.Errorf("the path of the resource %.100s… is longer than %d bytes: give it a shorter one", resource.URL, maxPath)
+	}
 	if other, taken := d[path]; taken {
 		return fmt.Errorf("the resources %s and %s would have their document at the same path: keep one, or give them different paths", other.URL, resource.URL)
 	}
@@ -166,8 +169,9 @@ func Concerns(r *http.Request) bool {
 	if !strings.HasPrefix(r.URL.Path, WellKnown) {
 		return false // nearly all requests
 	}
-	rest, found := strings.CutPrefix(canonical(r.URL.EscapedPath()), WellKnown)
-	return found && (rest == "" || rest[0] == '/')
+	// What decides are the first two segments.
+	segments := strings.SplitN(r.URL.EscapedPath(), "/", 4)
+	return canonical(strings.Join(segments[:min(3, len(segments))], "/")) == WellKnown
 }
 
 // facts returns what the gates say; nothing where no gate knows the resource.
@@ -182,8 +186,11 @@ func (h *Handler) facts(resource string) Facts {
 
 // find returns the document that a request is for, or nil.
 func (h *Handler) find(r *http.Request) *document {
-	path := canonical(r.URL.EscapedPath())
-	all := h.complete()
+	escaped, all := r.URL.EscapedPath(), h.complete()
+	if len(escaped) > maxPath {
+		return nil
+	}
+	path := canonical(escaped)
 	found, exact := all[path]
 	if !exact {
 		found = all[otherSlash(path)]
@@ -198,6 +205,9 @@ func (h *Handler) find(r *http.Request) *document {
 	}
 	return nil
 }
+
+// maxPath bounds the paths that are looked for, in bytes.
+const maxPath = 2048
 
 // otherSlash takes the slash at the end of a path away, or adds it.
 func otherSlash(path string) string {

@@ -3,6 +3,8 @@ package denial
 import (
 	"strconv"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // offers are the media types of the bodies, the preferred one first.
@@ -55,12 +57,20 @@ type mediaRange struct {
 	weight float64
 }
 
-// maxRanges bounds the work that a long field can cause.
-const maxRanges = 32
+// The bounds of what is read of Accept. What is beyond them counts as not sent;
+// browsers stay far below.
+const (
+	maxAccept = 1024 // bytes of a field
+	maxRanges = 32
+)
 
 func parseAccept(fields []string) []mediaRange {
 	var ranges []mediaRange
-	for _, field := range fields {
+	for _, field := range fields[:min(len(fields), maxRanges)] {
+		if len(field) > maxAccept {
+			continue
+		}
+		steps.Add(len(field))
 		for member := range strings.SplitSeq(field, ",") {
 			name, parameters, _ := strings.Cut(member, ";")
 			if len(ranges) == maxRanges {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/language"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // The bounds of what is read of Accept-Language. What is beyond them counts as
@@ -44,10 +46,14 @@ type languageRange struct {
 // that is refused by the weight 0, is left out; it says nothing about the
 // others, so that they are read one by one.
 func parse(accept []string) []languageRange {
-	field := strings.Join(accept, ",")
-	if len(field) > maxAcceptLanguage {
-		return nil
+	length := 0
+	for _, field := range accept {
+		if length += len(field) + 1; length > maxAcceptLanguage+1 {
+			return nil
+		}
 	}
+	field := strings.Join(accept, ",")
+	steps.Add(len(field))
 	var ranges []languageRange
 	for member := range strings.SplitSeq(strings.ToLower(field), ",") {
 		tags, weights, err := language.ParseAcceptLanguage(member)

@@ -1,0 +1,158 @@
+package authn
+
+import (
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
+)
+
+// Names are the names of parameters and cookies where schemes look for their
+// credentials. With them one pass over a query finds what stands at all places,
+// however many schemes there are.
+type Names struct {
+	query, cookies names
+}
+
+// NamesAt returns the names at places.
+func NamesAt(places []Place) *Names {
+	all := new(Names)
+	for _, place := range places {
+		switch place.In {
+		case InQuery:
+			all.query.add(place.Name)
+		case InCookie:
+			all.cookies.add(place.Name)
+		}
+	}
+	return all
+}
+
+// names are those of one kind.
+type names struct {
+	known   map[string]bool
+	first   [256]bool // what one of them begins with
+	longest int
+}
+
+func (n *names) add(name string) {
+	if n.known == nil {
+		n.known = make(map[string]bool)
+	}
+	n.known[name], n.first[name[0]], n.longest = true, true, max(n.longest, len(name))
+}
+
+// maybe reports whether a name as it is written can be one of these: it is asked
+// of every pair, and lets no more pass than it has to.
+func (n *names) maybe(written string) bool {
+	if written == "" || len(written) > 3*n.longest {
+		return false
+	}
+	return written[0] == '%' || written[0] == '+' || n.first[written[0]]
+}
+
+// found is what stands in a query or in the cookies under known names. It holds
+// for the text it was found in.
+type found struct {
+	in     []string
+	read   bool
+	values map[string][]string
+}
+
+// inQuery returns the values of a parameter, those that cannot be decoded as they
+// are written.
+func (r *Request) inQuery(name string) []string {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	if r.names == nil || !r.names.query.known[name] {
+		one := NamesAt([]Place{{In: InQuery, Name: name}})
+		return one.query.parameters(r.URL.RawQuery)[name]
+	}
+	if !r.query.read || r.query.in[0] != r.URL.RawQuery {
+		r.query = found{in: []string{r.URL.RawQuery}, read: true, values: r.names.query.parameters(r.URL.RawQuery)}
+	}
+	return r.query.values[name]
+}
+
+// inCookies returns the values of a cookie, without the quotes around them.
+func (r *Request) inCookies(name string) []string {
+	fields := r.Header["Cookie"]
+	if len(fields) == 0 {
+		return nil
+	}
+	if r.names == nil || !r.names.cookies.known[name] {
+		one := NamesAt([]Place{{In: InCookie, Name: name}})
+		return one.cookies.pairs(fields)[name]
+	}
+	if !r.cookies.read || !slices.Equal(r.cookies.in, fields) {
+		r.cookies = found{in: slices.Clone(fields), read: true, values: r.names.cookies.pairs(fields)}
+	}
+	return r.cookies.values[name]
+}
+
+func (n *names) parameters(query string) map[string][]string {
+	var all map[string][]string
+	eachMember(query, '&', func(pair string) {
+		name, written, _ := strings.Cut(pair, "=")
+		if !n.maybe(name) {
+			return
+		}
+		plain, err := url.QueryUnescape(name)
+		if err != nil || !n.known[plain] {
+			return
+		}
+		value, err := url.QueryUnescape(written)
+		if err != nil {
+			value = written
+		}
+		all = keep(all, plain, value)
+	})
+	return all
+}
+
+func (n *names) pairs(fields []string) map[string][]string {
+	var all map[string][]string
+	for _, field := range fields {
+		eachMember(field, ';', func(pair string) {
+			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
+			if name = textproto.TrimString(name); name == "" || !n.first[name[0]] || !n.known[name] {
+				return
+			}
+			value = textproto.TrimString(value)
+			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+				value = value[1 : len(value)-1]
+			}
+			all = keep(all, name, value)
+		})
+	}
+	return all
+}
+
+// keep adds a value. Two are as many as it takes to be too many.
+func keep(all map[string][]string, name, value string) map[string][]string {
+	if all == nil {
+		all = make(map[string][]string)
+	}
+	if len(all[name]) < 2 {
+		all[name] = append(all[name], value)
+	}
+	return all
+}
+
+// eachMember calls a function with the members of a list that are not empty.
+func eachMember(list string, separator byte, member func(string)) {
+	for list != "" {
+		end := strings.IndexByte(list, separator)
+		if end < 0 {
+			end = len(list)
+		}
+		steps.Add(end + 1)
+		if end > 0 {
+			member(list[:end])
+		}
+		list = list[min(end+1, len(list)):]
+	}
+}
