@@ -118,7 +118,9 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 	if described.Safe() {
 		return handler
 	}
-	described.Config, _ = json.Marshal(handler) // of a proxy, which can be written
+	if config, err := json.Marshal(handler); err == nil {
+		described.Config = config
+	}
 	return standinFor(described)
 }
 

@@ -41,7 +41,9 @@ func disarm(value any) any {
 	case map[string]any:
 		if name, ok := value["handler"].(string); ok {
 			if h := (survey.Handler{Name: name}); !h.Safe() {
-				h.Config, _ = json.Marshal(value)
+				if config, err := json.Marshal(value); err == nil {
+					h.Config = config
+				}
 				return map[string]any{"handler": "vars", Standin: name, standinKind: standinFor(h).kind}
 			}
 		}

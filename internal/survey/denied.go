@@ -62,14 +62,21 @@ func (c *Config) Leaks(server *Server, found Survey) (all []Leak) {
 			if use.Handler == "forward_auth" && one.Directive() == "handle_errors" {
 				continue // it passes the answer of the other server on
 			}
-			for _, status := range use.statuses() {
-				for _, row := range c.answers(server, use, one, status) {
-					leak := Leak{Row: row, Denied: use, Around: one, Status: status}
-					if !slices.ContainsFunc(all, leak.same) {
-						all = append(all, leak)
-					}
+			for _, leak := range c.leaksOf(server, use, one) {
+				if !slices.ContainsFunc(all, leak.same) {
+					all = append(all, leak)
 				}
 			}
+		}
+	}
+	return all
+}
+
+// leaksOf follows the denials of one gate through what is around it.
+func (c *Config) leaksOf(server *Server, use Use, around Around) (all []Leak) {
+	for _, status := range use.statuses() {
+		for _, row := range c.answers(server, use, around, status) {
+			all = append(all, Leak{Row: row, Denied: use, Around: around, Status: status})
 		}
 	}
 	return all

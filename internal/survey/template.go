@@ -122,16 +122,16 @@ func (s state) addMap(h Handler, set func(key, value string)) {
 		return
 	}
 	for i, destination := range config.Destinations {
-		outputs := ""
+		var outputs []string
 		if i < len(config.Defaults) {
-			outputs = config.Defaults[i]
+			outputs = append(outputs, config.Defaults[i])
 		}
 		for _, mapping := range config.Mappings {
 			if i < len(mapping.Outputs) {
 				text, _ := mapping.Outputs[i].(string)
-				outputs += strings.ReplaceAll(text, "$", "{http.request.uri.query}") // a part of the source
+				outputs = append(outputs, strings.ReplaceAll(text, "$", "{http.request.uri.query}")) // a part of the source
 			}
 		}
-		set(strings.Trim(destination, "{}"), outputs)
+		set(strings.Trim(destination, "{}"), strings.Join(outputs, " "))
 	}
 }
