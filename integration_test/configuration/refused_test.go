@@ -2,6 +2,7 @@ package configuration
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -54,6 +55,10 @@ func TestRefusedAtLoad(t *testing.T) {
 	t.Setenv("PLAIN_FOR_TESTS", "s3cret-in-the-clear")
 	t.Setenv("PLACEHOLDER_FOR_TESTS", "{secrets.jwt_production_signing_key}")
 	_ = os.Unsetenv("UNSET_FOR_TESTS")
+	marked := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(marked, []byte("\ufeff"+strings.Repeat("s3cret-", 8)+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const (
 		audience = "audience https://api.example.com\n"
 		file     = "key_file testdata/files/idp.pem\n"
@@ -79,6 +84,8 @@ func TestRefusedAtLoad(t *testing.T) {
 		"CFG-9: a secret in a file that is missing":    {"bearer {\n" + audience + "hmac_secret {file.testdata/files/missing}\n}", "", "hmac_secret has a placeholder"},
 		"CFG-9: a secret whose value is a placeholder": {"bearer {\n" + audience + "hmac_secret {env.PLACEHOLDER_FOR_TESTS}\n}", "", "still a placeholder"},
 		"CFG-9: a client secret of a request":          {"bearer {\n" + audience + "introspection https://idp.example.com/i {\nclient_id a\nclient_secret s3cret-{http.request.host}\n}\n}", "", "client_secret has a placeholder"},
+		"CFG-9: a secret behind a byte order mark":     {"bearer {\n" + audience + "hmac_secret {file." + marked + "}\n}", "", "hmac_secret holds a byte order mark"},
+		"CFG-9: a part of it behind a byte order mark": {"store redis redis://:{file." + marked + "}@127.0.0.1:9\nclient_cert", "", "address 1 holds a byte order mark"},
 		"CFG-9: an audience with a typing error":       {"bearer {\naudience {env:AUDIENCE}\n" + file + "}", "", "audience 1 has a placeholder"},
 		"an HMAC secret that the environment lacks":    {"bearer {\n" + audience + "hmac_secret {env.UNSET_FOR_TESTS}\n}", "", "hmac_secret has a placeholder without a value"},
 		"an audience that the environment lacks":       {"bearer {\naudience {env.UNSET_FOR_TESTS}\n" + file + "}", "", "audience 1 has a placeholder without a value"},

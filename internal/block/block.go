@@ -177,12 +177,16 @@ var placeholder = regexp.MustCompile(`\{(env|file|system|time)\.[^{}]*\}`)
 var unreplaced = regexp.MustCompile(`^\s*\{[^{}]*\}\s*$`)
 
 // Replace replaces the placeholders of a value by what they stand for when a
-// configuration is loaded. An unknown placeholder, an empty one and a value that
-// is itself one are errors; none of them repeats the value, which may be a secret.
+// configuration is loaded. An unknown placeholder, an empty one, a value that is
+// itself one, and a byte order mark, with which a file may begin, are errors. None
+// of them repeats the value, which may be a secret.
 func Replace(replacer *caddy.Replacer, name, value string) (string, error) {
 	replaced, err := replacer.ReplaceOrErr(value, true, true)
 	if err != nil || value != "" && replaced == "" {
 		return "", fmt.Errorf("%s has a placeholder without a value: set it, or write \\{ for a brace", name)
+	}
+	if strings.Contains(replaced, "\ufeff") {
+		return "", fmt.Errorf("%s holds a byte order mark, which is invisible: save its file as UTF-8 without one", name)
 	}
 	if unreplaced.MatchString(replaced) {
 		return "", fmt.Errorf("%s is still a placeholder after replacement: give it its value", name)
