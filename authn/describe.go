@@ -47,11 +47,11 @@ type SecurityScheme struct {
 }
 
 // KeysAt returns a security scheme for each place where a credential may stand
-// by itself; the first has no variant. A form has no word in OpenAPI.
+// by itself; the first has no variant. OpenAPI knows header, query and cookie.
 func KeysAt(places []Place) []SecurityScheme {
 	var all []SecurityScheme
 	for _, place := range places {
-		if place.In == InForm || place.In == InTLS {
+		if place.In != InHeader && place.In != InQuery && place.In != InCookie {
 			continue
 		}
 		one := SecurityScheme{Type: "apiKey", In: place.In, Name: place.Name}

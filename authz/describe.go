@@ -55,6 +55,18 @@ func (q *Requirement) Describe() string {
 	return join(append(parts, q.describePolicy()[1:]...)...)
 }
 
+// DescribeDenial says what a 403 names: scopes and roles. Users, claims and the
+// condition are for the operator alone.
+func (q *Requirement) DescribeDenial() string {
+	return join(list("scope", q.Scopes), list("any_scope", q.AnyScopes), list("role", q.Roles), list("any_role", q.AnyRoles))
+}
+
+// Forbids reports whether the requirement can be answered 403. A session that is
+// too old or too weak is 401.
+func (q *Requirement) Forbids() bool {
+	return q.DescribeDenial() != "" || len(q.describePolicy()) > 1 || len(q.Users) > 0
+}
+
 func (q *Requirement) describeSession() string {
 	var age string
 	if q.MaxAge > 0 {

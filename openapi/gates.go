@@ -32,7 +32,7 @@ type Describer interface {
 func (g Gate) guard() openapi.Guard {
 	guard := openapi.Guard{
 		Optional: g.Optional, Silent: g.Silent,
-		Scopes: g.Requirement.ChallengeScopes(), Requires: g.Requirement.Describe(),
+		Scopes: g.Requirement.ChallengeScopes(), Requires: g.Requirement.DescribeDenial(), Forbids: g.Requirement.Forbids(),
 	}
 	for i, scheme := range g.Schemes {
 		documenter, ok := scheme.(authn.Documenter)

@@ -23,7 +23,10 @@ func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 			continue
 		}
 		for _, scheme := range b.authenticationSchemes() {
-			one := authn.SecurityScheme{Type: "http", Scheme: strings.ToLower(scheme), BearerFormat: b.format()}
+			one := authn.SecurityScheme{Type: "http", Scheme: strings.ToLower(scheme)}
+			if scheme == bearerScheme {
+				one.BearerFormat = b.format() // validators refuse it elsewhere
+			}
 			if len(all) > 0 {
 				one.Variant = one.Scheme
 			}

@@ -37,7 +37,7 @@ func (m *merger) alternatives(guard Guard) []alternative {
 }
 
 // respond adds the answers of a gate where the document has none of its own.
-func (m *merger) respond(operation *Object, required []string) {
+func (m *merger) respond(operation *Object, forbids bool, required []string) {
 	responses := operation.object("responses")
 	if responses == nil {
 		if operation.Has("responses") {
@@ -49,8 +49,11 @@ func (m *merger) respond(operation *Object, required []string) {
 	if !responses.Has("401") {
 		responses.Set("401", NewObject("$ref", "#/components/responses/"+m.unauthorized()))
 	}
-	if len(required) > 0 && !responses.Has("403") {
-		description := "The caller is known and may not. Required is: " + strings.Join(required, "; ")
+	if forbids && !responses.Has("403") {
+		description := "The caller is known and may not."
+		if len(required) > 0 {
+			description += " Required is: " + strings.Join(required, "; ")
+		}
 		responses.Set("403", NewObject("description", description, "content", m.problem()))
 	}
 }

@@ -140,7 +140,7 @@ func sample(template string) string {
 func (m *merger) merge(operation *Object, asked Operation) {
 	var ours []alternative
 	var words []string
-	guarded := false
+	guarded, forbids := false, false
 	for _, way := range m.waysTo(asked) {
 		onWay := []alternative{{}}
 		for _, guard := range way {
@@ -148,7 +148,11 @@ func (m *merger) merge(operation *Object, asked Operation) {
 			if all := m.alternatives(guard); len(all) > 0 {
 				onWay = product(onWay, all)
 			}
-			if guard.Requires != "" && !guard.Silent && !slices.Contains(words, guard.Requires) {
+			if !guard.Forbids || guard.Silent {
+				continue
+			}
+			forbids = true
+			if guard.Requires != "" && !slices.Contains(words, guard.Requires) {
 				words = append(words, guard.Requires)
 			}
 		}
@@ -160,7 +164,7 @@ func (m *merger) merge(operation *Object, asked Operation) {
 	ours = minimal(ours)
 	slices.SortStableFunc(ours, func(x, y alternative) int { return min(len(y), 1) - min(len(x), 1) }) // {} last
 	m.secure(operation, ours)
-	m.respond(operation, words)
+	m.respond(operation, forbids, words)
 }
 
 // secure joins what the document asks for with what the gates do.

@@ -19,12 +19,12 @@ func site(asked Operation) Ways {
 	known := []Guard{{Schemes: []Scheme{corp}}}
 	for prefix, ways := range map[string]Ways{
 		"/me":     {known},
-		"/admin/": {{{Schemes: []Scheme{corp, oidc}, Scopes: []string{"admin"}, Requires: "scope admin"}}},
-		"/both/":  {{{Schemes: []Scheme{corp, keys}}, {Schemes: []Scheme{keys}, Requires: "role robot"}}},
+		"/admin/": {{{Schemes: []Scheme{corp, oidc}, Scopes: []string{"admin"}, Forbids: true, Requires: "scope admin"}}},
+		"/both/":  {{{Schemes: []Scheme{corp, keys}}, {Schemes: []Scheme{keys}, Forbids: true, Requires: "role robot"}}},
 		"/maybe":  {{{Schemes: []Scheme{corp}, Optional: true}}},
 		"/partly": {known, nil},
 		"/certs":  {{{Schemes: []Scheme{certs}}}},
-		"/silent": {{{Schemes: []Scheme{ops}, Requires: "scope x", Silent: true}}},
+		"/silent": {{{Schemes: []Scheme{ops}, Forbids: true, Requires: "scope x", Silent: true}}},
 	} {
 		if strings.HasPrefix(asked.Path, prefix) {
 			return ways

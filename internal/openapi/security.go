@@ -20,8 +20,9 @@ type Guard struct {
 	Optional bool
 	// Scopes are what a token needs.
 	Scopes []string
-	// Requires says in words what is required of a caller who is known; empty
-	// for nothing.
+	// Forbids gates can answer 403. Requires says in words what the 403 names;
+	// empty for nothing.
+	Forbids  bool
 	Requires string
 	// Silent gates do not answer 403.
 	Silent bool
