@@ -56,7 +56,7 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 		if g.Optional && len(operation) == 0 && problem == nil {
 			return ruling{Decision: authz.Decision{Allowed: true}}
 		}
-		return refuse(ruling{required: required}, authn.CodeMissing, errNoCredentials)
+		return refuse(ruling{required: required}, authn.CodeMissing, noCredentials(&visit.request))
 	}
 	if isEarly(r) {
 		return refuse(ruling{required: required}, authn.CodeTooEarly, errEarly)
@@ -88,6 +88,23 @@ var (
 	errEarly         = errors.New("the credential came in early data, which may be a copy")
 	errForeignOrigin = errors.New("the request comes from a page of another origin")
 )
+
+// noCredentials is why no scheme found a credential, with what Authorization has
+// instead of one.
+func noCredentials(r *authn.Request) error {
+	if r.Header.Get("Authorization") == "" {
+		return errNoCredentials
+	}
+	authorization, _ := r.Authorization() // an error has refused the request before
+	found := "Authorization with something else than the name of a scheme first"
+	switch {
+	case authorization.Value == "":
+		found = "Authorization with one word: a scheme such as Bearer, a space and a credential are needed"
+	case authn.IsScheme(authorization.Scheme):
+		found = "Authorization with the scheme " + authorization.Scheme
+	}
+	return &authn.MismatchError{Reason: errNoCredentials.Error(), Found: found}
+}
 
 // isEarly reports whether a request came before the handshake of its connection
 // was complete (RFC 8470 §3). Who sent it may have it from somebody else, and may

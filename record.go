@@ -1,7 +1,9 @@
 package requireauth
 
 import (
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -36,6 +38,7 @@ func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
 		fields = append(fields, identityFields(identity)...)
 	}
 	if !made.Allowed {
+		fields = append(fields, zap.String("host", authn.Shown(r.Host)))
 		fields = append(fields, g.denialFields(made)...)
 	}
 	entry.Write(fields...)
@@ -56,6 +59,7 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	fields := []zap.Field{zap.Int("status", g.statusOf(made)), zap.String("code", string(made.Code))}
 	if made.Reason != nil {
 		fields = append(fields, zap.String("reason", made.Reason.Error()))
+		fields = append(fields, mismatchFields(made.Reason)...)
 	}
 	if made.required != nil {
 		if required := made.required.Describe(); required != "" {
@@ -64,6 +68,24 @@ func (g *RequireAuth) denialFields(made ruling) []zap.Field {
 	}
 	if len(made.Missing) > 0 {
 		fields = append(fields, zap.Strings("missing", made.Missing))
+	}
+	return fields
+}
+
+// mismatchFields are what was expected and what was found instead.
+func mismatchFields(reason error) (fields []zap.Field) {
+	mismatch, ok := errors.AsType[*authn.MismatchError](reason)
+	if !ok {
+		return nil
+	}
+	if mismatch.Expected != "" {
+		fields = append(fields, zap.String("expected", mismatch.Expected))
+	}
+	if mismatch.Found != "" {
+		fields = append(fields, zap.String("found", mismatch.Found))
+	}
+	if mismatch.Off != 0 {
+		fields = append(fields, zap.String("off_by", mismatch.Off.Round(time.Second).String()))
 	}
 	return fields
 }

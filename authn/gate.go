@@ -77,6 +77,13 @@ func (r *Request) AudienceOf(named []string) string {
 	return ""
 }
 
+// GateAudience returns the identifier under which the gate is known as a protected
+// resource; empty for none.
+func (r *Request) GateAudience() string {
+	r.gate.used = true
+	return r.gate.Audience
+}
+
 // MeansAudience reports whether an audience is that of the gate.
 func (r *Request) MeansAudience(audience string) bool {
 	r.gate.used = true

@@ -18,7 +18,7 @@ func (b *Bearer) checkIssuer(t *token) error {
 		return nil
 	}
 	if issuer, _ := t.claims["iss"].(string); issuer != b.Issuer {
-		return errors.New("iss is not the configured issuer")
+		return &authn.MismatchError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: authn.Shown(t.claims["iss"])}
 	}
 	return nil
 }
@@ -36,11 +36,11 @@ func (b *Bearer) checkHeader(t *token) error {
 	case name == profileAccessToken:
 		return nil
 	case b.Profile == profileAccessToken:
-		return errors.New("typ is not at+jwt (RFC 9068 §4)")
+		return &authn.MismatchError{Reason: "typ is not at+jwt (RFC 9068 §4)", Found: authn.Shown(kind)}
 	case !present || name == "jwt":
 		return nil
 	}
-	return errors.New("typ is not that of an access token")
+	return &authn.MismatchError{Reason: "typ is not that of an access token", Expected: "at+jwt, JWT or none", Found: authn.Shown(kind)}
 }
 
 // judge decides about a token whose signature is good. That it has expired is
@@ -94,7 +94,13 @@ func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 	if meant := r.AudienceOf(named); meant != "" {
 		return meant, nil
 	}
-	return "", errors.New("aud names no configured audience")
+	expected := b.Audiences
+	if ofGate := r.GateAudience(); ofGate != "" {
+		expected = append(slices.Clone(expected), ofGate)
+	}
+	return "", &authn.MismatchError{
+		Reason: "aud names no configured audience", Expected: strings.Join(expected, " "), Found: authn.Shown(t.claims["aud"]),
+	}
 }
 
 // audiences reads `aud`, a string or a list of strings (RFC 7519 §4.1.3).
@@ -124,6 +130,14 @@ func audiences(claim any) ([]string, error) {
 // What says that it is an access token by its type is believed instead.
 var otherKinds = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"}
 
+// accessClaims are claims of access tokens. Beside one of them a nonce is that of
+// the login, which authentik and Azure AD B2C repeat in access tokens.
+var accessClaims = []string{"scope", "scp", "azp", "uid", "client_id"}
+
+func hasAccessClaim(t *token) bool {
+	return slices.ContainsFunc(accessClaims, func(claim string) bool { return t.claims[claim] != nil && t.claims[claim] != "" })
+}
+
 // kindValues are claims by which providers tell their tokens apart: `typ` at
 // Keycloak, `token_use` at Cognito and, in introspection answers, at Ory Hydra,
 // and the values that access tokens have.
@@ -145,7 +159,10 @@ func checkKind(t *token) error {
 	for claim, accepted := range kindValues {
 		kind, ok := t.claims[claim].(string)
 		if ok && !slices.Contains(accepted, kind) {
-			return fmt.Errorf("the claim %s says that this is another kind of token", claim)
+			return &authn.MismatchError{
+				Reason:   fmt.Sprintf("the claim %s says that this is another kind of token", claim),
+				Expected: strings.Join(accepted, " "), Found: authn.Shown(kind),
+			}
 		}
 		declared = declared || ok && kind != "JWT" // which all of them are
 	}
@@ -153,7 +170,7 @@ func checkKind(t *token) error {
 		return nil // Keycloak copies the nonce into access tokens too
 	}
 	for _, claim := range otherKinds {
-		if _, present := t.claims[claim]; present {
+		if _, present := t.claims[claim]; present && (claim != "nonce" || !hasAccessClaim(t)) {
 			return fmt.Errorf("the claim %s belongs to another kind of token", claim)
 		}
 	}
@@ -196,8 +213,8 @@ func (b *Bearer) checkBeginning(t *token) error {
 		if err != nil {
 			return err
 		}
-		if begins.After(b.now().Add(leeway)) {
-			return fmt.Errorf("%s is in the future", claim)
+		if now := b.now(); begins.After(now.Add(leeway)) {
+			return &authn.MismatchError{Reason: claim + " is in the future", Off: begins.Sub(now)}
 		}
 	}
 	return nil
@@ -215,8 +232,8 @@ func expiry(t *token) (time.Time, error) {
 // checkExpiry refuses a token that has ended; zero is one that does not say
 // when it ends.
 func (b *Bearer) checkExpiry(expires time.Time) error {
-	if !expires.IsZero() && !b.now().Before(expires.Add(b.skew)) {
-		return fmt.Errorf("expired at %s", expires.UTC().Format(time.RFC3339))
+	if now := b.now(); !expires.IsZero() && !now.Before(expires.Add(b.skew)) {
+		return &authn.MismatchError{Reason: "expired at " + expires.UTC().Format(time.RFC3339), Off: now.Sub(expires)}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package bearer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/compact"
@@ -49,7 +51,13 @@ func parse(text string) (*token, error) {
 		return nil, authn.ErrTooLarge
 	}
 	signed, err := reader.Parse(text)
-	if err != nil {
+	switch {
+	case err == nil:
+	case strings.ContainsAny(text, " \t"):
+		return nil, errSpace
+	case compact.IsEncrypted(text):
+		return nil, errEncrypted
+	default:
 		return nil, err
 	}
 	t := &token{signed: signed, claims: signed.Claims}
@@ -68,6 +76,9 @@ func parse(text string) (*token, error) {
 var (
 	errNoKey        = errors.New("no key of the issuer fits kid and alg")
 	errBadSignature = errors.New("the signature fits no key")
+	errGraph        = errors.New("the signature fits no key: the header has a nonce, as tokens for Microsoft Graph do, which only Graph can verify; request a token with a scope of this API")
+	errEncrypted    = errors.New("the token is encrypted (JWE): have the provider issue signed access tokens; Auth0 does so where the client names an audience")
+	errSpace        = errors.New("the token has a space in it: is the word Bearer in the field twice?")
 )
 
 // verify checks the signature with each key that fits.
@@ -81,6 +92,22 @@ func (t *token) verify(keys []*keyset.Key) error {
 			return nil
 		}
 		failure = errBadSignature
+	}
+	return failure
+}
+
+// diagnose says of a signature that was not found good why it cannot be.
+func (b *Bearer) diagnose(t *token, failure error) error {
+	if _, hashed := t.signed.Header["nonce"]; hashed && errors.Is(failure, errBadSignature) {
+		return errGraph
+	}
+	if t.keyID == "" || !errors.Is(failure, errNoKey) {
+		return failure
+	}
+	for _, origin := range b.origins {
+		if why := origin.keys.All().WhySkipped(t.keyID); why != "" {
+			return fmt.Errorf("%w: the published key cannot be used: %s", failure, why)
+		}
 	}
 	return failure
 }

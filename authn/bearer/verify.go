@@ -99,7 +99,7 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	} else if unasked != nil {
 		return nil, authn.Defer(0, unasked)
 	}
-	if err := p.trace.Tell("signature", err, t.shownKey); err != nil {
+	if err := p.trace.Tell("signature", b.diagnose(t, err), t.shownKey); err != nil {
 		return nil, b.refuse(err)
 	}
 	return t, authn.Outcome{Source: authn.SourceLocal}

@@ -18,12 +18,9 @@ func TestKinds(t *testing.T) {
 	const header, typed = `{"alg":"RS256"}`, `{"alg":"RS256","typ":"at+jwt"}`
 	s.accepts(t, rsGate, forge(header, claims(), s.rs256))
 	for name, members := range map[string]string{
-		"ID token with a nonce":             `"nonce":"n"`,
 		"ID token with the hash of a token": `"at_hash":"77QmUPtjPfzWtF2AnpK9RQ"`,
 		"ID token with the hash of a code":  `"c_hash":"77QmUPtjPfzWtF2AnpK9RQ"`,
 		"ID token with the hash of a state": `"s_hash":"77QmUPtjPfzWtF2AnpK9RQ"`,
-		"ID token with an empty nonce":      `"nonce":""`,
-		"ID token with no nonce in it":      `"nonce":null`,
 		"ID token of Keycloak":              `"typ":"ID"`,
 		"refresh token of Keycloak":         `"typ":"Refresh"`,
 		"offline token of Keycloak":         `"typ":"Offline"`,
@@ -44,6 +41,13 @@ func TestKinds(t *testing.T) {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, forge(header, claims(members), s.rs256))
 			s.refuses(t, rsGate, forge(`{"alg":"RS256","typ":"JWT"}`, claims(members), s.rs256))
+		})
+	}
+	for name, nonce := range map[string]string{"a nonce": `"n"`, "an empty nonce": `""`, "no nonce in it": `null`} {
+		t.Run("JWT-13 R9068-1: ID token with "+name, func(t *testing.T) {
+			idToken := strings.Replace(claims(), `"scope":"read"`, `"nonce":`+nonce, 1)
+			s.refuses(t, rsGate, forge(header, idToken, s.rs256))
+			s.accepts(t, rsGate, forge(header, claims(`"nonce":`+nonce), s.rs256)) // of the login, in an access token
 		})
 	}
 	issued := `"iat":` + unix(time.Now())

@@ -75,6 +75,17 @@ func (r *Reader) Parse(text string) (*JWS, error) {
 	return j, nil
 }
 
+// IsEncrypted reports whether a text has the form of an encrypted token: a compact
+// JWE (RFC 7516 §7.1).
+func IsEncrypted(text string) bool {
+	header, _, _ := strings.Cut(text, ".")
+	if strings.Count(text, ".") != 4 {
+		return false
+	}
+	members, err := object(header, nil)
+	return err == nil && members["enc"] != nil
+}
+
 func (r *Reader) parseHeader(header string) (map[string]any, error) {
 	if known, found := r.headers.Load(header); found {
 		return known.(map[string]any), nil

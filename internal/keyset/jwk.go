@@ -55,10 +55,15 @@ func readJWKs(entries []json.RawMessage) (*Set, error) {
 	}
 	var keys []*Key
 	var skipped []string
+	why := make(map[string]string)
 	for position, entry := range entries {
-		key, err := readJWK(entry)
+		key, id, err := readJWK(entry)
 		if err != nil {
-			skipped = append(skipped, shorten(fmt.Sprintf("key %d: %v", position+1, err)))
+			reason := shorten(fmt.Sprintf("key %d: %v", position+1, err))
+			skipped = append(skipped, reason)
+			if id != "" && why[id] == "" {
+				why[id] = reason
+			}
 			continue
 		}
 		keys = append(keys, key)
@@ -69,24 +74,24 @@ func readJWKs(entries []json.RawMessage) (*Set, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("no usable key: %s", strings.Join(skipped, "; "))
 	}
-	return newSet(keys, skipped), nil
+	set := newSet(keys, skipped)
+	set.why = why
+	return set, nil
 }
 
-// readJWK reads one key, or says why it cannot verify tokens.
-func readJWK(data []byte) (*Key, error) {
+// readJWK reads one key and its ID, or says why it cannot verify tokens.
+func readJWK(data []byte) (key *Key, id string, err error) {
 	entry, err := parseMembers(data)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	id, err := entry.text("kid")
-	if err != nil {
-		return nil, err
+	if id, err = entry.text("kid"); err != nil {
+		return nil, "", err
 	}
-	key, err := keyIn(entry, id)
-	if err != nil {
-		return nil, fmt.Errorf("kid %.64q: %w", id, err)
+	if key, err = keyIn(entry, id); err != nil {
+		return nil, id, fmt.Errorf("kid %.64q: %w", id, err)
 	}
-	return key, nil
+	return key, id, nil
 }
 
 // keyIn makes a key of an entry, whose ID is known already.

@@ -70,7 +70,8 @@ func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 // key comes back later and is not logged out.
 //
 // Tokens without a kid never cause a fetch. If the set has keys without an ID,
-// they answer for an unknown kid at once, and the provider is asked behind that.
+// they answer for an unknown kid at once, and the provider is asked behind that. So
+// it is for a kid whose key was published and cannot be used.
 func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 	latest := r.current.Load()
 	if latest == nil {
@@ -86,7 +87,7 @@ func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 	switch {
 	case kid == "" || latest.set.Has(kid):
 		return keys, nil
-	case len(keys) > 0:
+	case len(keys) > 0 || latest.set.WhySkipped(kid) != "":
 		_, _, _ = r.fetches.ask(r.config.Now()) // the request does not wait for it
 		return keys, nil
 	default:

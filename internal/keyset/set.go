@@ -16,6 +16,7 @@ type Set struct {
 	answers map[question][]*Key // by kid and alg; an empty kid asks for any key
 	unnamed map[string][]*Key   // by alg: keys without an ID
 	skipped []string
+	why     map[string]string // by the ID of a key that was left out
 
 	fingerprint uint64 // of the document; zero for the empty set
 }
@@ -103,6 +104,15 @@ func (s *Set) Algorithms() []string {
 // Skipped says which keys of the document were left out, and why: a bounded
 // number of lines to log, free of key material.
 func (s *Set) Skipped() []string { return slices.Clone(s.skipped) }
+
+// WhySkipped says why the key of this ID was left out; empty if it was not. A set
+// that is nil has left out none.
+func (s *Set) WhySkipped(kid string) string {
+	if s == nil || s.Has(kid) {
+		return ""
+	}
+	return s.why[kid]
+}
 
 // Merge returns one set with the keys of all; nil sets count as empty.
 func Merge(sets ...*Set) *Set {
