@@ -55,6 +55,9 @@ func TestLint(t *testing.T) {
 		"a rewrite of the query alone":       {site: "a.example.com {\n rewrite * ?a=b\n require_auth /x/* corp\n respond z\n}"},
 		"a gate in front of a rewrite":       {site: "a.example.com {\n route {\n require_auth /x/* corp\n rewrite /x/* /y\n respond z\n }\n}"},
 
+		"preflights for an upstream": {site: "a.example.com {\n require_auth /a corp\n require_auth /b ops\n reverse_proxy localhost:9000\n}", want: "preflight-answered"},
+		"preflights that go on":      {site: "a.example.com {\n require_auth corp {\n preflight forward\n }\n reverse_proxy localhost:9000\n}", want: "preflight-forward"},
+
 		"a side entrance":           {site: "a.example.com {\n require_auth /x/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9000\n }\n reverse_proxy localhost:9000\n}", want: "rewrite-after-gate"},
 		"another upstream":          {site: "a.example.com {\n require_auth /x/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9001\n }\n reverse_proxy localhost:9000\n}"},
 		"a guarded side entrance":   {site: "a.example.com {\n require_auth /x/* corp\n require_auth /v1/* corp\n handle_path /v1/* {\n reverse_proxy localhost:9000\n }\n reverse_proxy localhost:9000\n}"},
@@ -129,13 +132,52 @@ func TestLint(t *testing.T) {
 			var found []string
 			for _, finding := range lint.Run(parsed) {
 				id := finding.Rule.ID
-				meant := slices.Contains(strings.Fields(c.want), id) || !slices.Contains([]string{"open-beside-guarded", "prefix-with-dots", "error-log"}, id) && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
+				meant := slices.Contains(strings.Fields(c.want), id) || !slices.Contains([]string{"open-beside-guarded", "prefix-with-dots", "error-log", "preflight-answered"}, id) && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
 				if meant && !slices.Contains(found, id) {
 					found = append(found, id)
 				}
 			}
 			if got := strings.Join(found, " "); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestLintOfPreflights has sites for which it is clear who answers preflights, and
+// sites for which it is said once.
+func TestLintOfPreflights(t *testing.T) {
+	const gates = "require_auth /a corp\nrequire_auth /b ops\n"
+	for name, c := range map[string]struct {
+		site string
+		want int
+	}{
+		"two gates of one site":   {"a.example.com {\n" + gates + "reverse_proxy localhost:9000\n}", 1},
+		"two sites":               {"a.example.com {\n" + gates + "reverse_proxy localhost:9000\n}\nb.example.com {\n" + gates + "reverse_proxy localhost:9000\n}", 2},
+		"auth_cors":               {"a.example.com {\nauth_cors https://web.example\n" + gates + "reverse_proxy localhost:9000\n}", 0},
+		"auth_cors on one of two": {"a.example.com {\nauth_cors https://web.example\n" + gates + "reverse_proxy localhost:9000\n}\nb.example.com {\n" + gates + "reverse_proxy localhost:9000\n}", 1},
+		"no upstream":             {"a.example.com {\n" + gates + "respond ok\n}", 0},
+		"it is written":           {"a.example.com {\nrequire_auth corp {\npreflight answer\n}\nreverse_proxy localhost:9000\n}", 0},
+		"it is written otherwise": {"a.example.com {\nrequire_auth corp {\npreflight forward\n}\nreverse_proxy localhost:9000\n}", 0},
+		"a gate of Caddy":         {"a.example.com {\nbasic_auth {\na $2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy\n}\nreverse_proxy localhost:9000\n}", 0},
+	} {
+		t.Run("CORS-1: "+name, func(t *testing.T) {
+			config, err := harness.Adapt(fmt.Sprintf(declared, "") + c.site)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed, err := survey.Parse(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			for _, finding := range lint.Run(parsed) {
+				if finding.Rule.ID == "preflight-answered" {
+					found++
+				}
+			}
+			if found != c.want {
+				t.Errorf("it is said %d times, want %d", found, c.want)
 			}
 		})
 	}

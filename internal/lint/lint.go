@@ -74,7 +74,7 @@ type place struct {
 }
 
 // Rules are all rules.
-func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules) }
+func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules, preflightRules) }
 
 // Run applies all rules to a configuration.
 func Run(config *survey.Config) []Finding {
