@@ -32,8 +32,9 @@ func init() {
 // not exist costs as much time as one who does.
 //
 // At most half of the processors compute hashes at once, for clients in turn,
-// so that nobody keeps others out by sending many. A good password is remembered
-// for a minute, as a keyed digest that is worthless outside this process.
+// so that one client cannot keep others out. A good password is not hashed again
+// within 12 hours of its last use: a keyed digest of it is remembered, which is
+// worthless outside this process, until the hash of the user changes.
 //
 // User names and passwords are compared after Unicode normalization (NFC), as
 // RFC 7617 §2.1 asks for. Send Basic credentials over TLS only: they can be

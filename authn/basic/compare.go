@@ -19,15 +19,17 @@ import (
 )
 
 const (
-	// rememberFor is how long a good password is not hashed again.
-	rememberFor = time.Minute
+	// rememberFor is how long after its last use a good password is hashed again:
+	// a working day. A change of the hash ends the memory at once.
+	rememberFor = 12 * time.Hour
 	// rememberAtMost bounds how many good passwords are remembered.
 	rememberAtMost = 10_000
 	// waitAtMost bounds how many requests wait for a processor to hash on, of
 	// one client half of them; the next one is turned away with 503.
 	waitAtMost = 128
-	// waitFor bounds how long one of them waits.
-	waitFor = 10 * time.Second
+	// waitFor bounds how long one of them waits. At bcrypt cost 14 some 30 users can
+	// log in at the same moment on two processors.
+	waitFor = 30 * time.Second
 )
 
 // errBusy is the reason why a password was not looked at.
@@ -47,7 +49,7 @@ func newHasher(key []byte, slots int) *hasher {
 		turns: fairness.NewTurns(slots, waitAtMost),
 		good: otter.Must(&otter.Options[digest, struct{}]{
 			MaximumSize:      rememberAtMost,
-			ExpiryCalculator: otter.ExpiryWriting[digest, struct{}](rememberFor),
+			ExpiryCalculator: otter.ExpiryAccessing[digest, struct{}](rememberFor),
 		}),
 	}
 }
@@ -75,6 +77,9 @@ func compare(user *account, name, password string, client func() string) (bool, 
 	}
 	caller := client()
 	same, err, _ := h.flights.Do(string(key[:]), func() (any, error) {
+		if _, known := h.good.GetIfPresent(key); known {
+			return true, nil // a flight landed since the request looked
+		}
 		same, err := h.compute(user, password, caller)
 		if same && err == nil && name == user.name {
 			h.good.Set(key, struct{}{})

@@ -75,8 +75,8 @@ var errWeakHash = errors.New("the hash is neither bcrypt ($2a$, $2b$, $2y$) nor 
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 const (
-	// maxCost is the greatest bcrypt cost: some 10 s for a hash, as long as a
-	// request waits for its turn. Everybody can have that hash computed.
+	// maxCost is the greatest bcrypt cost: some 10 s for a hash, a third of the time
+	// that a request waits for its turn. Everybody can have that hash computed.
 	maxCost = 17
 
 	// maxArgonWork bounds the memory of an argon2id hash times its passes, in
