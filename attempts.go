@@ -8,6 +8,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/guessing"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 )
 
 // verify has a credential judged, unless it can be guessed and whoever presents
@@ -86,10 +87,8 @@ func (v *visit) guessed(verdict authn.Verdict, credential authn.Credential) gues
 	return guessing.Neither
 }
 
-// memories holds what is known of the good from one configuration to the next.
-var memories = caddy.NewUsagePool()
-
-const memoryKey = "guessing"
+// goodLogins is what the process knows of good logins.
+var goodLogins = lasting.Value[*guessing.Memory]{New: guessing.NewMemory}
 
 // limitAttempts begins to count failures, unless that is switched off.
 func (a *App) limitAttempts(ctx caddy.Context) error {
@@ -100,13 +99,7 @@ func (a *App) limitAttempts(ctx caddy.Context) error {
 	if limits.Off {
 		return nil
 	}
-	memory, _, err := memories.LoadOrNew(memoryKey, func() (caddy.Destructor, error) {
-		return guessing.NewMemory(), nil
-	})
-	if err != nil {
-		return err
-	}
-	a.limiter = guessing.New(limits, a.store, memory.(*guessing.Memory), ctx.Logger())
+	a.limiter = guessing.New(limits, a.store, goodLogins.Acquire(), ctx.Logger())
 	return nil
 }
 
@@ -115,6 +108,5 @@ func (a *App) Cleanup() error {
 	if a.limiter == nil {
 		return nil
 	}
-	_, err := memories.Delete(memoryKey)
-	return err
+	return goodLogins.Release()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/store/internal/marks"
 )
 
@@ -18,8 +19,8 @@ func init() {
 }
 
 // Memory keeps what must be remembered in the memory of this process: it is
-// the default, and right for one instance. It survives reloads of the
-// configuration, not a restart. Several instances do not know of each other,
+// the default, and right for one instance. It lasts as long as the process, also
+// through a configuration without gates. Several instances do not know of each other,
 // so that a DPoP proof can be used once at each, and what is revoked at one is
 // good at the others.
 type Memory struct {
@@ -43,20 +44,12 @@ func (*Memory) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// pool holds the state from one configuration to the next.
-var pool = caddy.NewUsagePool()
-
-const poolKey = "memory"
+// process is the state of this process.
+var process = lasting.Value[*state]{New: newState}
 
 // Provision finds the state of the process.
 func (m *Memory) Provision(caddy.Context) error {
-	shared, _, err := pool.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
-		return newState(), nil
-	})
-	if err != nil {
-		return err
-	}
-	m.state, m.acquired = shared.(*state), true
+	m.state, m.acquired = process.Acquire(), true
 	return nil
 }
 
@@ -67,8 +60,7 @@ func (m *Memory) Cleanup() error {
 		return nil
 	}
 	m.acquired = false
-	_, err := pool.Delete(poolKey)
-	return err
+	return process.Release()
 }
 
 // state is what outlives a configuration.
@@ -102,7 +94,7 @@ func (s *state) Revocations() iter.Seq[authn.Mark] { return s.marks.Revoked() }
 // Revoking reports whether there are any revocations.
 func (s *state) Revoking() (bool, error) { return s.marks.Revoking(), nil }
 
-// Destruct ends the state once no configuration uses it.
+// Destruct ends the state when Caddy stops.
 func (s *state) Destruct() error {
 	s.counters.cache.StopAllGoroutines()
 	s.marks.Close()
