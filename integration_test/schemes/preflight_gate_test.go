@@ -203,7 +203,7 @@ func TestPreflightForwarded(t *testing.T) {
 		passedOn(t, preflight(s, s.URL("/")))
 	})
 	t.Run("CORS-1: no credential, no identity and no body goes on", func(t *testing.T) {
-		for _, query := range []string{"access_token=x", "token=x", "api_key=x", "api_key=x&api_key=y", "token=x&a=1&token=y", "a=1&access_token=x&access_token=y", "api_key=key-of-a&token=x&access%5Ftoken=x&a=1"} {
+		for _, query := range []string{"access_token=x", "token=x", "api_key=x", "a=1&access_token=x&access_token=y", "api_key=key-of-a&token=x&access%5Ftoken=x&a=1"} {
 			passedOn(t, preflight(s, s.URL("/?"+query), harness.Body("text/plain", "evil"), harness.Header("X-User", "root"), harness.Header("x_user", "root")))
 			got := seen.request.Load()
 			if left := got.URL.RawQuery; left != "" && left != "a=1" {
