@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // forwarding is what a gate tells the upstream about the caller.
@@ -112,6 +113,7 @@ func (n fieldNames) removeFrom(r *http.Request, set []forwardedField) {
 func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 	var kept []string
 	for _, field := range fields {
+		steps.Add(len(field))
 		for option := range strings.SplitSeq(field, ",") {
 			if option = strings.TrimSpace(option); option != "" && !n.has(option) {
 				kept = append(kept, option)

@@ -3,6 +3,8 @@ package requireauth
 import (
 	"net/http"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // stayOnHTTP takes out of a request the wish to go on in another kind of HTTP on
@@ -18,6 +20,7 @@ func stayOnHTTP(h http.Header) {
 	h.Del("HTTP2-Settings")
 	var kept []string
 	for _, field := range fields {
+		steps.Add(len(field))
 		for protocol := range strings.SplitSeq(field, ",") {
 			if protocol = strings.TrimSpace(protocol); protocol != "" && !carriesHTTP(protocol) {
 				kept = append(kept, protocol)

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // validatedSince is the first revision whose servers have to compare header
@@ -119,6 +120,7 @@ func single(h http.Header, field string) (string, error) {
 	if value != strings.Trim(value, " \t") {
 		return "", fmt.Errorf("%s has space around it", field)
 	}
+	steps.Add(len(value))
 	for i := range len(value) {
 		if c := value[i]; c != '\t' && (c < ' ' || c > '~') {
 			return "", fmt.Errorf("%s has characters that it cannot carry as they are", field)

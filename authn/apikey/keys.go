@@ -14,6 +14,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // Key is an API key that is let in.
@@ -110,6 +111,7 @@ func newIndex(keys []Key) (*index, error) {
 
 // find returns the holder of a key, nil if there is none.
 func (i *index) find(key string) *authn.Identity {
+	steps.Add(len(key))
 	digest := sha256.Sum256([]byte(key))
 	entry := i.byDigest[digest]
 	if entry == nil || subtle.ConstantTimeCompare(entry.digest[:], digest[:]) != 1 {

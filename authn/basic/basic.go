@@ -17,6 +17,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
@@ -194,6 +195,7 @@ func decode(credentials string) (name, password string, err error) {
 	if len(credentials) > authn.MaxCredential {
 		return "", "", authn.ErrTooLarge
 	}
+	steps.Add(len(credentials))
 	decoded, err := base64.StdEncoding.Strict().DecodeString(credentials)
 	if err != nil || strings.ContainsAny(credentials, "\r\n") {
 		return "", "", errors.New("the credentials are not base64")

@@ -15,6 +15,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
 
+	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
@@ -172,6 +173,7 @@ var errNotBase64 = errors.New("not base64url without padding")
 // that it cannot come back under another one. The decoder of the standard
 // library skips line breaks, which are not in the alphabet either.
 func decode(part string) ([]byte, error) {
+	steps.Add(len(part))
 	if strings.ContainsAny(part, "\r\n") {
 		return nil, errNotBase64
 	}

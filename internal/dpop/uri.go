@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 var errNotURI = errors.New("not an absolute http or https URI")
@@ -93,6 +95,7 @@ func isUnreserved(c byte) bool {
 func normalizeEncoding(path string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
+		steps.Add(1)
 		c := path[i]
 		switch {
 		case c == '%':

@@ -6,19 +6,21 @@ package steps
 
 import "sync/atomic"
 
-var counter *atomic.Int64
+var counter atomic.Pointer[atomic.Int64]
 
 // Add counts n bytes that were looked at.
 func Add(n int) {
-	if counter != nil {
-		counter.Add(int64(n))
+	if counting := counter.Load(); counting != nil {
+		counting.Add(int64(n))
 	}
 }
 
-// Of returns what a function adds. Only tests call it, and one at a time.
+// Of returns what a function adds, also in other goroutines that it waits for.
+// Only tests call it, and one at a time.
 func Of(work func()) int64 {
-	counter = new(atomic.Int64)
-	defer func() { counter = nil }()
+	counting := new(atomic.Int64)
+	counter.Store(counting)
+	defer counter.Store(nil)
 	work()
-	return counter.Load()
+	return counting.Load()
 }

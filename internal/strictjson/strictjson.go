@@ -15,6 +15,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // MaxDepth is how deeply objects and arrays may be nested.
@@ -69,6 +71,7 @@ func (d *decoder) peek() byte {
 
 func (d *decoder) space() {
 	for d.at < len(d.text) {
+		steps.Add(1)
 		switch d.text[d.at] {
 		case ' ', '\t', '\n', '\r':
 			d.at++
@@ -181,6 +184,7 @@ func (d *decoder) string() (string, error) {
 	}
 	d.at++
 	start := d.at
+	defer func() { steps.Add(d.at - start) }()
 	for d.at < len(d.text) {
 		switch c := d.text[d.at]; {
 		case c == '"':
@@ -300,6 +304,7 @@ func (d *decoder) number() (any, error) {
 		}
 	}
 	literal := d.text[start:d.at]
+	steps.Add(len(literal))
 	if integer {
 		if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
 			return n, nil
