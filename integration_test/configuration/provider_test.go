@@ -127,14 +127,26 @@ func TestPublishedKeys(t *testing.T) {
 	t.Run("AVAIL-1: once it is there tokens pass", func(t *testing.T) {
 		harness.Eventually(t, "the keys are there", func() bool { return ask(key, "0", "alice").Status == 200 })
 	})
-	t.Run("JWT-5: unknown keys are 401, and no number of them is a flood of fetches", func(t *testing.T) {
-		before := p.fetches.Load()
+	t.Run("KEY-9 JWT-5: unknown keys are 503 until a newer fetch, and no number of them is a flood of fetches", func(t *testing.T) {
+		before, began, refused := p.fetches.Load(), time.Now(), int32(0)
 		for i := range 50 {
-			ask(stranger, "unknown-"+strconv.Itoa(i), "mallory").Want(401, "invalid_token",
-				`Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
+			answer := ask(stranger, "unknown-"+strconv.Itoa(i), "mallory")
+			if answer.Status == http.StatusUnauthorized {
+				answer.Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
+				refused++
+				continue
+			}
+			answer.Want(503, "temporarily_unavailable")
+			if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 {
+				t.Errorf("Retry-After: %q", answer.Header.Get("Retry-After"))
+			}
 		}
-		if fetched := p.fetches.Load() - before; fetched > 1 {
-			t.Errorf("%d fetches", fetched)
+		fetched := p.fetches.Load() - before
+		if most := 1 + int32(time.Since(began)/(10*time.Second)); fetched > most {
+			t.Errorf("%d fetches, want at most %d", fetched, most)
+		}
+		if refused > fetched {
+			t.Errorf("%d keys are said to be unknown, after %d fetches", refused, fetched)
 		}
 	})
 	t.Run("JWT-5: a known kid of another key is 401 without a fetch", func(t *testing.T) {
