@@ -16,18 +16,23 @@ import (
 // client as it is written.
 type capture struct {
 	*caddyhttp.ResponseWriterWrapper
-	limit  uint64
-	body   bytes.Buffer
-	status int
-	passed bool
-}
-
-func newCapture(w http.ResponseWriter, limit uint64) *capture {
-	return &capture{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, limit: limit}
+	limit    uint64
+	versions *versions
+	request  *http.Request
+	body     *bytes.Buffer // nil if nothing is held back
+	status   int
 }
 
 // holds reports whether a whole answer was held back.
-func (c *capture) holds() bool { return c.status != 0 && !c.passed }
+func (c *capture) holds() bool { return c.body != nil }
+
+// release lets go of what was held back.
+func (c *capture) release() {
+	if c.body != nil {
+		c.versions.end(c.body)
+		c.body = nil
+	}
+}
 
 // WriteHeader decides whether an answer is held back.
 func (c *capture) WriteHeader(status int) {
@@ -39,8 +44,11 @@ func (c *capture) WriteHeader(status int) {
 		return
 	}
 	c.status = status
-	if status != http.StatusOK || !isDocument(c.Header(), c.limit) {
-		c.pass()
+	if status == http.StatusOK && isDocument(c.Header(), c.limit) {
+		c.body = c.versions.begin(c.request.Context())
+	}
+	if c.body == nil {
+		c.ResponseWriter.WriteHeader(status)
 	}
 }
 
@@ -57,27 +65,32 @@ func isDocument(header http.Header, limit uint64) bool {
 	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
 
-// pass sends what was held back and holds nothing any more.
-func (c *capture) pass() {
-	c.passed = true
-	c.ResponseWriter.WriteHeader(c.status)
-}
-
 // Write holds a part of a document back.
 func (c *capture) Write(part []byte) (int, error) {
 	if c.status == 0 {
 		c.WriteHeader(http.StatusOK)
 	}
-	if !c.passed && uint64(c.body.Len())+uint64(len(part)) <= c.limit {
+	if c.body == nil {
+		return c.ResponseWriter.Write(part)
+	}
+	if uint64(c.body.Len())+uint64(len(part)) <= c.limit {
 		return c.body.Write(part)
 	}
-	if !c.passed {
-		c.pass()
-		if _, err := c.body.WriteTo(c.ResponseWriter); err != nil {
-			return 0, err
-		}
+	if err := c.pass(); err != nil {
+		return 0, err
 	}
 	return c.ResponseWriter.Write(part)
+}
+
+// pass sends what was held back of a document that is too large.
+func (c *capture) pass() error {
+	body := c.body
+	c.body = nil
+	c.versions.detach()
+	defer c.versions.letGo()
+	c.ResponseWriter.WriteHeader(c.status)
+	_, err := body.WriteTo(c.ResponseWriter)
+	return err
 }
 
 // ReadFrom is Write for a reader: without it the wrapper's own would go past
@@ -88,7 +101,7 @@ func (c *capture) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError does nothing while an answer is held back.
 func (c *capture) FlushError() error {
-	if !c.passed {
+	if c.body != nil || c.status == 0 {
 		return nil
 	}
 	return http.NewResponseController(c.ResponseWriter).Flush()
@@ -99,21 +112,17 @@ var describing = []string{
 	"Accept-Ranges", "Content-Digest", "Content-MD5", "Digest", "ETag", "Last-Modified", "Repr-Digest",
 }
 
-// replace puts another document in the place of the one held back.
-func (c *capture) replace(document []byte) {
-	c.body.Reset()
-	c.body.Write(document)
-	for _, field := range describing {
-		c.Header().Del(field)
+// serve sends a document in the way that the client asked for it.
+func (c *capture) serve(one *version) {
+	if one.tag != "" {
+		for _, field := range describing {
+			c.Header().Del(field)
+		}
+		c.Header().Set("ETag", one.tag)
 	}
-	c.Header().Set("ETag", tagOf(document))
-}
-
-// serve sends the document in the way that the client asked for it.
-func (c *capture) serve(r *http.Request) {
 	c.Header().Del("Content-Length")
 	c.Header().Del("Content-Encoding")
-	http.ServeContent(c.ResponseWriter, r, "", time.Time{}, bytes.NewReader(c.body.Bytes()))
+	http.ServeContent(c.ResponseWriter, c.request, "", time.Time{}, bytes.NewReader(one.document))
 }
 
 // Interface guards

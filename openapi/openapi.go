@@ -3,6 +3,7 @@
 package openapi
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -42,18 +43,12 @@ type Handler struct {
 	// The largest document that is changed, in bytes. Default: 8 MiB.
 	MaxSize uint64 `json:"max_size,omitempty"`
 
-	logger *zap.Logger
+	logger   *zap.Logger
+	versions *versions
 
-	mutex  sync.Mutex
-	merged merged
-	server *survey.Server
-}
-
-// merged is the last document and what became of it.
-type merged struct {
-	digest   [sha256.Size]byte
-	host     string
-	document []byte
+	mutex    sync.Mutex // held while a document is merged
+	server   *survey.Server
+	patterns survey.HostPatterns
 }
 
 const defaultMaxSize = 8 << 20
@@ -69,6 +64,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.versions = newVersions()
 	if h.MaxSize == 0 {
 		h.MaxSize = defaultMaxSize
 	}
@@ -81,20 +77,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return next.ServeHTTP(w, r)
 	}
-	answer := newCapture(w, h.MaxSize)
+	answer := &capture{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		limit:                 h.MaxSize, versions: h.versions, request: r,
+	}
+	defer answer.release()
 	if err := next.ServeHTTP(answer, wholeDocument(r)); err != nil {
 		return err
 	}
 	if !answer.holds() {
 		return nil
 	}
-	document, err := h.merge(answer.body.Bytes(), server, hostOf(r))
-	if err != nil {
-		h.logger.Warn("the OpenAPI document is left as it is", zap.Error(err))
-	} else {
-		answer.replace(document)
-	}
-	answer.serve(r)
+	one := h.version(answer.body.Bytes(), server, hostOf(r))
+	defer h.versions.done(one)
+	answer.release() // a slow client holds no copy of its own
+	answer.serve(one)
 	return nil
 }
 
@@ -120,22 +117,41 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
-// merge returns what becomes of a document. It works on one at a time, and
-// remembers the last, so that clients who ask often cost little.
-func (h *Handler) merge(text []byte, running *caddyhttp.Server, host string) ([]byte, error) {
-	digest := sha256.Sum256(text)
+// version returns what becomes of a document, for one client. It works on one at
+// a time, and remembers the last ones, so that clients who ask often cost little.
+func (h *Handler) version(text []byte, running *caddyhttp.Server, host string) *version {
+	of := source{digest: sha256.Sum256(text)}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	if h.merged.document != nil && h.merged.digest == digest && h.merged.host == host {
-		return h.merged.document, nil
+	err := h.readServer(running)
+	of.hosts = h.patterns.Match(host)
+	if known := h.versions.find(of); known != nil {
+		return known
 	}
-	if h.server == nil {
-		server, err := live.Server("", running)
-		if err != nil {
-			return nil, err
-		}
-		h.server = server
+	var changed []byte
+	if err == nil {
+		changed, err = h.merge(text, host)
 	}
+	if err != nil {
+		h.logger.Warn("the OpenAPI document is left as it is", zap.Error(err))
+		return h.versions.add(&version{source: of, document: bytes.Clone(text)})
+	}
+	return h.versions.add(&version{source: of, document: changed, tag: tagOf(changed)})
+}
+
+func (h *Handler) readServer(running *caddyhttp.Server) error {
+	if h.server != nil {
+		return nil
+	}
+	server, err := live.Server("", running)
+	if err != nil {
+		return err
+	}
+	h.server, h.patterns = server, server.HostPatterns()
+	return nil
+}
+
+func (h *Handler) merge(text []byte, host string) ([]byte, error) {
 	document, err := openapi.Parse(text)
 	if err != nil {
 		return nil, err
@@ -144,12 +160,7 @@ func (h *Handler) merge(text []byte, running *caddyhttp.Server, host string) ([]
 	if err := Merge(document, []Site{site}); err != nil {
 		return nil, err
 	}
-	changed, err := openapi.Write(document, "")
-	if err != nil {
-		return nil, err
-	}
-	h.merged = merged{digest: digest, host: host, document: changed}
-	return changed, nil
+	return openapi.Write(document, "")
 }
 
 func describeLive(gate survey.Gate) (Gate, bool) {
