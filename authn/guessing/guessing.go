@@ -59,19 +59,25 @@ type Limiter struct {
 	memory *Memory
 	turns  *turns
 	logger *zap.Logger
+
+	reservations *reservations
 }
 
 // New returns a limiter. The limits are those that [Limits.Check] accepts.
 func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *Limiter {
-	return &Limiter{limits: limits.withDefaults(), store: store, memory: memory, turns: newTurns(), logger: logger}
+	return &Limiter{
+		limits: limits.withDefaults(), store: store, memory: memory, turns: newTurns(), logger: logger,
+		reservations: newReservations(),
+	}
 }
 
 // Judge has an attempt judged, unless whoever makes it has to wait: then it
 // returns the refusal and true.
 //
-// Attempts of one client for one account are judged one after the other, so
-// that no more can be made at once than one by one. What was good a while ago
-// does not stand in line.
+// Attempts of one client for one account are judged one after the other. Of those
+// of one client, and of those for one account, no more are in flight than may fail:
+// the others wait until it is known what came of them. What was good a while ago
+// does not wait.
 func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdict) (refusal authn.Outcome, refused bool) {
 	credential := l.memory.digest(attempt)
 	if refusal, refused, accepted := l.judgeAccepted(credential, judge); accepted {
@@ -89,9 +95,15 @@ func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdi
 			return refusal, refused
 		}
 	}
-	if refusal, refused := refuse(l.blocked(who, pair)); refused {
+	release, refusal, accepted := l.reserve(ctx, reserving{credential, who, pair})
+	if accepted {
+		refusal, refused, _ := l.judgeAccepted(credential, judge)
+		return refusal, refused
+	}
+	if release == nil {
 		return refusal, true
 	}
+	defer release()
 	ctx = context.WithoutCancel(ctx) // who hangs up is counted all the same
 	switch judge() {
 	case Wrong:
@@ -201,10 +213,14 @@ func (l *Limiter) remaining(b bound) (time.Duration, error) {
 // otherwise the failures of many honest people would add up for ever.
 func (l *Limiter) failed(ctx context.Context, who Who, pair bound) {
 	l.count(ctx, pair, pair.key)
-	window := windowAt(time.Now(), time.Duration(l.limits.Forget))
 	for _, b := range l.wide(who) {
-		l.count(ctx, b, authn.KeyOf("guessing: window", string(b.key[:]), window))
+		l.count(ctx, b, l.windowed(b))
 	}
+}
+
+// windowed is the counter of a bound within the present time.
+func (l *Limiter) windowed(b bound) authn.Key {
+	return authn.KeyOf("guessing: window", string(b.key[:]), windowAt(time.Now(), time.Duration(l.limits.Forget)))
 }
 
 func (l *Limiter) count(ctx context.Context, b bound, counter authn.Key) {
@@ -212,6 +228,7 @@ func (l *Limiter) count(ctx context.Context, b bound, counter authn.Key) {
 		return
 	}
 	failures := l.store.Count(ctx, counter, time.Duration(l.limits.Forget))
+	l.memory.failures.Set(counter, failures)
 	if failures < b.most {
 		return
 	}
@@ -227,6 +244,7 @@ func (l *Limiter) count(ctx context.Context, b bound, counter authn.Key) {
 func (l *Limiter) succeeded(ctx context.Context, pair bound, credential authn.Key) {
 	if pair.applies && l.memory.join(pair.key, time.Duration(l.limits.Forget)) {
 		l.store.Reset(ctx, pair.key)
+		l.memory.failures.Invalidate(pair.key)
 	}
 	l.memory.accept(credential, pair.key)
 }

@@ -18,18 +18,23 @@ const (
 	// acceptedAtMost how many of them are.
 	acceptedFor    = time.Hour
 	acceptedAtMost = 10_000
+	// failuresAtMost bounds the counters whose last value is remembered, in about
+	// half a MB.
+	failuresAtMost = 4096
 )
 
-// Memory is what a process remembers of the good: which clients and accounts
-// belong together, and which credentials were accepted. Only who has a good
-// credential can add to it. It outlives configurations; every instance has its
-// own.
+// Memory is what a process remembers: which clients and accounts belong together,
+// which credentials were accepted, and the last values of counters. It outlives
+// configurations; every instance has its own.
 type Memory struct {
 	secret string
 	// together are the pairs, with the time of the last new beginning.
 	together *otter.Cache[authn.Key, time.Time]
 	// good are digests of credentials, with their pairs.
 	good *otter.Cache[authn.Key, authn.Key]
+	// failures are counters of the store, as this process last saw them. They say
+	// how many attempts may be in flight.
+	failures *otter.Cache[authn.Key, int]
 }
 
 // NewMemory returns an empty memory.
@@ -42,6 +47,9 @@ func NewMemory() *Memory {
 		good: otter.Must(&otter.Options[authn.Key, authn.Key]{
 			MaximumSize: acceptedAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, authn.Key](acceptedFor),
 		}),
+		failures: otter.Must(&otter.Options[authn.Key, int]{
+			MaximumSize: failuresAtMost, ExpiryCalculator: otter.ExpiryWriting[authn.Key, int](maxForget),
+		}),
 	}
 }
 
@@ -49,7 +57,18 @@ func NewMemory() *Memory {
 func (m *Memory) Destruct() error {
 	m.together.StopAllGoroutines()
 	m.good.StopAllGoroutines()
+	m.failures.StopAllGoroutines()
 	return nil
+}
+
+// room returns how many attempts may be in flight for a counter, at least one.
+// Where old counters make way, one that is not remembered may have failures.
+func (m *Memory) room(counter authn.Key, most int) int {
+	failures, remembered := m.failures.GetIfPresent(counter)
+	if !remembered && m.failures.EstimatedSize() > failuresAtMost*3/4 {
+		return 1
+	}
+	return max(1, most-failures)
 }
 
 // digest stands for a credential from an address: without the secret, which never
