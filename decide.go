@@ -44,7 +44,7 @@ func (r ruling) status() int { return denial.Denial{Code: r.Code, TooLarge: r.to
 func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 	defer recoverTo(&made)
 	if !g.allowsOrigin(r) {
-		return refuse(made, authn.CodeAccessDenied, errForeignOrigin)
+		return refuse(made, authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
 	}
 	operation, problem := g.MCP.Required(r)
 	required := g.Requirement.With(operation)
@@ -86,7 +86,6 @@ func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
 var (
 	errNoCredentials = errors.New("no credentials of an accepted scheme")
 	errEarly         = errors.New("the credential came in early data, which may be a copy")
-	errForeignOrigin = errors.New("the request comes from a page of another origin")
 )
 
 // noCredentials is why no scheme found a credential, with what Authorization has
@@ -239,7 +238,22 @@ func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential auth
 	}
 	err := g.csrf.Check(checked)
 	if err != nil {
-		err = fmt.Errorf("a %s came with a request from another site", unasked[credential.Place.In])
+		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", unasked[credential.Place.In]))}
 	}
 	return visit.request.Trace.Note("origin", err)
+}
+
+// crossSiteError refuses a request that another site made a browser send.
+type crossSiteError struct{ *authn.MismatchError }
+
+// Unwrap returns what the record of the denial shows.
+func (e crossSiteError) Unwrap() error { return e.MismatchError }
+
+// foreignOrigin is a reason with the origin that the browser named.
+func foreignOrigin(r *http.Request, reason string) *authn.MismatchError {
+	found := "Origin " + authn.Shown(r.Header.Get("Origin"))
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		found += ", Sec-Fetch-Site " + authn.Shown(site)
+	}
+	return &authn.MismatchError{Reason: reason, Found: found}
 }

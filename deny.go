@@ -29,9 +29,11 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 	if g.hides(made.status()) {
 		return g.hide(w, r, visit)
 	}
+	_, crossSite := errors.AsType[crossSiteError](made.Reason)
 	answer := denial.Denial{
 		Code:           made.Code,
 		TooLarge:       made.tooLarge(),
+		CrossSite:      crossSite,
 		RequiredScopes: made.RequiredScopes,
 		RequiredRoles:  made.RequiredRoles,
 		Challenges:     g.challenges(r, made),
@@ -44,6 +46,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 	}
 	visit.denied = &answer
 	answer.SetHeader(w.Header())
+	answer.SetGRPC(r, w.Header())
 	if made.outcome.Nonce != "" {
 		w.Header().Set(nonceHeader, made.outcome.Nonce)
 	}

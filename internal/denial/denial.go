@@ -19,6 +19,10 @@ type Denial struct {
 	// TooLarge says that the credential is over the bound: the status is 431.
 	TooLarge bool
 
+	// CrossSite says that another site made a browser send the request: the caller
+	// does not lack permissions.
+	CrossSite bool
+
 	// RequiredScopes and RequiredRoles are what the route asks for, never
 	// what the caller has.
 	RequiredScopes []string
@@ -52,6 +56,9 @@ func (d Denial) Status() int {
 func (d Denial) Detail() string {
 	if d.TooLarge {
 		return "The credential is too large"
+	}
+	if d.CrossSite {
+		return "The request comes from another site"
 	}
 	return d.Code.Detail()
 }

@@ -38,6 +38,9 @@ const (
 	ownPolicy     = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+// crossSite is the variant of a page about a request that another site made.
+const crossSite = "cross_site"
+
 // writePage is the body for people in front of a browser.
 func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
 	pages := d.Pages
@@ -51,8 +54,13 @@ func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
 	if d.Status() != http.StatusUnauthorized {
 		login = "" // they are signed in, or signing in does not help
 	}
+	variant := ""
+	if d.CrossSite {
+		variant = crossSite
+	}
 	made, err := pages.Render(page.Facts{
 		Case:           page.Case{Status: d.Status(), Code: string(d.Code)},
+		Variant:        variant,
 		RequiredScopes: d.RequiredScopes,
 		RequiredRoles:  d.RequiredRoles,
 		RetryAfter:     d.RetryAfter,

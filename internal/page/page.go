@@ -28,6 +28,10 @@ type Case struct {
 type Facts struct {
 	Case
 
+	// Variant names texts of their own for the code, such as cross_site; empty for
+	// none.
+	Variant string
+
 	// RequiredScopes and RequiredRoles are what the route asks for.
 	RequiredScopes, RequiredRoles []string
 
@@ -94,6 +98,9 @@ func (s *Set) Render(facts Facts, acceptLanguage []string) (Page, error) {
 func (t translation) render(facts Facts) ([]byte, error) {
 	message := facts.Code
 	if own := message + "_" + strconv.Itoa(facts.Status); t.texts[own+".title"] != "" {
+		message = own
+	}
+	if own := facts.Code + "_" + facts.Variant; t.texts[own+".title"] != "" {
 		message = own
 	}
 	if _, known := t.texts[message+".title"]; !known {
