@@ -1,6 +1,7 @@
 package introspection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -68,7 +69,7 @@ func (l *locator) discover(ctx context.Context) (string, error) {
 	defer cancel()
 	metadata, err := keyset.Discover(ctx, l.config.Client, l.config.Issuer)
 	if err == nil && metadata.IntrospectionEndpoint == "" {
-		err = errNoEndpoint
+		err = cmp.Or(metadata.IntrospectionError, errNoEndpoint)
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

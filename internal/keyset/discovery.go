@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
@@ -18,10 +19,13 @@ type Metadata struct {
 	Issuer                string
 	JWKSURI               string
 	IntrospectionEndpoint string
+	// IntrospectionError is why an endpoint that the document names cannot be used.
+	// It concerns only whoever wants to use it.
+	IntrospectionError error
 }
 
 // Discover fetches the metadata of an issuer. It asks at each well-known place
-// in turn and uses the first document whose issuer is the given one, code point
+// in turn, each with a time-out of its own, and uses the first document whose issuer is the given one, code point
 // by code point (RFC 8414 §3.3). The issuer must come from the configuration,
 // never from a token (RFC 8725 §3.10).
 func Discover(ctx context.Context, client *http.Client, issuer string) (Metadata, error) {
@@ -32,22 +36,70 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (Metadata
 	if err != nil {
 		return Metadata{}, err
 	}
-	var failure error
-	for _, place := range wellKnownPlaces(address) {
-		metadata, err := fetchMetadata(ctx, client, place, issuer)
-		if err == nil {
-			return metadata, nil
-		}
-		if failure == nil {
-			failure = err
-		} else {
-			failure = fmt.Errorf("%w; %w", failure, err)
-		}
-		if ctx.Err() != nil {
-			break
+	return firstMetadata(ctx, client, wellKnownPlaces(address), issuer)
+}
+
+// maxPlaceWait is how long a place may take before the next one is asked too.
+const maxPlaceWait = 2 * time.Second
+
+// firstMetadata asks the places in turn. One that does not answer does not keep the
+// next one waiting for longer than its share of the time that is left; it may still
+// answer, if it is only slow.
+func firstMetadata(ctx context.Context, client *http.Client, places []string, issuer string) (Metadata, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wait := maxPlaceWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)/time.Duration(len(places)+1))
+	}
+	type answer struct {
+		place    int
+		metadata Metadata
+		err      error
+	}
+	answers, asked := make(chan answer, len(places)), 0 // has room for those that come too late
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	ask := func() {
+		if place := asked; place < len(places) && ctx.Err() == nil {
+			asked++
+			timer.Reset(wait)
+			go func() {
+				metadata, err := fetchMetadata(ctx, client, places[place], issuer)
+				answers <- answer{place, metadata, err}
+			}()
 		}
 	}
-	return Metadata{}, fmt.Errorf("no metadata of the issuer: %w", failure)
+	failures := make([]error, len(places))
+	ask()
+	for answered := 0; answered < asked; {
+		select {
+		case <-timer.C:
+			ask()
+		case found := <-answers:
+			if found.err == nil {
+				return found.metadata, nil
+			}
+			failures[found.place] = found.err
+			answered++
+			ask()
+		}
+	}
+	return Metadata{}, fmt.Errorf("no metadata of the issuer: %w", joined(failures))
+}
+
+// joined joins failures in one line.
+func joined(failures []error) (all error) {
+	for _, failure := range failures {
+		switch {
+		case failure == nil:
+		case all == nil:
+			all = failure
+		default:
+			all = fmt.Errorf("%w; %w", all, failure)
+		}
+	}
+	return all
 }
 
 // wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1
@@ -101,8 +153,8 @@ func readMetadata(found *answer, issuer string) (Metadata, error) {
 	if metadata.JWKSURI, err = endpoint(document, "jwks_uri", issuer); err != nil {
 		return Metadata{}, err
 	}
-	metadata.IntrospectionEndpoint, err = endpoint(document, "introspection_endpoint", issuer)
-	return metadata, err
+	metadata.IntrospectionEndpoint, metadata.IntrospectionError = endpoint(document, "introspection_endpoint", issuer)
+	return metadata, nil
 }
 
 // endpoint returns a URL of the document. An issuer that is reached by https

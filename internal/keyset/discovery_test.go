@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -103,8 +104,6 @@ func TestDiscover(t *testing.T) {
 		{"R8414-1: content type", "text/html", map[string]string{oauthPlace: good}, 3, "content type"},
 		{"R8414-1: jwks_uri without https", "application/json",
 			map[string]string{oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"http://id.example/keys"}`}, 3, "jwks_uri"},
-		{"R8414-1: introspection without https", "application/json",
-			map[string]string{oauthPlace: `{"issuer":"{{host}}/t","introspection_endpoint":"http://id.example/i"}`}, 3, "introspection_endpoint"},
 		{"not found", "application/json", nil, 3, "status 404"},
 		{"garbage", "application/json", map[string]string{oauthPlace: `[]`}, 3, "not a JSON object"},
 	}
@@ -127,12 +126,80 @@ func TestDiscover(t *testing.T) {
 			}
 		})
 	}
+	t.Run("R8414-1: introspection without https concerns only who uses it", func(t *testing.T) {
+		site := newSite(t, "application/json", map[string]string{
+			oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/keys","introspection_endpoint":"http://id.example/i"}`,
+		})
+		metadata, err := Discover(t.Context(), site.Client(), site.URL+"/t")
+		if err != nil || metadata.JWKSURI != site.URL+"/keys" || metadata.IntrospectionEndpoint != "" {
+			t.Errorf("got %+v and error %v", metadata, err)
+		}
+		if problem := metadata.IntrospectionError; problem == nil || !strings.Contains(problem.Error(), "introspection_endpoint") {
+			t.Errorf("the endpoint is refused with %v", problem)
+		}
+	})
 	t.Run("R8414-1: an issuer on https does not send us to http here", func(t *testing.T) {
 		found := &answer{mediaType: "application/json", body: []byte(`{"issuer":"https://id.example","jwks_uri":"http://127.0.0.1:2019/"}`)}
 		if metadata, err := readMetadata(found, "https://id.example"); err == nil {
 			t.Errorf("got %+v", metadata)
 		}
 	})
+}
+
+// TestDiscoverPlacesThatHang has places that never answer, and one that is slow.
+func TestDiscoverPlacesThatHang(t *testing.T) {
+	for name, test := range map[string]struct {
+		hang     []string
+		good     string
+		complete bool // whether the places that hang answer in the end
+	}{
+		"R8414-3: the first place hangs":       {[]string{oauthPlace}, openIDPlace, false},
+		"R8414-3: the first two places hang":   {[]string{oauthPlace, openIDPlace}, appended, false},
+		"R8414-3: the last place is slow":      {[]string{appended}, appended, true},
+		"R8414-3: every place hangs":           {[]string{oauthPlace, openIDPlace, appended}, "", false},
+		"R8414-3: one hangs, and no other has": {[]string{openIDPlace}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, release := make(chan string, 3), make(chan struct{})
+			var host string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked <- r.URL.Path
+				if slices.Contains(test.hang, r.URL.Path) {
+					select {
+					case <-release:
+					case <-r.Context().Done():
+						return
+					}
+				}
+				if r.URL.Path != test.good {
+					http.NotFound(w, r)
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write([]byte(`{"issuer":"` + host + `/t","jwks_uri":"` + host + `/keys"}`))
+			}))
+			defer server.Close()
+			host = server.URL
+			limit := time.Minute
+			if test.good == "" {
+				limit = 200 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			if test.complete {
+				go func() {
+					for range 3 {
+						<-asked
+					}
+					close(release)
+				}()
+			}
+			metadata, err := Discover(ctx, server.Client(), host+"/t")
+			if (err == nil) != (test.good != "") || err == nil && metadata.JWKSURI != host+"/keys" {
+				t.Errorf("got %+v and error %v", metadata, err)
+			}
+		})
+	}
 }
 
 func TestRemoteDiscovers(t *testing.T) {
