@@ -77,7 +77,8 @@ type Bearer struct {
 	TokenFrom []authn.Place `json:"token_from,omitempty"`
 
 	// The claim that names the user. Default: sub, or username in an answer of
-	// the introspection endpoint that has no sub.
+	// the introspection endpoint that has no sub. A number in another claim than sub
+	// is the user as it is written, to the last digit.
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// The paths of the claims that hold scopes, as a list or as a string with

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 	}
 	issuer, _ := t.claims["iss"].(string)
 	identity.Issuer = cmp.Or(issuer, b.Issuer) // an answer need not say whose it is (RFC 7662 §2.2)
-	user, err := name(t.claims, b.UserClaim)
+	user, err := b.user(t)
 	if user == "" && err == nil && t.introspected() && b.UserClaim == subjectClaim {
 		user, err = name(t.claims, "username") // RFC 7662 §2.2: for people, and often of their own choice
 	}
@@ -39,6 +40,24 @@ func (b *Bearer) identify(t *token, expires time.Time) (*authn.Identity, error) 
 	}
 	identity.ID, identity.Client = user, client
 	return identity, nil
+}
+
+// user reads the claim that names the user. Some issuers number their users: such a
+// number is the user as it is written, to the last digit. A `sub` is always a string
+// (RFC 7519 §4.1.2).
+func (b *Bearer) user(t *token) (string, error) {
+	value, _ := authn.Lookup(t.claims, b.UserClaim)
+	switch value := value.(type) {
+	case int64:
+		if b.UserClaim != subjectClaim {
+			return strconv.FormatInt(value, 10), nil
+		}
+	case float64:
+		if b.UserClaim != subjectClaim {
+			return t.literal(b.UserClaim)
+		}
+	}
+	return name(t.claims, b.UserClaim)
 }
 
 // subjectClaim names the user unless another claim is configured to.

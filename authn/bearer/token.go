@@ -27,6 +27,20 @@ type token struct {
 // introspected reports whether the claims are the answer of the issuer.
 func (t *token) introspected() bool { return t.signed == nil }
 
+// literal returns a number among the claims as it is written: decoded, one with many
+// digits or a fraction is not what it was.
+func (t *token) literal(path string) (string, error) {
+	if t.introspected() {
+		return "", fmt.Errorf("%s is a number that is not exact: the answer must have it as a string", path)
+	}
+	value, _ := authn.Lookup(t.signed.Numbers(), path)
+	number, ok := value.(json.Number)
+	if !ok {
+		return "", fmt.Errorf("%s is not a number", path)
+	}
+	return number.String(), nil
+}
+
 // kind is the `typ` of the header.
 func (t *token) kind() (value any, present bool) {
 	if t.introspected() {

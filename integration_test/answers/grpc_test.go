@@ -27,7 +27,7 @@ func TestGRPC(t *testing.T) {
 			"hidden, as a missing page":  {"/hidden.S/Call", with(grpc), 404, ""},
 			"let in, as the upstream is": {"/a.S/Call", with(grpc, scoped(t, "admin")), 200, ""},
 		} {
-			t.Run("R9110-12: "+name+": "+row, func(t *testing.T) {
+			t.Run("R9110-12: gRPC, "+name+": "+row, func(t *testing.T) {
 				r := s.Do(http.MethodPost, s.URL(test.path), test.options...)
 				if got := r.Header.Get("Grpc-Status"); got != test.code || r.Status != test.status {
 					t.Errorf("status %d, grpc-status %q, want %d and %q", r.Status, got, test.status, test.code)
@@ -48,7 +48,7 @@ func TestCrossSitePage(t *testing.T) {
 		return s.Do(http.MethodPost, s.URL(path), harness.Basic("alice", password), harness.Header("Sec-Fetch-Mode", "navigate"), harness.Header("Sec-Fetch-Site", "cross-site"),
 			harness.Header("Origin", origin), harness.Header("Accept", accept), harness.Header("Accept-Language", language))
 	}
-	t.Run("R6750-6: the page says what happened, and the record who sent it", func(t *testing.T) {
+	t.Run("R6750-15: the page says what happened, and the record who sent it", func(t *testing.T) {
 		for language, words := range map[string]string{"en": "This request came from another site", "ko": "다른 사이트에서 온 요청입니다"} {
 			r := form("/signin", "null", "text/html", language)
 			if r.Status != http.StatusForbidden || !strings.Contains(r.Body, words) || strings.Contains(r.Body, "not allowed") {
@@ -61,7 +61,7 @@ func TestCrossSitePage(t *testing.T) {
 		}
 		want(t, form("/signin", "null", "application/problem+json", "en"), http.StatusForbidden, "access_denied")
 	})
-	t.Run("R6750-6: an origin that is named may, and so may all where the gate does not look", func(t *testing.T) {
+	t.Run("R6750-15: an origin that is named may, and so may all where the gate does not look", func(t *testing.T) {
 		if got := form("/signin", "https://idp.example.com", "text/html", "en").Status; got != http.StatusOK {
 			t.Errorf("named: status %d", got)
 		}
@@ -70,7 +70,7 @@ func TestCrossSitePage(t *testing.T) {
 		}
 		want(t, s.Get("/signin"), http.StatusUnauthorized, "missing_credentials", `Basic realm="api", charset="UTF-8"`)
 	})
-	t.Run("R6750-6: an account without permissions is still told so", func(t *testing.T) {
+	t.Run("R6750-15: an account without permissions is still told so", func(t *testing.T) {
 		denied := harness.Start(t, site("require_auth ops {\nrole boss\n}\nrespond ok"))
 		r := denied.Get("/", harness.Basic("alice", password), harness.Header("Accept", "text/html"))
 		if !strings.Contains(r.Body, "not allowed") {

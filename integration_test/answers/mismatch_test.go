@@ -123,7 +123,7 @@ func TestRecordsTellOfKeys(t *testing.T) {
 func TestNonceOfAccessTokens(t *testing.T) {
 	s := harness.Start(t, bearerSite("require_auth\nrespond ok"))
 	for _, claim := range []string{"scope", "scp", "azp", "uid", "client_id"} {
-		t.Run("JWT-12: a nonce beside "+claim, func(t *testing.T) {
+		t.Run("JWT-13: a nonce beside "+claim, func(t *testing.T) {
 			for value, want := range map[string]int{"x": http.StatusOK, "": http.StatusUnauthorized} {
 				if got := s.Get("/", claimed(t, harness.Claims{"nonce": "n", claim: value})).Status; got != want {
 					t.Errorf("%q: status %d, want %d", value, got, want)

@@ -3,7 +3,9 @@
 package compact
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -123,6 +125,22 @@ func Claims(text string) map[string]any {
 	part, _, _ := strings.Cut(rest, ".")
 	claims, err := object(part, nil)
 	if err != nil {
+		return nil
+	}
+	return claims
+}
+
+// Numbers decodes the claims once more, with numbers as they are written.
+func (j *JWS) Numbers() map[string]any {
+	_, part, _ := strings.Cut(j.signed, ".")
+	data, err := decode(part)
+	if err != nil {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var claims map[string]any
+	if decoder.Decode(&claims) != nil {
 		return nil
 	}
 	return claims
