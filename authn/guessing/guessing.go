@@ -67,7 +67,7 @@ type Limiter struct {
 func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *Limiter {
 	return &Limiter{
 		limits: limits.withDefaults(), store: store, memory: memory, turns: newTurns(), logger: logger,
-		reservations: newReservations(),
+		reservations: newReservations(memory),
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // only while it and those in flight, if all of them fail, stay within the limit.
 // The table has as many entries as there are attempts in flight.
 type reservations struct {
-	line   *fairness.Shares // to wait
+	line   *fairness.Shares                      // to wait
+	room   func(counter authn.Key, most int) int // see [Memory.room]
 	mutex  sync.Mutex
 	counts map[authn.Key]*inFlight
 }
@@ -24,8 +25,8 @@ type inFlight struct {
 	change chan struct{} // closed when one of them ends; nil if none waits for that
 }
 
-func newReservations() *reservations {
-	return &reservations{line: fairness.NewShares(lineAtMost), counts: make(map[authn.Key]*inFlight)}
+func newReservations(memory *Memory) *reservations {
+	return &reservations{line: fairness.NewShares(lineAtMost), room: memory.room, counts: make(map[authn.Key]*inFlight)}
 }
 
 // reserve takes one place of every counter, or none: then it returns a channel that
@@ -34,7 +35,9 @@ func (r *reservations) reserve(allowances []allowance) (change <-chan struct{}, 
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for _, a := range allowances {
-		if full := r.counts[a.key]; full != nil && full.n >= a.room {
+		// Failures are counted before their reservation ends, so the room that is
+		// read here, under the lock, leaves none out.
+		if full := r.counts[a.key]; full != nil && full.n >= r.room(a.key, a.most) {
 			if full.change == nil {
 				full.change = make(chan struct{})
 			}
@@ -84,10 +87,10 @@ func (r *reservations) wait(ctx context.Context, client string, change <-chan st
 	return false
 }
 
-// allowance is how many attempts may be in flight for a counter of failures.
+// allowance is a counter of failures and its limit.
 type allowance struct {
 	key  authn.Key
-	room int
+	most int
 }
 
 // allowancesOf returns what limits an attempt. Attempts of a client for
@@ -96,7 +99,7 @@ type allowance struct {
 func (l *Limiter) allowancesOf(who Who, pair bound) (all []allowance) {
 	add := func(b bound, key authn.Key) {
 		if b.applies {
-			all = append(all, allowance{key, l.memory.room(key, b.most)})
+			all = append(all, allowance{key, b.most})
 		}
 	}
 	if who.Account == "" {
@@ -124,6 +127,12 @@ func (l *Limiter) reserve(ctx context.Context, attempt reserving) (release func(
 		allowances := l.allowancesOf(attempt.who, attempt.pair)
 		change, reserved := l.reservations.reserve(allowances)
 		if reserved {
+			// Others may have failed since the first look: a block is announced before
+			// their reservations end.
+			if refusal, refused := refuse(l.blocked(attempt.who, attempt.pair)); refused {
+				l.reservations.release(allowances)
+				return nil, refusal, false
+			}
 			return func() { l.reservations.release(allowances) }, authn.Outcome{}, false
 		}
 		if !l.reservations.wait(ctx, attempt.who.Client, change, deadline) {
