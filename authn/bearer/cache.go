@@ -124,14 +124,15 @@ func (v *verified) weigh() uint32 {
 	return uint32(weight)
 }
 
-// cache remembers good tokens by the digest of the whole token. Bad ones are
-// not remembered, so that nobody can push good ones out.
+// cache remembers good tokens by the digest of the whole token, and bad ones for
+// a moment and apart, so that nobody can push good ones out.
 type cache struct {
 	*otter.Cache[[sha256.Size]byte, *verified]
+	refusals bounded[refusal]
 }
 
 func newCache(size uint64) *cache {
-	return &cache{otter.Must(&otter.Options[[sha256.Size]byte, *verified]{
+	return &cache{Cache: otter.Must(&otter.Options[[sha256.Size]byte, *verified]{
 		MaximumWeight:    size,
 		Weigher:          func(_ [sha256.Size]byte, v *verified) uint32 { return v.weigh() },
 		ExpiryCalculator: otter.ExpiryWriting[[sha256.Size]byte, *verified](cacheFor),

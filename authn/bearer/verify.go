@@ -52,6 +52,9 @@ func (b *Bearer) find(ctx context.Context, r *authn.Request, credential authn.Cr
 	if known := b.recall(p, r); known != nil {
 		return known, known.outcome(text)
 	}
+	if refused, found := b.recallRefusal(p); found {
+		return nil, refused
+	}
 	t, found := b.authenticate(ctx, p, r.Client)
 	if t == nil {
 		return nil, found
@@ -82,13 +85,13 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	case err != nil && b.remote != nil:
 		return b.introspect(ctx, p, client)
 	case p.trace.Note("form", err) != nil:
-		return nil, authn.Disown(authn.CodeInvalidToken, err) // to another scheme it may be an opaque one
+		return nil, b.refuseAgain(p, authn.Disown(authn.CodeInvalidToken, err)) // to another scheme it may be an opaque one
 	}
 	if err := p.trace.Tell("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
-		return nil, authn.Disown(authn.CodeInvalidToken, err)
+		return nil, b.refuseAgain(p, authn.Disown(authn.CodeInvalidToken, err))
 	}
 	if err := p.trace.Tell("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
-		return nil, b.refuse(err)
+		return nil, b.refuseAgain(p, b.refuse(err))
 	}
 	unasked, err := b.keys.check(ctx, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
 	if unasked != nil {
@@ -99,7 +102,11 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	} else if unasked != nil {
 		return nil, authn.Defer(0, unasked)
 	}
+	forged := errors.Is(err, errBadSignature)
 	if err := p.trace.Tell("signature", b.diagnose(t, err), t.shownKey); err != nil {
+		if forged {
+			return nil, b.refuseAgain(p, b.refuse(err))
+		}
 		return nil, b.refuse(err)
 	}
 	return t, authn.Outcome{Source: authn.SourceLocal}
