@@ -34,23 +34,23 @@ func NamesAt(places []Place) *Names {
 type names struct {
 	known   map[string]bool
 	first   [256]bool // what one of them begins with
-	longest int
+	lengths [64]bool  // in bytes; the last stands for all that are longer
 }
 
 func (n *names) add(name string) {
 	if n.known == nil {
 		n.known = make(map[string]bool)
 	}
-	n.known[name], n.first[name[0]], n.longest = true, true, max(n.longest, len(name))
+	n.known[name], n.first[name[0]], n.lengths[min(len(name), len(n.lengths)-1)] = true, true, true
 }
 
-// maybe reports whether a name as it is written can be one of these: it is asked
+// maybe reports whether a name of so many bytes can be one of these: it is asked
 // of every pair, and lets no more pass than it has to.
-func (n *names) maybe(written string) bool {
-	if written == "" || len(written) > 3*n.longest {
-		return false
-	}
-	return written[0] == '%' || written[0] == '+' || n.first[written[0]]
+func (n *names) maybe(length int) bool { return n.lengths[min(length, len(n.lengths)-1)] }
+
+// lengthOf is how many bytes a name of a query has when it is decoded.
+func lengthOf(written string) int {
+	return max(0, len(written)-2*strings.Count(written, "%"))
 }
 
 // found is what stands in a query or in the cookies under known names. It holds
@@ -96,8 +96,11 @@ func (r *Request) inCookies(name string) []string {
 func (n *names) parameters(query string) map[string][]string {
 	var all map[string][]string
 	eachMember(query, '&', func(pair string) {
+		if !n.first[pair[0]] && pair[0] != '%' && pair[0] != '+' {
+			return // nearly all
+		}
 		name, written, _ := strings.Cut(pair, "=")
-		if !n.maybe(name) {
+		if !n.maybe(lengthOf(name)) {
 			return
 		}
 		plain, err := url.QueryUnescape(name)
@@ -117,8 +120,11 @@ func (n *names) pairs(fields []string) map[string][]string {
 	var all map[string][]string
 	for _, field := range fields {
 		eachMember(field, ';', func(pair string) {
-			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
-			if name = textproto.TrimString(name); name == "" || !n.first[name[0]] || !n.known[name] {
+			if !n.first[pair[0]] && !isSpace(pair[0]) {
+				return // nearly all
+			}
+			name, value, _ := strings.Cut(pair, "=")
+			if name = textproto.TrimString(name); !n.maybe(len(name)) || !n.known[name] {
 				return
 			}
 			value = textproto.TrimString(value)
@@ -131,28 +137,48 @@ func (n *names) pairs(fields []string) map[string][]string {
 	return all
 }
 
+// isSpace reports whether [textproto.TrimString] takes a byte off.
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// forget takes what stood at a place out of what was found, when it was taken out
+// of the request.
+func (r *Request) forget(p Place) {
+	switch {
+	case p.In == InQuery && r.query.read:
+		r.query.in[0] = r.URL.RawQuery
+		delete(r.query.values, p.Name)
+	case p.In == InCookie && r.cookies.read:
+		r.cookies.in = slices.Clone(r.Header["Cookie"])
+		delete(r.cookies.values, p.Name)
+	}
+}
+
 // keep adds a value. Two are as many as it takes to be too many.
 func keep(all map[string][]string, name, value string) map[string][]string {
-	if all == nil {
+	kept := all[name]
+	switch {
+	case len(kept) == 2:
+		return all
+	case all == nil:
 		all = make(map[string][]string)
 	}
-	if len(all[name]) < 2 {
-		all[name] = append(all[name], value)
-	}
+	all[name] = append(kept, value)
 	return all
 }
 
 // eachMember calls a function with the members of a list that are not empty.
 func eachMember(list string, separator byte, member func(string)) {
-	for list != "" {
-		end := strings.IndexByte(list, separator)
+	steps.Add(len(list))
+	for from := 0; from < len(list); {
+		if list[from] == separator {
+			from++
+			continue
+		}
+		end := strings.IndexByte(list[from:], separator)
 		if end < 0 {
-			end = len(list)
+			end = len(list) - from
 		}
-		steps.Add(end + 1)
-		if end > 0 {
-			member(list[:end])
-		}
-		list = list[min(end+1, len(list)):]
+		member(list[from : from+end])
+		from += end + 1
 	}
 }

@@ -203,15 +203,19 @@ func (p Place) Remove(r *http.Request) {
 	case InHeader:
 		r.Header.Del(p.Name)
 	case InQuery:
+		before := r.URL.RawQuery
 		p.removeFromQuery(r.URL)
 		r.RequestURI = r.URL.RequestURI()
-		p.removeFromOriginal(r)
+		p.removeFromOriginal(r, before)
 	case InCookie:
 		fields := r.Header["Cookie"]
 		r.Header.Del("Cookie")
 		for _, field := range fields {
 			rest := without(field, ';', func(pair string) bool {
-				name, _, _ := strings.Cut(textproto.TrimString(pair), "=")
+				if pair[0] != p.Name[0] && !isSpace(pair[0]) || len(pair) < len(p.Name) {
+					return false // nearly all
+				}
+				name, _, _ := strings.Cut(pair, "=")
 				return textproto.TrimString(name) == p.Name
 			})
 			if rest = textproto.TrimString(rest); rest != "" {
@@ -225,8 +229,11 @@ func (p Place) Remove(r *http.Request) {
 
 func (p Place) removeFromQuery(address *url.URL) {
 	address.RawQuery = without(address.RawQuery, '&', func(pair string) bool {
+		if pair[0] != p.Name[0] && pair[0] != '%' && pair[0] != '+' {
+			return false // nearly all
+		}
 		name, _, _ := strings.Cut(pair, "=")
-		if len(name) > 3*len(p.Name) || name == "" || name[0] != p.Name[0] && name[0] != '%' && name[0] != '+' {
+		if lengthOf(name) != len(p.Name) {
 			return false
 		}
 		plain, err := url.QueryUnescape(name)
@@ -251,12 +258,16 @@ func (p Place) removeFromForm(r *http.Request) {
 func without(list string, separator byte, drop func(string) bool) string {
 	var kept strings.Builder
 	from := 0 // of what is kept next
-	for at := 0; at <= len(list); {
+	steps.Add(len(list))
+	for at := 0; at < len(list); {
+		if list[at] == separator {
+			at++
+			continue
+		}
 		end := strings.IndexByte(list[at:], separator)
 		if end < 0 {
 			end = len(list) - at
 		}
-		steps.Add(end + 1)
 		next := at + end + 1
 		if drop(list[at : at+end]) {
 			kept.WriteString(list[from:at])

@@ -30,6 +30,7 @@ func (p Place) Take(r *Request) (Removal, bool) {
 	}
 	before := p.field(r.Request)
 	p.Remove(r.Request)
+	r.forget(p)
 	return Removal{Place: p, before: before, after: p.field(r.Request)}, true
 }
 
@@ -62,13 +63,18 @@ func (p Place) field(r *http.Request) []string {
 }
 
 // removeFromOriginal removes the parameter from the address before rewrites, which
-// FastCGI, error routes and placeholders use.
-func (p Place) removeFromOriginal(r *http.Request) {
+// FastCGI, error routes and placeholders use. The query before is what the same
+// parameter was removed from already.
+func (p Place) removeFromOriginal(r *http.Request, before string) {
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !ok || original.URL == nil {
 		return
 	}
-	p.removeFromQuery(original.URL)
+	if original.URL.RawQuery == before {
+		original.URL.RawQuery = r.URL.RawQuery // nearly always
+	} else {
+		p.removeFromQuery(original.URL)
+	}
 	if replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		replacer.Set("http.request.orig_uri", original.URL.RequestURI())
 	}

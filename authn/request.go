@@ -164,7 +164,7 @@ func joined(field string) bool {
 				return true
 			}
 			name = elsewhere
-		case !isTokenByte(c):
+		case !tokenBytes[c]:
 			name = elsewhere
 		}
 	}
@@ -174,17 +174,20 @@ func joined(field string) bool {
 // isToken reports whether s is a token of RFC 9110 §5.6.2.
 func isToken(s string) bool {
 	for i := range len(s) {
-		if !isTokenByte(s[i]) {
+		if !tokenBytes[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
 
-// isTokenByte reports whether c is a tchar of RFC 9110 §5.6.2.
-func isTokenByte(c byte) bool {
-	return c > ' ' && c < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) < 0
-}
+// tokenBytes has a tchar of RFC 9110 §5.6.2 at its place.
+var tokenBytes = func() (table [256]bool) {
+	for c := byte(' ' + 1); c < 0x7f; c++ {
+		table[c] = strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) < 0
+	}
+	return table
+}()
 
 // IsToken68 reports whether s is a token68 of RFC 9110 §11.2: the only form
 // that Bearer, DPoP and Basic credentials have.
