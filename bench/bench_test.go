@@ -34,6 +34,32 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestFields shows that every field can be sent, in this process and over each
+// version of HTTP.
+func TestFields(t *testing.T) {
+	folder := t.TempDir()
+	keys, err := newSigners(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := fieldsChain(keys, "all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fields() {
+		if f.cost(hidden, 100) <= 0 {
+			t.Errorf("%s of %q takes no time", f.name, f.unit)
+		}
+	}
+	var table strings.Builder
+	if err := measureWire(&table, 20, folder, keys); err != nil {
+		t.Fatal(err)
+	}
+	if lines, want := strings.Count(table.String(), "\n"), len(protocols)*len(wireFields()); lines != want || want < 15 {
+		t.Errorf("%d lines, want %d\n%s", lines, want, table.String())
+	}
+}
+
 // BenchmarkChain is a request through a route, with a gate and a warm token,
 // and with a handler that does nothing in its place.
 func BenchmarkChain(b *testing.B) {

@@ -25,6 +25,7 @@ type options struct {
 	fresh  int
 	memory bool
 	parts  bool
+	wire   bool
 	only   string
 }
 
@@ -41,6 +42,7 @@ func main() {
 	flag.IntVar(&o.fresh, "fresh", 6000, "how many new tokens each run has")
 	flag.BoolVar(&o.memory, "memory", true, "measure memory too, with a million and a half requests")
 	flag.BoolVar(&o.parts, "parts", true, "measure the parts in this process too")
+	flag.BoolVar(&o.wire, "wire", true, "measure fields over HTTP/1.1, HTTP/2 and HTTP/3 too")
 	flag.StringVar(&o.only, "only", "", "only the rows whose name has this in it")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -66,6 +68,11 @@ func run(o options) error {
 	}
 	if err := measureServers(out, o, folder, keys); err != nil {
 		return err
+	}
+	if o.wire {
+		if err := measureWire(out, wireRequests, folder, keys); err != nil {
+			return err
+		}
 	}
 	if o.memory {
 		if err := measureMemory(out, folder, keys); err != nil {

@@ -97,6 +97,7 @@ func measureParts(out io.Writer, o options, keys *signers) {
 		{"the handler alone, warm", measureHandler},
 		{"a new token", measureNew},
 		{"1,000 of a kind", measureScale},
+		{"fields of a request", measureFields},
 	} {
 		if !strings.Contains(part.name, o.only) {
 			continue

@@ -90,7 +90,11 @@ func start(folder, name, global string, sites map[string]string) (*server, error
 			return nil, err
 		}
 		s.ports[site] = port
-		fmt.Fprintf(&text, "http://localhost:%s {\n\tbind 127.0.0.1\n%s}\n", port, lines)
+		scheme := "http"
+		if strings.Contains(lines, "\ttls ") {
+			scheme = "https"
+		}
+		fmt.Fprintf(&text, "%s://localhost:%s {\n\tbind 127.0.0.1\n%s}\n", scheme, port, lines)
 	}
 	file := filepath.Join(folder, name+".Caddyfile")
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
