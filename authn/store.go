@@ -21,7 +21,8 @@ type Store interface {
 	First(ctx context.Context, owner, key Key, until time.Time) (bool, error)
 
 	// Count adds one to a counter and returns what it stands at. A counter
-	// that was not added to for the given time begins anew. Where the state is
+	// that was not added to for the given time begins anew. Of more than
+	// [MaxCounters] some that are seldom added to make way. Where the state is
 	// shared and out of reach the counter of this process goes on alone:
 	// counting protects against guessing, and must not turn everybody away.
 	Count(ctx context.Context, key Key, forget time.Duration) int
@@ -55,6 +56,9 @@ type Store interface {
 // MaxKeys is how many keys of one owner a [Store] remembers at once: so many
 // that a busy client never notices, and so few that none takes the room of all.
 const MaxKeys = 50_000
+
+// MaxCounters is how many counters a [Store] keeps.
+const MaxCounters = 200_000
 
 // StoreHealth is implemented by stores that may be out of reach.
 type StoreHealth interface {

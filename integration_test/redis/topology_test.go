@@ -17,8 +17,8 @@ import (
 )
 
 // rights are all that the store needs; docs/several-instances.md shows them.
-const rights = "~caddy-auth:* ~{caddy-auth:marks}:* +set +incr +pexpire +del +multi +exec +eval +evalsha +hscan +zcount " +
-	"+xread +xrevrange +time +zrangebyscore +zrange +zrevrange +zrem +zadd +hget +hset +hdel +hlen +xadd +pexpireat"
+const rights = "~caddy-auth:* ~{caddy-auth:marks}:* +set +pexpire +multi +exec +eval +evalsha +hscan +zcount +zcard +zscore " +
+	"+xread +xrevrange +time +zrangebyscore +zremrangebyscore +zrange +zrevrange +zrem +zadd +hget +hset +hdel +hlen +xadd +pexpireat"
 
 func TestRightsAreDocumented(t *testing.T) {
 	for right := range strings.FieldsSeq(rights) {

@@ -9,11 +9,9 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// maxCounters bounds the counters, to about 30 MB. When there are more, those
-// that are seldom added to make way: a guesser's own are added to often.
-const maxCounters = 200_000
-
-// counters count what may be forgotten.
+// counters count what may be forgotten, in about 30 MB. Of more than
+// [authn.MaxCounters] those that are seldom added to make way: a guesser's own are
+// added to often.
 type counters struct {
 	cache *otter.Cache[authn.Key, counter]
 }
@@ -26,7 +24,7 @@ type counter struct {
 // newCounters returns counters that stand at nothing.
 func newCounters() *counters {
 	return &counters{cache: otter.Must(&otter.Options[authn.Key, counter]{
-		MaximumSize: maxCounters,
+		MaximumSize: authn.MaxCounters,
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, counter]) time.Duration {
 			return entry.Value.forget
 		}),

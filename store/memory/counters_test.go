@@ -13,7 +13,7 @@ func TestCountersMakeWay(t *testing.T) {
 		c := newCounters()
 		often := authn.KeyOf("often")
 		last := 0
-		for i := range maxCounters + 20_000 {
+		for i := range authn.MaxCounters + 20_000 {
 			var key authn.Key
 			binary.BigEndian.PutUint64(key[:], uint64(i))
 			c.Count(t.Context(), key, time.Hour)
@@ -22,10 +22,10 @@ func TestCountersMakeWay(t *testing.T) {
 			}
 		}
 		c.cache.CleanUp()
-		if got := c.cache.EstimatedSize(); got > maxCounters {
+		if got := c.cache.EstimatedSize(); got > authn.MaxCounters {
 			t.Errorf("%d are held", got)
 		}
-		if want := (maxCounters + 20_000) / 1000; last != want {
+		if want := (authn.MaxCounters + 20_000) / 1000; last != want {
 			t.Errorf("it stands at %d, want %d", last, want)
 		}
 	})

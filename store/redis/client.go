@@ -18,6 +18,9 @@ const (
 	// maxGuesses bounds how many of them are used because somebody guessed, which
 	// strangers do as often as they like.
 	maxGuesses = maxConnections / 2
+	// maxProofs bounds how many proofs use, so that neither keeps the other waiting
+	// and some are left for revocations.
+	maxProofs = maxConnections * 3 / 8
 )
 
 // connect makes a client. It dials when it is asked.

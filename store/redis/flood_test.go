@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,4 +57,74 @@ func TestFloodOfGuesses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFloodOfProofs has more proofs than there are connections, before Redis
+// answers any of them.
+func TestFloodOfProofs(t *testing.T) {
+	t.Run("COUNT-1: proofs leave connections for counters", func(t *testing.T) {
+		redis := start(t)
+		one, _ := instance(t, Redis{Addresses: []string{redis.Addr()}})
+		eventually(t, "it is ready", one.Healthy)
+		var under atomic.Int64
+		slow := make(chan struct{})
+		redis.Server().SetPreHook(func(_ *server.Peer, _ string, arguments ...string) bool {
+			if slices.ContainsFunc(arguments, func(argument string) bool { return strings.Contains(argument, ":first:") }) {
+				under.Add(1)
+				<-slow
+			}
+			return false
+		})
+		var proving sync.WaitGroup
+		for i := range 10 * maxConnections {
+			proving.Go(func() {
+				_, _ = one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof", strconv.Itoa(i)), time.Now().Add(time.Hour))
+			})
+		}
+		eventually(t, "proofs wait for Redis", func() bool { return under.Load() >= maxProofs })
+		for want := range 100 {
+			if got := one.Count(t.Context(), authn.KeyOf("guess"), time.Hour); got != want+1 {
+				t.Fatalf("the counter stands at %d, want %d", got, want+1)
+			}
+		}
+		if got := redis.HGet(one.keys.counters(), encode(authn.KeyOf("guess"))); !strings.HasPrefix(got, "100 ") {
+			t.Errorf("Redis has %q", got)
+		}
+		close(slow)
+		proving.Wait()
+		if err := one.outage.err(); err != nil {
+			t.Errorf("a flood is taken for an outage: %v", err)
+		}
+	})
+}
+
+// TestSlowGuesses has a Redis that is too busy with counters to answer in time.
+func TestSlowGuesses(t *testing.T) {
+	one := instances(t, start(t), 1)[0]
+	fail := func(cause error) {
+		for range 10 * tolerated {
+			if err := one.askOfGuess(t.Context(), func(context.Context) error { return cause }); !errors.Is(err, cause) {
+				t.Errorf("it failed with %v", err)
+			}
+		}
+	}
+	t.Run("COUNT-1: counters that take too long end no proof", func(t *testing.T) {
+		fail(context.DeadlineExceeded)
+		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); !fresh || err != nil {
+			t.Errorf("a proof is new: %t, %v", fresh, err)
+		}
+	})
+	t.Run("COUNT-1: a lane that is full lets no other call in, and is no outage", func(t *testing.T) {
+		full := make(lane, 1)
+		if err := full.enter(time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if err := full.enter(time.Millisecond); !errors.Is(err, errCrowded) {
+			t.Errorf("a second call has room: %v", err)
+		}
+		full.leave()
+		if err := full.enter(time.Hour); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -19,7 +19,9 @@ type keys struct{ prefix string }
 // first is a sorted set of what an owner has used up.
 func (k keys) first(owner authn.Key) string { return k.prefix + ":first:" + encode(owner) }
 
-func (k keys) count(key authn.Key) string { return k.prefix + ":count:" + encode(key) }
+// counters is a hash of the counters, counterEnds a sorted set of when they end.
+func (k keys) counters() string    { return k.prefix + ":{counters}" }
+func (k keys) counterEnds() string { return k.counters() + ":ends" }
 
 func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 

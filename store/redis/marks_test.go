@@ -199,7 +199,7 @@ func TestAllKeysEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := server.Keys()
-	if len(names) != 5 {
+	if len(names) != 6 {
 		t.Errorf("there are %q", names)
 	}
 	for _, name := range names {

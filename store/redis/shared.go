@@ -26,8 +26,10 @@ type shared struct {
 	timeout time.Duration
 	secrets []string
 	outage  *outage
-	guesses chan struct{} // has what is asked because somebody guessed
-	each    int           // how many keys one owner may have
+	guesses lane // what is asked because a client guessed
+	proofs  lane // what is asked because a client has a proof
+	each    int  // how many keys one owner may have
+	most    int  // how many counters there may be
 
 	alone  memory.Own  // counts while Redis is away
 	copies *marks.Set  // of the marks in Redis
@@ -44,7 +46,7 @@ func share(s settings, logger *zap.Logger) *shared {
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
-		guesses: make(chan struct{}, maxGuesses), each: authn.MaxKeys,
+		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: authn.MaxKeys, most: authn.MaxCounters,
 		alone: memory.New(), copies: marks.New(),
 		stop: stop, stopped: make(chan struct{}),
 	}
@@ -76,33 +78,23 @@ func (s *shared) ask(ctx context.Context, command func(context.Context) error) e
 	if err := s.outage.err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
-	defer cancel()
-	err := redacted(command(ctx), s.secrets)
-	if !errors.Is(err, redis.ErrClosed) { // by Destruct
-		s.outage.note(err)
-	}
+	err := s.call(ctx, command)
+	s.note(err)
 	return err
 }
 
-var errCrowded = errors.New("too many attempts are being counted")
+// call runs one command for no longer than the time-out.
+func (s *shared) call(ctx context.Context, command func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	defer cancel()
+	return redacted(command(ctx), s.secrets)
+}
 
-// askOfGuess is ask for what strangers can cause any number of. Those wait for
-// each other and no longer than the time-out, and leave connections for the rest:
-// that many guess is no failure of Redis.
-func (s *shared) askOfGuess(ctx context.Context, command func(context.Context) error) error {
-	if err := s.outage.err(); err != nil {
-		return err
+// note takes the result of a call.
+func (s *shared) note(err error) {
+	if !errors.Is(err, redis.ErrClosed) { // by Destruct
+		s.outage.note(err)
 	}
-	timer := time.NewTimer(s.timeout)
-	defer timer.Stop()
-	select {
-	case s.guesses <- struct{}{}:
-	case <-timer.C:
-		return errCrowded
-	}
-	defer func() { <-s.guesses }()
-	return s.ask(ctx, command)
 }
 
 //go:embed first.lua
@@ -116,7 +108,7 @@ var errShare = errors.New("the share of one token in Redis is full")
 // Redis does not say.
 func (s *shared) First(ctx context.Context, owner, key authn.Key, until time.Time) (bool, error) {
 	var said int
-	err := s.ask(ctx, func(ctx context.Context) (err error) {
+	err := s.askOfProof(ctx, func(ctx context.Context) (err error) {
 		keep := max(time.Until(until), 0)/time.Millisecond + 1
 		said, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), s.each).Int()
 		return err
@@ -127,33 +119,43 @@ func (s *shared) First(ctx context.Context, owner, key authn.Key, until time.Tim
 	return said > 0 && err == nil, err
 }
 
+//go:embed count.lua
+var countSource string
+
+var count = redis.NewScript(countSource)
+
+func (s *shared) counterKeys() []string { return []string{s.keys.counters(), s.keys.counterEnds()} }
+
 // Count adds one to a counter of the group, or to that of this process, which has
 // gone along, while Redis is away or too many are counted.
 func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
-	var count *redis.IntCmd
-	err := s.askOfGuess(ctx, func(ctx context.Context) error {
-		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
-			count = both.Incr(ctx, s.keys.count(key))
-			both.PExpire(ctx, s.keys.count(key), max(forget, time.Millisecond))
-			return nil
-		})
+	var counted int
+	err := s.askOfGuess(ctx, func(ctx context.Context) (err error) {
+		counted, err = count.Run(ctx, s.client, s.counterKeys(), encode(key), max(forget.Milliseconds(), 1), s.most).Int()
 		return err
 	})
-	if err == nil && count.Val() == 1 {
+	if err == nil && counted == 1 {
 		s.alone.Reset(ctx, key) // somebody has reset it
 	}
 	alone := s.alone.Count(ctx, key, forget)
 	if err != nil {
 		return alone
 	}
-	return int(count.Val())
+	return counted
 }
 
 // Reset lets a counter begin anew. If Redis is away only that of this process
 // does.
 func (s *shared) Reset(ctx context.Context, key authn.Key) {
 	s.alone.Reset(ctx, key)
-	_ = s.ask(ctx, func(ctx context.Context) error { return s.client.Del(ctx, s.keys.count(key)).Err() }) // it ends by itself
+	_ = s.askOfGuess(ctx, func(ctx context.Context) error { // a counter ends by itself
+		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
+			both.HDel(ctx, s.keys.counters(), encode(key))
+			both.ZRem(ctx, s.keys.counterEnds(), encode(key))
+			return nil
+		})
+		return err
+	})
 }
 
 // Announce has a mark hold at this instance at once, and stores it for the

@@ -1,0 +1,91 @@
+package redis
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestCountersMakeWay(t *testing.T) {
+	const most = 50
+	held := func(t *testing.T, server *miniredis.Miniredis, one *shared) (counters, ends int) {
+		t.Helper()
+		fields, err := server.HKeys(one.keys.counters())
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, err := server.ZMembers(one.keys.counterEnds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fields), len(members)
+	}
+	t.Run("COUNT-1: counters in Redis are bounded, and one that is added to often stays", func(t *testing.T) {
+		server := start(t)
+		all := instances(t, server, 2)
+		for _, one := range all {
+			if one.most != authn.MaxCounters {
+				t.Errorf("the bound is %d", one.most)
+			}
+			one.most = most
+		}
+		often := authn.KeyOf("often")
+		for i := range 10 * most {
+			one := all[i%2]
+			one.Count(t.Context(), authn.KeyOf("client", strconv.Itoa(i)), time.Hour)
+			if counters, ends := held(t, server, one); counters > most || ends != counters {
+				t.Fatalf("%d counters and %d ends are held", counters, ends)
+			}
+			if i%10 == 0 {
+				if got := one.Count(t.Context(), often, time.Hour); got != i/10+1 {
+					t.Fatalf("it stands at %d, want %d", got, i/10+1)
+				}
+			}
+		}
+		if counters, _ := held(t, server, all[0]); counters != most {
+			t.Errorf("%d are held", counters)
+		}
+		if got := len(server.Keys()); got != 2 {
+			t.Errorf("Redis has %d keys: %q", got, server.Keys())
+		}
+	})
+	t.Run("COUNT-1: a bound that is lower than before is reached", func(t *testing.T) {
+		server := start(t)
+		one := instances(t, server, 1)[0]
+		for i := range most {
+			one.Count(t.Context(), authn.KeyOf(strconv.Itoa(i)), time.Hour)
+		}
+		one.most = 5
+		one.Count(t.Context(), authn.KeyOf("another"), time.Hour)
+		if counters, ends := held(t, server, one); counters != 5 || ends != 5 {
+			t.Errorf("%d counters and %d ends are held", counters, ends)
+		}
+	})
+	t.Run("COUNT-1: used proofs do not make way for counters", func(t *testing.T) {
+		one := instances(t, start(t), 1)[0]
+		one.most = most
+		until := time.Now().Add(time.Hour)
+		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); !fresh || err != nil {
+			t.Fatal(fresh, err)
+		}
+		for i := range 3 * most {
+			one.Count(t.Context(), authn.KeyOf(strconv.Itoa(i)), time.Hour)
+		}
+		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh || err != nil {
+			t.Errorf("the proof is new again: %t, %v", fresh, err)
+		}
+	})
+	t.Run("COUNT-1: a counter that was reset leaves nothing", func(t *testing.T) {
+		server := start(t)
+		one := instances(t, server, 1)[0]
+		one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)
+		one.Reset(t.Context(), authn.KeyOf("guesser"))
+		if left := server.Keys(); len(left) != 0 {
+			t.Errorf("Redis has %q", left)
+		}
+	})
+}
