@@ -33,7 +33,7 @@ func TestSignedTokens(t *testing.T) {
 		p.newKeys()
 		p.start()
 		rotated := p.token("robot", api)
-		// An unknown key is fetched at most every half minute, for all requests together.
+		// The key set is fetched for unknown keys once in 10 s, for all requests together.
 		for deadline := time.Now().Add(time.Minute); s.Get("/", harness.Bearer(rotated)).Status != 200; time.Sleep(time.Second) {
 			if time.Now().After(deadline) {
 				t.Fatal("the new key is not fetched")
