@@ -237,7 +237,7 @@ func (s *Server) Do(method, url string, options ...Option) *Response {
 }
 
 var client = &http.Client{
-	Timeout:       30 * time.Second,
+	Timeout:       2 * time.Minute, // longer than any wait of the server
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
