@@ -10,7 +10,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
@@ -74,7 +74,7 @@ func (v *verified) outcome(token string) authn.Outcome {
 		ID: v.user, Client: v.granted.client, Issuer: v.granted.issuer, Scopes: v.granted.scopes, Roles: v.granted.roles,
 		Claims: &recalled.claims, Expires: time.UnixMilli(v.expires),
 	}
-	recalled.claims.DecodeLater(token, compact.Claims)
+	recalled.claims.DecodeLater(token, jose.Claims)
 	return authn.Accept(&recalled.Identity, authn.SourceCache)
 }
 

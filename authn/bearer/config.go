@@ -11,7 +11,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -142,8 +142,8 @@ func (b *Bearer) checkRest() error {
 		}
 	}
 	for _, algorithm := range b.Algorithms {
-		if !compact.Supported(algorithm) {
-			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(compact.Algorithms(), " "))
+		if !jose.Supported(algorithm) {
+			return fmt.Errorf("algorithm %q is not accepted: write some of %s", algorithm, strings.Join(jose.Algorithms(), " "))
 		}
 	}
 	if b.Profile != "" && b.Profile != profileAccessToken {

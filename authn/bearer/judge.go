@@ -3,12 +3,12 @@ package bearer
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
 // checkIssuer compares `iss` code point by code point (RFC 8725 §3.8). It runs
@@ -209,7 +209,7 @@ func (b *Bearer) checkBeginning(t *token) error {
 		if _, present := t.claims[claim]; !present {
 			continue
 		}
-		begins, err := instant(t.claims, claim)
+		begins, err := jose.NumericDate(t.claims, claim)
 		if err != nil {
 			return err
 		}
@@ -226,7 +226,7 @@ func expiry(t *token) (time.Time, error) {
 	if _, present := t.claims["exp"]; !present && t.introspected() {
 		return time.Time{}, nil
 	}
-	return instant(t.claims, "exp")
+	return jose.NumericDate(t.claims, "exp")
 }
 
 // checkExpiry refuses a token that has ended; zero is one that does not say
@@ -236,28 +236,4 @@ func (b *Bearer) checkExpiry(expires time.Time) error {
 		return &authn.MismatchError{Reason: "expired at " + expires.UTC().Format(time.RFC3339), Off: now.Sub(expires)}
 	}
 	return nil
-}
-
-// latest is the last second of the year 9999, from where on time stamps are
-// not numbers of seconds.
-const latest = 253402300799
-
-// instant reads a NumericDate, which may have fractions (RFC 7519 §2).
-func instant(claims map[string]any, claim string) (time.Time, error) {
-	switch value := claims[claim].(type) {
-	case int64:
-		if value >= 0 && value <= latest {
-			return time.Unix(value, 0), nil
-		}
-	case float64:
-		if value >= 0 && value <= latest {
-			whole, fraction := math.Modf(value)
-			return time.Unix(int64(whole), int64(fraction*float64(time.Second))), nil
-		}
-	case nil:
-		return time.Time{}, fmt.Errorf("%s is missing", claim)
-	default:
-		return time.Time{}, fmt.Errorf("%s is not a number", claim)
-	}
-	return time.Time{}, fmt.Errorf("%s is out of range", claim)
 }

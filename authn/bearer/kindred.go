@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
 // Kin says where the scheme looks for a token.
@@ -26,7 +26,7 @@ func (*Bearer) Owner(credential authn.Credential) string {
 	if issuer, found := issuers.get(digest); found {
 		return issuer
 	}
-	issuer, _ := compact.Claims(credential.Value)["iss"].(string)
+	issuer, _ := jose.Claims(credential.Value)["iss"].(string)
 	issuer = strings.Clone(issuer[:min(len(issuer), maxIssuer)])
 	issuers.put(digest, issuer)
 	return issuer

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
 // names are what a token may be revoked by, and when it was issued.
@@ -18,7 +19,7 @@ type names struct {
 func namesOf(claims map[string]any) names {
 	var n names
 	n.tokenID, n.subject = nameIn(claims["jti"]), nameIn(claims["sub"])
-	if issued, err := instant(claims, "iat"); err == nil {
+	if issued, err := jose.NumericDate(claims, "iat"); err == nil {
 		n.issued = issued.Unix()
 	}
 	return n

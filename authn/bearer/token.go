@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 // token is a token taken apart. Before it is verified its claims must not be
 // used for anything but finding out whose it says it is.
 type token struct {
-	signed *compact.JWS // nil if its issuer was asked instead
+	signed *jose.JWS // nil if its issuer was asked instead
 	claims map[string]any
 
 	algorithm string
@@ -51,7 +51,7 @@ func (t *token) kind() (value any, present bool) {
 }
 
 // reader knows the members that this package gives a meaning to.
-var reader = compact.Reader{
+var reader = jose.Reader{
 	SameHeaders: true,
 
 	Header: []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c"},
@@ -69,14 +69,14 @@ func parse(text string) (*token, error) {
 	case err == nil:
 	case strings.ContainsAny(text, " \t"):
 		return nil, errSpace
-	case compact.IsEncrypted(text):
+	case jose.IsEncrypted(text):
 		return nil, errEncrypted
 	default:
 		return nil, err
 	}
 	t := &token{signed: signed, claims: signed.Claims}
 	var ok bool
-	if t.algorithm, ok = signed.Header["alg"].(string); !ok || !compact.Supported(t.algorithm) {
+	if t.algorithm, ok = signed.Header["alg"].(string); !ok || !jose.Supported(t.algorithm) {
 		return nil, errors.New("header: alg is missing or not supported")
 	}
 	if kid, present := signed.Header["kid"]; present {

@@ -4,8 +4,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"math"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
 // maxID is how long a jti may be, in bytes. It is chosen by the client.
@@ -27,7 +28,7 @@ func (v *Verifier) checkClaims(claims map[string]any, r Request) (*Proof, error)
 	if err := checkTarget(claims, r.URL); err != nil {
 		return nil, err
 	}
-	issued, err := v.checkAge(claims["iat"])
+	issued, err := v.checkAge(claims)
 	if err != nil {
 		return nil, err
 	}
@@ -81,26 +82,13 @@ func checkTarget(claims map[string]any, target string) error {
 	return nil
 }
 
-// maxInstant is the end of the year 9999, in seconds.
-const maxInstant = 253402300799
-
 // checkAge wants iat in the window (RFC 9449 §11.1), the ends of which belong
-// to it. It may have fractions (RFC 7519 §2).
-func (v *Verifier) checkAge(value any) (time.Time, error) {
-	var seconds float64
-	switch number := value.(type) {
-	case int64:
-		seconds = float64(number)
-	case float64:
-		seconds = number
-	default:
-		return time.Time{}, errors.New("iat is missing or not a number")
+// to it.
+func (v *Verifier) checkAge(claims map[string]any) (time.Time, error) {
+	issued, err := jose.NumericDate(claims, "iat")
+	if err != nil {
+		return time.Time{}, err
 	}
-	if seconds < 0 || seconds > maxInstant {
-		return time.Time{}, errors.New("iat is no date")
-	}
-	whole, fraction := math.Modf(seconds)
-	issued := time.Unix(int64(whole), int64(fraction*float64(time.Second)))
 	past, future := v.window()
 	switch age := v.now().Sub(issued); {
 	case age > past:

@@ -90,21 +90,21 @@ func (p *Proof) Fits(thumbprint string) bool {
 // What costs little is looked at first. The signature comes after it, so that
 // a proof which cannot fit costs no cryptography.
 func (v *Verifier) Verify(r Request) (*Proof, error) {
-	statement, err := parse(r.Fields)
+	parsed, err := parse(r.Fields)
 	if err != nil {
 		return nil, &InvalidError{err}
 	}
-	proof, err := v.checkClaims(statement.Claims, r)
+	proof, err := v.checkClaims(parsed.Claims, r)
 	if err != nil {
 		return nil, &InvalidError{err}
 	}
-	if proof.Thumbprint, err = statement.verify(); err != nil {
+	if proof.Thumbprint, err = parsed.verify(); err != nil {
 		return nil, &InvalidError{err}
 	}
-	if err := v.checkNonce(statement.Claims); err != nil {
+	if err := v.checkNonce(parsed.Claims); err != nil {
 		return nil, err
 	}
-	if nonce, _ := statement.Claims["nonce"].(string); v.Nonces != nil {
+	if nonce, _ := parsed.Claims["nonce"].(string); v.Nonces != nil {
 		proof.Stale = nonce != v.Nonces.Current()
 	}
 	return proof, nil

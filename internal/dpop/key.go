@@ -11,7 +11,7 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -40,7 +40,7 @@ func checkPublic(key map[string]any) error {
 			return fmt.Errorf("jwk has the private member %s", name)
 		}
 	}
-	if err := compact.CheckSpelling(key, keyNames); err != nil {
+	if err := jose.CheckSpelling(key, keyNames); err != nil {
 		return fmt.Errorf("jwk: %w", err)
 	}
 	return nil
@@ -48,7 +48,7 @@ func checkPublic(key map[string]any) error {
 
 // verify checks the signature with the key in the header (RFC 9449 §4.3, item
 // 6), and returns the key's thumbprint.
-func (s *statement) verify() (thumbprint string, err error) {
+func (s *unverified) verify() (thumbprint string, err error) {
 	key, thumbprint, err := readKey(s.key, s.algorithm)
 	if err != nil {
 		return "", err

@@ -1,4 +1,6 @@
-// Package jose reads the keys that sign tokens.
+// Package jose reads compact JWS (RFC 7515 §7.1), verifies their signatures, and
+// reads the private keys that sign them. No other code reads the tokens and the
+// proofs of a stranger.
 package jose
 
 import (

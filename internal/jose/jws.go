@@ -1,6 +1,4 @@
-// Package compact takes compact JWS (RFC 7515 §7.1) apart and checks their
-// signatures. It is the only reader of a stranger's tokens and proofs.
-package compact
+package jose
 
 import (
 	"bytes"

@@ -6,28 +6,28 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/compact"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
 // maxProof is how long a proof may be. One with an RSA key of 4096 bits and a
 // long URL has about half of it.
 const maxProof = 8 << 10
 
-// statement is a proof taken apart, not yet verified.
-type statement struct {
-	*compact.JWS
+// unverified is a proof taken apart, not yet verified.
+type unverified struct {
+	*jose.JWS
 	algorithm string
 	key       map[string]any // the JWK
 }
 
 // reader knows the members that this package gives a meaning to.
-var reader = compact.Reader{
+var reader = jose.Reader{
 	Header: []string{"typ", "alg", "jwk", "crit", "b64"},
 	Claims: []string{"jti", "htm", "htu", "iat", "ath", "nonce"},
 }
 
 // parse takes the one proof apart (RFC 9449 §4.3, items 1 and 2).
-func parse(fields []string) (*statement, error) {
+func parse(fields []string) (*unverified, error) {
 	if len(fields) != 1 {
 		return nil, fmt.Errorf("%d DPoP fields instead of one", len(fields))
 	}
@@ -38,7 +38,7 @@ func parse(fields []string) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{JWS: signed}
+	s := &unverified{JWS: signed}
 	if err := s.readHeader(); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -47,7 +47,7 @@ func parse(fields []string) (*statement, error) {
 
 // readHeader checks what RFC 9449 §4.3 says in items 4, 5 and 7. Keys come from
 // jwk only; kid, jku, x5u and x5c are ignored.
-func (s *statement) readHeader() error {
+func (s *unverified) readHeader() error {
 	header := s.Header
 	if !isProofType(header["typ"]) {
 		return errors.New("typ is not dpop+jwt")

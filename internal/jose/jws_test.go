@@ -1,4 +1,4 @@
-package compact
+package jose
 
 import (
 	"crypto/hmac"
