@@ -46,7 +46,7 @@ func (b *Bearer) newProofs() *dpop.Verifier {
 
 // sharedNonces are the nonces of this process: they outlive a configuration,
 // so that a reload does not make every client try twice.
-var sharedNonces = sync.OnceValue(func() *dpop.Nonces { return dpop.NewNonces(nil, 0, nil) })
+var sharedNonces = sync.OnceValue(func() *dpop.Nonces { return dpop.NewNonces(time.Now) })
 
 func enabled(mode string) bool { return mode == bindingOptional || mode == bindingRequired }
 

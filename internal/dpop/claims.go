@@ -89,11 +89,10 @@ func (v *Verifier) checkAge(claims map[string]any) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	past, future := v.window()
-	switch age := v.now().Sub(issued); {
-	case age > past:
+	switch age := v.Now().Sub(issued); {
+	case age > maxAge:
 		return time.Time{}, errors.New("iat is too long ago")
-	case age < -future:
+	case age < -maxAhead:
 		return time.Time{}, errors.New("iat is in the future")
 	}
 	return issued, nil

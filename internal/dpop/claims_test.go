@@ -70,7 +70,7 @@ func TestVerifyRefusesRequests(t *testing.T) {
 
 func TestVerifyNonce(t *testing.T) {
 	now := start
-	nonces := NewNonces(nil, time.Minute, func() time.Time { return now })
+	nonces := NewNonces(func() time.Time { return now })
 	verifier := &Verifier{Nonces: nonces, Now: at(start)}
 	key := edKey(t)
 	for name, test := range map[string]struct {
@@ -79,12 +79,12 @@ func TestVerifyNonce(t *testing.T) {
 		reason error // nil: accepted
 	}{
 		"R9449-12: current":                 {nonces.Current(), 0, nil},
-		"R9449-13: the one before":          {nonces.Current(), time.Minute, nil},
+		"R9449-13: the one before":          {nonces.Current(), nonceStep, nil},
 		"R9449-12: missing":                 {nil, 0, errNonceMissing},
-		"R9449-12: stale":                   {nonces.Current(), 2 * time.Minute, errNonceStale},
-		"R9449-12: from the future":         {nonces.Current(), -time.Minute, errNonceStale},
+		"R9449-12: stale":                   {nonces.Current(), 2 * nonceStep, errNonceStale},
+		"R9449-12: from the future":         {nonces.Current(), -nonceStep, errNonceStale},
 		"R9449-12: empty":                   {"", 0, errNonceStale},
-		"R9449-12: of another server":       {NewNonces(nil, time.Minute, at(start)).Current(), 0, errNonceStale},
+		"R9449-12: of another server":       {NewNonces(at(start)).Current(), 0, errNonceStale},
 		"R9449-12: current with text after": {nonces.Current() + "A", 0, errNonceStale},
 	} {
 		t.Run(name, func(t *testing.T) {

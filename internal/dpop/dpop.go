@@ -15,13 +15,11 @@ import (
 	"time"
 )
 
-// The window of iat (RFC 9449 §11.1). A proof is made for one request, so it
-// may be a little old; clocks that are ahead get a few seconds.
+// The window of iat (RFC 9449 §11.1). A client makes a proof for one request, so a
+// proof may be a little old. A clock that is ahead gets a few seconds.
 const (
-	DefaultPast   = time.Minute
-	DefaultFuture = 10 * time.Second
-	// MaxWindow is the most that either side of the window may be.
-	MaxWindow = 5 * time.Minute
+	maxAge   = time.Minute
+	maxAhead = 10 * time.Second
 )
 
 // Replay remembers proofs, for this instance or for all.
@@ -35,16 +33,11 @@ type Replay interface {
 // Verifier checks proofs. It may be used by several goroutines and must not be
 // changed once it is in use.
 type Verifier struct {
-	// Replay remembers the proofs that were consumed. Without it a proof can be
-	// used again as long as its iat is in the window, which is for tests only.
+	// Replay remembers the proofs that were consumed.
 	Replay Replay
 	// Nonces, if there are any, must be part of each proof (RFC 9449 §9).
 	Nonces *Nonces
-	// Past and Future are how old a proof may be and how far ahead of this
-	// clock. What is not positive means the default, and what is more than
-	// MaxWindow means MaxWindow.
-	Past, Future time.Duration
-	// Now is the clock; time.Now if it is nil.
+	// Now is the clock.
 	Now func() time.Time
 }
 
@@ -118,14 +111,13 @@ func (v *Verifier) Verify(r Request) (*Proof, error) {
 // be asked or has no room.
 func (v *Verifier) Consume(ctx context.Context, p *Proof, targetURL string) error {
 	if v.Replay == nil {
-		return nil
+		return &UnavailableError{errNoReplay}
 	}
 	target, err := Normalize(targetURL)
 	if err != nil {
 		return &InvalidError{err}
 	}
-	past, future := v.window()
-	first, err := v.Replay.First(ctx, sha256.Sum256([]byte(p.TokenHash)), replayKey(p.ID, target), p.IssuedAt.Add(past+future))
+	first, err := v.Replay.First(ctx, sha256.Sum256([]byte(p.TokenHash)), replayKey(p.ID, target), p.IssuedAt.Add(maxAge+maxAhead))
 	if err != nil {
 		return &UnavailableError{err}
 	}
@@ -141,23 +133,6 @@ func replayKey(id, target string) [32]byte {
 	text := binary.BigEndian.AppendUint64(nil, uint64(len(id)))
 	text = append(text, id...)
 	return sha256.Sum256(append(text, target...))
-}
-
-func (v *Verifier) window() (past, future time.Duration) {
-	bounded := func(configured, otherwise time.Duration) time.Duration {
-		if configured <= 0 {
-			return otherwise
-		}
-		return min(configured, MaxWindow)
-	}
-	return bounded(v.Past, DefaultPast), bounded(v.Future, DefaultFuture)
-}
-
-func (v *Verifier) now() time.Time {
-	if v.Now == nil {
-		return time.Now()
-	}
-	return v.Now()
 }
 
 // digest is how RFC 9449 writes hashes: SHA-256 in base64url without padding.

@@ -113,33 +113,13 @@ func TestAlgorithms(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
-	for name, test := range map[string]struct {
-		past, future         time.Duration
-		wantPast, wantFuture time.Duration
-	}{
-		"R9449-7: the default":         {0, 0, time.Minute, 10 * time.Second},
-		"R9449-7: configured":          {2 * time.Minute, time.Second, 2 * time.Minute, time.Second},
-		"R9449-7: at most 5 minutes":   {time.Hour, time.Hour, 5 * time.Minute, 5 * time.Minute},
-		"R9449-7: negative is default": {-1, -1, time.Minute, 10 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			verifier := &Verifier{Past: test.past, Future: test.future, Now: at(start)}
-			key := edKey(t)
-			for issued, valid := range map[time.Time]bool{
-				start.Add(-test.wantPast): true, start.Add(-test.wantPast - time.Second): false,
-				start.Add(test.wantFuture): true, start.Add(test.wantFuture + time.Second): false,
-			} {
-				_, err := verifier.Verify(request(proof(t, key, members{"iat": issued.Unix()}, nil)))
-				if (err == nil) != valid {
-					t.Errorf("iat %v: %v", issued.Sub(start), err)
-				}
+	t.Run("R9449-7: both ends belong to it", func(t *testing.T) {
+		verifier, key := &Verifier{Now: at(start)}, edKey(t)
+		for seconds, valid := range map[int64]bool{-60: true, -61: false, 10: true, 11: false} {
+			_, err := verifier.Verify(request(proof(t, key, members{"iat": start.Unix() + seconds}, nil)))
+			if (err == nil) != valid {
+				t.Errorf("iat %d: %v", seconds, err)
 			}
-		})
-	}
-	t.Run("R9449-7: the clock of the system", func(t *testing.T) {
-		_, err := new(Verifier).Verify(request(proof(t, edKey(t), members{"iat": time.Now().Unix()}, nil)))
-		if err != nil {
-			t.Error(err)
 		}
 	})
 }
@@ -178,11 +158,11 @@ func TestConsume(t *testing.T) {
 	})
 	t.Run("R9449-11: remembered as long as it would be accepted", func(t *testing.T) {
 		remembered := new(memory)
-		verifier := &Verifier{Replay: remembered, Past: 2 * time.Minute, Future: 5 * time.Second}
+		verifier := &Verifier{Replay: remembered}
 		if err := verifier.Consume(ctx, first, target); err != nil {
 			t.Fatal(err)
 		}
-		if until := remembered.seen[replayKey("1", target)]; !until.Equal(start.Add(125 * time.Second)) {
+		if until := remembered.seen[replayKey("1", target)]; !until.Equal(start.Add(70 * time.Second)) {
 			t.Errorf("until %v", until.Sub(start))
 		}
 	})
@@ -197,9 +177,10 @@ func TestConsume(t *testing.T) {
 	t.Run("R9449-11: a target that is none", func(t *testing.T) {
 		mustBeInvalid(t, (&Verifier{Replay: new(memory)}).Consume(ctx, first, "/a"), "not an absolute")
 	})
-	t.Run("R9449-11: no memory, no check", func(t *testing.T) {
-		if err := new(Verifier).Consume(ctx, first, target); err != nil {
-			t.Error(err)
+	t.Run("R9449-11: 503 without a memory", func(t *testing.T) {
+		var unavailable *UnavailableError
+		if err := new(Verifier).Consume(ctx, first, target); !errors.As(err, &unavailable) {
+			t.Errorf("got %v", err)
 		}
 	})
 }

@@ -18,7 +18,7 @@ func (e *NonceError) Error() string { return "DPoP proof: " + e.Reason.Error() }
 
 func (e *NonceError) Unwrap() error { return e.Reason }
 
-// UnavailableError means that nobody can say whether the proof was used before.
+// UnavailableError means that the memory of used proofs gives no answer.
 type UnavailableError struct{ Reason error }
 
 func (e *UnavailableError) Error() string { return "DPoP replay memory: " + e.Reason.Error() }
@@ -26,6 +26,7 @@ func (e *UnavailableError) Error() string { return "DPoP replay memory: " + e.Re
 func (e *UnavailableError) Unwrap() error { return e.Reason }
 
 var (
+	errNoReplay     = errors.New("no memory is configured")
 	errReplay       = errors.New("it was used before")
 	errNonceMissing = errors.New("nonce is missing")
 	errNonceStale   = errors.New("nonce is not a current one")

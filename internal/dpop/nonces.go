@@ -1,7 +1,6 @@
 package dpop
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,38 +11,24 @@ import (
 )
 
 const (
-	defaultStep   = 2 * time.Minute
+	nonceStep     = 2 * time.Minute
 	nonceKeyBytes = 32
-	// nonceLabel keeps nonces apart from whatever else the key may be used for.
-	nonceLabel = "DPoP-Nonce\x00"
 )
 
-// Nonces are the values that a server gives to clients, so that they cannot
-// make proofs in advance (RFC 9449 §8 and §9). They are not stored: each is a
+// Nonces are the values that a server gives to clients, so that a client cannot
+// make proofs in advance (RFC 9449 §8 and §9). They are not stored: each one is a
 // MAC over a step of time, with a key that clients do not know. A nonce is
 // accepted in its own step and in the next one.
 type Nonces struct {
-	key  []byte
-	step time.Duration
-	now  func() time.Time
+	key []byte
+	now func() time.Time
 }
 
-// NewNonces makes nonces with a key, which should be 32 random bytes. Several
-// instances with the same key and step accept each other's nonces. Without a
-// key a random one is made, which lasts as long as the process. The step is two
-// minutes if it is not positive, and the clock is time.Now if it is nil.
-func NewNonces(key []byte, step time.Duration, now func() time.Time) *Nonces {
-	if len(key) == 0 {
-		key = make([]byte, nonceKeyBytes)
-		_, _ = rand.Read(key) // never fails, says its documentation
-	}
-	if step <= 0 {
-		step = defaultStep
-	}
-	if now == nil {
-		now = time.Now
-	}
-	return &Nonces{key: bytes.Clone(key), step: step, now: now}
+// NewNonces makes nonces with a random key, which lasts as long as the process.
+func NewNonces(now func() time.Time) *Nonces {
+	key := make([]byte, nonceKeyBytes)
+	_, _ = rand.Read(key) // never fails, as its documentation says
+	return &Nonces{key: key, now: now}
 }
 
 // Current returns the nonce of this step of time, for the field DPoP-Nonce. It
@@ -59,10 +44,10 @@ func (n *Nonces) Accepts(nonce string) bool {
 	return current|previous == 1
 }
 
-func (n *Nonces) current() int64 { return n.now().UnixNano() / int64(n.step) }
+func (n *Nonces) current() int64 { return n.now().UnixNano() / int64(nonceStep) }
 
 func (n *Nonces) at(step int64) string {
 	mac := hmac.New(sha256.New, n.key)
-	mac.Write(binary.BigEndian.AppendUint64([]byte(nonceLabel), uint64(step)))
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(step)))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
