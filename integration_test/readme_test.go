@@ -15,13 +15,22 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestReadme does what the README tells a new user to do: it builds Caddy,
-// runs the example and gives every command of the tour. Each answer has to be
-// the printed one; `…` stands for what differs each time.
+// TestReadme runs the first Caddyfile of each README and asks what is printed
+// below it. Each answer has to be the printed one; `…` replaces what differs.
 func TestReadme(t *testing.T) {
+	for _, page := range []string{"../README.md", "../README.ko.md"} {
+		s := harness.Start(t, runnable(t, caddyfileBlock.FindStringSubmatch(textOf(t, page))[1]))
+		if asked := take(t, "", s.Addr(), readTour(t, page)); asked != 1 {
+			t.Errorf("%s has %d requests", page, asked)
+		}
+	}
+}
+
+// TestTour builds Caddy, runs the example and gives every command of the tour.
+func TestTour(t *testing.T) {
 	caddy := build(t)
 	site := runExample(t, caddy)
-	if asked := take(t, caddy, site, readTour(t, "../README.md")); asked < 15 {
+	if asked := take(t, caddy, site, readTour(t, "../docs/tour.md")); asked < 15 {
 		t.Errorf("the tour has %d requests: were they found?", asked)
 	}
 }

@@ -39,7 +39,7 @@ var doorRules = []*Rule{
 	{
 		ID: "error-log", Level: Warning,
 		Danger: "Caddy writes the request to its default logger when an upstream fails, with every field but Authorization and Cookie, and with the query",
-		Remedy: "Put the filter on the default logger: the global option `log` with `format filter`, as the README shows.",
+		Remedy: "Put the filter on the default logger: the global option `log` with `format filter`, as docs/operations.md shows.",
 		find:   shownInLog,
 	},
 }
