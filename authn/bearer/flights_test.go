@@ -23,7 +23,7 @@ func lateKey(key any) sources {
 	return sources{late{{Algorithms: []string{"EdDSA"}, Public: key}}}
 }
 
-func (l late) Find(context.Context, string, string) ([]*keyset.Key, error) { return l, nil }
+func (l late) Find(context.Context, keyset.Query) ([]*keyset.Key, error) { return l, nil }
 
 func (late) Fingerprint() uint64 { return 0 }
 

@@ -15,20 +15,20 @@ type sources []fingerprinted
 
 // check asks until a source has the key that a token was signed with. Several may
 // have keys that could be it, because those of PEM files have no ID, as in a file
-// for the former key and one for the next. A source that cannot be asked counts
-// only if no other has the key.
-func (s sources) check(ctx context.Context, t *token, verify func([]*keyset.Key) error) (unavailable, failure error) {
+// for the former key and one for the next. A source that may not know the key yet
+// counts only if no other has it.
+func (s sources) check(ctx context.Context, digest keyset.Digest, t *token, verify func([]*keyset.Key) error) (unavailable, failure error) {
 	failure = errNoKey
 	for _, source := range s {
-		keys, err := source.Find(ctx, t.keyID, t.algorithm)
-		switch {
-		case err != nil:
+		keys, err := source.Find(ctx, keyset.Query{Token: digest, KeyID: t.keyID, Algorithm: t.algorithm})
+		if err != nil {
 			unavailable = err
-		case len(keys) == 0:
-		default:
-			if failure = verify(keys); failure == nil {
-				return nil, nil
-			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		if failure = verify(keys); failure == nil {
+			return nil, nil
 		}
 	}
 	return unavailable, failure

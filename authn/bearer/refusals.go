@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -62,13 +63,15 @@ func (b *Bearer) recallRefusal(p presented) (authn.Outcome, bool) {
 	return known.outcome, true
 }
 
-// refuseAgain has a token refused for the same reason for a moment. Only what
-// depends on nothing but the token and the keys is remembered.
+// refuseAgain has a token refused for the same reason for a moment, or until its
+// client may try again. Only what depends on nothing but the token and the keys is
+// remembered.
 func (b *Bearer) refuseAgain(p presented, outcome authn.Outcome) authn.Outcome {
 	if b.cache != nil && p.trace == nil {
 		kept := outcome
 		kept.Source = authn.SourceCache
-		b.cache.refusals.put(p.digest, refusal{outcome: kept, keys: p.keys, until: b.now().Add(refusedFor)})
+		until := b.now().Add(min(refusedFor, cmp.Or(outcome.RetryAfter, refusedFor)))
+		b.cache.refusals.put(p.digest, refusal{outcome: kept, keys: p.keys, until: until})
 	}
 	return outcome
 }

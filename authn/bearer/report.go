@@ -112,7 +112,7 @@ func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) 
 	if err != nil || b.checkIssuer(t) != nil {
 		return time.Time{}, false
 	}
-	if unasked, err := b.keys.check(ctx, t, t.verify); unasked != nil || err != nil {
+	if unasked, err := b.keys.check(ctx, digestOf(credential), t, t.verify); unasked != nil || err != nil {
 		return time.Time{}, false
 	}
 	expires, err := expiry(t)

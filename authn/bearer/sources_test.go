@@ -60,7 +60,7 @@ func TestSources(t *testing.T) {
 // away is a provider that does not answer.
 type away struct{}
 
-func (away) Find(context.Context, string, string) ([]*keyset.Key, error) {
+func (away) Find(context.Context, keyset.Query) ([]*keyset.Key, error) {
 	return nil, &keyset.UnavailableError{Reason: errors.New("away"), RetryAfter: time.Second}
 }
 

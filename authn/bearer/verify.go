@@ -93,16 +93,20 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	if err := p.trace.Tell("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
 		return nil, b.refuseAgain(p, b.refuse(err))
 	}
-	unasked, err := b.keys.check(ctx, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
+	unasked, err := b.keys.check(ctx, p.digest, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
 	if unasked != nil {
 		_ = p.trace.Note("keys", unasked)
 	}
+	forged := errors.Is(err, errBadSignature)
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(unasked, &unavailable) {
-		return nil, authn.Defer(unavailable.RetryAfter, unasked)
+		deferred := authn.Defer(unavailable.RetryAfter, unasked)
+		if forged { // the keys at hand were tried, and need not be tried again at once
+			return nil, b.refuseAgain(p, deferred)
+		}
+		return nil, deferred
 	} else if unasked != nil {
 		return nil, authn.Defer(0, unasked)
 	}
-	forged := errors.Is(err, errBadSignature)
 	if err := p.trace.Tell("signature", b.diagnose(t, err), t.shownKey); err != nil {
 		if forged {
 			return nil, b.refuseAgain(p, b.refuse(err))

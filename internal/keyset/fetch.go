@@ -23,16 +23,22 @@ func (r *Remote) run(ctx context.Context) {
 		case <-timer.C:
 		case <-r.fetches.wake:
 		}
-		r.fetches.begin()
+		if due, _ := r.fetches.outlook(); due.After(r.config.Now()) {
+			timer.Reset(due.Sub(r.config.Now()))
+			continue
+		}
+		number := r.fetches.begin()
 		fetched, err := r.fetch(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			timer.Reset(r.keepLast(err))
+			r.keepLast(err)
 		} else {
-			timer.Reset(r.replace(fetched))
+			fetched.fetch = number
+			r.replace(fetched)
 		}
+		timer.Reset(0) // looks when the next one is due
 	}
 }
 
@@ -74,8 +80,8 @@ func (r *Remote) locate(ctx context.Context) (string, error) {
 	return metadata.JWKSURI, nil
 }
 
-// replace puts a good set in use, and returns when to fetch the next one.
-func (r *Remote) replace(fetched *edition) time.Duration {
+// replace puts a good set in use.
+func (r *Remote) replace(fetched *edition) {
 	last := r.current.Load()
 	switch {
 	case last == nil:
@@ -99,18 +105,16 @@ func (r *Remote) replace(fetched *edition) time.Duration {
 	now := r.config.Now()
 	delay := max(jittered(r.config.RefreshEvery), r.config.MinInterval)
 	r.fetches.succeed(now.Add(r.config.MinInterval), now.Add(delay))
-	return delay
 }
 
-// keepLast leaves the last good set in use, and returns when to try again.
-func (r *Remote) keepLast(reason error) time.Duration {
+// keepLast leaves the last good set in use.
+func (r *Remote) keepLast(reason error) {
 	if _, last := r.fetches.outlook(); last == nil || last.Error() != reason.Error() {
 		r.config.Logger().Warn("cannot fetch key set",
 			zap.String("url", r.config.address()),
 			zap.String("reason", reason.Error()))
 	}
 	r.config.OnRefresh(ResultError)
-	delay := r.fetches.fail(r.config.Now(), reason)
+	r.fetches.fail(r.config.Now(), reason)
 	r.watchers.fail(reason)
-	return delay
 }

@@ -2,6 +2,7 @@ package keyset
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -86,9 +87,14 @@ func later(delay time.Duration) {
 	synctest.Wait()
 }
 
+// queryFor is that of the one token with this kid.
+func queryFor(kid string) Query {
+	return Query{Token: sha256.Sum256([]byte(kid)), KeyID: kid, Algorithm: "EdDSA"}
+}
+
 func expect(t *testing.T, source Source, kid string, want int) {
 	t.Helper()
-	keys, err := source.Find(t.Context(), kid, "EdDSA")
+	keys, err := source.Find(t.Context(), queryFor(kid))
 	if err != nil || len(keys) != want {
 		t.Errorf("kid %q: got %v and error %v, want %d keys", kid, keys, err, want)
 	}
@@ -96,7 +102,7 @@ func expect(t *testing.T, source Source, kid string, want int) {
 
 func expectUnavailable(t *testing.T, source Source, kid string) *UnavailableError {
 	t.Helper()
-	keys, err := source.Find(t.Context(), kid, "EdDSA")
+	keys, err := source.Find(t.Context(), queryFor(kid))
 	unavailable, ok := errors.AsType[*UnavailableError](err)
 	if !ok {
 		t.Fatalf("kid %q: got %v and error %v, want an UnavailableError", kid, keys, err)

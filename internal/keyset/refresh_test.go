@@ -249,7 +249,7 @@ func TestDefaultsOfRefresh(t *testing.T) {
 		up.publish(publish(t, "a"))
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 			for range 10 * 60 { // less than the time after which it is fetched in any case
-				_, _ = remote.Find(t.Context(), "unknown", "EdDSA")
+				_, _ = remote.Find(t.Context(), queryFor("unknown"))
 				later(time.Second)
 			}
 			if n := up.fetches.Load(); n < 59 || n > 61 {

@@ -28,9 +28,10 @@ type Remote struct {
 // edition is a good set as it was fetched.
 type edition struct {
 	set        *Set
-	digest     [32]byte // of the document
+	digest     Digest // of the document
 	fetchedAt  time.Time
 	generation uint64
+	fetch      uint64 // its number, see schedule.begun
 }
 
 var (
@@ -61,18 +62,18 @@ func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 // Find answers from the last good set.
 //
 // Before the first set, it waits for it, at most FirstWait. A kid that the set
-// does not have may belong to a key that is newer than the set. Then the provider
-// is asked again, once per MinInterval for all requests together, and only a
-// fetch that began after the request came can say that there is no such key.
+// does not have may belong to a key that is newer than the set. Then the set is
+// fetched again as soon as MinInterval allows, once for all requests together. Only
+// a fetch that began after the token first came can say that there is no such key.
 //
-// Within the interval, and while the provider cannot be asked, such a kid is
-// answered with an *UnavailableError: a client whose token was signed by a fresh
-// key comes back later and is not logged out.
+// Until then the answer is an *UnavailableError: a client whose token was signed by
+// a fresh key comes back later and is not logged out. A request waits for a fetch
+// that is running or may begin now.
 //
-// Tokens without a kid never cause a fetch. If the set has keys without an ID,
-// they answer for an unknown kid at once, and the provider is asked behind that. So
-// it is for a kid whose key was published and cannot be used.
-func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
+// Tokens without a kid never cause a fetch. Keys without an ID are returned for an
+// unknown kid at once, beside the *UnavailableError. A key that was published and
+// cannot be used is known: no fetch is awaited.
+func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	latest := r.current.Load()
 	if latest == nil {
 		if err := r.awaitFirst(ctx); err != nil {
@@ -83,16 +84,30 @@ func (r *Remote) Find(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if r.config.Now().Sub(latest.fetchedAt) > r.config.MaxStale {
 		return nil, r.unavailable(errStale)
 	}
-	keys := latest.set.Find(kid, alg)
-	switch {
-	case kid == "" || latest.set.Has(kid):
+	keys := latest.set.Find(query.KeyID, query.Algorithm)
+	if query.KeyID == "" || latest.set.Has(query.KeyID) {
 		return keys, nil
-	case len(keys) > 0 || latest.set.WhySkipped(kid) != "":
-		_, _, _ = r.fetches.ask(r.config.Now()) // the request does not wait for it
-		return keys, nil
-	default:
-		return r.findNew(ctx, kid, alg)
 	}
+	running, arrived := r.fetches.ask(r.config.Now(), query.Token)
+	switch {
+	case latest.fetch > arrived || latest.set.WhySkipped(query.KeyID) != "":
+		return keys, nil
+	case len(keys) > 0:
+		return keys, r.unavailable(errNewer)
+	case running != nil:
+		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+		defer cancel()
+		if err := r.wait(ctx, running); err != nil {
+			return nil, r.unavailable(err)
+		}
+	}
+	// The set may have been replaced since it was looked at.
+	latest = r.current.Load()
+	keys = latest.set.Find(query.KeyID, query.Algorithm)
+	if latest.fetch > arrived || latest.set.Has(query.KeyID) {
+		return keys, nil
+	}
+	return keys, r.unavailable(errNewer)
 }
 
 // awaitFirst waits for the first set, unless it is known that none will come in
@@ -111,25 +126,6 @@ func (r *Remote) awaitFirst(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return r.unavailable(errNoSet)
-}
-
-// findNew looks for a kid that the current set does not have. It waits for the
-// fetch that is running, or for one that may begin now.
-func (r *Remote) findNew(ctx context.Context, kid, alg string) ([]*Key, error) {
-	attempt, newer, _ := r.fetches.ask(r.config.Now())
-	if attempt != nil {
-		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
-		defer cancel()
-		if err := r.wait(ctx, attempt); err != nil {
-			return nil, r.unavailable(err)
-		}
-	}
-	// The set may have been replaced since the caller looked at it.
-	set := r.current.Load().set
-	if keys := set.Find(kid, alg); newer || len(keys) > 0 || set.Has(kid) {
-		return keys, nil
-	}
-	return nil, r.unavailable(errNewer)
 }
 
 // Refresh fetches the keys now, whatever was fetched or has failed before, and

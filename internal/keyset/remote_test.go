@@ -3,8 +3,10 @@ package keyset
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,7 +72,7 @@ func TestRemoteFirstRequestWaits(t *testing.T) {
 	inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := remote.Find(impatient, "a", "EdDSA"); err == nil {
+		if _, err := remote.Find(impatient, queryFor("a")); err == nil {
 			t.Error("a request outlived its context")
 		}
 		if remote.Generation() != 0 {
@@ -92,30 +94,81 @@ func TestRemoteUnknownKid(t *testing.T) {
 			if got := up.fetches.Load(); got != 1 {
 				t.Errorf("%d fetches within the first interval", got)
 			}
-			later(defaultMinInterval)
 			document := publish(t, "a", "new")
 			up.answer(func(w http.ResponseWriter, _ *http.Request) {
 				time.Sleep(time.Second)
 				_, _ = w.Write(document)
 			})
+			later(defaultMinInterval - time.Second) // the fetch that x caused is running
 			var requests sync.WaitGroup
 			requests.Go(func() { expect(t, remote, "x", 0) })
-			synctest.Wait() // the fetch is running now
 			for i := range 50 {
 				requests.Go(func() {
 					if i%2 == 0 {
 						expect(t, remote, "new", 1)
 					} else {
-						expectUnavailable(t, remote, "x") // the fetch began before this request
+						expectUnavailable(t, remote, "y") // the fetch began before this token came
 					}
 				})
 			}
 			requests.Wait()
-			expectUnavailable(t, remote, "y")
 			if got := up.fetches.Load(); got != 2 {
-				t.Errorf("%d fetches, want the first and one for 51 requests", got)
+				t.Errorf("%d fetches, want the first and one for 54 requests", got)
+			}
+			later(defaultMinInterval + time.Second)
+			expect(t, remote, "y", 0)
+			if got := up.fetches.Load(); got != 3 {
+				t.Errorf("%d fetches, want one more for the tokens that came during the second", got)
 			}
 		})
+	})
+	t.Run("KEY-9: a withdrawn key is denied by the next fetch, whoever caused it", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "old"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			up.publish(publish(t, "next"))
+			if err := remote.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			unavailable := expectUnavailable(t, remote, "old")
+			later(unavailable.RetryAfter) // no request comes at that moment
+			expect(t, remote, "next", 1)
+			for range 3 {
+				expect(t, remote, "old", 0)
+			}
+			if got := up.fetches.Load(); got != 3 {
+				t.Errorf("%d fetches", got)
+			}
+		})
+	})
+	t.Run("KEY-9: another token of the same kid waits for a fetch of its own", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			expectUnavailable(t, remote, "guessed")
+			later(defaultMinInterval)
+			expect(t, remote, "guessed", 0)
+			up.publish(publish(t, "a", "guessed"))
+			honest := Query{Token: Digest{1}, KeyID: "guessed", Algorithm: "EdDSA"}
+			if keys, err := remote.Find(t.Context(), honest); err == nil {
+				t.Errorf("got %v", keys)
+			}
+			later(defaultMinInterval)
+			if keys, err := remote.Find(t.Context(), honest); err != nil || len(keys) != 1 {
+				t.Errorf("got %v and error %v", keys, err)
+			}
+		})
+	})
+	t.Run("KEY-9: the memory of tokens is bounded", func(t *testing.T) {
+		schedule := newSchedule()
+		for i := range 3 * maxArrived {
+			_, _ = schedule.ask(time.Time{}, sha256.Sum256([]byte(strconv.Itoa(i))))
+		}
+		if got := len(schedule.arrived); got > maxArrived {
+			t.Errorf("%d tokens", got)
+		}
 	})
 	t.Run("KEY-9: a key published just after a fetch is unavailable, and known at the end of Retry-After", func(t *testing.T) {
 		up := new(provider)
@@ -185,7 +238,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			slow.answer(hang)
 			impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := remote.Find(impatient, "new", "EdDSA")
+			_, err := remote.Find(impatient, queryFor("new"))
 			if _, ok := errors.AsType[*UnavailableError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
@@ -202,7 +255,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 			later(defaultMinInterval)
 			for _, kid := range []string{"", "a"} {
-				if keys, err := remote.Find(t.Context(), kid, "RS256"); err != nil || len(keys) != 0 {
+				if keys, err := remote.Find(t.Context(), Query{KeyID: kid, Algorithm: "RS256"}); err != nil || len(keys) != 0 {
 					t.Errorf("got %v and error %v", keys, err)
 				}
 			}
@@ -211,16 +264,27 @@ func TestRemoteUnknownKid(t *testing.T) {
 			}
 		})
 	})
-	t.Run("keys without an ID answer at once, and are refreshed behind that", func(t *testing.T) {
+	t.Run("KEY-9: keys without an ID are tried at once, and a newer fetch decides", func(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, ""))
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
-			later(defaultMinInterval)
+			later(time.Second)
 			up.publish(publish(t, "", "new"))
-			begin := time.Now()
-			expect(t, remote, "new", 1)
-			synctest.Wait()
-			if !remote.current.Load().set.Has("new") || time.Since(begin) != 0 {
+			var retry time.Duration
+			for _, kid := range []string{"new", "made up"} {
+				begin := time.Now()
+				keys, err := remote.Find(t.Context(), queryFor(kid))
+				unavailable, ok := errors.AsType[*UnavailableError](err)
+				if !ok || len(keys) != 1 || keys[0].ID != "" || time.Since(begin) != 0 {
+					t.Fatalf("%s: got %v and error %v after %s", kid, keys, err, time.Since(begin))
+				}
+				retry = unavailable.RetryAfter
+			}
+			later(retry)
+			for _, kid := range []string{"new", "made up"} { // which is for the keys without an ID to refuse
+				expect(t, remote, kid, 1)
+			}
+			if !remote.All().Has("new") {
 				t.Error("not refreshed")
 			}
 		})

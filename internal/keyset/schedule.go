@@ -14,11 +14,21 @@ type schedule struct {
 	mutex    sync.Mutex
 	running  *attempt  // nil between two fetches
 	next     *attempt  // never nil
+	begun    uint64    // fetches so far
+	asked    bool      // by a request that came during the running fetch
+	demanded bool      // by the operator during the running fetch
 	earliest time.Time // when a request may cause the next fetch
-	due      time.Time // when it begins at the latest
+	due      time.Time // when it begins; zero for now
 	failures int       // in a row
 	failure  error     // of the last fetch; nil after a good one
+
+	// arrived is how many fetches had begun when a token with an unknown kid first
+	// came. When it is full, it starts again empty: such tokens are then as new.
+	arrived map[Digest]uint64
 }
+
+// maxArrived bounds the tokens that are remembered.
+const maxArrived = 10_000
 
 // attempt is one fetch, from before it begins.
 type attempt struct {
@@ -27,25 +37,37 @@ type attempt struct {
 }
 
 func newSchedule() *schedule {
-	return &schedule{wake: make(chan struct{}, 1), next: newAttempt()}
+	return &schedule{wake: make(chan struct{}, 1), next: newAttempt(), arrived: make(map[Digest]uint64)}
 }
 
 func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
-// ask is for requests. It returns the fetch that is running, or has one begin if
-// enough time has passed; newer reports whether the fetch begins after the call.
-// Otherwise it returns no fetch, and why the last one failed if it did.
-func (s *schedule) ask(now time.Time) (fetch *attempt, newer bool, failure error) {
+// ask is for requests. It has a fetch begin as soon as one may, and returns the one
+// that is running or begins now, if any. A fetch whose number is greater than
+// arrived began after the token first came.
+func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uint64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	arrived, known := s.arrived[token]
+	if !known {
+		if len(s.arrived) >= maxArrived {
+			clear(s.arrived)
+		}
+		arrived = s.begun
+		s.arrived[token] = arrived
+	}
 	if s.running != nil {
-		return s.running, false, nil
+		s.asked = true
+		return s.running, arrived
+	}
+	if s.due.After(s.earliest) {
+		s.due = s.earliest
+		s.wakeUp()
 	}
 	if now.Before(s.earliest) {
-		return nil, false, s.failure
+		return nil, arrived
 	}
-	s.wakeUp()
-	return s.next, true, nil
+	return s.next, arrived
 }
 
 // demand is for the operator: it has another fetch begin, as soon as the one
@@ -53,6 +75,7 @@ func (s *schedule) ask(now time.Time) (fetch *attempt, newer bool, failure error
 func (s *schedule) demand() *attempt {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	s.demanded, s.due = true, time.Time{}
 	s.wakeUp()
 	return s.next
 }
@@ -64,7 +87,7 @@ func (s *schedule) wakeUp() {
 	}
 }
 
-// outlook returns when the next fetch begins at the latest and why the last one
+// outlook returns when the next fetch begins and why the last one
 // failed, if it did.
 func (s *schedule) outlook() (due time.Time, failure error) {
 	s.mutex.Lock()
@@ -79,9 +102,9 @@ func (s *schedule) reopens() time.Time {
 	return s.earliest
 }
 
-// begin turns the next attempt into the running one. What asked for it until now
-// is thereby heard.
-func (s *schedule) begin() {
+// begin turns the next attempt into the running one, which whoever asked until now
+// waits for. It returns the number of the fetch.
+func (s *schedule) begin() uint64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	select {
@@ -89,6 +112,9 @@ func (s *schedule) begin() {
 	default:
 	}
 	s.running, s.next = s.next, newAttempt()
+	s.asked, s.demanded = false, false
+	s.begun++
+	return s.begun
 }
 
 // succeed ends the running attempt.
@@ -99,18 +125,23 @@ func (s *schedule) succeed(earliest, due time.Time) {
 	s.end(earliest, due)
 }
 
-// fail ends the running attempt, and returns how long the next one is put off.
-func (s *schedule) fail(now time.Time, reason error) time.Duration {
+// fail ends the running attempt, and puts the next one off.
+func (s *schedule) fail(now time.Time, reason error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.failures++
 	s.failure = reason
-	delay := backoff(s.failures)
-	s.end(now.Add(delay), now.Add(delay))
-	return delay
+	again := now.Add(backoff(s.failures))
+	s.end(again, again)
 }
 
 func (s *schedule) end(earliest, due time.Time) {
+	switch {
+	case s.demanded:
+		due = time.Time{}
+	case s.asked:
+		due = earliest
+	}
 	s.earliest, s.due = earliest, due
 	s.running.err = s.failure
 	close(s.running.done)

@@ -2,6 +2,7 @@ package keyset
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,11 +10,21 @@ import (
 
 // Source answers which keys may verify a token.
 type Source interface {
-	// Find returns the keys for a token's kid and alg; none is not an error. An
-	// *UnavailableError means that the question cannot be answered now: 503 and
-	// never 401, because a 401 makes a client throw away a good token.
-	Find(ctx context.Context, kid, alg string) ([]*Key, error)
+	// Find returns the keys that may verify a token; none is not an error. An
+	// *UnavailableError means that the key may not be known yet. If no returned key
+	// verifies the token, the answer is then 503 and not 401, because a 401 makes a
+	// client throw away a good token.
+	Find(ctx context.Context, query Query) ([]*Key, error)
 }
+
+// Query is what a token asks a source for.
+type Query struct {
+	Token            Digest // of the whole token
+	KeyID, Algorithm string // kid and alg of its header
+}
+
+// Digest stands for a token in memory.
+type Digest = [sha256.Size]byte
 
 var (
 	_ Source = (*Static)(nil)
@@ -57,8 +68,8 @@ func (s *Static) Replace(set *Set) {
 }
 
 // Find never waits and never fails.
-func (s *Static) Find(_ context.Context, kid, alg string) ([]*Key, error) {
-	return s.current.Load().Find(kid, alg), nil
+func (s *Static) Find(_ context.Context, query Query) ([]*Key, error) {
+	return s.current.Load().Find(query.KeyID, query.Algorithm), nil
 }
 
 // Fingerprint is a number that tells these keys from others. A cache of verified
