@@ -105,7 +105,7 @@ type SchemeStatus struct {
 // GateStatus is what an operator may see of a gate.
 type GateStatus struct {
 	// Config is the path of the gate in Caddy's config API; absent for a gate
-	// inside of another handler than a subroute.
+	// inside of a handler of another plugin.
 	Config string `json:"config,omitempty"`
 	// Required is what is required of a caller who is known, in one line.
 	Required string `json:"required,omitempty"`
@@ -118,7 +118,7 @@ type GateStatus struct {
 // operator is the view of an app for the length of one question.
 type operator struct {
 	app *App
-	at  positions
+	at  map[*RequireAuth]string
 }
 
 func viewOf(app *App) operator {

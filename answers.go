@@ -8,8 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/excorp/caddy-require-auth/internal/live"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // checkAnswers refuses error routes, and routes of `intercept`, that may answer
@@ -35,15 +34,15 @@ func (a *App) checkAnswers(ctx caddy.Context) error {
 }
 
 func checkAnswersOf(name string, server *caddyhttp.Server) error {
-	described, err := live.Server(name, server)
+	described, err := routes.OfServer(name, server)
 	if err != nil {
 		return err
 	}
-	if !described.Surrounded() {
+	if !described.HasSubstitutes() {
 		return nil
 	}
-	config := new(survey.Config)
-	for _, leak := range config.Leaks(described, config.Walk(described, survey.Region{})) {
+	config := new(routes.Config)
+	for _, leak := range config.Leaks(described, config.Walk(described, routes.Region{})) {
 		if leak.Denied.Handler == "require_auth" {
 			return fmt.Errorf("%s: %s: %s; `caddy auth lint` names the line", leak.Handler.Where, leak.What(), leak.Remedy())
 		}

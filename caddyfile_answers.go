@@ -12,8 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/excorp/caddy-require-auth/internal/lint"
-	"github.com/excorp/caddy-require-auth/internal/locate"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // errorsOnly is the option under which the error routes of a site are adapted
@@ -32,15 +32,15 @@ func checkErrorRoutes(h httpcaddyfile.Helper, gate *RequireAuth) error {
 	if !ok {
 		return nil // Caddy's own message says more
 	}
-	config, err := survey.Parse(adapted)
+	config, err := routes.Parse(adapted)
 	if err != nil {
 		return err
 	}
-	text := locate.Blocks([]caddyfile.ServerBlock{site})
-	use := survey.Use{Gate: survey.Gate{Handler: "require_auth", Config: h.JSON(gate)}}
+	text := sourcepos.Blocks([]caddyfile.ServerBlock{site})
+	use := routes.PlacedGate{Gate: routes.Gate{Handler: "require_auth", Config: h.JSON(gate)}}
 	for i := range config.Servers {
-		for _, leak := range config.Leaks(&config.Servers[i], survey.Survey{Uses: []survey.Use{use}}) {
-			if found := text.Find(lint.MarkOfLeak(leak)); leak.Always() && len(found) > 0 {
+		for _, leak := range config.Leaks(&config.Servers[i], routes.Analysis{Gates: []routes.PlacedGate{use}}) {
+			if found := text.Find(lint.QueryOfLeak(leak)); leak.Always() && len(found) > 0 {
 				return fmt.Errorf("%s: %s, at %s", leak.What(), leak.Remedy(), found[0])
 			}
 		}

@@ -7,8 +7,10 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // inventory knows all schemes and gates of a configuration, for the operator.
@@ -67,4 +69,19 @@ func kindOf(scheme authn.Scheme) string {
 		return module.CaddyModule().ID.Name()
 	}
 	return ""
+}
+
+// positionsIn returns the path of each gate in Caddy's config API, so that
+// `GET /config/…` shows the gate.
+func positionsIn(app *caddyhttp.App) map[*RequireAuth]string {
+	found := make(map[*RequireAuth]string)
+	for name, server := range app.Servers {
+		described, _ := routes.OfServer(name, server) // errors are of JSON that is not loaded yet
+		for handler := range described.Handlers() {
+			if gate, ok := handler.Live.(*RequireAuth); ok {
+				found[gate] = handler.Where
+			}
+		}
+	}
+	return found
 }

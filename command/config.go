@@ -6,7 +6,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // source are the flags that say which configuration is meant.
@@ -20,7 +20,7 @@ func (s *source) addFlags(cmd *cobra.Command) {
 
 // configuration is a configuration that was read.
 type configuration struct {
-	*survey.Config
+	*routes.Config
 	// file and adapter are those that were used in the end.
 	file, adapter string
 }
@@ -35,7 +35,7 @@ func (s *source) read() (*configuration, error) {
 	if file == "" {
 		return nil, errNoConfig
 	}
-	config, err := survey.Parse(raw)
+	config, err := routes.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +43,10 @@ func (s *source) read() (*configuration, error) {
 }
 
 // surveyAll surveys every server.
-func (c *configuration) surveyAll() []survey.Survey {
-	all := make([]survey.Survey, len(c.Servers))
+func (c *configuration) surveyAll() []routes.Analysis {
+	all := make([]routes.Analysis, len(c.Servers))
 	for i := range c.Servers {
-		all[i] = c.Walk(&c.Servers[i], survey.Region{})
+		all[i] = c.Walk(&c.Servers[i], routes.Region{})
 	}
 	return all
 }

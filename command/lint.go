@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/excorp/caddy-require-auth/internal/lint"
-	"github.com/excorp/caddy-require-auth/internal/locate"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 type lintOptions struct {
@@ -106,12 +106,12 @@ func (c *configuration) placer() (func(lint.Finding) []string, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := locate.Parse(c.file, content)
+	text, err := sourcepos.Parse(c.file, content)
 	if err != nil {
 		return nil, err
 	}
 	return func(f lint.Finding) []string {
-		if found := text.Find(f.Mark); len(found) > 0 {
+		if found := text.Find(f.Query); len(found) > 0 {
 			return found
 		}
 		return inJSON(f)

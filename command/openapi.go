@@ -15,7 +15,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	document "github.com/excorp/caddy-require-auth/internal/openapi"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 	"github.com/excorp/caddy-require-auth/openapi"
 )
@@ -121,14 +121,14 @@ func (c *configuration) sites(host string) ([]openapi.Site, error) {
 	var names []string
 	var sites []openapi.Site
 	for i := range c.Servers {
-		found := c.Walk(&c.Servers[i], survey.Region{})
+		found := c.Walk(&c.Servers[i], routes.Region{})
 		serves := false
-		for _, use := range found.Uses {
+		for _, use := range found.Gates {
 			name := strings.Join(use.Scope.Hosts, ",")
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			_, meets := use.Scope.With(survey.Set{Hosts: []string{host}})
+			_, meets := use.Scope.With(routes.Set{Hosts: []string{host}})
 			serves = serves || host == "" || meets
 		}
 		if serves {
@@ -147,7 +147,7 @@ func (c *configuration) sites(host string) ([]openapi.Site, error) {
 }
 
 // describe says what a gate asks for, from its configuration alone.
-func (c *configuration) describe(gate survey.Gate) (openapi.Gate, bool) {
+func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 	if gate.Handler != "require_auth" {
 		return openapi.Gate{}, false
 	}

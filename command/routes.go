@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 type routesOptions struct {
@@ -82,10 +82,10 @@ type site struct {
 
 // route is one line of the report.
 type route struct {
-	survey.Region
+	routes.Region
 	Open    bool        `json:"open"`
 	Allowed bool        `json:"allowed,omitempty"`
-	Kind    survey.Kind `json:"kind"`
+	Kind    routes.Kind `json:"kind"`
 	Gates   []gate      `json:"gates,omitempty"`
 	Answer  string      `json:"answer"`
 	Where   string      `json:"where"`
@@ -94,12 +94,12 @@ type route struct {
 	// directive, such as handle_errors.
 	Denied string `json:"denied,omitempty"`
 
-	row survey.Row
+	row routes.Row
 }
 
 func newRoutesReport(config *configuration, allow []string) *routesReport {
 	report := &routesReport{}
-	allowed := survey.Paths(allow...)
+	allowed := routes.Paths(allow...)
 	for i, found := range config.surveyAll() {
 		server := config.Servers[i]
 		report.Coarse = report.Coarse || found.Coarse
@@ -121,14 +121,14 @@ func newRoutesReport(config *configuration, allow []string) *routesReport {
 		}
 		for _, leak := range config.Leaks(&config.Servers[i], found) {
 			line := newRoute(leak.Row)
-			line.Open, line.Denied = true, leak.Around.Directive()
+			line.Open, line.Denied = true, leak.Substitute.Directive()
 			add(line)
 		}
 	}
 	return report
 }
 
-func newRoute(row survey.Row) route {
+func newRoute(row routes.Row) route {
 	line := route{
 		Region: row.Region, Open: row.Open(), Kind: row.Kind, Answer: row.Handler.Target(), Where: row.Handler.Where,
 		Unknown: row.Unknown, row: row,

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authz"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/mcp"
 )
 
@@ -20,7 +20,7 @@ type gate struct {
 	Where    string `json:"where"`
 }
 
-func newGate(passed survey.Gate) gate {
+func newGate(passed routes.Gate) gate {
 	described := gate{Handler: passed.Handler, Schemes: passed.Schemes, Optional: passed.Optional, Where: passed.Where}
 	var required struct {
 		authz.Requirement
@@ -90,7 +90,7 @@ func (s site) title() string {
 	return hosts + " (" + s.Server + ", " + strings.Join(s.Listen, " ") + ")"
 }
 
-func methodsOf(set survey.Set) string {
+func methodsOf(set routes.Set) string {
 	if len(set.Methods) == 0 {
 		return "any"
 	}
@@ -98,7 +98,7 @@ func methodsOf(set survey.Set) string {
 }
 
 // requestsOf says which requests a region has, apart from host and method.
-func requestsOf(region survey.Region) string {
+func requestsOf(region routes.Region) string {
 	var words []string
 	for _, path := range region.Paths {
 		words = append(words, strings.Join(path, "&"))
@@ -130,7 +130,7 @@ func requestsOf(region survey.Region) string {
 // maxCondition is how much of a matcher is printed.
 const maxCondition = 60
 
-func conditionText(condition survey.Condition) string {
+func conditionText(condition routes.Condition) string {
 	value := []rune(strings.ReplaceAll(condition.Value, "\t", " "))
 	if len(value) > maxCondition {
 		value = append(value[:maxCondition-1], '…')
@@ -139,7 +139,7 @@ func conditionText(condition survey.Condition) string {
 }
 
 // answerOf says what answers, and on which path it does.
-func answerOf(row survey.Row) string {
+func answerOf(row routes.Row) string {
 	text := row.Handler.Target()
 	switch view := row.View; {
 	case !view.MovedPath():

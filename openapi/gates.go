@@ -7,7 +7,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/openapi"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // Gate is what a gate asks for.
@@ -69,13 +69,13 @@ func objectOf(scheme authn.SecurityScheme) *openapi.Object {
 
 // Site answers which gates are on the way to an operation.
 type Site struct {
-	Config *survey.Config
-	Server *survey.Server
+	Config *routes.Config
+	Server *routes.Server
 	// Host is the host name of the site; empty for all of the server.
 	Host string
 	// Describe says what a gate asks for; ok is false for gates that are not
 	// of this plugin.
-	Describe func(survey.Gate) (described Gate, ok bool)
+	Describe func(routes.Gate) (described Gate, ok bool)
 }
 
 // Merge adds to a document what the gates of sites ask for.
@@ -92,7 +92,7 @@ func Merge(document *openapi.Object, sites []Site) error {
 func Components(document *openapi.Object, sites []Site) {
 	var guards []openapi.Guard
 	for _, site := range sites {
-		for _, use := range site.Config.Walk(site.Server, site.region()).Uses {
+		for _, use := range site.Config.Walk(site.Server, site.region()).Gates {
 			if described, ok := site.Describe(use.Gate); ok && !described.Hidden {
 				guards = append(guards, described.guard())
 			}
@@ -101,7 +101,7 @@ func Components(document *openapi.Object, sites []Site) {
 	openapi.Components(document, guards)
 }
 
-func (s Site) region() (all survey.Region) {
+func (s Site) region() (all routes.Region) {
 	if s.Host != "" {
 		all.Hosts = []string{s.Host}
 	}
@@ -113,9 +113,9 @@ func (s Site) region() (all survey.Region) {
 func (s Site) ways(asked openapi.Operation) (ways openapi.Ways) {
 	region := s.region()
 	region.Methods = []string{asked.Method}
-	region.Paths = survey.Paths(asked.Path).Paths
+	region.Paths = routes.Paths(asked.Path).Paths
 	for _, row := range s.Config.Walk(s.Server, region).Rows {
-		if row.Kind != survey.Answers {
+		if row.Kind != routes.Answers {
 			continue
 		}
 		way, known := []openapi.Guard{}, len(row.Gates) == 0

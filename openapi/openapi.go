@@ -15,9 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/internal/live"
 	"github.com/excorp/caddy-require-auth/internal/openapi"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 func init() {
@@ -47,8 +46,8 @@ type Handler struct {
 	versions *versions
 
 	mutex    sync.Mutex // held while a document is merged
-	server   *survey.Server
-	patterns survey.HostPatterns
+	server   *routes.Server
+	patterns routes.HostPatterns
 }
 
 const defaultMaxSize = 8 << 20
@@ -143,7 +142,7 @@ func (h *Handler) readServer(running *caddyhttp.Server) error {
 	if h.server != nil {
 		return nil
 	}
-	server, err := live.Server("", running)
+	server, err := routes.OfServer("", running)
 	if err != nil {
 		return err
 	}
@@ -156,14 +155,14 @@ func (h *Handler) merge(text []byte, host string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	site := Site{Config: new(survey.Config), Server: h.server, Host: host, Describe: describeLive}
+	site := Site{Config: new(routes.Config), Server: h.server, Host: host, Describe: describeLive}
 	if err := Merge(document, []Site{site}); err != nil {
 		return nil, err
 	}
 	return openapi.Write(document, "")
 }
 
-func describeLive(gate survey.Gate) (Gate, bool) {
+func describeLive(gate routes.Gate) (Gate, bool) {
 	describer, ok := gate.Live.(Describer)
 	if !ok {
 		return Gate{}, false

@@ -35,7 +35,7 @@ type version struct {
 // source is what a version depends on.
 type source struct {
 	digest [sha256.Size]byte // of the document of the upstream
-	hosts  string            // see [survey.HostPatterns.Match]
+	hosts  string            // see [routes.HostPatterns.Match]
 }
 
 // versions are those that are remembered or still sent to a client.

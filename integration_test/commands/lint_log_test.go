@@ -6,7 +6,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 	"github.com/excorp/caddy-require-auth/internal/lint"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // TestLintLog has default loggers and what they show of two credentials: a key in
@@ -36,7 +36,7 @@ func TestLintLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed, err := survey.Parse(config)
+			parsed, err := routes.Parse(config)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 	"github.com/excorp/caddy-require-auth/internal/lint"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // declared are the schemes of the cases below.
@@ -125,7 +125,7 @@ func TestLint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed, err := survey.Parse(config)
+			parsed, err := routes.Parse(config)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func TestLintOfPreflights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed, err := survey.Parse(config)
+			parsed, err := routes.Parse(config)
 			if err != nil {
 				t.Fatal(err)
 			}

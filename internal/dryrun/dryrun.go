@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // Standin is the variable under which `vars` holds the name of a handler whose
@@ -99,7 +99,7 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 		return &caddyhttp.Subroute{Routes: b.routes(handler.Routes), Errors: b.errors(handler.Errors)}
 	case *caddyhttp.StaticResponse:
 		if handler.Abort {
-			return standin{"abort", survey.Answers}
+			return standin{"abort", routes.Answers}
 		}
 	case *caddyhttp.VarsMiddleware:
 		if name, ok := (*handler)[Standin].(string); ok {
@@ -114,7 +114,7 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 	if !ok {
 		return standin{name: fmt.Sprintf("%T", handler)}
 	}
-	described := survey.Handler{Name: module.CaddyModule().ID.Name()}
+	described := routes.Handler{Name: module.CaddyModule().ID.Name()}
 	if described.Safe() {
 		return handler
 	}
@@ -128,10 +128,10 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 // where it is not known what the handler does.
 type standin struct {
 	name string
-	kind survey.Kind
+	kind routes.Kind
 }
 
-func standinFor(h survey.Handler) standin {
+func standinFor(h routes.Handler) standin {
 	if !h.Known() {
 		return standin{name: h.Name}
 	}
@@ -141,7 +141,7 @@ func standinFor(h survey.Handler) standin {
 // named returns the standin for a handler of which [Harmless] kept the kind.
 func named(name string, kind any) standin {
 	text, _ := kind.(string)
-	return standin{name, survey.Kind(text)}
+	return standin{name, routes.Kind(text)}
 }
 
 // ServeHTTP notes the handler and goes on, unless it would answer.
@@ -150,10 +150,10 @@ func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	switch {
 	case !ok:
 		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("%s is missing in a dry run", s.name))
-	case s.kind == survey.Answers:
+	case s.kind == routes.Answers:
 		walk.Reached = s.name
 		return nil
-	case s.kind != survey.Passes && !slices.Contains(walk.Skipped, s.name):
+	case s.kind != routes.Passes && !slices.Contains(walk.Skipped, s.name):
 		walk.Skipped = append(walk.Skipped, s.name)
 	}
 	return next.ServeHTTP(w, r)

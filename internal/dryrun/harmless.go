@@ -3,7 +3,7 @@ package dryrun
 import (
 	"encoding/json"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // Harmless takes out of an HTTP app, as it is written, what would begin
@@ -40,7 +40,7 @@ func disarm(value any) any {
 		}
 	case map[string]any:
 		if name, ok := value["handler"].(string); ok {
-			if h := (survey.Handler{Name: name}); !h.Safe() {
+			if h := (routes.Handler{Name: name}); !h.Safe() {
 				if config, err := json.Marshal(value); err == nil {
 					h.Config = config
 				}

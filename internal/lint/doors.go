@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/locate"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // doorRules find ways around a gate that its matcher does not show.
@@ -46,8 +46,8 @@ var doorRules = []*Rule{
 
 // opens reports whether a row answers a path that the route of a gate sees, and
 // asks for nothing.
-func opens(row survey.Row, use survey.Use, path string) bool {
-	sent, ok := use.View.Sent(survey.Region{Set: survey.Set{Paths: []survey.Path{{path}}}})
+func opens(row routes.Row, gate routes.PlacedGate, path string) bool {
+	sent, ok := gate.View.Sent(routes.Region{Set: routes.Set{Paths: []routes.Path{{path}}}})
 	if !ok || !row.Open() {
 		return false
 	}
@@ -55,16 +55,16 @@ func opens(row survey.Row, use survey.Use, path string) bool {
 	if !ok {
 		return false
 	}
-	_, meets := part.And(survey.Region{Set: survey.Set{Hosts: use.Scope.Hosts}})
+	_, meets := part.And(routes.Region{Set: routes.Set{Hosts: gate.Scope.Hosts}})
 	return meets
 }
 
 // eachGate goes through the gates that ask something of everybody.
-func (s *subject) eachGate(find func(found survey.Survey, use survey.Use) []Finding) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
-		for _, use := range found.Uses {
-			if !use.Optional {
-				all = append(all, find(found, use)...)
+func (s *subject) eachGate(find func(found routes.Analysis, gate routes.PlacedGate) []Finding) []Finding {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			if !gate.Optional {
+				all = append(all, find(found, gate)...)
 			}
 		}
 		return all
@@ -73,20 +73,20 @@ func (s *subject) eachGate(find func(found survey.Survey, use survey.Use) []Find
 
 // openMethods finds gates by method beside which other methods are open.
 func openMethods(s *subject) []Finding {
-	return s.eachGate(func(found survey.Survey, use survey.Use) []Finding {
-		for _, region := range use.Match {
+	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) []Finding {
+		for _, region := range gate.Match {
 			if len(region.Methods) == 0 {
 				continue
 			}
-			all, scope := region, use.Scope
+			all, scope := region, gate.Scope
 			all.Methods = nil
 			if slices.Equal(scope.Methods, region.Methods) {
 				scope.Methods = nil // it is the matcher of the gate that narrows it
 			}
 			for _, row := range found.Rows {
-				if row.Open() && len(row.Methods) == 0 && meets(row, survey.Use{Match: survey.Matcher{all}, Scope: scope, View: use.View}) {
+				if row.Open() && len(row.Methods) == 0 && meets(row, routes.PlacedGate{Match: routes.Matcher{all}, Scope: scope, View: gate.View}) {
 					what := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), said(all.Paths))
-					return []Finding{{What: what, Where: use.Where, Mark: markOf(use)}}
+					return []Finding{{What: what, Where: gate.Where, Query: queryOf(gate)}}
 				}
 			}
 		}
@@ -96,18 +96,18 @@ func openMethods(s *subject) []Finding {
 
 // pathInfos finds gates on paths of PHP that `.php/` leads around.
 func pathInfos(s *subject) []Finding {
-	return s.eachGate(func(found survey.Survey, use survey.Use) []Finding {
-		if !namesPaths(use.Match) || !slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
-			return isPHP(row.Handler) && opens(row, use, "/index.php/x")
+	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) []Finding {
+		if !namesPaths(gate.Match) || !slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
+			return isPHP(row.Handler) && opens(row, gate, "/index.php/x")
 		}) {
 			return nil
 		}
-		what := fmt.Sprintf("the gate matches %s, and PHP answers /index.php/… and every other path with .php/ without it", pathsOf(use.Match))
-		return []Finding{{What: what, Where: use.Where, Mark: markOf(use)}}
+		what := fmt.Sprintf("the gate matches %s, and PHP answers /index.php/… and every other path with .php/ without it", pathsOf(gate.Match))
+		return []Finding{{What: what, Where: gate.Where, Query: queryOf(gate)}}
 	})
 }
 
-func isPHP(h survey.Handler) bool {
+func isPHP(h routes.Handler) bool {
 	var proxy struct {
 		Transport struct {
 			Protocol string `json:"protocol"`
@@ -118,13 +118,13 @@ func isPHP(h survey.Handler) bool {
 
 // dottedPrefixes finds gates on `/x/*` where `/x` is open and goes to an upstream.
 func dottedPrefixes(s *subject) []Finding {
-	return s.eachGate(func(found survey.Survey, use survey.Use) (all []Finding) {
-		for _, root := range roots(use.Match) {
-			if slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
-				return row.Handler.Name == "reverse_proxy" && !isPHP(row.Handler) && opens(row, use, root)
+	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) (all []Finding) {
+		for _, root := range roots(gate.Match) {
+			if slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
+				return row.Handler.Name == "reverse_proxy" && !isPHP(row.Handler) && opens(row, gate, root)
 			}) {
 				what := fmt.Sprintf("%s/* is guarded, and the upstream gets %s/. without the gate", root, root)
-				all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+				all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
 			}
 		}
 		return all
@@ -133,14 +133,14 @@ func dottedPrefixes(s *subject) []Finding {
 
 // earlyIdentities finds handlers that use the caller before a gate knows one.
 func earlyIdentities(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, seen := range found.Early {
 			if !hasGates(found, seen.Scope) {
 				continue
 			}
-			line := locate.Line{Names: seen.Directive(), Words: seen.Texts()}
+			line := sourcepos.Line{Names: seen.Directive(), Words: seen.Texts()}
 			what := fmt.Sprintf("%s uses %s before a gate has filled it", line.Names[0], strings.Join(line.Words, " "))
-			all = append(all, Finding{What: what, Where: seen.Where, Mark: locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{line}}})
+			all = append(all, Finding{What: what, Where: seen.Where, Query: sourcepos.Query{Hosts: seen.Scope.Hosts, Lines: []sourcepos.Line{line}}})
 		}
 		return all
 	})

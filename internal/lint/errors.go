@@ -3,15 +3,15 @@ package lint
 import (
 	"encoding/json"
 
-	"github.com/excorp/caddy-require-auth/internal/locate"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // servedDenials finds routes that answer a denied request by its path.
 func servedDenials(s *subject) []Finding {
-	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(server *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, leak := range s.config.Leaks(server, found) {
-			all = append(all, Finding{What: leak.What(), Where: leak.Handler.Where, Mark: MarkOfLeak(leak)})
+			all = append(all, Finding{What: leak.What(), Where: leak.Handler.Where, Query: QueryOfLeak(leak)})
 		}
 		return all
 	})
@@ -20,18 +20,22 @@ func servedDenials(s *subject) []Finding {
 // lostStatus finds the proxies in the error routes of servers that have gates
 // which pass on the status of the page.
 func lostStatus(s *subject) []Finding {
-	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
-		if len(found.Uses) == 0 {
+	return s.eachServer(func(server *routes.Server, found routes.Analysis) (all []Finding) {
+		if len(found.Gates) == 0 {
 			return nil
 		}
-		for _, routes := range append(errorRoutes(server.Routes), server.Errors) {
-			pages := s.config.Walk(&survey.Server{Routes: routes, Named: server.Named}, survey.Region{})
+		errors := [][]routes.Route{server.Errors}
+		for handler := range server.Handlers() {
+			errors = append(errors, handler.Errors)
+		}
+		for _, list := range errors {
+			pages := s.config.Walk(&routes.Server{Routes: list, Named: server.Named}, routes.Region{})
 			for _, row := range pages.Rows {
 				if row.Handler.Name == "reverse_proxy" && row.Open() && !keepsStatus(row.Handler.Config) {
-					mark := markOfRow(row)
-					mark.Lines[0].Words = append(mark.Lines[0].Words, "handle_errors")
+					query := queryOfRow(row)
+					query.Lines[0].Words = append(query.Lines[0].Words, "handle_errors")
 					const what = "error pages are proxied, and their status is that of the server they come from"
-					all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: mark})
+					all = append(all, Finding{What: what, Where: row.Handler.Where, Query: query})
 				}
 			}
 		}
@@ -72,21 +76,10 @@ func keepsStatus(proxy json.RawMessage) bool {
 	return false
 }
 
-// errorRoutes collects the error routes of subroutes.
-func errorRoutes(routes []survey.Route) (all [][]survey.Route) {
-	for _, route := range routes {
-		for _, handler := range route.Handle {
-			all = append(all, handler.Errors)
-			all = append(all, errorRoutes(handler.Routes)...)
-		}
-	}
-	return all
-}
-
-// MarkOfLeak is where in a Caddyfile the handler stands that answers a denied
+// QueryOfLeak is where in a Caddyfile the handler stands that answers a denied
 // request.
-func MarkOfLeak(leak survey.Leak) locate.Mark {
-	mark := markOfRow(leak.Row)
-	mark.Lines[0].Words = append(mark.Lines[0].Words, leak.Around.Directive())
-	return mark
+func QueryOfLeak(leak routes.Leak) sourcepos.Query {
+	query := queryOfRow(leak.Row)
+	query.Lines[0].Words = append(query.Lines[0].Words, leak.Substitute.Directive())
+	return query
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/locate"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // Level is how bad a finding is.
@@ -38,22 +38,22 @@ type Finding struct {
 	Rule *Rule
 	// What is there.
 	What string
-	// Where is the place in the JSON, Mark that in a Caddyfile.
+	// Where is the place in the JSON, Query that in a Caddyfile.
 	Where string
-	Mark  locate.Mark
+	Query sourcepos.Query
 }
 
 // subject is what rules look at.
 type subject struct {
-	config  *survey.Config
-	surveys []survey.Survey // one for each server
+	config  *routes.Config
+	surveys []routes.Analysis // one for each server
 	schemes []scheme
 }
 
 // scheme is a declared scheme, with what the rules need to know of it.
 type scheme struct {
 	name, where string
-	gate        *survey.Use // in whose block it is declared; nil in the app
+	gate        *routes.PlacedGate // in whose block it is declared; nil in the app
 
 	Kind       string   `json:"scheme"`
 	Issuer     string   `json:"issuer"`
@@ -77,15 +77,15 @@ type place struct {
 func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules, preflightRules) }
 
 // Run applies all rules to a configuration.
-func Run(config *survey.Config) []Finding {
+func Run(config *routes.Config) []Finding {
 	s := &subject{config: config}
 	for i := range config.Servers {
-		s.surveys = append(s.surveys, config.Walk(&config.Servers[i], survey.Region{}))
+		s.surveys = append(s.surveys, config.Walk(&config.Servers[i], routes.Region{}))
 	}
 	s.addSchemes(config.Schemes, "/config/apps/auth/schemes/", nil)
 	for i := range s.surveys {
-		for j := range s.surveys[i].Uses {
-			use := &s.surveys[i].Uses[j]
+		for j := range s.surveys[i].Gates {
+			use := &s.surveys[i].Gates[j]
 			var gate struct {
 				Inline map[string]json.RawMessage `json:"inline"`
 			}
@@ -110,7 +110,7 @@ func (f Finding) same(other Finding) bool {
 	return f.Rule == other.Rule && f.What == other.What && f.Where == other.Where
 }
 
-func (s *subject) addSchemes(declared map[string]json.RawMessage, where string, gate *survey.Use) {
+func (s *subject) addSchemes(declared map[string]json.RawMessage, where string, gate *routes.PlacedGate) {
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		one := scheme{name: name, where: where + name, gate: gate}
 		if json.Unmarshal(declared[name], &one) == nil {
@@ -120,7 +120,7 @@ func (s *subject) addSchemes(declared map[string]json.RawMessage, where string, 
 }
 
 // scheme returns the scheme that a gate means by a name.
-func (s *subject) scheme(gate survey.Gate, name string) (scheme, bool) {
+func (s *subject) scheme(gate routes.Gate, name string) (scheme, bool) {
 	for _, one := range slices.Backward(s.schemes) {
 		if one.name == name && (one.gate == nil || one.gate.Where == gate.Where) {
 			return one, true
@@ -130,26 +130,26 @@ func (s *subject) scheme(gate survey.Gate, name string) (scheme, bool) {
 }
 
 // at makes a finding about a line in a scheme's block.
-func (s scheme) at(what, member string, lines ...locate.Line) Finding {
-	mark := locate.Mark{Lines: []locate.Line{{Names: []string{"auth"}}}}
+func (s scheme) at(what, member string, lines ...sourcepos.Line) Finding {
+	query := sourcepos.Query{Lines: []sourcepos.Line{{Names: []string{"auth"}}}}
 	if s.gate != nil {
-		mark = markOf(*s.gate)
+		query = queryOf(*s.gate)
 	}
-	mark.Lines = append(mark.Lines, locate.Line{Names: []string{s.Kind}, Words: []string{s.name}})
-	mark.Lines = append(mark.Lines, lines...)
-	return Finding{What: "scheme " + s.name + ": " + what, Where: s.where + "/" + member, Mark: mark}
+	query.Lines = append(query.Lines, sourcepos.Line{Names: []string{s.Kind}, Words: []string{s.name}})
+	query.Lines = append(query.Lines, lines...)
+	return Finding{What: "scheme " + s.name + ": " + what, Where: s.where + "/" + member, Query: query}
 }
 
 // directives are the names in a Caddyfile of the handlers that guard.
 var directives = map[string][]string{"authentication": {"basic_auth", "basicauth"}}
 
-// markOf is where a gate stands.
-func markOf(use survey.Use) locate.Mark {
+// queryOf is where a gate stands.
+func queryOf(use routes.PlacedGate) sourcepos.Query {
 	names := directives[use.Handler]
 	if names == nil {
 		names = []string{use.Handler}
 	}
-	line := locate.Line{Names: names, Words: slices.Clone(use.Schemes)}
+	line := sourcepos.Line{Names: names, Words: slices.Clone(use.Schemes)}
 	for _, region := range use.Match {
 		line.Words = append(line.Words, region.Methods...)
 		for _, path := range region.Paths {
@@ -164,28 +164,28 @@ func markOf(use survey.Use) locate.Mark {
 	if json.Unmarshal(use.Config, &required) == nil {
 		line.Words = slices.Concat(line.Words, required.Scopes, required.AnyScopes, required.Roles)
 	}
-	return locate.Mark{Hosts: use.Scope.Hosts, Lines: []locate.Line{line}}
+	return sourcepos.Query{Hosts: use.Scope.Hosts, Lines: []sourcepos.Line{line}}
 }
 
-// markOfRow is where what answers stands.
-func markOfRow(row survey.Row) locate.Mark {
+// queryOfRow is where what answers stands.
+func queryOfRow(row routes.Row) sourcepos.Query {
 	words := strings.Fields(row.Handler.Target())
 	for _, path := range row.Paths {
 		words = append(words, path...)
 	}
-	return locate.Mark{Hosts: row.Hosts, Lines: []locate.Line{{Names: row.Handler.Directive(), Words: words}}}
+	return sourcepos.Query{Hosts: row.Hosts, Lines: []sourcepos.Line{{Names: row.Handler.Directive(), Words: words}}}
 }
 
 // saidOf says which requests a row has; those that go elsewhere are not among
 // them.
-func saidOf(row survey.Row) string {
+func saidOf(row routes.Row) string {
 	if len(row.Paths) > 0 && len(row.Except) > 0 {
 		return "everything else of " + said(row.Paths)
 	}
 	return said(row.Paths)
 }
 
-func said(path []survey.Path) string {
+func said(path []routes.Path) string {
 	var words []string
 	for _, alternative := range path {
 		words = append(words, strings.Join(alternative, "&"))

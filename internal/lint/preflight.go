@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // preflightRules look at who answers CORS preflights.
@@ -26,26 +26,26 @@ var preflightRules = []*Rule{
 // answeredPreflights finds gates in front of an upstream that leave open who
 // answers preflights, one for each site.
 func answeredPreflights(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		var noted [][]string
-		for _, use := range found.Uses {
-			site := use.Scope.Hosts
-			if preflightOf(use) != "" || !guardsUpstream(found, use) || hasCORS(found, use.Scope) ||
+		for _, gate := range found.Gates {
+			site := gate.Scope.Hosts
+			if preflightOf(gate) != "" || !guardsUpstream(found, gate) || hasCORS(found, gate.Scope) ||
 				slices.ContainsFunc(noted, func(hosts []string) bool { return slices.Equal(hosts, site) }) {
 				continue
 			}
 			noted = append(noted, site)
-			all = append(all, Finding{What: "the gate answers CORS preflights, and no auth_cors does before", Where: use.Where, Mark: markOf(use)})
+			all = append(all, Finding{What: "the gate answers CORS preflights, and no auth_cors does before", Where: gate.Where, Query: queryOf(gate)})
 		}
 		return all
 	})
 }
 
 func forwardedPreflights(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
-		for _, use := range found.Uses {
-			if preflightOf(use) == "forward" {
-				all = append(all, Finding{What: "CORS preflights go on to the upstream", Where: use.Where, Mark: markOf(use)})
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			if preflightOf(gate) == "forward" {
+				all = append(all, Finding{What: "CORS preflights go on to the upstream", Where: gate.Where, Query: queryOf(gate)})
 			}
 		}
 		return all
@@ -54,24 +54,24 @@ func forwardedPreflights(s *subject) []Finding {
 
 // preflightOf returns the line `preflight` of a gate. A gate of Caddy has none,
 // and asks for a credential.
-func preflightOf(use survey.Use) string {
-	var gate struct {
+func preflightOf(gate routes.PlacedGate) string {
+	var config struct {
 		Preflight string `json:"preflight"`
 	}
-	if use.Handler != "require_auth" || json.Unmarshal(use.Config, &gate) != nil {
+	if gate.Handler != "require_auth" || json.Unmarshal(gate.Config, &config) != nil {
 		return "answer"
 	}
-	return gate.Preflight
+	return config.Preflight
 }
 
-func guardsUpstream(found survey.Survey, use survey.Use) bool {
-	return slices.ContainsFunc(found.Rows, func(row survey.Row) bool {
-		return row.Handler.Name == "reverse_proxy" && slices.ContainsFunc(row.Gates, func(g survey.Gate) bool { return g.Where == use.Where })
+func guardsUpstream(found routes.Analysis, gate routes.PlacedGate) bool {
+	return slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
+		return row.Handler.Name == "reverse_proxy" && slices.ContainsFunc(row.Gates, func(g routes.Gate) bool { return g.Where == gate.Where })
 	})
 }
 
-func hasCORS(found survey.Survey, scope survey.Region) bool {
-	return slices.ContainsFunc(found.CORS, func(seen survey.Seen) bool {
+func hasCORS(found routes.Analysis, scope routes.Region) bool {
+	return slices.ContainsFunc(found.CORS, func(seen routes.PlacedHandler) bool {
 		_, meets := seen.Scope.And(scope)
 		return meets
 	})

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
 // routeRules look at what requests can reach.
@@ -91,7 +91,7 @@ var routeRules = []*Rule{
 }
 
 // eachServer joins what is found on all servers.
-func (s *subject) eachServer(find func(server *survey.Server, found survey.Survey) []Finding) (all []Finding) {
+func (s *subject) eachServer(find func(server *routes.Server, found routes.Analysis) []Finding) (all []Finding) {
 	for i := range s.surveys {
 		all = append(all, find(&s.config.Servers[i], s.surveys[i])...)
 	}
@@ -99,12 +99,12 @@ func (s *subject) eachServer(find func(server *survey.Server, found survey.Surve
 }
 
 func bypasses(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
-		for _, use := range found.Uses {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
 			for _, row := range found.Rows {
-				if row.Order < use.Order && row.Open() && meets(row, use) {
+				if row.Order < gate.Order && row.Open() && meets(row, gate) {
 					what := fmt.Sprintf("%s is answered by %s before the gate is reached", said(row.Paths), row.Handler.Name)
-					all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: markOfRow(row)})
+					all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 				}
 			}
 		}
@@ -113,33 +113,33 @@ func bypasses(s *subject) []Finding {
 }
 
 // meets reports whether some requests of a row are meant by a gate.
-func meets(row survey.Row, use survey.Use) bool {
-	shared, ok := row.Region.And(use.Scope)
-	return ok && use.Match.Meets(shared, use.View)
+func meets(row routes.Row, gate routes.PlacedGate) bool {
+	shared, ok := row.Region.And(gate.Scope)
+	return ok && gate.Match.Meets(shared, gate.View)
 }
 
 func missedGates(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {
 			for _, missed := range row.Missed {
-				i := slices.IndexFunc(found.Uses, func(u survey.Use) bool { return u.Where == missed.Where })
-				if !row.Open() || i < 0 || !namesPaths(missed.Match) || !missed.Match.Meets(row.Region, survey.View{}) {
+				i := slices.IndexFunc(found.Gates, func(u routes.PlacedGate) bool { return u.Where == missed.Where })
+				if !row.Open() || i < 0 || !namesPaths(missed.Match) || !missed.Match.Meets(row.Region, routes.View{}) {
 					continue
 				}
 				what := fmt.Sprintf("requests for %s are rewritten before the gate and pass it by", pathsOf(missed.Match))
-				all = append(all, Finding{What: what, Where: missed.Where, Mark: markOf(found.Uses[i])})
+				all = append(all, Finding{What: what, Where: missed.Where, Query: queryOf(found.Gates[i])})
 			}
 		}
 		return all
 	})
 }
 
-func namesPaths(m survey.Matcher) bool {
-	return slices.ContainsFunc(m, func(r survey.Region) bool { return len(r.Paths) > 0 })
+func namesPaths(m routes.Matcher) bool {
+	return slices.ContainsFunc(m, func(r routes.Region) bool { return len(r.Paths) > 0 })
 }
 
-func pathsOf(m survey.Matcher) string {
-	var paths []survey.Path
+func pathsOf(m routes.Matcher) string {
+	var paths []routes.Path
 	for _, region := range m {
 		paths = append(paths, region.Paths...)
 	}
@@ -149,17 +149,17 @@ func pathsOf(m survey.Matcher) string {
 // sideEntrances finds open requests that reach an upstream on a path that is
 // guarded for others.
 func sideEntrances(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {
 			if !row.Open() || !row.View.MovedPath() || row.View.Files || row.Handler.Name == "static_response" {
 				continue
 			}
-			for _, use := range found.Uses {
-				if !namesPaths(use.Match) || !guardsSame(found, use, row) || !use.Match.Meets(row.Region, row.View) {
+			for _, gate := range found.Gates {
+				if !namesPaths(gate.Match) || !guardsSame(found, gate, row) || !gate.Match.Meets(row.Region, row.View) {
 					continue
 				}
-				what := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", said(row.Paths), pathsOf(use.Match))
-				all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: markOfRow(row)})
+				what := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", said(row.Paths), pathsOf(gate.Match))
+				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
 		return all
@@ -167,22 +167,22 @@ func sideEntrances(s *subject) []Finding {
 }
 
 // guardsSame reports whether a gate guards what a row reaches, for others.
-func guardsSame(found survey.Survey, use survey.Use, row survey.Row) bool {
-	return slices.ContainsFunc(found.Rows, func(other survey.Row) bool {
-		passes := slices.ContainsFunc(other.Gates, func(g survey.Gate) bool { return g.Where == use.Where })
+func guardsSame(found routes.Analysis, gate routes.PlacedGate, row routes.Row) bool {
+	return slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
+		passes := slices.ContainsFunc(other.Gates, func(g routes.Gate) bool { return g.Where == gate.Where })
 		return passes && other.Handler.Target() == row.Handler.Target()
 	})
 }
 
 func openBeside(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {
-			guarded := slices.ContainsFunc(found.Rows, func(other survey.Row) bool {
+			guarded := slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 				return len(other.Gates) > 0 && !other.Open() && slices.Equal(other.Hosts, row.Hosts)
 			})
 			if row.Open() && guarded {
 				what := saidOf(row) + " is open, while other paths of the site are guarded"
-				all = append(all, Finding{What: what, Where: row.Handler.Where, Mark: markOfRow(row)})
+				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
 		return all
@@ -190,12 +190,12 @@ func openBeside(s *subject) []Finding {
 }
 
 func openRoots(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
-		for _, use := range found.Uses {
-			for _, root := range roots(use.Match) {
-				if slices.ContainsFunc(found.Rows, func(row survey.Row) bool { return opens(row, use, root) }) {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			for _, root := range roots(gate.Match) {
+				if slices.ContainsFunc(found.Rows, func(row routes.Row) bool { return opens(row, gate, root) }) {
 					what := fmt.Sprintf("%s/* is guarded, %s is open", root, root)
-					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}
@@ -204,7 +204,7 @@ func openRoots(s *subject) []Finding {
 }
 
 // roots are the paths that lack only the slash to match.
-func roots(m survey.Matcher) (all []string) {
+func roots(m routes.Matcher) (all []string) {
 	for _, region := range m {
 		for _, path := range region.Paths {
 			root, prefix := strings.CutSuffix(path[0], "/*")

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
-	"github.com/excorp/caddy-require-auth/internal/locate"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // maxSkew is how far clocks can be apart without anybody noticing.
@@ -28,7 +28,7 @@ var schemeRules = []*Rule{
 			if !slices.Contains(one.Audiences, "*") {
 				return nil
 			}
-			return []Finding{one.at("tokens for any audience", "audiences", locate.Line{Names: []string{"audience"}, Words: []string{"*"}})}
+			return []Finding{one.at("tokens for any audience", "audiences", sourcepos.Line{Names: []string{"audience"}, Words: []string{"*"}})}
 		}),
 	},
 	{
@@ -45,7 +45,7 @@ var schemeRules = []*Rule{
 			if one.HMACSecret == "" || block.HasPlaceholder(one.HMACSecret) {
 				return nil
 			}
-			return []Finding{one.at("an HMAC secret in clear text", "hmac_secret", locate.Line{Names: []string{"hmac_secret"}})}
+			return []Finding{one.at("an HMAC secret in clear text", "hmac_secret", sourcepos.Line{Names: []string{"hmac_secret"}})}
 		}),
 	},
 	{
@@ -56,7 +56,7 @@ var schemeRules = []*Rule{
 			if one.HMACSecret == "" {
 				return nil
 			}
-			return []Finding{one.at("tokens signed with a shared secret", "hmac_secret", locate.Line{Names: []string{"hmac_secret"}})}
+			return []Finding{one.at("tokens signed with a shared secret", "hmac_secret", sourcepos.Line{Names: []string{"hmac_secret"}})}
 		}),
 	},
 	{
@@ -68,7 +68,7 @@ var schemeRules = []*Rule{
 				return nil
 			}
 			what := fmt.Sprintf("a clock skew of %s", time.Duration(one.ClockSkew))
-			return []Finding{one.at(what, "clock_skew", locate.Line{Names: []string{"clock_skew"}})}
+			return []Finding{one.at(what, "clock_skew", sourcepos.Line{Names: []string{"clock_skew"}})}
 		}),
 	},
 }
@@ -91,7 +91,7 @@ func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 	} {
 		for _, place := range kind.places {
 			if place.In == "query" {
-				found = append(found, one.at(kind.what, kind.member, locate.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
+				found = append(found, one.at(kind.what, kind.member, sourcepos.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func hmacShared(s *subject, one scheme) (found []Finding) {
 	if one.HMACSecret == "" {
 		return nil
 	}
-	line := locate.Line{Names: []string{"hmac_secret"}}
+	line := sourcepos.Line{Names: []string{"hmac_secret"}}
 	if len(one.Audiences) > 1 {
 		found = append(found, one.at("the services of several audiences share one HMAC secret", "hmac_secret", line))
 	}

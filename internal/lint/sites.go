@@ -7,26 +7,26 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/locate"
-	"github.com/excorp/caddy-require-auth/internal/survey"
+	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
 // replayable are the schemes whose credentials can be used again and again.
 var replayable = []string{"basic", "api_key"}
 
 func plainSites(s *subject) []Finding {
-	return s.eachServer(func(server *survey.Server, found survey.Survey) (all []Finding) {
+	return s.eachServer(func(server *routes.Server, found routes.Analysis) (all []Finding) {
 		if server.TLS || len(server.Listen) > 0 && !slices.ContainsFunc(server.Listen, isPublic) {
 			return nil
 		}
-		for _, use := range found.Uses {
-			if hosts := use.Scope.Hosts; len(hosts) > 0 && !slices.ContainsFunc(hosts, isPublic) {
+		for _, gate := range found.Gates {
+			if hosts := gate.Scope.Hosts; len(hosts) > 0 && !slices.ContainsFunc(hosts, isPublic) {
 				continue
 			}
-			for _, name := range use.Schemes {
-				if one, ok := s.scheme(use.Gate, name); ok && slices.Contains(replayable, one.Kind) {
+			for _, name := range gate.Schemes {
+				if one, ok := s.scheme(gate.Gate, name); ok && slices.Contains(replayable, one.Kind) {
 					what := "scheme " + name + " is accepted on a plain http site"
-					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}
@@ -63,15 +63,15 @@ type corsConfig struct {
 // corsRule looks at the `auth_cors` handlers of sites that have gates.
 func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
 	return func(s *subject) []Finding {
-		return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
+		return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 			for _, seen := range found.CORS {
 				var config corsConfig
 				if json.Unmarshal(seen.Config, &config) != nil || !hasGates(found, seen.Scope) {
 					continue
 				}
 				if what := judge(config); what != "" {
-					mark := locate.Mark{Hosts: seen.Scope.Hosts, Lines: []locate.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
-					all = append(all, Finding{What: what, Where: seen.Where, Mark: mark})
+					query := sourcepos.Query{Hosts: seen.Scope.Hosts, Lines: []sourcepos.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
+					all = append(all, Finding{What: what, Where: seen.Where, Query: query})
 				}
 			}
 			return all
@@ -79,20 +79,20 @@ func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
 	}
 }
 
-func hasGates(found survey.Survey, scope survey.Region) bool {
-	return slices.ContainsFunc(found.Uses, func(use survey.Use) bool {
-		_, meets := use.Scope.And(scope)
+func hasGates(found routes.Analysis, scope routes.Region) bool {
+	return slices.ContainsFunc(found.Gates, func(gate routes.PlacedGate) bool {
+		_, meets := gate.Scope.And(scope)
 		return meets
 	})
 }
 
 // spellings finds gates whose matcher depends on how a path is written.
 func spellings(s *subject) []Finding {
-	return s.eachServer(func(_ *survey.Server, found survey.Survey) (all []Finding) {
-		for _, use := range found.Uses {
-			for _, region := range use.Match {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			for _, region := range gate.Match {
 				if what := spelling(region); what != "" {
-					all = append(all, Finding{What: what, Where: use.Where, Mark: markOf(use)})
+					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}
@@ -100,7 +100,7 @@ func spellings(s *subject) []Finding {
 	})
 }
 
-func spelling(region survey.Region) string {
+func spelling(region routes.Region) string {
 	for _, path := range region.Paths {
 		if strings.Contains(path[0], "%") {
 			return "the gate matches " + path[0] + ", in this spelling only"

@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 )
 
 // waysOf walks through routes and says of each row what stands in it.
-func waysOf(t *testing.T, routes string) (ways []string, found Survey) {
+func waysOf(t *testing.T, routes string) (ways []string, found Analysis) {
 	t.Helper()
 	config, err := Parse([]byte(`{"apps": {"http": {"servers": {"srv0": {"routes": ` + routes + `,
 		"named_routes": {"app": {"handle": [{"handler": "file_server"}]}, "loop": {"handle": [{"handler": "invoke", "name": "loop"}, {"handler": "invoke", "name": "loop"}]}}

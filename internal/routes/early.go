@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
@@ -34,7 +34,7 @@ func (w *walker) noteEarly(h Handler, ways []state) {
 	}
 	for _, way := range ways {
 		if len(way.gates) == 0 {
-			w.Early = append(w.Early, Seen{Handler: h, Scope: way.region})
+			w.Early = append(w.Early, PlacedHandler{Handler: h, Scope: way.region})
 			return
 		}
 	}

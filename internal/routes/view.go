@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ type View struct {
 	// Method is the method if it was changed.
 	Method string
 	// Own says that no client chooses the path. It is known of the routes of
-	// [Around] only.
+	// [Substitute] only.
 	Own bool
 	// Files says that a rewrite looked for a file, so that the path is that of the
 	// request, or one that stands in the configuration.

@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"slices"
@@ -11,31 +11,16 @@ type HostPatterns []string
 // HostPatterns returns the patterns of all host matchers.
 func (s *Server) HostPatterns() HostPatterns {
 	var found HostPatterns
-	found.add(s.Routes)
-	found.add(s.Errors)
-	for _, route := range s.Named {
-		found.add([]Route{route})
+	for route := range s.all() {
+		for _, region := range route.Match {
+			found = append(found, region.Hosts...)
+			for _, except := range region.Except {
+				found = append(found, except.Hosts...)
+			}
+		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
-}
-
-func (p *HostPatterns) add(routes []Route) {
-	for _, route := range routes {
-		for _, region := range route.Match {
-			*p = append(*p, region.Hosts...)
-			for _, except := range region.Except {
-				*p = append(*p, except.Hosts...)
-			}
-		}
-		for _, handler := range route.Handle {
-			p.add(handler.Routes)
-			p.add(handler.Errors)
-			for _, response := range handler.Responses {
-				p.add(response.Routes)
-			}
-		}
-	}
 }
 
 // Match says which patterns a host matches. Hosts that match the same ones are

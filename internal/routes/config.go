@@ -1,15 +1,18 @@
-// Package survey reads the routes of a Caddy configuration the way a request
-// would: it follows every way through them and says, for each handler that
-// answers, which requests reach it and which gates they passed before.
+// Package routes analyzes the routes of a Caddy server. It follows every path that
+// a request can take, and lists for each handler that answers: which requests
+// reach it, and which gates they pass before.
 //
-// It loads no module and needs no running server.
-package survey
+// It has one model of a route tree, [Server], read from JSON or from the modules
+// of a server, and one table of handlers. Commands, lint, explain and
+// `auth_openapi` use both. It loads no module.
+package routes
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 )
@@ -140,13 +143,16 @@ func Parse(config []byte) (*Config, error) {
 	return read, nil
 }
 
+// whereIs returns the path of a server in Caddy's admin API.
+func whereIs(server string) string { return "/config/apps/http/servers/" + url.PathEscape(server) }
+
 func (c serverConfig) read(name string, plainPort int) (server Server, err error) {
-	server = Server{Name: name, Listen: c.Listen, Where: "/config/apps/http/servers/" + name, Named: make(map[string]Route)}
+	server = Server{Name: name, Listen: c.Listen, Where: whereIs(name), Named: make(map[string]Route)}
 	if server.Routes, err = readRoutes(c.Routes, server.Where+"/routes", 0); err != nil {
 		return Server{}, err
 	}
 	for _, named := range slices.Sorted(maps.Keys(c.NamedRoutes)) {
-		routes, err := readRoutes([]routeConfig{c.NamedRoutes[named]}, server.Where+"/named_routes/"+named, 0)
+		routes, err := readRoutes([]routeConfig{c.NamedRoutes[named]}, server.Where+"/named_routes/"+url.PathEscape(named), 0)
 		if err != nil {
 			return Server{}, err
 		}

@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
@@ -16,14 +16,14 @@ const (
 
 // state is a way as far as it has been followed.
 type state struct {
-	region  Region
-	view    View
-	gates   []Gate
-	groups  []string
-	unknown []string
-	missed  []Missed
-	last    Handler // the last handler of which it is not known what it does
-	around  []Around
+	region      Region
+	view        View
+	gates       []Gate
+	groups      []string
+	unknown     []string
+	missed      []MissedGate
+	last        Handler // the last handler of which it is not known what it does
+	substitutes []Substitute
 
 	// What the analysis of a denial knows of placeholders and handlers.
 	ownVars          []string // variables that no client chooses
@@ -35,22 +35,22 @@ type state struct {
 type walker struct {
 	config *Config
 	server *Server
-	Survey
-	scope   Region
-	view    View
-	order   int
-	invoked int
-	around  []Around
-	status  int // of the denial whose answer is looked for; else 0
+	Analysis
+	scope       Region
+	view        View
+	order       int
+	invoked     int
+	substitutes []Substitute
+	status      int // of the denial whose answer is looked for; else 0
 }
 
 // Walk follows requests of a region through a server.
-func (c *Config) Walk(server *Server, from Region) Survey {
+func (c *Config) Walk(server *Server, from Region) Analysis {
 	w := &walker{config: c, server: server, scope: from}
 	for _, end := range w.routes(server.Routes, []state{{region: from}}) {
 		w.finish(end)
 	}
-	return w.Survey
+	return w.Analysis
 }
 
 // finish ends a way on which nothing is known to answer: if there is a handler
@@ -130,7 +130,7 @@ func (w *walker) noteMissed(route Route, outside []state) {
 			continue
 		}
 		for _, gate := range gates {
-			outside[i].missed = append(slices.Clip(outside[i].missed), Missed{Gate: gate, Match: route.Match})
+			outside[i].missed = append(slices.Clip(outside[i].missed), MissedGate{Gate: gate, Match: route.Match})
 		}
 	}
 }
@@ -206,11 +206,11 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 	case "rewrite":
 		return w.rewrite(h, ways)
 	case "intercept":
-		return w.surround(ways, Around{Handler: h, Responses: h.Responses})
+		return w.surround(ways, Substitute{Handler: h, Responses: h.Responses})
 	case "vars", "map", "templates":
 		return remember(h, ways)
 	case "auth_cors":
-		w.CORS = append(w.CORS, Seen{Handler: h, Scope: w.scope})
+		w.CORS = append(w.CORS, PlacedHandler{Handler: h, Scope: w.scope})
 	}
 	switch kind := h.Kind(); kind {
 	case Passes:
@@ -243,12 +243,12 @@ func noteUnknown(h Handler, ways []state) []state {
 
 func (w *walker) guard(h Handler, route Route, ways []state) []state {
 	gate := w.config.gate(h)
-	use := Use{Gate: gate, Match: route.Match, Scope: w.scope, View: w.view, Order: w.order}
-	use.surround(ways)
+	placed := PlacedGate{Gate: gate, Match: route.Match, Scope: w.scope, View: w.view, Order: w.order}
+	placed.addSubstitutes(ways)
 	if w.Coarse {
-		use.surround([]state{{around: w.around}}) // not all ways were followed
+		placed.addSubstitutes([]state{{substitutes: w.substitutes}}) // not all ways were followed
 	}
-	w.Uses = append(w.Uses, use)
+	w.Gates = append(w.Gates, placed)
 	guarded := slices.Clone(ways)
 	for i := range guarded {
 		guarded[i].gates = append(slices.Clip(guarded[i].gates), gate)

@@ -1,16 +1,15 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 )
 
-// Around is a handler, or the error routes, that may answer in the place of a
+// Substitute is a handler, or the error routes, that may answer in the place of a
 // gate that denies a request.
-type Around struct {
+type Substitute struct {
 	// Handler has the routes: an intercept or a subroute; the zero value is the
 	// server.
 	Handler
@@ -18,22 +17,24 @@ type Around struct {
 }
 
 // Directive is what it is called in a Caddyfile.
-func (a Around) Directive() string {
-	if a.Name == "intercept" {
-		return a.Name
+func (s Substitute) Directive() string {
+	if s.Name == "intercept" {
+		return s.Name
 	}
 	return "handle_errors"
 }
 
-func (a Around) same(other Around) bool { return a.Where == other.Where && a.Live == other.Live }
+func (s Substitute) same(other Substitute) bool {
+	return s.Where == other.Where && s.Live == other.Live
+}
 
 // Leak is a way on which a request that a gate denies may be answered with what
 // the gate guards: by a handler that goes by the path of the request.
 type Leak struct {
 	Row
-	// Denied is the gate, Around what has the routes of the answer.
-	Denied Use
-	Around Around
+	// Denied is the gate, Substitute what has the routes of the answer.
+	Denied     PlacedGate
+	Substitute Substitute
 	// Status is the first one for which it is so.
 	Status int
 }
@@ -52,17 +53,17 @@ func (g Gate) statuses() []int {
 
 // Leaks follows the denials of all gates of a server through the routes that may
 // answer in their place.
-func (c *Config) Leaks(server *Server, found Survey) (all []Leak) {
-	for _, use := range found.Uses {
-		around := use.Around
+func (c *Config) Leaks(server *Server, found Analysis) (all []Leak) {
+	for _, placed := range found.Gates {
+		substitutes := placed.Substitutes
 		if len(server.Errors) > 0 {
-			around = append(slices.Clip(around), Around{Responses: []Response{{Routes: server.Errors}}})
+			substitutes = append(slices.Clip(substitutes), Substitute{Responses: []Response{{Routes: server.Errors}}})
 		}
-		for _, one := range around {
-			if use.Handler == "forward_auth" && one.Directive() == "handle_errors" {
+		for _, one := range substitutes {
+			if placed.Handler == "forward_auth" && one.Directive() == "handle_errors" {
 				continue // it passes the answer of the other server on
 			}
-			for _, leak := range c.leaksOf(server, use, one) {
+			for _, leak := range c.leaksOf(server, placed, one) {
 				if !slices.ContainsFunc(all, leak.same) {
 					all = append(all, leak)
 				}
@@ -72,11 +73,11 @@ func (c *Config) Leaks(server *Server, found Survey) (all []Leak) {
 	return all
 }
 
-// leaksOf follows the denials of one gate through what is around it.
-func (c *Config) leaksOf(server *Server, use Use, around Around) (all []Leak) {
-	for _, status := range use.statuses() {
-		for _, row := range c.answers(server, use, around, status) {
-			all = append(all, Leak{Row: row, Denied: use, Around: around, Status: status})
+// leaksOf follows the denials of one gate through what may answer in its place.
+func (c *Config) leaksOf(server *Server, placed PlacedGate, substitute Substitute) (all []Leak) {
+	for _, status := range placed.statuses() {
+		for _, row := range c.answers(server, placed, substitute, status) {
+			all = append(all, Leak{Row: row, Denied: placed, Substitute: substitute, Status: status})
 		}
 	}
 	return all
@@ -89,14 +90,14 @@ func (l Leak) same(other Leak) bool {
 
 // answers returns the rows in which the denials of a gate with one status may be
 // answered with what is guarded.
-func (c *Config) answers(server *Server, use Use, around Around, status int) (rows []Row) {
-	for _, response := range around.Responses {
+func (c *Config) answers(server *Server, placed PlacedGate, substitute Substitute, status int) (rows []Row) {
+	for _, response := range substitute.Responses {
 		if !response.takes(status) {
 			continue
 		}
-		for _, region := range use.denied() {
+		for _, region := range placed.denied() {
 			w := &walker{config: c, server: server, scope: region, status: status}
-			for _, end := range w.routes(response.Routes, []state{{region: region, foreignRoot: use.foreignRoot}}) {
+			for _, end := range w.routes(response.Routes, []state{{region: region, foreignRoot: placed.foreignRoot}}) {
 				w.finish(end)
 			}
 			rows = append(rows, w.Rows...)
@@ -108,23 +109,23 @@ func (c *Config) answers(server *Server, use Use, around Around, status int) (ro
 	return rows
 }
 
-// surround adds what is around a gate on its ways.
-func (u *Use) surround(ways []state) {
+// addSubstitutes adds what may answer in the place of the gate.
+func (p *PlacedGate) addSubstitutes(ways []state) {
 	for _, way := range ways {
-		u.foreignRoot = u.foreignRoot || way.foreignRoot
-		for _, around := range way.around {
-			if !slices.ContainsFunc(u.Around, around.same) {
-				u.Around = append(u.Around, around)
+		p.foreignRoot = p.foreignRoot || way.foreignRoot
+		for _, substitute := range way.substitutes {
+			if !slices.ContainsFunc(p.Substitutes, substitute.same) {
+				p.Substitutes = append(p.Substitutes, substitute)
 			}
 		}
 	}
 }
 
 // denied are the requests that a gate may deny, by the path as it was sent.
-func (u Use) denied() (all []Region) {
-	for _, region := range orAll(u.Match) {
-		if sent, ok := u.View.translate(region); ok {
-			if part, some := u.Scope.And(sent); some {
+func (p PlacedGate) denied() (all []Region) {
+	for _, region := range orAll(p.Match) {
+		if sent, ok := p.View.translate(region); ok {
+			if part, some := p.Scope.And(sent); some {
 				all = append(all, part)
 			}
 		}
@@ -182,18 +183,18 @@ func (w *walker) subroute(h Handler, ways []state) []state {
 			w.finish(end)
 		}
 	}
-	return w.routes(h.Routes, w.surround(ways, Around{Handler: h, Responses: []Response{{Routes: h.Errors}}}))
+	return w.routes(h.Routes, w.surround(ways, Substitute{Handler: h, Responses: []Response{{Routes: h.Errors}}}))
 }
 
 // surround notes what may answer in the place of the gates that ways come to.
-func (w *walker) surround(ways []state, with Around) []state {
+func (w *walker) surround(ways []state, with Substitute) []state {
 	if len(with.Responses) == 0 {
 		return ways
 	}
-	w.around = append(w.around, with)
+	w.substitutes = append(w.substitutes, with)
 	after := slices.Clone(ways)
 	for i := range after {
-		after[i].around = append(slices.Clip(after[i].around), with)
+		after[i].substitutes = append(slices.Clip(after[i].substitutes), with)
 	}
 	return after
 }
@@ -227,20 +228,15 @@ func (w *walker) responses(h Handler, ways []state) {
 	}
 }
 
-// Surrounded reports whether a server has routes that may answer in the place of
-// a gate.
-func (s *Server) Surrounded() bool {
-	return len(s.Errors) > 0 || surrounded(s.Routes) || slices.ContainsFunc(slices.Collect(maps.Values(s.Named)), func(r Route) bool {
-		return surrounded([]Route{r})
-	})
-}
-
-func surrounded(routes []Route) bool {
-	return slices.ContainsFunc(routes, func(r Route) bool {
-		return slices.ContainsFunc(r.Handle, func(h Handler) bool {
-			return len(h.Errors)+len(h.Responses) > 0 || surrounded(h.Routes)
-		})
-	})
+// HasSubstitutes reports whether a server has routes that may answer in the
+// place of a gate.
+func (s *Server) HasSubstitutes() bool {
+	for handler := range s.Handlers() {
+		if len(handler.Errors)+len(handler.Responses) > 0 {
+			return true
+		}
+	}
+	return len(s.Errors) > 0
 }
 
 // Always reports whether it is so for every request that the gate denies.
@@ -264,7 +260,7 @@ func (l Leak) What() string {
 	case l.View.Own:
 		how = "whatever its path is"
 	}
-	return fmt.Sprintf("%s may answer a denied request with what it was denied: %s answers %s", l.Around.Directive(), l.Handler.Name, how)
+	return fmt.Sprintf("%s may answer a denied request with what it was denied: %s answers %s", l.Substitute.Directive(), l.Handler.Name, how)
 }
 
 // Remedy says what to write instead.

@@ -1,26 +1,23 @@
-// Package live describes HTTP servers as package survey reads them: from the
-// modules that run, and from the JSON of those that are not loaded yet.
-package live
+package routes
 
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
-	"github.com/excorp/caddy-require-auth/internal/survey"
 )
 
-// Server describes a server, at whatever stage of loading. Caddy forgets the
-// JSON of what it has loaded, so that is written again from the modules.
-func Server(name string, server *caddyhttp.Server) (*survey.Server, error) {
-	r := reader{where: "/config/apps/http/servers/" + name}
-	described := &survey.Server{Name: name, Where: r.where, Routes: r.routes(server.Routes, r.where+"/routes", 0), Named: make(map[string]survey.Route)}
+// OfServer describes a server at any stage of loading. Caddy forgets the JSON of
+// loaded modules, so it is written again from the modules.
+func OfServer(name string, server *caddyhttp.Server) (*Server, error) {
+	r := reader{where: whereIs(name)}
+	described := &Server{Name: name, Where: r.where, Routes: r.routes(server.Routes, r.where+"/routes", 0), Named: make(map[string]Route)}
 	for name, route := range server.NamedRoutes {
-		described.Named[name] = r.routes(caddyhttp.RouteList{*route}, r.where+"/named_routes/"+name, 0)[0]
+		described.Named[name] = r.routes(caddyhttp.RouteList{*route}, r.where+"/named_routes/"+url.PathEscape(name), 0)[0]
 	}
 	if server.Errors != nil {
 		described.Errors = r.routes(server.Errors.Routes, r.where+"/errors/routes", 0)
@@ -34,19 +31,16 @@ type reader struct {
 	err   error
 }
 
-// maxDepth is how deeply routes are followed.
-const maxDepth = 100
-
-func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []survey.Route {
+func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []Route {
 	if depth > maxDepth {
 		return nil
 	}
-	routes := make([]survey.Route, len(list))
+	routes := make([]Route, len(list))
 	for i, route := range list {
 		here := fmt.Sprintf("%s/%d", where, i)
-		routes[i] = survey.Route{Group: route.Group, Terminal: route.Terminal, Match: matcherOf(route)}
+		routes[i] = Route{Group: route.Group, Terminal: route.Terminal, Match: matcherOf(route)}
 		for j, raw := range route.HandlersRaw {
-			handler, err := survey.ReadHandler(raw, fmt.Sprintf("%s/handle/%d", here, j))
+			handler, err := ReadHandler(raw, fmt.Sprintf("%s/handle/%d", here, j))
 			if err != nil && r.err == nil {
 				r.err = err
 			}
@@ -59,8 +53,8 @@ func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []sur
 	return routes
 }
 
-func (r *reader) handler(handler any, where string, depth int) survey.Handler {
-	described := survey.Handler{Name: nameOf(handler), Config: written(handler), Where: where, Live: handler}
+func (r *reader) handler(handler any, where string, depth int) Handler {
+	described := Handler{Name: nameOf(handler), Config: written(handler), Where: where, Live: handler}
 	switch handler := handler.(type) {
 	case *caddyhttp.Subroute:
 		described.Routes = r.routes(handler.Routes, where+"/routes", depth+1)
@@ -76,8 +70,8 @@ func (r *reader) handler(handler any, where string, depth int) survey.Handler {
 	return described
 }
 
-func (r *reader) responses(list []caddyhttp.ResponseHandler, where string, depth int) []survey.Response {
-	responses := make([]survey.Response, len(list))
+func (r *reader) responses(list []caddyhttp.ResponseHandler, where string, depth int) []Response {
+	responses := make([]Response, len(list))
 	for i, one := range list {
 		if one.Match != nil {
 			responses[i].Statuses, responses[i].Conditional = one.Match.StatusCode, len(one.Match.Headers) > 0
@@ -117,21 +111,21 @@ func written(module any) json.RawMessage {
 	return text
 }
 
-func matcherOf(route caddyhttp.Route) survey.Matcher {
+func matcherOf(route caddyhttp.Route) Matcher {
 	if len(route.MatcherSetsRaw) == 0 {
-		return survey.NewMatcher(setsOf(route.MatcherSets))
+		return NewMatcher(setsOf(route.MatcherSets))
 	}
-	sets := make([]survey.MatcherSet, len(route.MatcherSetsRaw))
+	sets := make([]MatcherSet, len(route.MatcherSetsRaw))
 	for i, set := range route.MatcherSetsRaw {
-		sets[i] = survey.MatcherSet(set)
+		sets[i] = MatcherSet(set)
 	}
-	return survey.NewMatcher(sets)
+	return NewMatcher(sets)
 }
 
-func setsOf(sets []caddyhttp.MatcherSet) []survey.MatcherSet {
-	all := make([]survey.MatcherSet, len(sets))
+func setsOf(sets []caddyhttp.MatcherSet) []MatcherSet {
+	all := make([]MatcherSet, len(sets))
 	for i, set := range sets {
-		all[i] = make(survey.MatcherSet)
+		all[i] = make(MatcherSet)
 		for _, matcher := range set {
 			if nameOf(matcher) == "" {
 				continue // a gate's own, which matches every request

@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
@@ -172,7 +172,7 @@ func compare(x int, operator string, y int) bool {
 	return x >= y
 }
 
-// isEnclosed reports whether one pair of parentheses stands around an expression.
+// isEnclosed reports whether one pair of parentheses encloses an expression.
 func isEnclosed(expression string) bool {
 	if !strings.HasPrefix(expression, "(") || !strings.HasSuffix(expression, ")") {
 		return false

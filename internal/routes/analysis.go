@@ -1,4 +1,4 @@
-package survey
+package routes
 
 import "slices"
 
@@ -16,18 +16,18 @@ type Row struct {
 	// Unknown are handlers on the way of which it is not known what they do.
 	Unknown []string
 	// Missed are gates that did not match after the path was changed.
-	Missed []Missed
+	Missed []MissedGate
 }
 
-// Missed is a gate that a request came past.
-type Missed struct {
+// MissedGate is a gate that a request came past.
+type MissedGate struct {
 	Gate
 	// Match is what it matches, in terms of the path as the gate sees it.
 	Match Matcher
 }
 
-// Seen is a handler in its place that is of interest besides gates.
-type Seen struct {
+// PlacedHandler is a handler in its place that is of interest besides gates.
+type PlacedHandler struct {
 	Handler
 	Scope Region
 }
@@ -37,8 +37,8 @@ func (r Row) Open() bool {
 	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional })
 }
 
-// Use is a gate in its place.
-type Use struct {
+// PlacedGate is a gate in its place.
+type PlacedGate struct {
 	Gate
 	// Match is what the route of the gate matches, in terms of the path as the
 	// gate sees it.
@@ -48,21 +48,21 @@ type Use struct {
 	Scope Region
 	View  View
 	Order int
-	// Around are the handlers that may answer in its place when it denies.
-	Around []Around
+	// Substitutes are the handlers that may answer in its place when it denies.
+	Substitutes []Substitute
 	// foreignRoot says that clients choose the root of file servers there.
 	foreignRoot bool
 }
 
-// Survey is what became of the requests to a server.
-type Survey struct {
-	Rows []Row
-	Uses []Use
+// Analysis is what became of the requests to a server.
+type Analysis struct {
+	Rows  []Row
+	Gates []PlacedGate
 	// CORS are the handlers that say whose scripts may read.
-	CORS []Seen
+	CORS []PlacedHandler
 	// Early are the handlers that use what is known of a caller, and the gates
 	// come behind them.
-	Early []Seen
+	Early []PlacedHandler
 	// Coarse says that there are too many ways to follow them all: then some
 	// rows have fewer gates than they really have, and never more.
 	Coarse bool

@@ -1,7 +1,7 @@
-// Package locate finds lines of a Caddyfile again by what is written in them.
+// Package sourcepos finds lines of a Caddyfile again by what is written in them.
 // Caddy's adapter keeps no positions, so what is found wrong in the JSON has to
 // be looked up in the text.
-package locate
+package sourcepos
 
 import (
 	"fmt"
@@ -19,9 +19,9 @@ type Line struct {
 	Words []string
 }
 
-// Mark is a place in a Caddyfile: in the sites of some hosts, or anywhere, a
+// Query is a place in a Caddyfile: in the sites of some hosts, or anywhere, a
 // line in the block of another line, and so on.
-type Mark struct {
+type Query struct {
 	Hosts []string
 	Lines []Line
 }
@@ -93,24 +93,24 @@ func endsLine(tokens []caddyfile.Token, i int) bool {
 	return i+1 == len(tokens) || tokens[i+1].Line != tokens[i].Line || tokens[i+1].File != tokens[i].File
 }
 
-// Find returns the positions that fit a mark best, as file:line. More than one
+// Find returns the positions that fit a query best, as file:line. More than one
 // means that nothing written there tells them apart.
-func (t *Text) Find(mark Mark) []string {
-	found := t.find(mark, mark.Hosts)
+func (t *Text) Find(query Query) []string {
+	found := t.find(query, query.Hosts)
 	if len(found) == 0 {
-		found = t.find(mark, nil)
+		found = t.find(query, nil)
 	}
 	return found
 }
 
-func (t *Text) find(mark Mark, hosts []string) []string {
+func (t *Text) find(query Query, hosts []string) []string {
 	var candidates []*node
 	for _, block := range t.blocks {
 		if len(hosts) == 0 || block.isFor(hosts) {
 			candidates = append(candidates, block)
 		}
 	}
-	for _, line := range mark.Lines {
+	for _, line := range query.Lines {
 		candidates = best(candidates, line)
 	}
 	var found []string

@@ -1,10 +1,51 @@
-package survey
+package routes
 
 import (
 	"encoding/json"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
+
+// all iterates over the routes of a server and the routes inside of them.
+func (s *Server) all() iter.Seq[Route] {
+	return func(yield func(Route) bool) {
+		_ = each(s.Routes, yield) && each(s.Errors, yield) && each(slices.Collect(maps.Values(s.Named)), yield)
+	}
+}
+
+// each calls yield for routes and those inside of them, until it returns false.
+func each(routes []Route, yield func(Route) bool) bool {
+	for _, route := range routes {
+		if !yield(route) {
+			return false
+		}
+		for _, h := range route.Handle {
+			inner := slices.Concat(h.Routes, h.Errors)
+			for _, response := range h.Responses {
+				inner = append(inner, response.Routes...)
+			}
+			if !each(inner, yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Handlers iterates over the handlers of a server, nested ones included.
+func (s *Server) Handlers() iter.Seq[Handler] {
+	return func(yield func(Handler) bool) {
+		for route := range s.all() {
+			for _, handler := range route.Handle {
+				if !yield(handler) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // matters reports whether it makes a difference who takes a route, for a request
 // on its way or, where it was denied, for the answer.
