@@ -42,8 +42,8 @@ func (s *source) read() (*configuration, error) {
 	return &configuration{Config: config, file: file, adapter: adapter}, nil
 }
 
-// surveyAll surveys every server.
-func (c *configuration) surveyAll() []routes.Analysis {
+// analyze analyzes every server.
+func (c *configuration) analyze() []routes.Analysis {
 	all := make([]routes.Analysis, len(c.Servers))
 	for i := range c.Servers {
 		all[i] = c.Walk(&c.Servers[i], routes.Region{})

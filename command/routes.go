@@ -100,7 +100,7 @@ type route struct {
 func newRoutesReport(config *configuration, allow []string) *routesReport {
 	report := &routesReport{}
 	allowed := routes.Paths(allow...)
-	for i, found := range config.surveyAll() {
+	for i, found := range config.analyze() {
 		server := config.Servers[i]
 		report.Coarse = report.Coarse || found.Coarse
 		sites := map[string]*site{}

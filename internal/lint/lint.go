@@ -45,9 +45,9 @@ type Finding struct {
 
 // subject is what rules look at.
 type subject struct {
-	config  *routes.Config
-	surveys []routes.Analysis // one for each server
-	schemes []scheme
+	config   *routes.Config
+	analyses []routes.Analysis // one for each server
+	schemes  []scheme
 }
 
 // scheme is a declared scheme, with what the rules need to know of it.
@@ -80,12 +80,12 @@ func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules, 
 func Run(config *routes.Config) []Finding {
 	s := &subject{config: config}
 	for i := range config.Servers {
-		s.surveys = append(s.surveys, config.Walk(&config.Servers[i], routes.Region{}))
+		s.analyses = append(s.analyses, config.Walk(&config.Servers[i], routes.Region{}))
 	}
 	s.addSchemes(config.Schemes, "/config/apps/auth/schemes/", nil)
-	for i := range s.surveys {
-		for j := range s.surveys[i].Gates {
-			use := &s.surveys[i].Gates[j]
+	for i := range s.analyses {
+		for j := range s.analyses[i].Gates {
+			use := &s.analyses[i].Gates[j]
 			var gate struct {
 				Inline map[string]json.RawMessage `json:"inline"`
 			}

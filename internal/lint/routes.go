@@ -92,8 +92,8 @@ var routeRules = []*Rule{
 
 // eachServer joins what is found on all servers.
 func (s *subject) eachServer(find func(server *routes.Server, found routes.Analysis) []Finding) (all []Finding) {
-	for i := range s.surveys {
-		all = append(all, find(&s.config.Servers[i], s.surveys[i])...)
+	for i := range s.analyses {
+		all = append(all, find(&s.config.Servers[i], s.analyses[i])...)
 	}
 	return all
 }

@@ -17,7 +17,7 @@ import (
 	"strconv"
 )
 
-// Config is what there is to survey.
+// Config is the configuration to analyze.
 type Config struct {
 	Servers []Server
 	// Schemes are those that the app `auth` declares, by name.
