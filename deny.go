@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/challenge"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -129,7 +128,7 @@ func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 	if made.tooLarge() {
 		return nil
 	}
-	var all []challenge.Challenge
+	var all []authn.Challenge
 	var scopes []string
 	if made.required != nil {
 		scopes = made.required.ChallengeScopes()
@@ -154,7 +153,7 @@ func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
 	if isXMLHttpRequest(r) {
 		all = withoutPrompt(all)
 	}
-	return challenge.Fields(all)
+	return authn.ChallengeFields(all)
 }
 
 // isXMLHttpRequest reports whether a request says that a script sends it, and not
@@ -167,11 +166,11 @@ func isXMLHttpRequest(r *http.Request) bool {
 
 // withoutPrompt takes out what makes a browser open its password window, which
 // no script can close: Basic challenges, or their name if there is no other.
-func withoutPrompt(all []challenge.Challenge) []challenge.Challenge {
-	var others, basic []challenge.Challenge
+func withoutPrompt(all []authn.Challenge) []authn.Challenge {
+	var others, basic []authn.Challenge
 	for _, c := range all {
 		if c.Scheme == "Basic" {
-			basic = append(basic, challenge.Challenge{Scheme: "xBasic", Realm: c.Realm})
+			basic = append(basic, authn.Challenge{Scheme: "xBasic", Realm: c.Realm})
 		} else {
 			others = append(others, c)
 		}

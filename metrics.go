@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // The names of the metrics, see docs/operations.md.
@@ -106,7 +105,7 @@ type decisionCounters struct {
 // no series to 1 is not an increase to Prometheus.
 func newDecisionCounters(scheme string) decisionCounters {
 	denied := decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": "denied"})
-	for _, code := range denial.Codes() {
+	for _, code := range authn.Codes() {
 		denied.WithLabelValues(string(code))
 	}
 	return decisionCounters{admitted: decisions.WithLabelValues(scheme, "admitted", ""), denied: denied}

@@ -11,8 +11,6 @@ package authn
 import (
 	"context"
 	"time"
-
-	"github.com/excorp/caddy-require-auth/internal/challenge"
 )
 
 // Namespace is where Caddy finds the modules that implement [Scheme].
@@ -34,7 +32,7 @@ type Scheme interface {
 	// Challenges says how to authenticate here, one value for each field line
 	// of WWW-Authenticate. A 401 needs at least one; for any other status a
 	// scheme that has nothing to add returns none.
-	Challenges(Ask) []challenge.Challenge
+	Challenges(Ask) []Challenge
 }
 
 // Ask is what the gate wants said in a challenge.
@@ -64,9 +62,6 @@ type Ask struct {
 	ACRValues []string
 	MaxAge    time.Duration
 }
-
-// Challenge is one member of a WWW-Authenticate field.
-type Challenge = challenge.Challenge
 
 // Verdict is the kind of an [Outcome].
 type Verdict uint8
@@ -140,9 +135,6 @@ func Defer(after time.Duration, reason error) Outcome {
 	return Outcome{Verdict: Unavailable, Code: CodeUnavailable, Reason: reason, RetryAfter: after, Source: SourceRemote}
 }
 
-// Parameter is a parameter of a [Challenge] that is not OAuth's.
-type Parameter = challenge.Parameter
-
 // Unauthenticated reports whether the answer is that the caller is not known,
 // so that every scheme has to say how to become known.
 func (a Ask) Unauthenticated() bool {
@@ -160,15 +152,6 @@ const DefaultRealm = "api"
 
 // RealmOff is the configured realm that sends none.
 const RealmOff = "off"
-
-// CheckRealm reports why a configured realm cannot be sent; empty stands for
-// the default.
-func CheckRealm(realm string) error {
-	if realm == "" || realm == RealmOff {
-		return nil
-	}
-	return challenge.CheckRealm(realm)
-}
 
 // RealmFor returns the realm to send, given a scheme's own and the default.
 func RealmFor(own, inherited string) string {

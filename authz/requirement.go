@@ -15,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/challenge"
 )
 
 // Requirement is what is required of a caller who is known. Everything that is
@@ -85,7 +84,7 @@ type Decision struct {
 // Check reports what is wrong with the configuration.
 func (q *Requirement) Check() error {
 	for _, scope := range slices.Concat(q.Scopes, q.AnyScopes) {
-		if !challenge.IsScopeToken(scope) {
+		if !authn.IsScopeToken(scope) {
 			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/challenge"
 )
 
 // Session is what is required of the login behind a token (RFC 9470). A client
@@ -31,7 +30,7 @@ const loginAhead = 10 * time.Second
 
 func (s *Session) check() error {
 	for _, acr := range s.ACR {
-		if !challenge.IsScopeToken(acr) {
+		if !authn.IsScopeToken(acr) {
 			return fmt.Errorf("acr %q: no spaces, quotes or backslashes can stand in it", acr)
 		}
 	}

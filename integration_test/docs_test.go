@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
-	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // TestMoving loads every Caddyfile of docs/moving.md.
@@ -26,7 +26,7 @@ func TestMoving(t *testing.T) {
 // TestTroubleshooting has a line for every code.
 func TestTroubleshooting(t *testing.T) {
 	page := textOf(t, "../docs/troubleshooting.md")
-	for _, code := range denial.Codes() {
+	for _, code := range authn.Codes() {
 		if !strings.Contains(page, "| `"+string(code)+"` |") {
 			t.Errorf("%s is not there", code)
 		}

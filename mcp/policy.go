@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/challenge"
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
@@ -89,7 +89,7 @@ func (r Rule) check() error {
 		return fmt.Errorf("%s has no name to go by: write `method %s <scope>...`", r.Method, r.Method)
 	}
 	for _, scope := range r.Scopes {
-		if !challenge.IsScopeToken(scope) {
+		if !authn.IsScopeToken(scope) {
 			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 		if scope == "offline_access" {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/challenge"
 )
 
 // identify makes an identity of verified claims.
@@ -86,7 +85,7 @@ func name(claims map[string]any, path string) (string, error) {
 // spaces, does not read as more than was granted.
 func scopesIn(claims map[string]any, paths []string) []string {
 	all := collect(claims, paths, func(text string) []string { return strings.Split(text, " ") })
-	return slices.DeleteFunc(all, func(scope string) bool { return !challenge.IsScopeToken(scope) })
+	return slices.DeleteFunc(all, func(scope string) bool { return !authn.IsScopeToken(scope) })
 }
 
 // collect gathers strings from several claims: from lists each member, from a

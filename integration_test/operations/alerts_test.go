@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
-	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // selector is a counter in an alert: its name, a label, `=` or `=~`, and the value.
@@ -56,7 +56,7 @@ func TestSeriesFromTheStart(t *testing.T) {
 	t.Run("each code of each scheme, and of none", func(t *testing.T) {
 		for _, scheme := range []string{"unheard", "ops", "inline", "twice", "none"} {
 			exists(t, "caddy_auth_decisions_total", "scheme="+scheme, "decision=admitted", "code=")
-			for _, code := range denial.Codes() {
+			for _, code := range authn.Codes() {
 				exists(t, "caddy_auth_decisions_total", "scheme="+scheme, "decision=denied", "code="+string(code))
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/page"
 )
 
@@ -14,7 +15,7 @@ const TraceHeader = "X-Trace-Id"
 
 // Denial is one answer.
 type Denial struct {
-	Code Code
+	Code authn.Code
 
 	// TooLarge says that the credential is over the bound: the status is 431.
 	TooLarge bool

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/authn"
 )
 
 // Format is a configured format of the body.
@@ -67,14 +69,14 @@ func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(struct {
-		Type           string   `json:"type"`
-		Title          string   `json:"title"`
-		Status         int      `json:"status"`
-		Detail         string   `json:"detail"`
-		Code           Code     `json:"code"`
-		RequiredScopes []string `json:"required_scopes,omitempty"`
-		RequiredRoles  []string `json:"required_roles,omitempty"`
-		TraceID        string   `json:"trace_id"`
+		Type           string     `json:"type"`
+		Title          string     `json:"title"`
+		Status         int        `json:"status"`
+		Detail         string     `json:"detail"`
+		Code           authn.Code `json:"code"`
+		RequiredScopes []string   `json:"required_scopes,omitempty"`
+		RequiredRoles  []string   `json:"required_roles,omitempty"`
+		TraceID        string     `json:"trace_id"`
 	}{
 		"about:blank", http.StatusText(d.Status()), d.Status(), d.Detail(),
 		d.Code, d.RequiredScopes, d.RequiredRoles, d.TraceID,

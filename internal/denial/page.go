@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/page"
 )
 
@@ -23,9 +24,9 @@ func LoadPages(folder string) (*page.Set, error) {
 var builtInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
 
 func loadPages(folder fs.FS) (*page.Set, error) {
-	cases := []page.Case{{Status: http.StatusRequestHeaderFieldsTooLarge, Code: string(CodeInvalidRequest)}}
-	for code, answer := range answers {
-		cases = append(cases, page.Case{Status: answer.status, Code: string(code)})
+	cases := []page.Case{{Status: http.StatusRequestHeaderFieldsTooLarge, Code: string(authn.CodeInvalidRequest)}}
+	for _, code := range authn.Codes() {
+		cases = append(cases, page.Case{Status: code.Status(), Code: string(code)})
 	}
 	return page.Load(folder, cases)
 }

@@ -7,6 +7,7 @@ import (
 
 	nethtml "golang.org/x/net/html"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -99,7 +100,8 @@ func TestPage(t *testing.T) {
 		}
 	})
 	t.Run("R9110-12: a way to sign in, for who is not signed in", func(t *testing.T) {
-		for code, status := range codes {
+		for _, code := range authn.Codes() {
+			status := code.Status()
 			tags, _ := elements(t, write(t, denial.Denial{Code: code, LoginURL: `/login?next=/a&b="c`}, "html").Body.String())
 			if status != 401 && tags["a"] != nil {
 				t.Errorf("%s: %q", code, tags["a"])

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -60,7 +61,7 @@ func TestLoadPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := func(code denial.Code) *httptest.ResponseRecorder {
+	answer := func(code authn.Code) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		if err := (denial.Denial{Code: code, Pages: pages}).Write(w, httptest.NewRequest("GET", "/", nil), "html"); err != nil {
 			t.Fatal(err)
@@ -101,8 +102,9 @@ func TestLoadPages(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for _, language := range []string{"en", "ko"} {
-		said := make(map[string]denial.Code)
-		for code, status := range codes {
+		said := make(map[string]authn.Code)
+		for _, code := range authn.Codes() {
+			status := code.Status()
 			t.Run("R9110-12: "+string(code)+" in "+language, func(t *testing.T) {
 				r := httptest.NewRequest("GET", "/", nil)
 				r.Header.Set("Accept-Language", language)
@@ -127,8 +129,8 @@ func TestWords(t *testing.T) {
 				said[words] = code
 			})
 		}
-		if got := len(said); got != len(codes)-2 {
-			t.Errorf("%s: %d different pages for %d codes, three of which are the same refusal", language, got, len(codes))
+		if got := len(said); got != len(authn.Codes())-2 {
+			t.Errorf("%s: %d different pages for %d codes, three of which are the same refusal", language, got, len(authn.Codes()))
 		}
 	}
 }

@@ -1,12 +1,6 @@
-// Package challenge writes the challenges of WWW-Authenticate (RFC 9110 §11).
-//
-// A [Challenge] is a typed value; [Challenge.String] is the only place where
-// one becomes text, so that whatever a realm or a scope holds, what leaves is
-// one well-formed challenge with every parameter quoted.
-package challenge
+package authn
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,7 +8,9 @@ import (
 	"time"
 )
 
-// Challenge is one challenge. Empty members are not sent.
+// Challenge is one member of a WWW-Authenticate field (RFC 9110 §11). Empty
+// members are not sent. [Challenge.String] is the only place where one becomes
+// text, so whatever a realm or a scope holds, every parameter is quoted.
 type Challenge struct {
 	// Scheme is the authentication scheme, for example Bearer.
 	Scheme string
@@ -32,7 +28,7 @@ type Challenge struct {
 	Extra []Parameter
 }
 
-// Parameter is an auth-param of RFC 9110 §11.2.
+// Parameter is an auth-param of RFC 9110 §11.2, of a scheme other than OAuth's.
 type Parameter struct{ Name, Value string }
 
 // String returns the challenge as a field value.
@@ -135,9 +131,10 @@ func IsScopeToken(s string) bool {
 	return s != ""
 }
 
-// CheckRealm reports why a realm cannot be sent. There is no reliable way to
-// transport characters outside ASCII (RFC 7617 §3), and clients that search
-// challenges with regular expressions must not find a parameter in a realm.
+// CheckRealm reports why a configured realm cannot be sent; empty is the
+// default. There is no reliable way to transport characters outside ASCII
+// (RFC 7617 §3). Clients that search challenges with regular expressions must
+// not find a parameter in a realm.
 func CheckRealm(realm string) error {
 	for i := range len(realm) {
 		if c := realm[i]; c < ' ' || c >= 0x7f {
@@ -148,9 +145,6 @@ func CheckRealm(realm string) error {
 		if strings.Contains(realm, name) {
 			return fmt.Errorf("realm %q: %q would be read as a parameter by clients", realm, name)
 		}
-	}
-	if realm == "" {
-		return errors.New(`the realm is empty: write "off" to send none`)
 	}
 	return nil
 }
@@ -171,11 +165,11 @@ func rank(scheme string) int {
 	}
 }
 
-// Fields returns the field values for an answer: sorted by the rank of the
+// ChallengeFields returns the field values for an answer: sorted by the rank of the
 // scheme, otherwise in the given order. Of challenges for the same scheme and
 // realm one is sent, the one that names an error if there is one: two schemes
 // that take the same kind of token are one thing to a client.
-func Fields(challenges []Challenge) []string {
+func ChallengeFields(challenges []Challenge) []string {
 	distinct := make([]Challenge, 0, len(challenges))
 	for _, c := range challenges {
 		i := slices.IndexFunc(distinct, func(d Challenge) bool {

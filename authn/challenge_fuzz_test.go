@@ -1,4 +1,4 @@
-package challenge_test
+package authn_test
 
 import (
 	"strconv"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/internal/challenge"
+	"github.com/excorp/caddy-require-auth/authn"
 )
 
 // printable is what a field may hold of a text.
@@ -37,10 +37,10 @@ func FuzzChallenge(f *testing.F) {
 	f.Add("", "", "", "", "", "", "", "", uint16(0))
 	f.Add(`a"b\c`, "a\r\nb", `x"y z\`, "\x00", "é", `", evil="`, `\`, `"`, uint16(1))
 	f.Fuzz(func(t *testing.T, realm, failure, scope, acr, algorithms, metadata, description, extra string, age uint16) {
-		written := challenge.Challenge{
+		written := authn.Challenge{
 			Scheme: "Bearer", Realm: realm, Error: failure, Scope: strings.Split(scope, ","), ACRValues: strings.Split(acr, ","),
 			MaxAge: time.Duration(age) * time.Second, Algorithms: strings.Split(algorithms, ","), ResourceMetadata: metadata,
-			ErrorDescription: description, Extra: []challenge.Parameter{{Name: "in", Value: extra}},
+			ErrorDescription: description, Extra: []authn.Parameter{{Name: "in", Value: extra}},
 		}
 		got, err := parse(written.String())
 		if err != nil || got.scheme != "Bearer" {

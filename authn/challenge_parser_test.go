@@ -1,4 +1,4 @@
-package challenge_test
+package authn_test
 
 import (
 	"errors"

@@ -1,13 +1,13 @@
-package denial_test
+package authn_test
 
 import (
 	"testing"
 
-	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/authn"
 )
 
 // codes are those of the public surface with their statuses.
-var codes = map[denial.Code]int{
+var codes = map[authn.Code]int{
 	"missing_credentials":              401,
 	"invalid_request":                  400,
 	"invalid_token":                    401,
@@ -38,12 +38,12 @@ func TestStatus(t *testing.T) {
 		})
 	}
 	t.Run("R9110-2: a caller who is known and may not hears the same whatever they lack", func(t *testing.T) {
-		if denial.CodeInsufficientRole.Detail() != denial.CodeAccessDenied.Detail() {
+		if authn.CodeInsufficientRole.Detail() != authn.CodeAccessDenied.Detail() {
 			t.Error("the sentences differ")
 		}
 	})
 	t.Run("O-2: a code that does not exist is an error of the server", func(t *testing.T) {
-		for _, code := range []denial.Code{"", "allowed", "MISSING_CREDENTIALS"} {
+		for _, code := range []authn.Code{"", "allowed", "MISSING_CREDENTIALS"} {
 			if code.Status() != 500 || code.Detail() != "Internal Server Error" {
 				t.Errorf("%q: %d %s", code, code.Status(), code.Detail())
 			}

@@ -1,0 +1,62 @@
+package authn_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+func TestChallengeFields(t *testing.T) {
+	var (
+		bearer  = authn.Challenge{Scheme: "Bearer", Realm: "api"}
+		dpop    = authn.Challenge{Scheme: "DPoP", Realm: "api", Algorithms: []string{"ES256"}}
+		basic   = authn.Challenge{Scheme: "Basic", Realm: "api"}
+		xBasic  = authn.Challenge{Scheme: "xBasic", Realm: "api"}
+		apiKey  = authn.Challenge{Scheme: "ApiKey", Realm: "api", Extra: []authn.Parameter{{Name: "in", Value: "header"}}}
+		inQuery = authn.Challenge{Scheme: "ApiKey", Realm: "api", Extra: []authn.Parameter{{Name: "in", Value: "query"}}}
+		other   = authn.Challenge{Scheme: "Bearer", Realm: "other"}
+		failed  = authn.Challenge{Scheme: "Bearer", Realm: "api", Error: "invalid_token"}
+	)
+	for name, tc := range map[string]struct {
+		given []authn.Challenge
+		want  []string
+	}{
+		"R9110-10: none is none": {nil, nil},
+		"R9110-10 R9110-11 CLI-1: Bearer, DPoP, registered, unregistered": {
+			[]authn.Challenge{apiKey, basic, dpop, bearer},
+			[]string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`, `ApiKey realm="api", in="header"`},
+		},
+		"R9110-10: those of one rank stay in the given order": {
+			[]authn.Challenge{inQuery, xBasic, apiKey, other, bearer},
+			[]string{`Bearer realm="other"`, `Bearer realm="api"`, `ApiKey realm="api", in="query"`, `xBasic realm="api"`, `ApiKey realm="api", in="header"`},
+		},
+		"R9110-10: one for each scheme and realm":     {[]authn.Challenge{bearer, bearer, basic, basic}, []string{`Bearer realm="api"`, `Basic realm="api"`}},
+		"R9110-10: the one that names an error stays": {[]authn.Challenge{bearer, failed}, []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: wherever it stands":                {[]authn.Challenge{failed, bearer}, []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: another realm is another challenge": {
+			[]authn.Challenge{other, failed}, []string{`Bearer realm="other"`, `Bearer realm="api", error="invalid_token"`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := slices.Clone(tc.given)
+			if got := authn.ChallengeFields(tc.given); !slices.Equal(got, tc.want) {
+				t.Errorf("\n got %q\nwant %q", got, tc.want)
+			}
+			for i := range before {
+				if tc.given[i].String() != before[i].String() {
+					t.Errorf("the argument was changed: %s", tc.given[i])
+				}
+			}
+		})
+	}
+	t.Run("R9110-10: the order is the same each time", func(t *testing.T) {
+		given := []authn.Challenge{apiKey, inQuery, xBasic, basic, other, dpop, failed, bearer}
+		want := authn.ChallengeFields(given)
+		for range 1000 {
+			if got := authn.ChallengeFields(given); !slices.Equal(got, want) {
+				t.Fatalf("\n got %q\nthen %q", want, got)
+			}
+		}
+	})
+}
