@@ -217,7 +217,7 @@ func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *authn.Trace)
 	case errors.Is(err, authn.ErrRevoked):
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	default:
-		return authn.Defer(time.Second, err)
+		return authn.Unavailable(time.Second, err)
 	}
 }
 
@@ -277,13 +277,13 @@ func (a *App) declare(more []authn.Scheme) {
 		}
 		all = append(all, more...)
 		if a.declared.CompareAndSwap(known, &all) {
-			var places []authn.Place
+			var locations []authn.Location
 			for _, scheme := range all {
-				if lister, ok := scheme.(authn.PlaceLister); ok {
-					places = append(places, lister.Places()...)
+				if lister, ok := scheme.(authn.LocationLister); ok {
+					locations = append(locations, lister.Locations()...)
 				}
 			}
-			a.looked.Store(authn.NamesAt(places))
+			a.looked.Store(authn.NamesAt(locations))
 			return
 		}
 	}
@@ -302,33 +302,33 @@ func (a *App) CarriesCredential(r *http.Request) bool {
 func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	return slices.ContainsFunc(schemes, func(scheme authn.Scheme) bool {
 		credential, err := scheme.Find(request)
-		return err != nil || credential.Found() && credential.Place.In != authn.InQuery && credential.Place.In != authn.InTLS
+		return err != nil || credential.Found() && credential.Location.Kind != authn.InQuery && credential.Location.Kind != authn.InTLS
 	})
 }
 
 // placesOf returns all places of a request where a declared scheme may find a
 // credential. A scheme that cannot list its places is asked what it finds.
-func (a *App) placesOf(request *authn.Request) []authn.Place {
-	places := []authn.Place{authn.AuthorizationField}
+func (a *App) placesOf(request *authn.Request) []authn.Location {
+	locations := []authn.Location{authn.AuthorizationField}
 	for _, scheme := range *a.declared.Load() {
-		if lister, ok := scheme.(authn.PlaceLister); ok {
-			places = append(places, lister.Places()...)
-		} else if place := placeFoundBy(scheme, request); place.In != "" {
-			places = append(places, place)
+		if lister, ok := scheme.(authn.LocationLister); ok {
+			locations = append(locations, lister.Locations()...)
+		} else if location := placeFoundBy(scheme, request); location.Kind != "" {
+			locations = append(locations, location)
 		}
 	}
-	return places
+	return locations
 }
 
 // placeFoundBy returns where a scheme finds a credential. A scheme that panics,
 // which has already denied the request, finds none.
-func placeFoundBy(scheme authn.Scheme, request *authn.Request) (place authn.Place) {
+func placeFoundBy(scheme authn.Scheme, request *authn.Request) (location authn.Location) {
 	defer func() { _ = recover() }()
 	credential, err := scheme.Find(request)
 	if err != nil {
-		return authn.Place{}
+		return authn.Location{}
 	}
-	return credential.Place
+	return credential.Location
 }
 
 // Interface guards

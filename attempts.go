@@ -13,34 +13,34 @@ import (
 
 // verify has a credential judged, unless it can be guessed and whoever presents
 // it has failed too often.
-func (g *RequireAuth) verify(visit *visit, r *http.Request, candidates []candidate) ruling {
+func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []candidate) decision {
 	credential := candidates[0].credential
-	if g.app.limiter == nil || !guessable(candidates) || visit.judged(credential) {
-		return ask(visit, candidates)
+	if g.app.limiter == nil || !guessable(candidates) || state.judged(credential) {
+		return verifyAny(state, candidates)
 	}
-	if visit.request.Trace.Skip("attempts", "an explanation is no attempt, and nobody has to wait for it") {
-		return ask(visit, candidates)
+	if state.request.Trace.Skip("attempts", "an explanation is no attempt, and nobody has to wait for it") {
+		return verifyAny(state, candidates)
 	}
 	address := authn.AddressOf(r)
 	attempt := guessing.Attempt{Address: address, Credential: credential.Value, Who: func() guessing.Who {
 		return guessing.Who{Client: authn.ClientOf(address), Account: accountOf(candidates)}
 	}}
-	var made ruling
+	var d decision
 	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {
-		made = ask(visit, candidates)
-		return visit.guessed(made.outcome.Verdict, credential)
+		d = verifyAny(state, candidates)
+		return state.guessed(d.outcome.Verdict, credential)
 	})
 	if refused {
-		return ruling{scheme: candidates[0].scheme, credential: credential, outcome: refusal}
+		return decision{scheme: candidates[0].scheme, credential: credential, outcome: refusal}
 	}
-	return made
+	return d
 }
 
 // guessable reports whether any of the schemes that found a credential thinks
 // that it could be guessed.
 func guessable(candidates []candidate) bool {
 	return slices.ContainsFunc(candidates, func(c candidate) bool {
-		_, guessable := c.scheme.Scheme.(authn.Guessable)
+		_, guessable := c.scheme.Scheme.(authn.Throttled)
 		return guessable
 	})
 }
@@ -48,7 +48,7 @@ func guessable(candidates []candidate) bool {
 // accountOf returns whom a credential claims to be.
 func accountOf(candidates []candidate) string {
 	for _, c := range candidates {
-		if scheme, guessable := c.scheme.Scheme.(authn.Guessable); guessable {
+		if scheme, guessable := c.scheme.Scheme.(authn.Throttled); guessable {
 			if account := scheme.Account(c.credential); account != "" {
 				return account
 			}
@@ -59,7 +59,7 @@ func accountOf(candidates []candidate) string {
 
 // judged reports whether an earlier gate has had a credential judged: one
 // request is one attempt.
-func (v *visit) judged(credential authn.Credential) bool {
+func (v *requestState) judged(credential authn.Credential) bool {
 	for _, known := range v.verified {
 		if known.credential == credential {
 			return true
@@ -71,15 +71,15 @@ func (v *visit) judged(credential authn.Credential) bool {
 // guessed is what the verdict about a credential means for whoever may be
 // guessing. A refusal counts if a scheme whose credentials can be guessed
 // thinks that they are wrong, whatever others say.
-func (v *visit) guessed(verdict authn.Verdict, credential authn.Credential) guessing.Verdict {
+func (v *requestState) guessed(verdict authn.Verdict, credential authn.Credential) guessing.Verdict {
 	switch verdict {
 	case authn.Accepted:
 		return guessing.Good
-	case authn.Unavailable:
+	case authn.TemporarilyUnavailable:
 		return guessing.Neither
 	}
 	for _, known := range v.verified {
-		_, guessable := known.scheme.Scheme.(authn.Guessable)
+		_, guessable := known.scheme.Scheme.(authn.Throttled)
 		if guessable && known.credential == credential && known.outcome.Code == authn.CodeInvalidCredentials {
 			return guessing.Wrong
 		}

@@ -24,30 +24,30 @@ const retryAfter = 5 * time.Second
 const nonceHeader = "DPoP-Nonce"
 
 // deny answers a request that is not let through.
-func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) error {
-	if g.hides(made.status()) {
-		return g.hide(w, r, visit)
+func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *requestState, d decision) error {
+	if g.hides(d.status()) {
+		return g.hide(w, r, state)
 	}
-	_, crossSite := errors.AsType[crossSiteError](made.Reason)
+	_, crossSite := errors.AsType[crossSiteError](d.Reason)
 	answer := denial.Denial{
-		Code:           made.Code,
-		TooLarge:       made.tooLarge(),
+		Code:           d.Code,
+		TooLarge:       d.tooLarge(),
 		CrossSite:      crossSite,
-		RequiredScopes: made.RequiredScopes,
-		RequiredRoles:  made.RequiredRoles,
-		Challenges:     g.challenges(r, made),
-		TraceID:        visit.traceID(g.app, r),
+		RequiredScopes: d.RequiredScopes,
+		RequiredRoles:  d.RequiredRoles,
+		Challenges:     g.challenges(r, d),
+		TraceID:        state.traceID(g.app, r),
 		LoginURL:       g.LoginURL,
 		Pages:          g.app.pages,
 	}
-	if made.Code == authn.CodeUnavailable || made.Code == authn.CodeTooManyAttempts {
-		answer.RetryAfter = cmp.Or(made.outcome.RetryAfter, retryAfter)
+	if d.Code == authn.CodeUnavailable || d.Code == authn.CodeTooManyAttempts {
+		answer.RetryAfter = cmp.Or(d.outcome.RetryAfter, retryAfter)
 	}
-	visit.denied = &answer
+	state.denied = &answer
 	answer.SetHeader(w.Header())
 	answer.SetGRPC(r, w.Header())
-	if made.outcome.Nonce != "" {
-		w.Header().Set(nonceHeader, made.outcome.Nonce)
+	if d.outcome.Nonce != "" {
+		w.Header().Set(nonceHeader, d.outcome.Nonce)
 	}
 	closeUnlessBodySent(w, r)
 	if g.pages.serve(w, r, answer.Status(), errDenied(answer)) {
@@ -59,8 +59,8 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, visit *visit,
 // hide answers as Caddy does for a missing page: with the site's error routes, or
 // an empty body. It does not return an error, because Caddy would log the request
 // as it came, with its credentials, and {err.trace} would name the gate.
-func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, visit *visit) error {
-	visit.hidden = true
+func (g *RequireAuth) hide(w http.ResponseWriter, r *http.Request, state *requestState) error {
+	state.hidden = true
 	if g.pages.inner == nil {
 		w = outermost(w)
 	}
@@ -124,27 +124,27 @@ func (g *RequireAuth) hides(status int) bool {
 // whose credential was presented with what was wrong, from the others, in an
 // answer to a caller who is not known, with how to become known. No challenge
 // makes a credential smaller.
-func (g *RequireAuth) challenges(r *http.Request, made ruling) []string {
-	if made.tooLarge() {
+func (g *RequireAuth) challenges(r *http.Request, d decision) []string {
+	if d.tooLarge() {
 		return nil
 	}
 	var all []authn.Challenge
 	var scopes []string
-	if made.required != nil {
-		scopes = made.required.ChallengeScopes()
+	if d.required != nil {
+		scopes = d.required.ChallengeScopes()
 	}
 	for i := range g.schemes {
 		scheme := &g.schemes[i]
-		ask := authn.Ask{Code: made.Code, Realm: g.app.Realm, Scope: scopes, Presented: made.credential.Scheme}
+		ask := authn.ChallengeParams{Code: d.Code, Realm: g.app.Realm, Scope: scopes, Presented: d.credential.Scheme}
 		if g.Resource != nil {
 			ask.ResourceMetadata = g.Resource.MetadataURL()
 		}
-		if made.Code == authn.CodeInsufficientSession && made.scheme == scheme {
+		if d.Code == authn.CodeInsufficientSession && d.scheme == scheme {
 			ask.ACRValues, ask.MaxAge = g.ACR, time.Duration(g.MaxAge)
 		}
-		if made.scheme != scheme && made.Code != authn.CodeInvalidRequest {
+		if d.scheme != scheme && d.Code != authn.CodeInvalidRequest {
 			ask.Code, ask.Presented = authn.CodeMissing, ""
-			if made.Code.Status() != http.StatusUnauthorized {
+			if d.Code.Status() != http.StatusUnauthorized {
 				continue
 			}
 		}

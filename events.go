@@ -39,30 +39,30 @@ func (e emitter) emit(name string, data func() map[string]any) {
 	}
 }
 
-// tell has everybody who may know hear of a decision: the log, the metrics and
+// observe has everybody who may know hear of a decision: the log, the metrics and
 // whoever listens to events.
-func (g *RequireAuth) tell(visit *visit, r *http.Request, made ruling) {
-	if visit.explained != nil {
-		visit.explained.addGate(g, visit, made)
+func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) {
+	if state.explained != nil {
+		state.explained.addGate(g, state, d)
 		return
 	}
-	count(made)
-	g.record(visit, r, made)
-	if !made.Allowed {
-		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(visit, r, made) })
+	count(d)
+	g.record(state, r, d)
+	if !d.Allowed {
+		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(state, r, d) })
 	}
 }
 
 // deniedData says of a denial what the log does. No part of a credential is in
 // it, and no query.
-func (g *RequireAuth) deniedData(visit *visit, r *http.Request, made ruling) map[string]any {
+func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d decision) map[string]any {
 	method, path := requestLine(r)
 	data := map[string]any{
-		"code":      string(made.Code),
-		"status":    g.statusOf(made),
+		"code":      string(d.Code),
+		"status":    g.statusOf(d),
 		"scheme":    "",
 		"user_id":   "",
-		"trace_id":  visit.traceID(g.app, r),
+		"trace_id":  state.traceID(g.app, r),
 		"client_ip": "",
 		"method":    method,
 		"path":      path,
@@ -70,10 +70,10 @@ func (g *RequireAuth) deniedData(visit *visit, r *http.Request, made ruling) map
 	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
 		data["client_ip"] = client
 	}
-	if made.scheme != nil {
-		data["scheme"] = made.scheme.name
+	if d.scheme != nil {
+		data["scheme"] = d.scheme.name
 	}
-	if identity := made.outcome.Identity; identity != nil {
+	if identity := d.outcome.Identity; identity != nil {
 		data["user_id"] = identity.ID
 	}
 	return data

@@ -233,8 +233,8 @@ func (e *Explanation) walk(r *http.Request, server *caddyhttp.Server) {
 	w := &recorder{header: http.Header{"Server": {"Caddy"}}}
 	r.URL.Scheme, r.URL.Host = "", ""
 	r = caddyhttp.PrepareRequest(r.WithContext(ctx), caddy.NewReplacer(), w, server)
-	visit := visitOf(r)
-	visit.explain(e)
+	state := stateOf(r)
+	state.explain(e)
 	last := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	err := server.Routes.Compile(last).ServeHTTP(w, r)
 	if err != nil {
@@ -244,13 +244,13 @@ func (e *Explanation) walk(r *http.Request, server *caddyhttp.Server) {
 	if walk.Reached == "" {
 		e.Answer = w.answer()
 	}
-	for _, verified := range visit.verified {
+	for _, verified := range state.verified {
 		e.secrets = append(e.secrets, verified.credential.Value)
 	}
 }
 
 // explain has what follows noted.
-func (v *visit) explain(in *Explanation) {
+func (v *requestState) explain(in *Explanation) {
 	v.explained, v.request.Trace = in, new(authn.Trace)
 }
 
@@ -265,7 +265,7 @@ func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) 
 		known = true
 		request := authn.NewRequest(r)
 		request.Trace = new(authn.Trace)
-		request.Trace.Under(scheme.name)
+		request.Trace.SetScheme(scheme.name)
 		credential, err := scheme.Find(request)
 		if err != nil || !credential.Found() {
 			continue

@@ -83,7 +83,7 @@ type Answer struct {
 }
 
 var verdicts = map[authn.Verdict]string{
-	authn.Accepted: "accepted", authn.Rejected: "rejected", authn.Foreign: "foreign", authn.Unavailable: "unavailable",
+	authn.Accepted: "accepted", authn.Rejected: "rejected", authn.NotApplicable: "foreign", authn.TemporarilyUnavailable: "unavailable",
 }
 
 // addPreflight notes that a gate answers a preflight or hands it on.
@@ -100,21 +100,21 @@ func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 }
 
 // addGate notes what a gate decided.
-func (e *Explanation) addGate(g *RequireAuth, visit *visit, made ruling) {
+func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
 	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status(), Decision: "admitted"}
-	gate.Checks = visit.request.Trace.Take()
-	if made.required != nil {
-		gate.Required = made.required.Describe()
+	gate.Checks = state.request.Trace.Take()
+	if d.required != nil {
+		gate.Required = d.required.Describe()
 	}
-	if made.scheme != nil {
+	if d.scheme != nil {
 		checks := gate.Checks
-		gate.SchemeExplanation = explainOutcome(made.scheme.name, made.credential, made.outcome)
+		gate.SchemeExplanation = explainOutcome(d.scheme.name, d.credential, d.outcome)
 		gate.Checks = checks
 	}
-	if !made.Allowed {
-		gate.Decision, gate.Code, gate.Status = "denied", made.Code, g.statusOf(made)
-		if made.Reason != nil {
-			gate.Reason = made.Reason.Error()
+	if !d.Allowed {
+		gate.Decision, gate.Code, gate.Status = "denied", d.Code, g.statusOf(d)
+		if d.Reason != nil {
+			gate.Reason = d.Reason.Error()
 		}
 	}
 	e.Gates = append(e.Gates, gate)
@@ -122,8 +122,8 @@ func (e *Explanation) addGate(g *RequireAuth, visit *visit, made ruling) {
 
 func explainOutcome(scheme string, credential authn.Credential, outcome authn.Outcome) SchemeExplanation {
 	explained := SchemeExplanation{Scheme: scheme, Verdict: verdicts[outcome.Verdict]}
-	if place := credential.Place; place.In != "" {
-		explained.Credential = strings.TrimSpace(credential.Scheme + " in " + string(place.In) + " " + place.Name)
+	if location := credential.Location; location.Kind != "" {
+		explained.Credential = strings.TrimSpace(credential.Scheme + " in " + string(location.Kind) + " " + location.Name)
 	}
 	if outcome.Reason != nil {
 		explained.Why = outcome.Reason.Error()

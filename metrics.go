@@ -115,16 +115,16 @@ var decidedByNone = newDecisionCounters(noScheme)
 
 // count counts a decision. A code that no constant names is counted as a fault
 // of the server, which is how it is answered.
-func count(made ruling) {
+func count(d decision) {
 	counters := &decidedByNone
-	if made.scheme != nil {
-		counters = &made.scheme.meters.decided
+	if d.scheme != nil {
+		counters = &d.scheme.meters.decided
 	}
 	switch {
-	case made.Allowed:
+	case d.Allowed:
 		counters.admitted.Inc()
-	case made.Code.Known():
-		counters.denied.WithLabelValues(string(made.Code)).Inc()
+	case d.Code.Known():
+		counters.denied.WithLabelValues(string(d.Code)).Inc()
 	default:
 		counters.denied.WithLabelValues(string(authn.CodeInternal)).Inc()
 	}

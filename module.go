@@ -142,7 +142,7 @@ type RequireAuth struct {
 	app       *App
 	outermost caddy.Module // the handler around the gate in a route of its server
 	schemes   []namedScheme
-	families  []*family
+	groups    []*schemeGroup
 	forward   forwarding
 	pages     errorPages
 	missing   caddyhttp.HandlerError // the error of a missing page
@@ -233,7 +233,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 	if g.schemes, err = known.choose(names); err != nil {
 		return err
 	}
-	g.families = familiesOf(g.schemes)
+	g.groups = groupSchemes(g.schemes)
 	g.app.inventory.add(g, inline)
 	return nil
 }
@@ -282,8 +282,8 @@ func (g *RequireAuth) checkTransports() error {
 		return nil
 	}
 	for i := range g.schemes {
-		describer, ok := g.schemes[i].Scheme.(authn.Describer)
-		if ok && slices.Contains(describer.Describe().BearerMethods, "query") {
+		describer, ok := g.schemes[i].Scheme.(authn.MetadataProvider)
+		if ok && slices.Contains(describer.Metadata().BearerMethods, "query") {
 			return fmt.Errorf("mcp: MCP forbids tokens in the query: take `token_from query` out of the scheme %s, or accept another one", g.schemes[i].name)
 		}
 	}
@@ -293,20 +293,20 @@ func (g *RequireAuth) checkTransports() error {
 // ServeHTTP takes a request through the gate.
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stayOnHTTP(r.Header)
-	visit := visitOf(r)
-	visit.request.Expect(g.app.looked.Load())
-	if g.isPreflight(visit, r) {
-		return g.servePreflight(w, r, visit, next)
+	state := stateOf(r)
+	state.request.Expect(g.app.looked.Load())
+	if g.isPreflight(state, r) {
+		return g.servePreflight(w, r, state, next)
 	}
-	g.setGate(visit)
-	ruling := g.decide(visit, r)
-	g.tell(visit, r, ruling)
-	g.strip(visit, ruling)
-	g.forward.names.removeFrom(r, visit.forwarded) // not earlier: the credential may have come in such a field
-	if !ruling.Allowed {
-		return g.deny(w, r, visit, ruling)
+	g.setGate(state)
+	d := g.decide(state, r)
+	g.observe(state, r, d)
+	g.stripCredential(state, d)
+	g.forward.names.removeFrom(r, state.forwarded) // not earlier: the credential may have come in such a field
+	if !d.Allowed {
+		return g.deny(w, r, state, d)
 	}
-	answer := g.admit(w, r, visit, ruling)
+	answer := g.admit(w, r, state, d)
 	err := next.ServeHTTP(answer, r)
 	if restricted, ok := answer.(*privateWriter); ok && err != nil {
 		restricted.restrict() // the error is answered past this writer
@@ -315,12 +315,12 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 }
 
 // setGate tells schemes what this gate is known as.
-func (g *RequireAuth) setGate(visit *visit) {
+func (g *RequireAuth) setGate(state *requestState) {
 	gate := authn.Gate{AudienceAsURL: g.MCP != nil, SiteOrigin: g.siteOrigin, Hidden: g.Hide == hideAll}
 	if g.Resource != nil {
 		gate.Audience, gate.Origin = g.Resource.URL, g.Resource.Origin()
 	}
-	visit.request.SetGate(gate)
+	state.request.SetGate(gate)
 }
 
 // Interface guards

@@ -29,25 +29,25 @@ func checkPreflight(who string) error {
 
 // isPreflight reports whether a request is a CORS preflight. What an earlier gate
 // has judged by a credential is none, also where the credential was removed since.
-func (g *RequireAuth) isPreflight(visit *visit, r *http.Request) bool {
-	return len(visit.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
+func (g *RequireAuth) isPreflight(state *requestState, r *http.Request) bool {
+	return len(state.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
 
 // servePreflight answers a preflight, or hands it on where the gate says so. A
 // preflight has no credential, so a handler behind the gate must neither run for
 // one nor be read by one.
-func (g *RequireAuth) servePreflight(w http.ResponseWriter, r *http.Request, visit *visit, next caddyhttp.Handler) error {
+func (g *RequireAuth) servePreflight(w http.ResponseWriter, r *http.Request, state *requestState, next caddyhttp.Handler) error {
 	forwards := g.Preflight == preflightForward && g.allowsOrigin(r)
-	visit.explained.addPreflight(g, forwards)
+	state.explained.addPreflight(g, forwards)
 	if !forwards {
-		if g.Preflight == "" && visit.explained == nil {
+		if g.Preflight == "" && state.explained == nil {
 			g.notePreflight(r)
 		}
 		closeUnlessBodySent(w, r)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	g.forward.names.removeFrom(r, visit.forwarded)
+	g.forward.names.removeFrom(r, state.forwarded)
 	g.app.removeFromQuery(r)
 	dropBody(r)
 	answer := &preflightWriter{outer: w, header: make(http.Header)}
@@ -84,9 +84,9 @@ func (g *RequireAuth) notePreflight(r *http.Request) {
 // and the parameter of RFC 6750 §2.3: a preflight repeats the URL of its request.
 func (a *App) removeFromQuery(r *http.Request) {
 	request := authn.NewRequest(r)
-	for _, place := range append(a.placesOf(request), authn.Place{In: authn.InQuery, Name: "access_token"}) {
-		if place.In == authn.InQuery {
-			place.Take(request)
+	for _, location := range append(a.placesOf(request), authn.Location{Kind: authn.InQuery, Name: "access_token"}) {
+		if location.Kind == authn.InQuery {
+			location.Take(request)
 		}
 	}
 }

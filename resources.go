@@ -41,8 +41,8 @@ func (r *registry) add(guarded resource.Resource, site *caddyhttp.Subroute, sche
 	facts := &r.entries[i].facts
 	facts.Scopes = append(facts.Scopes, scopes...)
 	for _, scheme := range schemes {
-		if describer, ok := scheme.Scheme.(authn.Describer); ok {
-			addDescription(facts, describer.Describe())
+		if describer, ok := scheme.Scheme.(authn.MetadataProvider); ok {
+			addDescription(facts, describer.Metadata())
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (r *registry) originFor(site *caddyhttp.Subroute, ofRequest, path string) s
 	return origin
 }
 
-func addDescription(facts *resource.Facts, description authn.Description) {
+func addDescription(facts *resource.Facts, description authn.SchemeMetadata) {
 	if description.Issuer != "" && !slices.Contains(facts.AuthorizationServers, description.Issuer) {
 		facts.AuthorizationServers = append(facts.AuthorizationServers, description.Issuer)
 	}

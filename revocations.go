@@ -41,10 +41,10 @@ type Revoked struct {
 	Created time.Time `json:"created,omitzero"`
 }
 
-func revokedOf(mark authn.Mark) Revoked {
+func revokedOf(entry authn.Entry) Revoked {
 	revoked := Revoked{
-		ID: base64.RawURLEncoding.EncodeToString(mark.Key[:]), About: authn.ReadAbout(mark),
-		Before: mark.Before, Until: mark.Until, Created: mark.Created,
+		ID: base64.RawURLEncoding.EncodeToString(entry.Key[:]), About: authn.ReadAbout(entry),
+		Before: entry.Before, Until: entry.Until, Created: entry.Created,
 	}
 	switch {
 	case revoked.TokenID != "":
@@ -80,7 +80,7 @@ func listRevocations(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
-	if _, err := app.store.Revoking(); err != nil {
+	if _, err := app.store.HasRevocations(); err != nil {
 		return nil, caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err, Message: errUnread.Error()}
 	}
 	page, total := selectPage(app.store.Revocations(), after, limit+1)
@@ -89,14 +89,14 @@ func listRevocations(app *App, r *http.Request) (any, error) {
 		page = page[:limit]
 		list.Next = cursorOf(page[limit-1])
 	}
-	for _, mark := range page {
-		list.Revocations = append(list.Revocations, revokedOf(mark))
+	for _, entry := range page {
+		list.Revocations = append(list.Revocations, revokedOf(entry))
 	}
 	return list, nil
 }
 
 // pageOf reads which part of the list is asked for.
-func pageOf(query url.Values) (limit int, after *authn.Mark, err error) {
+func pageOf(query url.Values) (limit int, after *authn.Entry, err error) {
 	limit = defaultPage
 	for name, values := range query {
 		value := values[0]
@@ -120,18 +120,18 @@ func pageOf(query url.Values) (limit int, after *authn.Mark, err error) {
 
 // cursorOf says after which revocation a page begins. It means the same however
 // many revocations come and go.
-func cursorOf(mark authn.Mark) string {
-	return strconv.FormatInt(mark.Created.UnixMilli(), 10) + "." + base64.RawURLEncoding.EncodeToString(mark.Key[:])
+func cursorOf(entry authn.Entry) string {
+	return strconv.FormatInt(entry.Created.UnixMilli(), 10) + "." + base64.RawURLEncoding.EncodeToString(entry.Key[:])
 }
 
-func readCursor(text string) (*authn.Mark, error) {
+func readCursor(text string) (*authn.Entry, error) {
 	created, id, _ := strings.Cut(text, ".")
 	milli, err := strconv.ParseInt(created, 10, 64)
 	key, errKey := readRevocationID(id)
 	if err != nil || errKey != nil {
 		return nil, errors.New("invalid after: write the member next of the page before")
 	}
-	return &authn.Mark{Key: key, Created: time.UnixMilli(milli)}, nil
+	return &authn.Entry{Key: key, Created: time.UnixMilli(milli)}, nil
 }
 
 func readRevocationID(text string) (key authn.Key, err error) {
@@ -143,23 +143,23 @@ func readRevocationID(text string) (key authn.Key, err error) {
 }
 
 // newestFirst is the order of the list.
-func newestFirst(a, b authn.Mark) int {
+func newestFirst(a, b authn.Entry) int {
 	return cmp.Or(cmp.Compare(b.Created.UnixMilli(), a.Created.UnixMilli()), bytes.Compare(a.Key[:], b.Key[:]))
 }
 
 // selectPage returns the first marks of the list after one, and how many there
 // are in all. It keeps at most twice as many as it returns.
-func selectPage(all iter.Seq[authn.Mark], after *authn.Mark, size int) (page []authn.Mark, total int) {
+func selectPage(all iter.Seq[authn.Entry], after *authn.Entry, size int) (page []authn.Entry, total int) {
 	trim := func() {
 		slices.SortFunc(page, newestFirst)
 		page = page[:min(len(page), size)]
 	}
-	for mark := range all {
+	for entry := range all {
 		total++
-		if after != nil && newestFirst(mark, *after) <= 0 {
+		if after != nil && newestFirst(entry, *after) <= 0 {
 			continue
 		}
-		if page = append(page, mark); len(page) == 2*size {
+		if page = append(page, entry); len(page) == 2*size {
 			trim()
 		}
 	}
@@ -177,7 +177,7 @@ func undoRevocation(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
-	mark, found, err := app.store.Undo(r.Context(), key)
+	entry, found, err := app.store.Undo(r.Context(), key)
 	if err != nil {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusServiceUnavailable, Err: err,
@@ -187,8 +187,8 @@ func undoRevocation(app *App, r *http.Request) (any, error) {
 	if !found {
 		return nil, apiError(http.StatusNotFound, errors.New("no such revocation: see GET /auth/revocations"))
 	}
-	app.tellRevocation(eventUndone, "a revocation was undone", mark)
-	return revokedOf(mark), nil
+	app.tellRevocation(eventUndone, "a revocation was undone", entry)
+	return revokedOf(entry), nil
 }
 
 func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
@@ -211,9 +211,9 @@ func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
 
 // tellRevocation has the log, the metrics and whoever listens to events hear of
 // a revocation that began or ended here.
-func (a *App) tellRevocation(event, message string, mark authn.Mark) {
+func (a *App) tellRevocation(event, message string, entry authn.Entry) {
 	revocationChanges.WithLabelValues(revocationActions[event]).Inc()
-	revoked := revokedOf(mark)
+	revoked := revokedOf(entry)
 	data := map[string]any{
 		"id": revoked.ID, "revoked": revoked.Revoked, "jti": revoked.TokenID, "sub": revoked.Subject,
 		"issuer": revoked.Issuer, "scheme": revoked.Scheme, "until": revoked.Until.UTC().Format(time.RFC3339),

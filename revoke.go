@@ -37,18 +37,18 @@ func revoke(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
-	mark, err := revocation.Mark(now)
+	entry, err := revocation.Entry(now)
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
-	if err := app.store.Announce(r.Context(), mark); err != nil {
+	if err := app.store.Publish(r.Context(), entry); err != nil {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusServiceUnavailable, Err: err,
 			Message: "the revocation failed, and some instances may never hear of it: send it again",
 		}
 	}
-	app.tellRevocation(eventRevoked, "a revocation was announced", mark)
-	answer := revokedOf(mark)
+	app.tellRevocation(eventRevoked, "a revocation was announced", entry)
+	answer := revokedOf(entry)
 	answer.Schemes = schemes
 	return answer, nil
 }

@@ -34,25 +34,25 @@ func TestCost(t *testing.T) {
 
 // TestCostOfPlaces has a hundred schemes that look at places of their own.
 func TestCostOfPlaces(t *testing.T) {
-	var places []authn.Place
+	var locations []authn.Location
 	for i := range 100 {
 		name := "token" + strconv.Itoa(i)
-		places = append(places, authn.Place{In: authn.InQuery, Name: name}, authn.Place{In: authn.InCookie, Name: name})
+		locations = append(locations, authn.Location{Kind: authn.InQuery, Name: name}, authn.Location{Kind: authn.InCookie, Name: name})
 	}
 	for _, unit := range []string{"a", "&", ";", "=", "a&", "a;", "%61&", "t&", "token7", "token7=a&", "token7;", "%", "+&", `token7="";`} {
-		cost := func(places []authn.Place, bytes int) int64 {
+		cost := func(locations []authn.Location, bytes int) int64 {
 			value := strings.Repeat(unit, bytes/len(unit))
 			r := &http.Request{URL: &url.URL{RawQuery: value}, Header: http.Header{"Cookie": {value}}}
 			request := authn.NewRequest(r)
-			request.Expect(authn.NamesAt(places))
+			request.Expect(authn.NamesAt(locations))
 			return steps.Of(func() {
-				for _, place := range places {
-					_, _ = authn.FindIn(request, []authn.Place{place})
+				for _, location := range locations {
+					_, _ = authn.FindIn(request, []authn.Location{location})
 				}
 			})
 		}
 		t.Run("COST-1: a query and cookies of "+unit+" are read once for all places", func(t *testing.T) {
-			once, twice, alone := cost(places, 4000), cost(places, 8000), cost(places[:2], 4000)
+			once, twice, alone := cost(locations, 4000), cost(locations, 8000), cost(locations[:2], 4000)
 			if once == 0 || once != alone || twice > 2*once+16 {
 				t.Errorf("%d steps, %d for twice as much, and %d for one scheme", once, twice, alone)
 			}
@@ -61,9 +61,9 @@ func TestCostOfPlaces(t *testing.T) {
 	t.Run("COST-1: what stands at a place is read again when it has changed", func(t *testing.T) {
 		r := &http.Request{URL: &url.URL{RawQuery: "token1=a"}, Header: http.Header{"Cookie": {"token2=b"}}}
 		request := authn.NewRequest(r)
-		request.Expect(authn.NamesAt(places))
-		find := func(in authn.In, name string) string {
-			found, err := authn.FindIn(request, []authn.Place{{In: in, Name: name}})
+		request.Expect(authn.NamesAt(locations))
+		find := func(in authn.LocationKind, name string) string {
+			found, err := authn.FindIn(request, []authn.Location{{Kind: in, Name: name}})
 			if err != nil {
 				t.Error(err)
 			}

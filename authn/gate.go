@@ -31,14 +31,14 @@ type Gate struct {
 	Hidden bool
 }
 
-// gateView is a [Gate], and whether a scheme looked at it.
-type gateView struct {
+// gateAccess is a [Gate], and whether a scheme looked at it.
+type gateAccess struct {
 	Gate
 	used bool
 }
 
 // SetGate tells schemes about the gate that asks them.
-func (r *Request) SetGate(gate Gate) { r.gate = gateView{Gate: gate} }
+func (r *Request) SetGate(gate Gate) { r.gate = gateAccess{Gate: gate} }
 
 // Verify has a scheme verify a credential. It reports whether the outcome depends
 // on the gate, so that another gate has to ask again.

@@ -9,7 +9,7 @@ import (
 
 // MismatchError is the cause of a refusal, with what the record of the denial shows
 // beside it. What was found is the word of whoever sent the credential: build it
-// with [Shown], and never of a secret or a signature.
+// with [Printable], and never of a secret or a signature.
 type MismatchError struct {
 	Reason string
 	// Expected and Found are shown as they are; empty ones are left out.
@@ -23,9 +23,9 @@ func (m *MismatchError) Error() string { return m.Reason }
 // maxShown bounds what a record shows of a value, in bytes.
 const maxShown = 200
 
-// Shown is a value out of a credential as a record may show it: bounded, without
+// Printable is a value out of a credential as a record may show it: bounded, without
 // characters that cannot be seen. A value that may be a token itself is not shown.
-func Shown(value any) string {
+func Printable(value any) string {
 	if value == nil {
 		return "none"
 	}

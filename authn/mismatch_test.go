@@ -24,7 +24,7 @@ func TestShown(t *testing.T) {
 		"a token in a list":   {[]any{"a", "eyJhbGciOiJFUzI1NiJ9.e30.AA"}, "a value that may be a token"},
 		"no JSON":             {func() {}, "a value that is not JSON"},
 	} {
-		if got := authn.Shown(test.value); got != test.want {
+		if got := authn.Printable(test.value); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

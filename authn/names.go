@@ -17,14 +17,14 @@ type Names struct {
 }
 
 // NamesAt returns the names at places.
-func NamesAt(places []Place) *Names {
+func NamesAt(locations []Location) *Names {
 	all := new(Names)
-	for _, place := range places {
-		switch place.In {
+	for _, location := range locations {
+		switch location.Kind {
 		case InQuery:
-			all.query.add(place.Name)
+			all.query.add(location.Name)
 		case InCookie:
-			all.cookies.add(place.Name)
+			all.cookies.add(location.Name)
 		}
 	}
 	return all
@@ -68,7 +68,7 @@ func (r *Request) inQuery(name string) []string {
 		return nil
 	}
 	if r.names == nil || !r.names.query.known[name] {
-		one := NamesAt([]Place{{In: InQuery, Name: name}})
+		one := NamesAt([]Location{{Kind: InQuery, Name: name}})
 		return one.query.parameters(r.URL.RawQuery)[name]
 	}
 	if !r.query.read || r.query.in[0] != r.URL.RawQuery {
@@ -84,7 +84,7 @@ func (r *Request) inCookies(name string) []string {
 		return nil
 	}
 	if r.names == nil || !r.names.cookies.known[name] {
-		one := NamesAt([]Place{{In: InCookie, Name: name}})
+		one := NamesAt([]Location{{Kind: InCookie, Name: name}})
 		return one.cookies.pairs(fields)[name]
 	}
 	if !r.cookies.read || !slices.Equal(r.cookies.in, fields) {
@@ -142,12 +142,12 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 
 // forget takes what stood at a place out of what was found, when it was taken out
 // of the request.
-func (r *Request) forget(p Place) {
+func (r *Request) forget(p Location) {
 	switch {
-	case p.In == InQuery && r.query.read:
+	case p.Kind == InQuery && r.query.read:
 		r.query.in[0] = r.URL.RawQuery
 		delete(r.query.values, p.Name)
-	case p.In == InCookie && r.cookies.read:
+	case p.Kind == InCookie && r.cookies.read:
 		r.cookies.in = slices.Clone(r.Header["Cookie"])
 		delete(r.cookies.values, p.Name)
 	}

@@ -8,15 +8,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// PlaceLister is implemented by schemes that can list all places where they look
+// LocationLister is implemented by schemes that can list all places where they look
 // for a credential. A gate clears these places without reading them.
-type PlaceLister interface {
-	Places() []Place
+type LocationLister interface {
+	Locations() []Location
 }
 
 // Removal is a credential that a gate removed from a request.
 type Removal struct {
-	Place Place
+	Location Location
 
 	// before and after are the whole field, or the whole query.
 	before, after []string
@@ -24,25 +24,25 @@ type Removal struct {
 
 // Take removes what is at the place from a request that goes on. It reports
 // false, and changes nothing, where the place is empty.
-func (p Place) Take(r *Request) (Removal, bool) {
+func (p Location) Take(r *Request) (Removal, bool) {
 	if len(p.values(r)) == 0 {
 		return Removal{}, false
 	}
 	before := p.field(r.Request)
 	p.Remove(r.Request)
 	r.forget(p)
-	return Removal{Place: p, before: before, after: p.field(r.Request)}, true
+	return Removal{Location: p, before: before, after: p.field(r.Request)}, true
 }
 
 // Restore puts the credential back. It reports false, and changes nothing, where
 // another handler has changed the field since: then that handler's value counts.
 func (m Removal) Restore(r *http.Request) bool {
-	if !slices.Equal(m.Place.field(r), m.after) {
+	if !slices.Equal(m.Location.field(r), m.after) {
 		return false
 	}
-	switch m.Place.In {
+	switch m.Location.Kind {
 	case InHeader, InCookie:
-		r.Header[m.Place.VaryField()] = m.before
+		r.Header[m.Location.VaryField()] = m.before
 	case InQuery:
 		r.URL.RawQuery = m.before[0]
 		r.RequestURI = r.URL.RequestURI()
@@ -51,8 +51,8 @@ func (m Removal) Restore(r *http.Request) bool {
 }
 
 // field returns the lines of the header field that the place is in, or the query.
-func (p Place) field(r *http.Request) []string {
-	switch p.In {
+func (p Location) field(r *http.Request) []string {
+	switch p.Kind {
 	case InHeader, InCookie:
 		return r.Header[p.VaryField()]
 	case InQuery:
@@ -65,7 +65,7 @@ func (p Place) field(r *http.Request) []string {
 // removeFromOriginal removes the parameter from the address before rewrites, which
 // FastCGI, error routes and placeholders use. The query before is what the same
 // parameter was removed from already.
-func (p Place) removeFromOriginal(r *http.Request, before string) {
+func (p Location) removeFromOriginal(r *http.Request, before string) {
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !ok || original.URL == nil {
 		return

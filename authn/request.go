@@ -37,7 +37,7 @@ type Request struct {
 	names         *Names
 	query         found
 	cookies       found
-	gate          gateView
+	gate          gateAccess
 	spent         []Key
 }
 

@@ -40,26 +40,26 @@ type Revocation struct {
 	Until time.Time
 }
 
-// Mark makes the mark that ends what the revocation names.
-func (r Revocation) Mark(now time.Time) (Mark, error) {
-	mark := Mark{Kind: MarkRevoked, Until: r.Until, Created: now.Truncate(time.Millisecond), About: r.about()}
-	if mark.Until.IsZero() {
-		mark.Until = now.Add(KeepRevocation)
+// Entry makes the mark that ends what the revocation names.
+func (r Revocation) Entry(now time.Time) (Entry, error) {
+	entry := Entry{Kind: EntryRevoked, Until: r.Until, Created: now.Truncate(time.Millisecond), About: r.about()}
+	if entry.Until.IsZero() {
+		entry.Until = now.Add(KeepRevocation)
 	}
-	if !mark.Until.After(now) {
-		return mark, errors.New("until is in the past")
+	if !entry.Until.After(now) {
+		return entry, errors.New("until is in the past")
 	}
 	var err error
-	if mark.Key, err = r.Key(); err != nil {
-		return mark, err
+	if entry.Key, err = r.Key(); err != nil {
+		return entry, err
 	}
 	if r.Subject != "" && r.Scheme == "" {
-		mark.Before = r.Before
+		entry.Before = r.Before
 		if r.Before.IsZero() {
-			mark.Before = now
+			entry.Before = now
 		}
 	}
-	return mark, nil
+	return entry, nil
 }
 
 // Key is the key of the mark. It depends only on what the revocation names.
@@ -126,8 +126,8 @@ func cut(name string) string {
 
 // ReadAbout reads what a mark says about its revocation. It is empty for a mark
 // that says nothing.
-func ReadAbout(mark Mark) (about About) {
-	if json.Unmarshal([]byte(mark.About), &about) != nil {
+func ReadAbout(entry Entry) (about About) {
+	if json.Unmarshal([]byte(entry.About), &about) != nil {
 		return About{}
 	}
 	return about
@@ -137,12 +137,12 @@ func ReadAbout(mark Mark) (about About) {
 // credentials are not tokens: by the name of the scheme or by the subject alone.
 // It is [ErrRevoked], or the error of a store that does not know yet.
 func CheckCaller(store Store, scheme, id string) error {
-	revoking, err := store.Revoking()
+	revoking, err := store.HasRevocations()
 	if err != nil || !revoking || id == "" {
 		return err
 	}
 	for _, key := range [...]Key{KeyOfCaller(scheme, id), KeyOfSubject("", id)} {
-		if _, found := store.Marked(MarkRevoked, key); found {
+		if _, found := store.Lookup(EntryRevoked, key); found {
 			return ErrRevoked
 		}
 	}

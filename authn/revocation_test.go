@@ -12,40 +12,40 @@ func TestRevocationMark(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	for name, test := range map[string]struct {
 		revocation authn.Revocation
-		want       authn.Mark
+		want       authn.Entry
 		about      string
 	}{
-		"a token id": {authn.Revocation{TokenID: "a"}, authn.Mark{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}, `{"jti":"a"}`},
+		"a token id": {authn.Revocation{TokenID: "a"}, authn.Entry{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}, `{"jti":"a"}`},
 		"a token id of an issuer, for a time": {
 			authn.Revocation{TokenID: "a", Issuer: "i", Until: now.Add(1)},
-			authn.Mark{Key: authn.KeyOfTokenID("i", "a"), Until: now.Add(1)},
+			authn.Entry{Key: authn.KeyOfTokenID("i", "a"), Until: now.Add(1)},
 			`{"jti":"a","issuer":"i"}`,
 		},
-		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}, `{"sub":"s"}`},
+		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Entry{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}, `{"sub":"s"}`},
 		"a subject, up to an instant": {
 			authn.Revocation{Subject: "s", Before: now.Add(-1)},
-			authn.Mark{Key: authn.KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+			authn.Entry{Key: authn.KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
 			`{"sub":"s"}`,
 		},
 		"a caller of a scheme, whenever the credential was issued": {
 			authn.Revocation{Subject: "s", Scheme: "keys"},
-			authn.Mark{Key: authn.KeyOfCaller("keys", "s"), Until: now.Add(authn.KeepRevocation)},
+			authn.Entry{Key: authn.KeyOfCaller("keys", "s"), Until: now.Add(authn.KeepRevocation)},
 			`{"sub":"s","scheme":"keys"}`,
 		},
 		"a digest": {
 			authn.Revocation{Digest: authn.Key{1}},
-			authn.Mark{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)},
+			authn.Entry{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)},
 			`{"digest":"01` + strings.Repeat("00", 31) + `"}`,
 		},
 		"a name that is too long to be listed": {
 			authn.Revocation{TokenID: strings.Repeat("é", 300)},
-			authn.Mark{Key: authn.KeyOfTokenID("", strings.Repeat("é", 300)), Until: now.Add(authn.KeepRevocation)},
+			authn.Entry{Key: authn.KeyOfTokenID("", strings.Repeat("é", 300)), Until: now.Add(authn.KeepRevocation)},
 			`{"jti":"` + strings.Repeat("é", 128) + `…"}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.want.Kind, test.want.Created, test.want.About = authn.MarkRevoked, now, test.about
-			if got, err := test.revocation.Mark(now); err != nil || got != test.want {
+			test.want.Kind, test.want.Created, test.want.About = authn.EntryRevoked, now, test.about
+			if got, err := test.revocation.Entry(now); err != nil || got != test.want {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -61,7 +61,7 @@ func TestRevocationMark(t *testing.T) {
 		"a digest beside a subject": {Subject: "b", Digest: authn.Key{1}},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
-			if _, err := revocation.Mark(now); err == nil {
+			if _, err := revocation.Entry(now); err == nil {
 				t.Error("it is accepted")
 			}
 		})
@@ -70,9 +70,9 @@ func TestRevocationMark(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
-	before := authn.Mark{Before: now}
+	before := authn.Entry{Before: now}
 	for name, test := range map[string]struct {
-		mark   authn.Mark
+		mark   authn.Entry
 		issued time.Time
 		want   bool
 	}{
@@ -80,8 +80,8 @@ func TestMark(t *testing.T) {
 		"issued at that instant":          {before, now, false},
 		"issued after":                    {before, now.Add(1), false},
 		"it is not known when":            {before, time.Time{}, true},
-		"whenever it was":                 {authn.Mark{}, now, true},
-		"whenever it was, nobody says so": {authn.Mark{}, time.Time{}, true},
+		"whenever it was":                 {authn.Entry{}, now, true},
+		"whenever it was, nobody says so": {authn.Entry{}, time.Time{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.mark.Covers(test.issued); got != test.want {

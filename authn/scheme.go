@@ -32,11 +32,11 @@ type Scheme interface {
 	// Challenges says how to authenticate here, one value for each field line
 	// of WWW-Authenticate. A 401 needs at least one; for any other status a
 	// scheme that has nothing to add returns none.
-	Challenges(Ask) []Challenge
+	Challenges(ChallengeParams) []Challenge
 }
 
-// Ask is what the gate wants said in a challenge.
-type Ask struct {
+// ChallengeParams is what the gate wants said in a challenge.
+type ChallengeParams struct {
 	// Code is why the request was refused, if this scheme's credential was the
 	// cause; CodeMissing for a scheme whose credential was not presented.
 	Code Code
@@ -73,9 +73,9 @@ const (
 	// Foreign: the credential is well formed but belongs to somebody else, for
 	// example a token of another issuer. Another scheme of the gate may claim
 	// it; if none does it counts as rejected.
-	Foreign
+	NotApplicable
 	// Unavailable: what is needed to judge cannot be had just now.
-	Unavailable
+	TemporarilyUnavailable
 	// Accepted: the caller is known.
 	Accepted
 )
@@ -125,19 +125,19 @@ func Reject(code Code, reason error) Outcome {
 	return Outcome{Verdict: Rejected, Code: code, Reason: reason, Source: SourceLocal}
 }
 
-// Disown is the outcome for a credential that may belong to another scheme.
-func Disown(code Code, reason error) Outcome {
-	return Outcome{Verdict: Foreign, Code: code, Reason: reason, Source: SourceLocal}
+// Skip is the outcome for a credential that may belong to another scheme.
+func Skip(code Code, reason error) Outcome {
+	return Outcome{Verdict: NotApplicable, Code: code, Reason: reason, Source: SourceLocal}
 }
 
-// Defer is the outcome where nothing can be said before after has passed.
-func Defer(after time.Duration, reason error) Outcome {
-	return Outcome{Verdict: Unavailable, Code: CodeUnavailable, Reason: reason, RetryAfter: after, Source: SourceRemote}
+// Unavailable is the outcome where nothing can be said before after has passed.
+func Unavailable(after time.Duration, reason error) Outcome {
+	return Outcome{Verdict: TemporarilyUnavailable, Code: CodeUnavailable, Reason: reason, RetryAfter: after, Source: SourceRemote}
 }
 
 // Unauthenticated reports whether the answer is that the caller is not known,
 // so that every scheme has to say how to become known.
-func (a Ask) Unauthenticated() bool {
+func (a ChallengeParams) Unauthenticated() bool {
 	switch a.Code {
 	case CodeMissing, CodeInvalidToken, CodeExpiredToken, CodeRevokedToken, CodeInvalidCredentials,
 		CodeInsufficientSession, CodeInvalidProof, CodeUseNonce:

@@ -30,27 +30,27 @@ type Store interface {
 	// Reset lets a counter begin anew.
 	Reset(ctx context.Context, key Key)
 
-	// Announce tells all who share the store of a mark. An error means that
+	// Publish tells all who share the store of a mark. An error means that
 	// some of them may never hear of it.
-	Announce(ctx context.Context, mark Mark) error
+	Publish(ctx context.Context, entry Entry) error
 
-	// Marked finds a mark that has not ended. It is asked for every request
+	// Lookup finds a mark that has not ended. It is asked for every request
 	// and waits for nobody: the process keeps a copy of all marks.
-	Marked(kind MarkKind, key Key) (Mark, bool)
+	Lookup(kind EntryKind, key Key) (Entry, bool)
 
 	// Undo ends a revocation early, for all who share the store, and returns
 	// it. It reports false where the store has no such revocation. After an
 	// error the revocation still holds.
-	Undo(ctx context.Context, key Key) (Mark, bool, error)
+	Undo(ctx context.Context, key Key) (Entry, bool, error)
 
 	// Revocations lists the revocations that have not ended, in no order.
-	Revocations() iter.Seq[Mark]
+	Revocations() iter.Seq[Entry]
 
-	// Revoking reports whether there are any revocations, so that nobody has
+	// HasRevocations reports whether there are any revocations, so that nobody has
 	// to look for one in vain. It is an error until the copy of the marks has
 	// been read once: what depends on a mark not being there cannot be decided
 	// before.
-	Revoking() (bool, error)
+	HasRevocations() (bool, error)
 }
 
 // MaxKeys is how many keys of one owner a [Store] remembers at once: so many
@@ -83,26 +83,26 @@ func KeyOf(kind string, parts ...string) Key {
 	return sha256.Sum256(text)
 }
 
-// MarkKind says what a [Mark] means.
-type MarkKind string
+// EntryKind says what a [Entry] means.
+type EntryKind string
 
 // The kinds of marks.
 const (
-	// MarkRevoked ends credentials before their time. Such marks are never
+	// EntryRevoked ends credentials before their time. Such marks are never
 	// forgotten early: when there is no room, announcing one is an error.
-	MarkRevoked MarkKind = "revoked"
+	EntryRevoked EntryKind = "revoked"
 	// MarkBlocked turns away who guessed. When there is no room, old ones make
 	// way for new ones.
-	MarkBlocked MarkKind = "blocked"
-	// MarkUndo ends a revocation of the same key that was created at Before or
+	EntryBlocked EntryKind = "blocked"
+	// EntryUndo ends a revocation of the same key that was created at Before or
 	// earlier. A store keeps it until that revocation would have ended, so that
 	// no instance brings the revocation back.
-	MarkUndo MarkKind = "undo"
+	EntryUndo EntryKind = "undo"
 )
 
-// Mark is something that all instances have to know at once.
-type Mark struct {
-	Kind MarkKind
+// Entry is something that all instances have to know at once.
+type Entry struct {
+	Kind EntryKind
 	Key  Key
 
 	// Before limits a revocation to what was issued earlier, to the
@@ -116,19 +116,19 @@ type Mark struct {
 	// instance announced it that does not write this down.
 	Created time.Time
 
-	// About says what a revocation concerns, see [Revocation.Mark] and
+	// About says what a revocation concerns, see [Revocation.Entry] and
 	// [ReadAbout]. Empty: an instance announced it that does not write this down.
 	About string
 }
 
 // Covers reports whether a credential that was issued at an instant is meant.
 // One that does not say when it was issued is.
-func (m Mark) Covers(issued time.Time) bool {
+func (m Entry) Covers(issued time.Time) bool {
 	return m.Before.IsZero() || issued.IsZero() || issued.Before(m.Before)
 }
 
 // Wider returns the mark that covers what both of them do, at least.
-func (m Mark) Wider(other Mark) Mark {
+func (m Entry) Wider(other Entry) Entry {
 	if other.Until.After(m.Until) {
 		m.Until = other.Until
 	}
@@ -145,8 +145,8 @@ func (m Mark) Wider(other Mark) Mark {
 }
 
 // Ends reports whether an undo ends a revocation of the same key.
-func (m Mark) Ends(revocation Mark) bool {
-	return m.Kind == MarkUndo && !revocation.Created.After(m.Before)
+func (m Entry) Ends(revocation Entry) bool {
+	return m.Kind == EntryUndo && !revocation.Created.After(m.Before)
 }
 
 // StoreUser is implemented by schemes that need a store. They are given one

@@ -39,8 +39,8 @@ func (t *Trace) Note(check string, failure error) error {
 	return failure
 }
 
-// Tell is Note with what was found, which is asked for only if there is a trace.
-func (t *Trace) Tell(check string, failure error, found func() string) error {
+// NoteFound is Note with what was found, which is asked for only if there is a trace.
+func (t *Trace) NoteFound(check string, failure error, found func() string) error {
 	if t != nil {
 		t.add(check, failure, found())
 	}
@@ -66,9 +66,9 @@ func (t *Trace) add(check string, failure error, found string) {
 	t.checks = append(t.checks, made)
 }
 
-// Under has the checks that follow be those of a scheme, or of the gate if the
+// SetScheme has the checks that follow be those of a scheme, or of the gate if the
 // name is empty.
-func (t *Trace) Under(scheme string) {
+func (t *Trace) SetScheme(scheme string) {
 	if t != nil {
 		t.scheme = scheme
 	}

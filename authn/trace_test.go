@@ -11,11 +11,11 @@ import (
 func TestTrace(t *testing.T) {
 	failure := errors.New("no")
 	look := func(trace *authn.Trace) (skipped bool) {
-		trace.Under("corp")
-		if trace.Note("a", nil) != nil || trace.Tell("b", failure, func() string { return "found" }) == nil {
+		trace.SetScheme("corp")
+		if trace.Note("a", nil) != nil || trace.NoteFound("b", failure, func() string { return "found" }) == nil {
 			t.Error("the error is lost, or there is one too many")
 		}
-		trace.Under("")
+		trace.SetScheme("")
 		return trace.Skip("c", "why")
 	}
 	trace := new(authn.Trace)

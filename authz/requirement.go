@@ -160,7 +160,7 @@ func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *authn.Trace) {
 	for _, rule := range rules {
 		if asked := rule.asked(q); asked != "" {
-			_ = trace.Tell(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(caller)) })
+			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(caller)) })
 		}
 	}
 }

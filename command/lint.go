@@ -66,7 +66,7 @@ func (o *lintOptions) run(cmd *cobra.Command) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	place, err := config.placer()
+	location, err := config.placer()
 	if err != nil {
 		return exitFailed, err
 	}
@@ -75,7 +75,7 @@ func (o *lintOptions) run(cmd *cobra.Command) (int, error) {
 		if slices.Contains(o.allow, one.Rule.ID) {
 			continue
 		}
-		found = append(found, finding{Rule: one.Rule, What: one.What, Positions: place(one)})
+		found = append(found, finding{Rule: one.Rule, What: one.What, Positions: location(one)})
 		if one.Rule.Level == lint.Warning || o.strict {
 			code = exitFindings
 		}

@@ -23,7 +23,7 @@ type Gate struct {
 	Requirement    *authz.Requirement
 }
 
-// Describer is a running gate that can say what it asks for.
+// MetadataProvider is a running gate that can say what it asks for.
 type Describer interface {
 	DescribeGate() Gate
 }
@@ -35,7 +35,7 @@ func (g Gate) guard() openapi.Guard {
 		Scopes: g.Requirement.ChallengeScopes(), Requires: g.Requirement.DescribeDenial(), Forbids: g.Requirement.Forbids(),
 	}
 	for i, scheme := range g.Schemes {
-		documenter, ok := scheme.(authn.Documenter)
+		documenter, ok := scheme.(authn.SecuritySchemer)
 		if !ok {
 			continue
 		}
@@ -73,7 +73,7 @@ type Site struct {
 	Server *routes.Server
 	// Host is the host name of the site; empty for all of the server.
 	Host string
-	// Describe says what a gate asks for; ok is false for gates that are not
+	// Metadata says what a gate asks for; ok is false for gates that are not
 	// of this plugin.
 	Describe func(routes.Gate) (described Gate, ok bool)
 }

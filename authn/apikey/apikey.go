@@ -37,7 +37,7 @@ type APIKey struct {
 
 	// Where a key may stand. The first place is the one that the challenge
 	// names. Default: the header field X-API-Key.
-	From []authn.Place `json:"from,omitempty"`
+	From []authn.Location `json:"from,omitempty"`
 
 	// The keys.
 	Keys []Key `json:"keys,omitempty"`
@@ -61,7 +61,7 @@ func (*APIKey) CaddyModule() caddy.ModuleInfo {
 }
 
 // DefaultPlace is where a key is looked for if nothing else is configured.
-var DefaultPlace = authn.Place{In: authn.InHeader, Name: "X-API-Key"}
+var DefaultPlace = authn.Location{Kind: authn.InHeader, Name: "X-API-Key"}
 
 // Provision checks the configuration and reads the file of keys.
 func (a *APIKey) Provision(ctx caddy.Context) error {
@@ -70,7 +70,7 @@ func (a *APIKey) Provision(ctx caddy.Context) error {
 	}
 	a.now = time.Now
 	if len(a.From) == 0 {
-		a.From = []authn.Place{DefaultPlace}
+		a.From = []authn.Location{DefaultPlace}
 	}
 	replacer := caddy.NewReplacer()
 	for _, key := range a.Keys {
@@ -112,8 +112,8 @@ func (a *APIKey) check() error {
 	if err := authn.CheckRealm(a.Realm); err != nil {
 		return err
 	}
-	for _, place := range a.From {
-		if err := checkPlace(place); err != nil {
+	for _, location := range a.From {
+		if err := checkPlace(location); err != nil {
 			return err
 		}
 	}
@@ -130,14 +130,14 @@ func (a *APIKey) check() error {
 
 // checkPlace refuses the Authorization field: its values have a scheme name
 // in front, which is for the schemes that own the field.
-func checkPlace(place authn.Place) error {
-	if place.In == authn.InForm {
+func checkPlace(location authn.Location) error {
+	if location.Kind == authn.InForm {
 		return errors.New("an API key cannot be read from a form: write header, query or cookie")
 	}
-	if place.VaryField() == "Authorization" {
+	if location.VaryField() == "Authorization" {
 		return errors.New("an API key cannot be read from Authorization: name a field such as X-API-Key, or use the scheme bearer")
 	}
-	return place.Check()
+	return location.Check()
 }
 
 // Find looks for a key at the configured places.
@@ -145,8 +145,8 @@ func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 	return authn.FindIn(r, a.From)
 }
 
-// Places lists where credentials may be.
-func (a *APIKey) Places() []authn.Place { return a.From }
+// Locations lists where credentials may be.
+func (a *APIKey) Locations() []authn.Location { return a.From }
 
 // Verify looks the key up by its digest. An unknown, an expired and a
 // malformed key are answered alike.
@@ -156,9 +156,9 @@ func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Cr
 	}
 	entry := a.keys.Load().find(credential.Value)
 	if entry == nil {
-		return authn.Disown(authn.CodeInvalidCredentials, r.Trace.Note("key", errors.New("unknown key")))
+		return authn.Skip(authn.CodeInvalidCredentials, r.Trace.Note("key", errors.New("unknown key")))
 	}
-	_ = r.Trace.Tell("key", nil, func() string { return fmt.Sprintf("id %q", entry.ID) })
+	_ = r.Trace.NoteFound("key", nil, func() string { return fmt.Sprintf("id %q", entry.ID) })
 	if expires := entry.Expires; !expires.IsZero() && !a.now().Before(expires) {
 		err := fmt.Errorf("key %q expired at %s", entry.ID, expires.Format(time.RFC3339))
 		return authn.Reject(authn.CodeInvalidCredentials, r.Trace.Note("expiry", err))
@@ -171,7 +171,7 @@ func (*APIKey) Account(authn.Credential) string { return "" }
 
 // Challenges names the place of the key. It says nothing to a caller who is
 // known.
-func (a *APIKey) Challenges(ask authn.Ask) []authn.Challenge {
+func (a *APIKey) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (a *APIKey) Challenges(ask authn.Ask) []authn.Challenge {
 		Scheme: "ApiKey",
 		Realm:  authn.RealmFor(a.Realm, ask.Realm),
 		Extra: []authn.Parameter{
-			{Name: "in", Value: string(a.From[0].In)},
+			{Name: "in", Value: string(a.From[0].Kind)},
 			{Name: "name", Value: a.From[0].Name},
 		},
 	}}
@@ -189,5 +189,5 @@ func (a *APIKey) Challenges(ask authn.Ask) []authn.Challenge {
 var (
 	_ caddy.Provisioner = (*APIKey)(nil)
 	_ authn.Scheme      = (*APIKey)(nil)
-	_ authn.Guessable   = (*APIKey)(nil)
+	_ authn.Throttled   = (*APIKey)(nil)
 )

@@ -43,11 +43,11 @@ func (a *APIKey) readPlace(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&in, &name) {
 		return d.Err("write `from header|query|cookie <name>`")
 	}
-	place := authn.Place{In: authn.In(in), Name: name}
-	if err := checkPlace(place); err != nil {
+	location := authn.Location{Kind: authn.LocationKind(in), Name: name}
+	if err := checkPlace(location); err != nil {
 		return d.WrapErr(err)
 	}
-	a.From = append(a.From, place)
+	a.From = append(a.From, location)
 	return nil
 }
 

@@ -5,9 +5,9 @@ import "github.com/excorp/caddy-require-auth/authn"
 // SecuritySchemes says how a key is sent.
 func (a *APIKey) SecuritySchemes() []authn.SecurityScheme {
 	if len(a.From) == 0 {
-		return authn.KeysAt([]authn.Place{DefaultPlace})
+		return authn.KeysAt([]authn.Location{DefaultPlace})
 	}
 	return authn.KeysAt(a.From)
 }
 
-var _ authn.Documenter = (*APIKey)(nil)
+var _ authn.SecuritySchemer = (*APIKey)(nil)

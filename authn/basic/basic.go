@@ -148,11 +148,11 @@ func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
 	if err != nil || !authorization.Is("Basic") {
 		return authn.Credential{}, err
 	}
-	return authn.Credential{Scheme: "Basic", Value: authorization.Value, Place: authn.AuthorizationField}, nil
+	return authn.Credential{Scheme: "Basic", Value: authorization.Value, Location: authn.AuthorizationField}, nil
 }
 
-// Places lists where credentials may be.
-func (*Basic) Places() []authn.Place { return []authn.Place{authn.AuthorizationField} }
+// Locations lists where credentials may be.
+func (*Basic) Locations() []authn.Location { return []authn.Location{authn.AuthorizationField} }
 
 // Verify decodes the credentials and compares the password. It is never sure
 // that a user it does not know is nobody: another Basic scheme of the gate may
@@ -167,13 +167,13 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 	match, source, failure := users.matches(name, password, r.Client)
 	switch {
 	case errors.Is(failure, errBusy):
-		return authn.Defer(time.Second, failure)
+		return authn.Unavailable(time.Second, failure)
 	case failure != nil:
 		return authn.Reject(authn.CodeInternal, failure)
 	case err != nil:
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	case match == nil:
-		return authn.Disown(authn.CodeInvalidCredentials, r.Trace.Note("password", errWrong))
+		return authn.Skip(authn.CodeInvalidCredentials, r.Trace.Note("password", errWrong))
 	}
 	_ = r.Trace.Note("password", nil)
 	return authn.Accept(match, source)
@@ -219,7 +219,7 @@ func hasControl(s string) bool {
 
 // Challenges asks for Basic credentials. It says nothing to a caller who is
 // known: another password would not help.
-func (b *Basic) Challenges(ask authn.Ask) []authn.Challenge {
+func (b *Basic) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}
@@ -234,5 +234,5 @@ func (b *Basic) Challenges(ask authn.Ask) []authn.Challenge {
 var (
 	_ caddy.Provisioner = (*Basic)(nil)
 	_ authn.Scheme      = (*Basic)(nil)
-	_ authn.Guessable   = (*Basic)(nil)
+	_ authn.Throttled   = (*Basic)(nil)
 )

@@ -86,11 +86,11 @@ func TestBusy(t *testing.T) {
 			synctest.Wait()
 			for _, pair := range []string{"alice:secret", "alice:wrong", "mallory:wrong", "no colon"} {
 				outcome := try(b, pair)
-				if outcome.Verdict != authn.Unavailable || outcome.Code != authn.CodeUnavailable || outcome.RetryAfter <= 0 || outcome.Identity != nil {
+				if outcome.Verdict != authn.TemporarilyUnavailable || outcome.Code != authn.CodeUnavailable || outcome.RetryAfter <= 0 || outcome.Identity != nil {
 					t.Errorf("%q: %+v", pair, outcome)
 				}
-				if outcome.Code.Status() != 503 || b.Challenges(authn.Ask{Code: outcome.Code, Realm: "api"}) != nil {
-					t.Errorf("%q: status %d, challenges %v", pair, outcome.Code.Status(), b.Challenges(authn.Ask{Code: outcome.Code}))
+				if outcome.Code.Status() != 503 || b.Challenges(authn.ChallengeParams{Code: outcome.Code, Realm: "api"}) != nil {
+					t.Errorf("%q: status %d, challenges %v", pair, outcome.Code.Status(), b.Challenges(authn.ChallengeParams{Code: outcome.Code}))
 				}
 			}
 			close(c.gate)
@@ -123,7 +123,7 @@ func TestBusy(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
-			if !done.Load() || outcomes[0].Verdict != authn.Unavailable || c.calls.Load() != 0 {
+			if !done.Load() || outcomes[0].Verdict != authn.TemporarilyUnavailable || c.calls.Load() != 0 {
 				t.Fatalf("done %t, outcome %+v, %d computations", done.Load(), outcomes[0], c.calls.Load())
 			}
 			h.turns.Done()

@@ -7,4 +7,4 @@ func (*Basic) SecuritySchemes() []authn.SecurityScheme {
 	return []authn.SecurityScheme{{Type: "http", Scheme: "basic"}}
 }
 
-var _ authn.Documenter = (*Basic)(nil)
+var _ authn.SecuritySchemer = (*Basic)(nil)

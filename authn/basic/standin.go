@@ -27,12 +27,12 @@ func kindOf(hash []byte) string {
 // seldom another one when users come and go.
 func newStandIns(accounts []account) []standIn {
 	var all []standIn
-	places := make(map[string]int)
+	locations := make(map[string]int)
 	for i := range accounts {
 		kind := kindOf(accounts[i].hash)
-		at, known := places[kind]
+		at, known := locations[kind]
 		if !known {
-			at, places[kind] = len(all), len(all)
+			at, locations[kind] = len(all), len(all)
 			all = append(all, standIn{account: &accounts[i]})
 		}
 		all[at].users++

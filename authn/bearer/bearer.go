@@ -74,7 +74,7 @@ type Bearer struct {
 	// Where a token may stand. Default: the Authorization header field. A
 	// token from a cookie is only taken for a safe method or from this site
 	// itself; one from a query parameter does not go on to the upstream.
-	TokenFrom []authn.Place `json:"token_from,omitempty"`
+	TokenFrom []authn.Location `json:"token_from,omitempty"`
 
 	// The claim that names the user. Default: sub, or username in an answer of
 	// the introspection endpoint that has no sub. A number in another claim than sub
@@ -174,16 +174,16 @@ func (b *Bearer) Cleanup() error {
 	return errors.Join(failures...)
 }
 
-// Places lists where credentials may be.
-func (b *Bearer) Places() []authn.Place { return b.TokenFrom }
+// Locations lists where credentials may be.
+func (b *Bearer) Locations() []authn.Location { return b.TokenFrom }
 
 // Find looks for a token where it may stand.
 func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	var found authn.Credential
-	var elsewhere []authn.Place
-	for _, place := range b.TokenFrom {
-		if place != authn.AuthorizationField {
-			elsewhere = append(elsewhere, place)
+	var elsewhere []authn.Location
+	for _, location := range b.TokenFrom {
+		if location != authn.AuthorizationField {
+			elsewhere = append(elsewhere, location)
 			continue
 		}
 		authorization, err := r.Authorization()
@@ -192,9 +192,9 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 		}
 		switch {
 		case authorization.Is(bearerScheme):
-			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Place: place}
+			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Location: location}
 		case authorization.Is(dpopScheme) && enabled(b.DPoP):
-			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Place: place}
+			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Location: location}
 		}
 	}
 	if len(elsewhere) == 0 {
@@ -207,7 +207,7 @@ func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	case !other.Found():
 		return found, nil
 	case found.Found():
-		return authn.Credential{}, authn.ErrSeveralPlaces
+		return authn.Credential{}, authn.ErrMultipleCredentials
 	}
 	other.Scheme = bearerScheme
 	return other, nil

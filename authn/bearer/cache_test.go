@@ -62,7 +62,7 @@ func (r *remembering) askAsURL(token, gate string) authn.Outcome {
 func (r *remembering) askOf(token, gate string, asURL bool) authn.Outcome {
 	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 	request.SetGate(authn.Gate{Audience: gate, AudienceAsURL: asURL})
-	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField})
+	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
 }
 
 func TestCache(t *testing.T) {
@@ -180,7 +180,7 @@ func TestWeight(t *testing.T) {
 			b := scheme(t, func(b *Bearer) { b.UserClaim = "user" })
 			r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 			r.SetGate(authn.Gate{Audience: long})
-			b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, claims), Place: authn.AuthorizationField})
+			b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, claims), Location: authn.AuthorizationField})
 			b.cache.CleanUp()
 			if weight := b.cache.WeightedSize(); weight < 5_000 {
 				t.Errorf("it weighs %d", weight)
@@ -221,7 +221,7 @@ func BenchmarkVerify(b *testing.B) {
 	r := newRemembering(b)
 	token := r.mint(b, "alice", "api")
 	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-	credential := authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField}
+	credential := authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField}
 	for _, bench := range []struct {
 		name  string
 		reset bool

@@ -128,17 +128,17 @@ func (b *Bearer) readPlace(d *caddyfile.Dispenser) error {
 	if len(arguments) < 1 || len(arguments) > 2 {
 		return d.Err("write `token_from header|query|cookie|form [<name>]`")
 	}
-	place := authn.Place{In: authn.In(arguments[0])}
+	location := authn.Location{Kind: authn.LocationKind(arguments[0])}
 	if len(arguments) == 2 {
-		place.Name = arguments[1]
+		location.Name = arguments[1]
 	}
-	if err := checkPlace(place); err != nil {
+	if err := checkPlace(location); err != nil {
 		return d.WrapErr(err)
 	}
-	if slices.Contains(b.TokenFrom, place) {
+	if slices.Contains(b.TokenFrom, location) {
 		return d.Err("this place is written twice: keep one")
 	}
-	b.TokenFrom = append(b.TokenFrom, place)
+	b.TokenFrom = append(b.TokenFrom, location)
 	return nil
 }
 

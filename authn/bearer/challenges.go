@@ -28,7 +28,7 @@ var oauthErrors = map[authn.Code]struct{ name, description string }{
 // Challenges asks for a token and says what was wrong with the one there was
 // (RFC 6750 §3, RFC 9449 §7). Where every token has to be bound to a key, a
 // challenge for Bearer would mislead.
-func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
+func (b *Bearer) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if _, known := oauthErrors[ask.Code]; !known {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (b *Bearer) Challenges(ask authn.Ask) []authn.Challenge {
 	return all
 }
 
-func (b *Bearer) challenge(scheme string, ask authn.Ask) authn.Challenge {
+func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Challenge {
 	challenge := authn.Challenge{
 		Scheme: scheme, Realm: authn.RealmFor(b.Realm, ask.Realm),
 		Scope: ask.Scope, ResourceMetadata: ask.ResourceMetadata,
@@ -80,11 +80,11 @@ func (b *Bearer) answering(presented string) string {
 	return presented
 }
 
-// Describe says what clients may know beforehand.
-func (b *Bearer) Describe() authn.Description {
-	description := authn.Description{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
-	for _, place := range b.TokenFrom {
-		if method, known := bearerMethods[place.In]; known {
+// Metadata says what clients may know beforehand.
+func (b *Bearer) Metadata() authn.SchemeMetadata {
+	description := authn.SchemeMetadata{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
+	for _, location := range b.TokenFrom {
+		if method, known := bearerMethods[location.Kind]; known {
 			description.BearerMethods = append(description.BearerMethods, method)
 		}
 	}
@@ -96,7 +96,7 @@ func (b *Bearer) Describe() authn.Description {
 }
 
 // bearerMethods are the names of RFC 9728 §2 for the places of a token.
-var bearerMethods = map[authn.In]string{
+var bearerMethods = map[authn.LocationKind]string{
 	authn.InHeader: "header", authn.InForm: "body", authn.InQuery: "query",
 }
 
@@ -109,6 +109,6 @@ func (b *Bearer) UseStore(store authn.Store) {
 }
 
 var (
-	_ authn.Describer = (*Bearer)(nil)
-	_ authn.StoreUser = (*Bearer)(nil)
+	_ authn.MetadataProvider = (*Bearer)(nil)
+	_ authn.StoreUser        = (*Bearer)(nil)
 )

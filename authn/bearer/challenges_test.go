@@ -13,27 +13,27 @@ func TestChallenges(t *testing.T) {
 	scope := []string{"read", "admin"}
 	for name, tc := range map[string]struct {
 		scheme Bearer
-		ask    authn.Ask
+		ask    authn.ChallengeParams
 		want   []string
 	}{
-		"R6750-6: without a token no error":       {Bearer{}, authn.Ask{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer realm="api"`}},
-		"R6750-6 MCP-3: but what is asked for":    {Bearer{}, authn.Ask{Code: authn.CodeMissing, Realm: "api", Scope: scope}, []string{`Bearer realm="api", scope="read admin"`}},
-		"R6750-6: another scheme's failure":       {Bearer{}, authn.Ask{Code: authn.CodeInvalidCredentials, Realm: "api"}, nil},
-		"R6750-7: realm off":                      {Bearer{Realm: "off"}, authn.Ask{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer`}},
-		"R6750-7: realm off in the app":           {Bearer{}, authn.Ask{Code: authn.CodeMissing, Realm: "off"}, []string{`Bearer`}},
-		"R6750-7: its own realm":                  {Bearer{Realm: "own"}, authn.Ask{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer realm="own"`}},
-		"R6750-8: a bad token":                    {Bearer{}, authn.Ask{Code: authn.CodeInvalidToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", ` + invalid}},
-		"R6750-8: an expired token":               {Bearer{}, authn.Ask{Code: authn.CodeExpiredToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is expired"`}},
-		"R6750-8: a revoked token":                {Bearer{}, authn.Ask{Code: authn.CodeRevokedToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is revoked"`}},
-		"R6750-5: two tokens":                     {Bearer{}, authn.Ask{Code: authn.CodeInvalidRequest, Realm: "api"}, []string{`Bearer realm="api", error="invalid_request", error_description="The request is malformed"`}},
-		"R6750-9: too little scope":               {Bearer{}, authn.Ask{Code: authn.CodeInsufficientScope, Realm: "api", Scope: scope, Presented: "Bearer"}, []string{`Bearer realm="api", error="insufficient_scope", scope="read admin", error_description="The access token lacks a required scope"`}},
-		"R6750-9: of a caller by another scheme":  {Bearer{}, authn.Ask{Code: authn.CodeInsufficientScope, Realm: "api", Scope: scope}, nil},
-		"R6750-12: no role cures nothing":         {Bearer{}, authn.Ask{Code: authn.CodeInsufficientRole, Realm: "api", Presented: "Bearer"}, nil},
-		"R6750-12: nor does policy":               {Bearer{}, authn.Ask{Code: authn.CodeAccessDenied, Realm: "api", Presented: "Bearer"}, nil},
-		"AVAIL-1: without keys no challenge":      {Bearer{}, authn.Ask{Code: authn.CodeUnavailable, Realm: "api", Presented: "Bearer"}, nil},
-		"LEAK-6: too many attempts, no challenge": {Bearer{}, authn.Ask{Code: authn.CodeTooManyAttempts, Realm: "api", Presented: "Bearer"}, nil},
-		"R9470-1: a stronger login":               {Bearer{}, authn.Ask{Code: authn.CodeInsufficientSession, Realm: "api", Presented: "Bearer", ACRValues: []string{"gold"}, MaxAge: time.Minute}, []string{`Bearer realm="api", error="insufficient_user_authentication", acr_values="gold", max_age="60", error_description="A more recent or a stronger login is required"`}},
-		"R9728-6: where the metadata are":         {Bearer{}, authn.Ask{Code: authn.CodeMissing, Realm: "api", ResourceMetadata: "https://a.example/m"}, []string{`Bearer realm="api", resource_metadata="https://a.example/m"`}},
+		"R6750-6: without a token no error":       {Bearer{}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer realm="api"`}},
+		"R6750-6 MCP-3: but what is asked for":    {Bearer{}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api", Scope: scope}, []string{`Bearer realm="api", scope="read admin"`}},
+		"R6750-6: another scheme's failure":       {Bearer{}, authn.ChallengeParams{Code: authn.CodeInvalidCredentials, Realm: "api"}, nil},
+		"R6750-7: realm off":                      {Bearer{Realm: "off"}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer`}},
+		"R6750-7: realm off in the app":           {Bearer{}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "off"}, []string{`Bearer`}},
+		"R6750-7: its own realm":                  {Bearer{Realm: "own"}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer realm="own"`}},
+		"R6750-8: a bad token":                    {Bearer{}, authn.ChallengeParams{Code: authn.CodeInvalidToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", ` + invalid}},
+		"R6750-8: an expired token":               {Bearer{}, authn.ChallengeParams{Code: authn.CodeExpiredToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is expired"`}},
+		"R6750-8: a revoked token":                {Bearer{}, authn.ChallengeParams{Code: authn.CodeRevokedToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is revoked"`}},
+		"R6750-5: two tokens":                     {Bearer{}, authn.ChallengeParams{Code: authn.CodeInvalidRequest, Realm: "api"}, []string{`Bearer realm="api", error="invalid_request", error_description="The request is malformed"`}},
+		"R6750-9: too little scope":               {Bearer{}, authn.ChallengeParams{Code: authn.CodeInsufficientScope, Realm: "api", Scope: scope, Presented: "Bearer"}, []string{`Bearer realm="api", error="insufficient_scope", scope="read admin", error_description="The access token lacks a required scope"`}},
+		"R6750-9: of a caller by another scheme":  {Bearer{}, authn.ChallengeParams{Code: authn.CodeInsufficientScope, Realm: "api", Scope: scope}, nil},
+		"R6750-12: no role cures nothing":         {Bearer{}, authn.ChallengeParams{Code: authn.CodeInsufficientRole, Realm: "api", Presented: "Bearer"}, nil},
+		"R6750-12: nor does policy":               {Bearer{}, authn.ChallengeParams{Code: authn.CodeAccessDenied, Realm: "api", Presented: "Bearer"}, nil},
+		"AVAIL-1: without keys no challenge":      {Bearer{}, authn.ChallengeParams{Code: authn.CodeUnavailable, Realm: "api", Presented: "Bearer"}, nil},
+		"LEAK-6: too many attempts, no challenge": {Bearer{}, authn.ChallengeParams{Code: authn.CodeTooManyAttempts, Realm: "api", Presented: "Bearer"}, nil},
+		"R9470-1: a stronger login":               {Bearer{}, authn.ChallengeParams{Code: authn.CodeInsufficientSession, Realm: "api", Presented: "Bearer", ACRValues: []string{"gold"}, MaxAge: time.Minute}, []string{`Bearer realm="api", error="insufficient_user_authentication", acr_values="gold", max_age="60", error_description="A more recent or a stronger login is required"`}},
+		"R9728-6: where the metadata are":         {Bearer{}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api", ResourceMetadata: "https://a.example/m"}, []string{`Bearer realm="api", resource_metadata="https://a.example/m"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -61,7 +61,7 @@ func TestErrorNames(t *testing.T) {
 			for _, presented := range []string{"", bearerScheme, dpopScheme} {
 				for _, mode := range []string{"", bindingOff, bindingOptional, bindingRequired} {
 					b := Bearer{DPoP: mode}
-					for _, c := range b.Challenges(authn.Ask{Code: code, Realm: "api", Presented: presented}) {
+					for _, c := range b.Challenges(authn.ChallengeParams{Code: code, Realm: "api", Presented: presented}) {
 						if !slices.Contains(registered, c.Error) || c.Realm == "" || (c.Error == "") != (c.ErrorDescription == "") {
 							t.Errorf("%s, dpop %q, presented %q: %s", code, mode, presented, c)
 						}
@@ -77,7 +77,7 @@ func TestErrorNames(t *testing.T) {
 			}
 			for _, mode := range []string{"", bindingOptional, bindingRequired} {
 				b := Bearer{DPoP: mode}
-				if len(b.Challenges(authn.Ask{Code: code, Realm: "api", Presented: bearerScheme})) == 0 {
+				if len(b.Challenges(authn.ChallengeParams{Code: code, Realm: "api", Presented: bearerScheme})) == 0 {
 					t.Errorf("%s, dpop %q: none", code, mode)
 				}
 			}

@@ -99,7 +99,7 @@ func TestIssuerAndAudience(t *testing.T) {
 	for _, issuer := range []any{testIssuer + "/", "HTTPS://idp.example.com", "https://IDP.example.com", "https://idp.example.com:443", testIssuer + " ", "https://idp.example.com\u200b", nil, 1, []string{testIssuer}} {
 		t.Run("JWT-8 R9068-2: another issuer is somebody else's", func(t *testing.T) {
 			outcome := ask(scheme(t), sign(t, "ES256", nil, map[string]any{"iss": issuer}))
-			if outcome.Verdict != authn.Foreign || outcome.Code != authn.CodeInvalidToken {
+			if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidToken {
 				t.Errorf("%v: verdict %d", issuer, outcome.Verdict)
 			}
 		})
@@ -135,7 +135,7 @@ func TestIssuerAndAudience(t *testing.T) {
 		b := scheme(t)
 		b.Issuer = ""
 		token := sign(t, "ES256", nil, nil)
-		if outcome := ask(b, token[:len(token)-8]+"AAAAAAAA"); outcome.Verdict != authn.Foreign {
+		if outcome := ask(b, token[:len(token)-8]+"AAAAAAAA"); outcome.Verdict != authn.NotApplicable {
 			t.Errorf("verdict %d", outcome.Verdict)
 		}
 	})
@@ -276,7 +276,7 @@ func TestCertificateBound(t *testing.T) {
 				r.TLS.PeerCertificates = []*x509.Certificate{tc.sent}
 			}
 			b := scheme(t, func(b *Bearer) { b.CertificateBound = tc.mode })
-			outcome := b.Verify(context.Background(), authn.NewRequest(r), authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, tc.claims), Place: authn.AuthorizationField})
+			outcome := b.Verify(context.Background(), authn.NewRequest(r), authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, tc.claims), Location: authn.AuthorizationField})
 			if (outcome.Verdict == authn.Accepted) != tc.good {
 				t.Errorf("verdict %d: %v", outcome.Verdict, outcome.Reason)
 			}

@@ -57,10 +57,10 @@ func (b *Bearer) setDefaults() {
 		b.skew = time.Duration(*b.ClockSkew)
 	}
 	if len(b.TokenFrom) == 0 {
-		b.TokenFrom = []authn.Place{authn.AuthorizationField}
+		b.TokenFrom = []authn.Location{authn.AuthorizationField}
 	}
-	for i, place := range b.TokenFrom {
-		b.TokenFrom[i] = withDefaultName(place)
+	for i, location := range b.TokenFrom {
+		b.TokenFrom[i] = withDefaultName(location)
 	}
 	if b.UserClaim == "" {
 		b.UserClaim = subjectClaim
@@ -75,14 +75,14 @@ func (b *Bearer) setDefaults() {
 
 // withDefaultName completes a place: the header is always Authorization, and
 // RFC 6750 §2.2 and §2.3 name the parameters.
-func withDefaultName(place authn.Place) authn.Place {
+func withDefaultName(location authn.Location) authn.Location {
 	switch {
-	case place.In == authn.InHeader && place.Name == "":
+	case location.Kind == authn.InHeader && location.Name == "":
 		return authn.AuthorizationField
-	case place.Name == "":
-		place.Name = "access_token"
+	case location.Name == "":
+		location.Name = "access_token"
 	}
-	return place
+	return location
 }
 
 // check reports what is wrong with the configuration. Placeholders pass: they
@@ -152,16 +152,16 @@ func (b *Bearer) checkRest() error {
 	if b.ClockSkew != nil && *b.ClockSkew < 0 {
 		return errors.New("clock_skew must not be negative")
 	}
-	for _, place := range b.TokenFrom {
-		if err := checkPlace(place); err != nil {
+	for _, location := range b.TokenFrom {
+		if err := checkPlace(location); err != nil {
 			return err
 		}
 	}
-	places := make([]authn.Place, len(b.TokenFrom))
-	for i, place := range b.TokenFrom {
-		places[i] = withDefaultName(place)
+	locations := make([]authn.Location, len(b.TokenFrom))
+	for i, location := range b.TokenFrom {
+		locations[i] = withDefaultName(location)
 	}
-	if err := authn.CheckDistinct(places); err != nil {
+	if err := authn.CheckDistinct(locations); err != nil {
 		return err
 	}
 	if err := checkBindingMode("dpop", b.DPoP); err != nil {
@@ -176,9 +176,9 @@ func (b *Bearer) checkRest() error {
 	return authn.CheckRealm(b.Realm)
 }
 
-func checkPlace(place authn.Place) error {
-	if place.In == authn.InHeader && place.Name != "" && place != authn.AuthorizationField {
+func checkPlace(location authn.Location) error {
+	if location.Kind == authn.InHeader && location.Name != "" && location != authn.AuthorizationField {
 		return errors.New("a bearer token in a header stands in Authorization: write `token_from header`, without a name")
 	}
-	return withDefaultName(place).Check()
+	return withDefaultName(location).Check()
 }

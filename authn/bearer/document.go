@@ -12,14 +12,14 @@ import (
 // that clients can find too.
 func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 	var all []authn.SecurityScheme
-	var elsewhere []authn.Place
-	places := b.TokenFrom
-	if len(places) == 0 {
-		places = []authn.Place{authn.AuthorizationField}
+	var elsewhere []authn.Location
+	locations := b.TokenFrom
+	if len(locations) == 0 {
+		locations = []authn.Location{authn.AuthorizationField}
 	}
-	for _, place := range places {
-		if place.In != authn.InHeader {
-			elsewhere = append(elsewhere, withDefaultName(place))
+	for _, location := range locations {
+		if location.Kind != authn.InHeader {
+			elsewhere = append(elsewhere, withDefaultName(location))
 			continue
 		}
 		for _, scheme := range b.authenticationSchemes() {
@@ -41,7 +41,7 @@ func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 	}
 	for _, one := range authn.KeysAt(elsewhere) {
 		if len(all) > 0 {
-			one.Variant = string(one.In)
+			one.Variant = string(one.Kind)
 		}
 		all = append(all, one)
 	}
@@ -62,4 +62,4 @@ func (b *Bearer) discovers() bool {
 		b.JWKS == "" && len(b.KeyFiles) == 0 && b.HMACSecret == "" && b.Introspection == nil && b.DPoP != bindingRequired
 }
 
-var _ authn.Documenter = (*Bearer)(nil)
+var _ authn.SecuritySchemer = (*Bearer)(nil)

@@ -18,7 +18,7 @@ func (b *Bearer) checkIssuer(t *token) error {
 		return nil
 	}
 	if issuer, _ := t.claims["iss"].(string); issuer != b.Issuer {
-		return &authn.MismatchError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: authn.Shown(t.claims["iss"])}
+		return &authn.MismatchError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: authn.Printable(t.claims["iss"])}
 	}
 	return nil
 }
@@ -36,11 +36,11 @@ func (b *Bearer) checkHeader(t *token) error {
 	case name == profileAccessToken:
 		return nil
 	case b.Profile == profileAccessToken:
-		return &authn.MismatchError{Reason: "typ is not at+jwt (RFC 9068 §4)", Found: authn.Shown(kind)}
+		return &authn.MismatchError{Reason: "typ is not at+jwt (RFC 9068 §4)", Found: authn.Printable(kind)}
 	case !present || name == "jwt":
 		return nil
 	}
-	return &authn.MismatchError{Reason: "typ is not that of an access token", Expected: "at+jwt, JWT or none", Found: authn.Shown(kind)}
+	return &authn.MismatchError{Reason: "typ is not that of an access token", Expected: "at+jwt, JWT or none", Found: authn.Printable(kind)}
 }
 
 // judge decides about a token whose signature is good. That it has expired is
@@ -50,7 +50,7 @@ func (b *Bearer) checkHeader(t *token) error {
 func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
 	trace := r.Trace
 	audience, err := b.checkAudience(t, r)
-	if trace.Tell("audience", err, func() string { return "aud " + shown(t.claims["aud"]) }) != nil {
+	if trace.NoteFound("audience", err, func() string { return "aud " + shown(t.claims["aud"]) }) != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
 	for _, check := range []struct {
@@ -70,7 +70,7 @@ func (b *Bearer) judge(t *token, r *authn.Request) authn.Outcome {
 	if trace.Note("identity", err) != nil {
 		return authn.Reject(authn.CodeInvalidToken, err)
 	}
-	if err := trace.Tell("expiry", b.checkExpiry(expires), func() string { return "exp " + expires.UTC().Format(time.RFC3339) }); err != nil {
+	if err := trace.NoteFound("expiry", b.checkExpiry(expires), func() string { return "exp " + expires.UTC().Format(time.RFC3339) }); err != nil {
 		return authn.Reject(authn.CodeExpiredToken, err)
 	}
 	t.audience = audience
@@ -99,7 +99,7 @@ func (b *Bearer) checkAudience(t *token, r *authn.Request) (string, error) {
 		expected = append(slices.Clone(expected), ofGate)
 	}
 	return "", &authn.MismatchError{
-		Reason: "aud names no configured audience", Expected: strings.Join(expected, " "), Found: authn.Shown(t.claims["aud"]),
+		Reason: "aud names no configured audience", Expected: strings.Join(expected, " "), Found: authn.Printable(t.claims["aud"]),
 	}
 }
 
@@ -161,7 +161,7 @@ func checkKind(t *token) error {
 		if ok && !slices.Contains(accepted, kind) {
 			return &authn.MismatchError{
 				Reason:   fmt.Sprintf("the claim %s says that this is another kind of token", claim),
-				Expected: strings.Join(accepted, " "), Found: authn.Shown(kind),
+				Expected: strings.Join(accepted, " "), Found: authn.Printable(kind),
 			}
 		}
 		declared = declared || ok && kind != "JWT" // which all of them are

@@ -8,8 +8,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
-// Kin says where the scheme looks for a token.
-func (b *Bearer) Kin() string {
+// Group says where the scheme looks for a token.
+func (b *Bearer) Group() string {
 	return fmt.Sprint("bearer ", enabled(b.DPoP), b.TokenFrom)
 }
 
@@ -17,8 +17,8 @@ func (b *Bearer) Kin() string {
 // configured has as many.
 const maxIssuer = 2000
 
-// Owner reads the issuer that a token names, once for the same token.
-func (*Bearer) Owner(credential authn.Credential) string {
+// IssuerOf reads the issuer that a token names, once for the same token.
+func (*Bearer) IssuerOf(credential authn.Credential) string {
 	if len(credential.Value) > authn.MaxCredential {
 		return ""
 	}
@@ -32,10 +32,10 @@ func (*Bearer) Owner(credential authn.Credential) string {
 	return issuer
 }
 
-// Owns is the issuer, and with introspection also the tokens that only the
+// AcceptsIssuer is the issuer, and with introspection also the tokens that only the
 // issuer can read.
-func (b *Bearer) Owns() (issuer string, unnamed bool) {
+func (b *Bearer) AcceptsIssuer() (issuer string, unnamed bool) {
 	return b.Issuer, b.Introspection != nil
 }
 
-var _ authn.Kindred = (*Bearer)(nil)
+var _ authn.Grouped = (*Bearer)(nil)

@@ -226,7 +226,7 @@ func (b *Bearer) refusePossession(err error) authn.Outcome {
 	)
 	switch {
 	case errors.As(err, &unavailable):
-		return authn.Defer(time.Second, err)
+		return authn.Unavailable(time.Second, err)
 	case errors.As(err, &nonce):
 		outcome := authn.Reject(authn.CodeUseNonce, err)
 		outcome.Nonce = b.proofs.Nonces.Current()

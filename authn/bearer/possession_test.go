@@ -37,7 +37,7 @@ func TestNonces(t *testing.T) {
 			b.proofs = &dpop.Verifier{Replay: b.store, Nonces: nonces, Now: func() time.Time { return testNow }}
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header.Set("Dpop", proof)
-			outcome := b.Verify(context.Background(), authn.NewRequest(r), authn.Credential{Scheme: dpopScheme, Value: token, Place: authn.AuthorizationField})
+			outcome := b.Verify(context.Background(), authn.NewRequest(r), authn.Credential{Scheme: dpopScheme, Value: token, Location: authn.AuthorizationField})
 			if (outcome.Verdict == authn.Accepted) != row.good {
 				t.Fatalf("verdict %d: %v", outcome.Verdict, outcome.Reason)
 			}

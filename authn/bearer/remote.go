@@ -156,14 +156,14 @@ func (b *Bearer) introspect(ctx context.Context, p presented, client func() stri
 		return nil, authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
 	if p.place == authn.AuthorizationField && !authn.IsToken68(p.text) {
-		return nil, authn.Disown(authn.CodeInvalidToken, p.trace.Note("form", errNotBearer))
+		return nil, authn.Skip(authn.CodeInvalidToken, p.trace.Note("form", errNotBearer))
 	}
 	answer, err := b.remote.Introspect(ctx, p.text, client)
-	_ = p.trace.Tell("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })
+	_ = p.trace.NoteFound("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
-		return nil, authn.Defer(unavailable.RetryAfter, err)
+		return nil, authn.Unavailable(unavailable.RetryAfter, err)
 	} else if err != nil {
-		return nil, authn.Defer(0, err)
+		return nil, authn.Unavailable(0, err)
 	}
 	source := authn.SourceRemote
 	if answer.FromCache {
@@ -171,13 +171,13 @@ func (b *Bearer) introspect(ctx context.Context, p presented, client func() stri
 	}
 	outcome := authn.Outcome{Source: source}
 	if !answer.Active {
-		outcome = authn.Disown(authn.CodeInvalidToken, errors.New("the issuer says that the token is not active"))
+		outcome = authn.Skip(authn.CodeInvalidToken, errors.New("the issuer says that the token is not active"))
 		outcome.Source = source
 		return nil, outcome
 	}
 	t := &token{claims: answer.Claims}
 	if _, named := t.claims["iss"]; named {
-		if err := p.trace.Tell("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
+		if err := p.trace.NoteFound("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
 			return nil, authn.Reject(authn.CodeInvalidToken, err)
 		}
 	}

@@ -56,10 +56,10 @@ var errRevoked = errors.New("the token was revoked")
 // checkRevocation refuses a token that was revoked here or at another
 // instance. It returns nil for one that was not.
 func (b *Bearer) checkRevocation(known *verified, token string) *authn.Outcome {
-	revoking, err := b.store.Revoking()
+	revoking, err := b.store.HasRevocations()
 	switch {
 	case err != nil:
-		unknown := authn.Defer(time.Second, err)
+		unknown := authn.Unavailable(time.Second, err)
 		return &unknown
 	case !revoking:
 		return nil
@@ -69,7 +69,7 @@ func (b *Bearer) checkRevocation(known *verified, token string) *authn.Outcome {
 		issued = time.Unix(known.names.issued, 0)
 	}
 	for _, key := range known.names.keys(token, known.granted.issuer) {
-		if mark, found := b.store.Marked(authn.MarkRevoked, key); found && mark.Covers(issued) {
+		if mark, found := b.store.Lookup(authn.EntryRevoked, key); found && mark.Covers(issued) {
 			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
 			return &revoked
 		}

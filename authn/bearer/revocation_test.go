@@ -82,7 +82,7 @@ func TestRevocation(t *testing.T) {
 	t.Run("O-2: without knowing what is revoked nothing is decided", func(t *testing.T) {
 		r := newRemembering(t)
 		r.UseStore(unready{r.store})
-		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Unavailable {
+		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.TemporarilyUnavailable {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -90,11 +90,11 @@ func TestRevocation(t *testing.T) {
 
 func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
 	t.Helper()
-	mark, err := revocation.Mark(time.Now())
+	mark, err := revocation.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Announce(context.Background(), mark); err != nil {
+	if err := store.Publish(context.Background(), mark); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,4 +102,4 @@ func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
 // unready is a store that has not read the marks yet.
 type unready struct{ authn.Store }
 
-func (unready) Revoking() (bool, error) { return false, errors.New("not yet") }
+func (unready) HasRevocations() (bool, error) { return false, errors.New("not yet") }

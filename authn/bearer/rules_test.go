@@ -153,7 +153,7 @@ func signRaw(t testing.TB, algorithm, header, claims string) string {
 
 func ask(b *Bearer, token string) authn.Outcome {
 	r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-	return b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: token, Place: authn.AuthorizationField})
+	return b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
 }
 
 func accepted(t *testing.T, b *Bearer, token string) *authn.Identity {

@@ -48,7 +48,7 @@ func TestSources(t *testing.T) {
 		b.keys = append(b.keys, away{})
 		token := sign(t, "RS256", nil, nil)
 		accepted(t, b, token)
-		if outcome := ask(b, forged(token)); outcome.Verdict != authn.Unavailable || outcome.RetryAfter != time.Second {
+		if outcome := ask(b, forged(token)); outcome.Verdict != authn.TemporarilyUnavailable || outcome.RetryAfter != time.Second {
 			t.Errorf("%+v", outcome)
 		}
 		if _, sure := b.Ends(context.Background(), forged(token)); sure {

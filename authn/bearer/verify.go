@@ -38,7 +38,7 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 // pass for found with new ones.
 type presented struct {
 	text   string
-	place  authn.Place
+	place  authn.Location
 	digest [sha256.Size]byte
 	keys   uint64 // their fingerprint
 	trace  *authn.Trace
@@ -48,7 +48,7 @@ type presented struct {
 // judged. What is known is set for an accepted token only.
 func (b *Bearer) find(ctx context.Context, r *authn.Request, credential authn.Credential) (*verified, authn.Outcome) {
 	text := credential.Value
-	p := presented{text: text, place: credential.Place, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
+	p := presented{text: text, place: credential.Location, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
 	if known := b.recall(p, r); known != nil {
 		return known, known.outcome(text)
 	}
@@ -85,12 +85,12 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	case err != nil && b.remote != nil:
 		return b.introspect(ctx, p, client)
 	case p.trace.Note("form", err) != nil:
-		return nil, b.refuseAgain(p, authn.Disown(authn.CodeInvalidToken, err)) // to another scheme it may be an opaque one
+		return nil, b.refuseAgain(p, authn.Skip(authn.CodeInvalidToken, err)) // to another scheme it may be an opaque one
 	}
-	if err := p.trace.Tell("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
-		return nil, b.refuseAgain(p, authn.Disown(authn.CodeInvalidToken, err))
+	if err := p.trace.NoteFound("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
+		return nil, b.refuseAgain(p, authn.Skip(authn.CodeInvalidToken, err))
 	}
-	if err := p.trace.Tell("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
+	if err := p.trace.NoteFound("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
 		return nil, b.refuseAgain(p, b.refuse(err))
 	}
 	unasked, err := b.keys.check(ctx, p.digest, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
@@ -99,15 +99,15 @@ func (b *Bearer) authenticate(ctx context.Context, p presented, client func() st
 	}
 	forged := errors.Is(err, errBadSignature)
 	if unavailable := (*keyset.UnavailableError)(nil); errors.As(unasked, &unavailable) {
-		deferred := authn.Defer(unavailable.RetryAfter, unasked)
+		deferred := authn.Unavailable(unavailable.RetryAfter, unasked)
 		if forged { // the keys at hand were tried, and need not be tried again at once
 			return nil, b.refuseAgain(p, deferred)
 		}
 		return nil, deferred
 	} else if unasked != nil {
-		return nil, authn.Defer(0, unasked)
+		return nil, authn.Unavailable(0, unasked)
 	}
-	if err := p.trace.Tell("signature", b.diagnose(t, err), t.shownKey); err != nil {
+	if err := p.trace.NoteFound("signature", b.diagnose(t, err), t.shownKey); err != nil {
 		if forged {
 			return nil, b.refuseAgain(p, b.refuse(err))
 		}
@@ -138,7 +138,7 @@ func verifyOnce(p presented, t *token, keys []*keyset.Key) error {
 // the gate may look at it.
 func (b *Bearer) refuse(reason error) authn.Outcome {
 	if b.Issuer == "" {
-		return authn.Disown(authn.CodeInvalidToken, reason)
+		return authn.Skip(authn.CodeInvalidToken, reason)
 	}
 	return authn.Reject(authn.CodeInvalidToken, reason)
 }

@@ -125,7 +125,7 @@ func (c *ClientCert) check() error {
 }
 
 // place is where client certificates stand.
-var place = authn.Place{In: authn.InTLS, Name: "client_cert"}
+var place = authn.Location{Kind: authn.InTLS, Name: "client_cert"}
 
 // Find takes the client's certificate. Its fingerprint is the credential: no
 // two certificates share one.
@@ -134,7 +134,7 @@ func (c *ClientCert) Find(r *authn.Request) (authn.Credential, error) {
 	if leaf == nil {
 		return authn.Credential{}, nil
 	}
-	return authn.Credential{Value: hexOf(leaf), Place: place}, nil
+	return authn.Credential{Value: hexOf(leaf), Location: place}, nil
 }
 
 func leafOf(r *authn.Request) *x509.Certificate {
@@ -160,9 +160,9 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	if len(leaf.Raw) > authn.MaxCredential {
 		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
-	if err := r.Trace.Tell("trust", c.trusts(r.TLS), c.assumed); err != nil {
+	if err := r.Trace.NoteFound("trust", c.trusts(r.TLS), c.assumed); err != nil {
 		if errors.Is(err, errUntrusted) {
-			return authn.Disown(authn.CodeInvalidCredentials, err)
+			return authn.Skip(authn.CodeInvalidCredentials, err)
 		}
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	}
@@ -172,7 +172,7 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	}
 	applying := c.applying(names)
 	if c.OnlyMatching && len(applying) == 0 {
-		return authn.Disown(authn.CodeInvalidCredentials, errors.New("no rule applies to the certificate"))
+		return authn.Skip(authn.CodeInvalidCredentials, errors.New("no rule applies to the certificate"))
 	}
 	user := names[c.UserFrom]
 	if len(user) == 0 || user[0] == "" {
@@ -220,7 +220,7 @@ func union(list, more []string) []string {
 // §15.5.2), and a gate may have no other scheme. The name is unregistered and
 // so stands last, where it hides no challenge that can be answered. A caller
 // who is known is told nothing.
-func (c *ClientCert) Challenges(ask authn.Ask) []authn.Challenge {
+func (c *ClientCert) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}

@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 	}
 	t.Run("R8705-3: the certificate of the connection is found, verified or not", func(t *testing.T) {
 		digest := sha256.Sum256(leaf.Raw)
-		want := authn.Credential{Value: hex.EncodeToString(digest[:]), Place: authn.Place{In: "tls", Name: "client_cert"}}
+		want := authn.Credential{Value: hex.EncodeToString(digest[:]), Location: authn.Location{Kind: "tls", Name: "client_cert"}}
 		for _, connection := range []*tls.ConnectionState{sent(leaf), sent(leaf, ca.cert), verified(leaf, ca.cert)} {
 			if got := find(connection); got != want {
 				t.Errorf("found %+v", got)
@@ -60,7 +60,7 @@ func TestFind(t *testing.T) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("client_cert", "x")
 		r.TLS = sent(leaf)
-		found := find(r.TLS).Place
+		found := find(r.TLS).Location
 		found.Remove(r)
 		body, err := io.ReadAll(r.Body)
 		if found.VaryField() != "" || r.URL.RawQuery != "client_cert=x" || r.Header.Get("client_cert") != "x" || string(body) != "client_cert=x" || err != nil {
@@ -99,13 +99,13 @@ func TestTrust(t *testing.T) {
 		"for no use in particular":                         {own, sent(ca.leaf(t, usage())), authn.Accepted, ""},
 		"for servers and clients":                          {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
 		"signed by itself and trusted itself":              {pinned, sent(self.cert), authn.Accepted, ""},
-		"of one between that was not sent":                 {own, sent(between.leaf(t, nil)), authn.Foreign, "nobody in the trust_pool"},
-		"of another authority of that name":                {own, sent(stranger.leaf(t, nil)), authn.Foreign, "nobody in the trust_pool"},
-		"of another authority that was sent along":         {own, sent(stranger.leaf(t, nil), stranger.cert), authn.Foreign, "nobody in the trust_pool"},
-		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.Foreign, "nobody in the trust_pool"},
-		"signed by itself":                                 {own, sent(self.cert), authn.Foreign, "nobody in the trust_pool"},
-		"signed by a client with its own certificate":      {own, sent(holder.leaf(t, nil), leaf), authn.Foreign, "nobody in the trust_pool"},
-		"signed by a client whose own certificate is root": {pinned, sent(self.leaf(t, nil), self.cert), authn.Foreign, "nobody in the trust_pool"},
+		"of one between that was not sent":                 {own, sent(between.leaf(t, nil)), authn.NotApplicable, "nobody in the trust_pool"},
+		"of another authority of that name":                {own, sent(stranger.leaf(t, nil)), authn.NotApplicable, "nobody in the trust_pool"},
+		"of another authority that was sent along":         {own, sent(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "nobody in the trust_pool"},
+		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "nobody in the trust_pool"},
+		"signed by itself":                                 {own, sent(self.cert), authn.NotApplicable, "nobody in the trust_pool"},
+		"signed by a client with its own certificate":      {own, sent(holder.leaf(t, nil), leaf), authn.NotApplicable, "nobody in the trust_pool"},
+		"signed by a client whose own certificate is root": {pinned, sent(self.leaf(t, nil), self.cert), authn.NotApplicable, "nobody in the trust_pool"},
 		"that is over":                                     {own, sent(ended), authn.Rejected, "expired"},
 		"that is not good yet":                             {own, sent(early), authn.Rejected, "not yet valid"},
 		"of one between that is over":                      {own, sent(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
@@ -114,8 +114,8 @@ func TestTrust(t *testing.T) {
 
 		"that Caddy verified":                           {caddys, verified(leaf, ca.cert), authn.Accepted, ""},
 		"that Caddy verified by one of two ways":        {caddys, &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf, over.cert}, {leaf, ca.cert}}}, authn.Accepted, ""},
-		"that Caddy did not verify":                     {caddys, sent(leaf, ca.cert), authn.Foreign, "Caddy did not verify"},
-		"signed by itself that Caddy did not verify":    {caddys, sent(self.cert), authn.Foreign, "Caddy did not verify"},
+		"that Caddy did not verify":                     {caddys, sent(leaf, ca.cert), authn.NotApplicable, "Caddy did not verify"},
+		"signed by itself that Caddy did not verify":    {caddys, sent(self.cert), authn.NotApplicable, "Caddy did not verify"},
 		"that was good when the connection began":       {caddys, verified(ended, ca.cert), authn.Rejected, "expired since"},
 		"that Caddy verified and that begins later":     {caddys, verified(early, ca.cert), authn.Rejected, "expired since"},
 		"of one between that was good at the beginning": {caddys, verified(leaf, over.cert, ca.cert), authn.Rejected, "expired since"},
@@ -146,7 +146,7 @@ func TestTrust(t *testing.T) {
 		r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 		for _, connection := range []*tls.ConnectionState{nil, {}, sent(self.cert)} {
 			r.TLS = connection
-			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Place: place})
+			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Location: place})
 			if outcome.Verdict != authn.Rejected {
 				t.Errorf("outcome %+v", outcome)
 			}
@@ -277,7 +277,7 @@ func TestGrants(t *testing.T) {
 	})
 	t.Run("R8705-3: with only_matching the caller is left to another scheme or refused", func(t *testing.T) {
 		outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules[2:], OnlyMatching: true}, ca)), sent(robot))
-		if outcome.Verdict != authn.Foreign || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
+		if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
 			t.Errorf("outcome %+v", outcome)
 		}
 		if outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules, OnlyMatching: true}, ca)), sent(robot)); outcome.Verdict != authn.Accepted {
@@ -303,7 +303,7 @@ func TestChallenges(t *testing.T) {
 	} {
 		t.Run("R9110-1: an unknown caller is sent a challenge with "+name, func(t *testing.T) {
 			for _, code := range []authn.Code{authn.CodeMissing, authn.CodeInvalidCredentials, authn.CodeInvalidToken, authn.CodeInsufficientSession} {
-				got := scheme(t, ClientCert{Realm: test.own}).Challenges(authn.Ask{Code: code, Realm: test.inherited, Scope: []string{"read"}})
+				got := scheme(t, ClientCert{Realm: test.own}).Challenges(authn.ChallengeParams{Code: code, Realm: test.inherited, Scope: []string{"read"}})
 				if len(got) != 1 || got[0].String() != test.want {
 					t.Errorf("%s: %v", code, got)
 				}
@@ -312,7 +312,7 @@ func TestChallenges(t *testing.T) {
 	}
 	t.Run("AMB-14: a known caller is sent none, no challenge could be answered", func(t *testing.T) {
 		for _, code := range []authn.Code{authn.CodeInsufficientScope, authn.CodeInsufficientRole, authn.CodeAccessDenied, authn.CodeUnavailable, authn.CodeInvalidRequest} {
-			if got := scheme(t, ClientCert{}).Challenges(authn.Ask{Code: code, Realm: "api"}); got != nil {
+			if got := scheme(t, ClientCert{}).Challenges(authn.ChallengeParams{Code: code, Realm: "api"}); got != nil {
 				t.Errorf("%s: %v", code, got)
 			}
 		}

@@ -7,4 +7,4 @@ func (*ClientCert) SecuritySchemes() []authn.SecurityScheme {
 	return []authn.SecurityScheme{{Type: "mutualTLS"}}
 }
 
-var _ authn.Documenter = (*ClientCert)(nil)
+var _ authn.SecuritySchemer = (*ClientCert)(nil)

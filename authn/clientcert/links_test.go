@@ -46,7 +46,7 @@ func TestLinks(t *testing.T) {
 			if !linksTo(certs(ca), certs(test.along...)).Equal(want) {
 				t.Error("others than those that are vouched for")
 			}
-			verdict := authn.Foreign
+			verdict := authn.NotApplicable
 			if len(test.vouched) > 1 {
 				verdict = authn.Accepted
 			}
@@ -57,7 +57,7 @@ func TestLinks(t *testing.T) {
 	}
 	t.Run("R8705-3: with more than there may be even a good one is refused", func(t *testing.T) {
 		along := append(certs(second, between), certs(false8[:maxLinks-1]...)...)
-		if outcome := try(t, c, sent(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.Foreign {
+		if outcome := try(t, c, sent(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.NotApplicable {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})

@@ -88,7 +88,7 @@ func (l *Limiter) Judge(ctx context.Context, attempt Attempt, judge func() Verdi
 	if pair.applies && who.Account != "" {
 		done, free := l.turns.take(ctx, pair.key, who.Client)
 		if !free {
-			return authn.Defer(time.Second, errBusy), true
+			return authn.Unavailable(time.Second, errBusy), true
 		}
 		defer done()
 		if refusal, refused, accepted := l.judgeAccepted(credential, judge); accepted {
@@ -199,7 +199,7 @@ func (l *Limiter) remaining(b bound) (time.Duration, error) {
 	if !b.applies {
 		return 0, nil
 	}
-	mark, found := l.store.Marked(authn.MarkBlocked, b.key)
+	mark, found := l.store.Lookup(authn.EntryBlocked, b.key)
 	if !found {
 		return 0, nil
 	}
@@ -233,7 +233,7 @@ func (l *Limiter) count(ctx context.Context, b bound, counter authn.Key) {
 		return
 	}
 	until := time.Now().Add(l.limits.waitAfter(failures - b.most))
-	if err := l.store.Announce(ctx, authn.Mark{Kind: authn.MarkBlocked, Key: b.key, Until: until}); err != nil {
+	if err := l.store.Publish(ctx, authn.Entry{Kind: authn.EntryBlocked, Key: b.key, Until: until}); err != nil {
 		l.logger.Warn("other instances may not hear of a block", zap.Error(err))
 	}
 }

@@ -19,7 +19,7 @@ type shelf struct {
 
 	mutex    sync.Mutex
 	counters map[authn.Key]counter
-	marks    map[authn.Key]authn.Mark
+	marks    map[authn.Key]authn.Entry
 	resets   int
 	err      error
 }
@@ -30,7 +30,7 @@ type counter struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{counters: make(map[authn.Key]counter), marks: make(map[authn.Key]authn.Mark)}
+	return &shelf{counters: make(map[authn.Key]counter), marks: make(map[authn.Key]authn.Entry)}
 }
 
 func (s *shelf) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
@@ -54,14 +54,14 @@ func (s *shelf) Reset(_ context.Context, key authn.Key) {
 	delete(s.counters, key)
 }
 
-func (s *shelf) Announce(_ context.Context, mark authn.Mark) error {
+func (s *shelf) Publish(_ context.Context, mark authn.Entry) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.marks[mark.Key] = s.marks[mark.Key].Wider(mark)
 	return s.err
 }
 
-func (s *shelf) Marked(_ authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+func (s *shelf) Lookup(_ authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	mark, found := s.marks[key]

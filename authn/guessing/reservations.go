@@ -136,7 +136,7 @@ func (l *Limiter) reserve(ctx context.Context, attempt reserving) (release func(
 			return func() { l.reservations.release(allowances) }, authn.Outcome{}, false
 		}
 		if !l.reservations.wait(ctx, attempt.who.Client, change, deadline) {
-			return nil, authn.Defer(time.Second, errBusy), false
+			return nil, authn.Unavailable(time.Second, errBusy), false
 		}
 	}
 }

@@ -77,7 +77,7 @@ type forgetful struct{ authn.Store }
 func (forgetful) Count(context.Context, authn.Key, time.Duration) int { return 1 }
 func (forgetful) Reset(context.Context, authn.Key)                    {}
 
-func (forgetful) Marked(authn.MarkKind, authn.Key) (authn.Mark, bool) { return authn.Mark{}, false }
+func (forgetful) Lookup(authn.EntryKind, authn.Key) (authn.Entry, bool) { return authn.Entry{}, false }
 
 func TestBounded(t *testing.T) {
 	t.Run("LEAK-6: a million addresses that guess leave nothing behind", func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestForeignMarks(t *testing.T) {
 		t.Cleanup(func() { _ = own.Destruct() })
 		l := New(small, store, own, zap.NewNop())
 		a := attemptOf("c", "alice", "")
-		_ = store.Announce(t.Context(), authn.Mark{Kind: authn.MarkRevoked, Key: l.pair(a.Who(), a.Credential).key, Until: time.Now().Add(time.Hour)})
+		_ = store.Publish(t.Context(), authn.Entry{Kind: authn.EntryRevoked, Key: l.pair(a.Who(), a.Credential).key, Until: time.Now().Add(time.Hour)})
 		if _, refused := l.Judge(t.Context(), a, func() Verdict { return Good }); refused {
 			t.Error("refused")
 		}

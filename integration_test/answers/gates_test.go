@@ -114,7 +114,7 @@ func TestStripped(t *testing.T) {
 			reverse_proxy `+b.addr+`
 		}
 	`))
-	places := func(token string) map[string][]harness.Option {
+	locations := func(token string) map[string][]harness.Option {
 		return map[string][]harness.Option{
 			"header": {harness.Bearer(token)},
 			"form":   {harness.Body(form, "a=1&access_token="+token)},
@@ -126,13 +126,13 @@ func TestStripped(t *testing.T) {
 	}
 	for _, path := range []string{"/admin", "/optional"} {
 		reading, admin := harness.Token(t, harness.Claims{"scope": "read"}), harness.Token(t, harness.Claims{"scope": "admin"})
-		for place, options := range places(reading) {
-			t.Run("R9110-18: who may not pass the second gate of "+path+", by "+place, func(t *testing.T) {
+		for location, options := range locations(reading) {
+			t.Run("R9110-18: who may not pass the second gate of "+path+", by "+location, func(t *testing.T) {
 				want(t, post(path, options...), 403, "insufficient_scope", noScope)
 			})
 		}
-		for place, options := range places(admin) {
-			t.Run("R9110-18: who may pass the second gate of "+path+", by "+place, func(t *testing.T) {
+		for location, options := range locations(admin) {
+			t.Run("R9110-18: who may pass the second gate of "+path+", by "+location, func(t *testing.T) {
 				want(t, post(path, options...), 200, "")
 				if got := b.last(t); strings.Contains(fmt.Sprint(got.Header, got.RequestURI, got.body), admin) {
 					t.Errorf("the upstream saw the token: %v %q", got.Header, got.body)

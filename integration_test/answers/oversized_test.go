@@ -37,7 +37,7 @@ func TestOversized(t *testing.T) {
 		}
 		respond in
 	`))
-	places := map[string]func(value string) (path string, options []harness.Option){
+	locations := map[string]func(value string) (path string, options []harness.Option){
 		"Bearer":            inHeader("Authorization", "Bearer "),
 		"DPoP":              inHeader("Authorization", "DPoP "),
 		"Basic":             inHeader("Authorization", "Basic "),
@@ -51,7 +51,7 @@ func TestOversized(t *testing.T) {
 			return "", []harness.Option{harness.Body(form, url.Values{"access_token": {value}}.Encode())}
 		},
 	}
-	for name, at := range places {
+	for name, at := range locations {
 		query, over := at(strings.Repeat("a", authn.MaxCredential+1))
 		send := func(path string, options ...harness.Option) *harness.Response {
 			return s.Do(http.MethodPost, s.URL(path+query), append(options, over...)...)

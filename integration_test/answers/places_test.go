@@ -12,8 +12,8 @@ import (
 
 const form = "application/x-www-form-urlencoded"
 
-func from(places ...string) string {
-	return "bearer corp {" + harness.BearerLines + "token_from " + strings.Join(places, "\ntoken_from ") + "\n}"
+func from(locations ...string) string {
+	return "bearer corp {" + harness.BearerLines + "token_from " + strings.Join(locations, "\ntoken_from ") + "\n}"
 }
 
 // TestQuery has tokens in the query, RFC 6750 §2.3.

@@ -43,7 +43,7 @@ func (*probe) Find(r *authn.Request) (authn.Credential, error) {
 	if value == "" {
 		return authn.Credential{}, nil
 	}
-	return authn.Credential{Value: value, Place: authn.Place{In: authn.InHeader, Name: "X-Probe"}}, nil
+	return authn.Credential{Value: value, Location: authn.Location{Kind: authn.InHeader, Name: "X-Probe"}}, nil
 }
 
 func (*probe) Verify(_ context.Context, _ *authn.Request, c authn.Credential) authn.Outcome {
@@ -61,9 +61,9 @@ func (*probe) Verify(_ context.Context, _ *authn.Request, c authn.Credential) au
 	case "unknown code":
 		return authn.Reject("no_such_code", cause)
 	case "unavailable":
-		return authn.Defer(90*time.Second, cause)
+		return authn.Unavailable(90*time.Second, cause)
 	case "unavailable, who knows":
-		return authn.Defer(0, cause)
+		return authn.Unavailable(0, cause)
 	case "attempts":
 		return authn.Outcome{Code: authn.CodeTooManyAttempts, Reason: cause, RetryAfter: 30 * time.Second}
 	case "revoked":
@@ -76,7 +76,7 @@ func (*probe) Verify(_ context.Context, _ *authn.Request, c authn.Credential) au
 	return authn.Reject(authn.CodeInvalidCredentials, cause)
 }
 
-func (*probe) Challenges(ask authn.Ask) []authn.Challenge {
+func (*probe) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}

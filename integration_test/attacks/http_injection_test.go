@@ -25,7 +25,7 @@ func TestReflection(t *testing.T) {
 	}
 	require_auth corp ops`)
 	for _, text := range hostile {
-		for place, request := range map[string]string{
+		for location, request := range map[string]string{
 			"a trace id":            lines("GET /", "X-Trace-Id: "+text),
 			"a request id":          lines("GET /", "X-Request-Id: "+text, "Traceparent: "+text),
 			"Accept":                lines("GET /", "Accept: "+text),
@@ -40,7 +40,7 @@ func TestReflection(t *testing.T) {
 			"a method":              lines("GET /", "Access-Control-Request-Method: "+text, "Access-Control-Request-Headers: "+text),
 			"a script's name":       lines("GET /", "X-Requested-With: "+text, "Sec-Fetch-Mode: "+text),
 		} {
-			t.Run(place+" is "+quoted(text), func(t *testing.T) {
+			t.Run(location+" is "+quoted(text), func(t *testing.T) {
 				before := len(f.LogText())
 				r := f.Send(request)
 				f.stops(t, r)

@@ -207,11 +207,11 @@ func TestTold(t *testing.T) {
 		"NUL": `\u0000`, "a line break": `\n`, "a carriage return": `\r`, "CR LF and a field": `\r\nX-Admin: 1`, "a tab": `\t`, "an escape": `\u001b[31m`,
 		"DEL": `\u007f`, "a backspace": `\b`, "a form feed": `\f`, "a vertical tab": `\u000b`, "BEL": `\u0007`, "a unit separator": `\u001f`,
 	} {
-		for place, member := range map[string]string{
+		for location, member := range map[string]string{
 			"name": `"name":"a` + control + `b"`, "roles": `"roles":["a` + control + `b"]`, "tenant": `"tenant":{"id":"a` + control + `b"}`, "scp": `"scp":["a` + control + `b"]`,
 			"an object": `"name":{"a` + control + `b":"c` + control + `d"}`, "a list": `"name":["x","a` + control + `b"]`,
 		} {
-			t.Run("R9700-3: "+name+" in "+place, func(t *testing.T) {
+			t.Run("R9700-3: "+name+" in "+location, func(t *testing.T) {
 				s.accepts(t, rsGate, forge(`{"alg":"RS256"}`, claims(member), s.rs256))
 				for field, values := range s.told.Load().(http.Header) {
 					if strings.ContainsFunc(strings.Join(values, ""), func(c rune) bool { return c < ' ' || c == 0x7f }) || field == "X-Admin" {

@@ -28,7 +28,7 @@ func signatureOf(token string) []byte {
 	return must(base64.RawURLEncoding.DecodeString(token[strings.LastIndexByte(token, '.')+1:]))
 }
 
-// family is a way to sign, with the gate that takes it.
+// schemeGroup is a way to sign, with the gate that takes it.
 type family struct {
 	path, header string
 	sign         signer

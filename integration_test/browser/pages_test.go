@@ -35,7 +35,7 @@ func (*oracle) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 func (*oracle) Find(r *authn.Request) (authn.Credential, error) {
-	return authn.Credential{Value: r.Header.Get("X-Code"), Place: authn.Place{In: authn.InHeader, Name: "X-Code"}}, nil
+	return authn.Credential{Value: r.Header.Get("X-Code"), Location: authn.Location{Kind: authn.InHeader, Name: "X-Code"}}, nil
 }
 
 func (*oracle) Verify(_ context.Context, _ *authn.Request, c authn.Credential) authn.Outcome {
@@ -45,7 +45,7 @@ func (*oracle) Verify(_ context.Context, _ *authn.Request, c authn.Credential) a
 	return authn.Outcome{Code: authn.Code(c.Value), Reason: errors.New("it was asked for"), RetryAfter: 30 * time.Second}
 }
 
-func (*oracle) Challenges(authn.Ask) []authn.Challenge {
+func (*oracle) Challenges(authn.ChallengeParams) []authn.Challenge {
 	return []authn.Challenge{{Scheme: "Oracle", Realm: authn.DefaultRealm}}
 }
 

@@ -119,12 +119,12 @@ func TestUntrustedCertificate(t *testing.T) {
 		"http://localhost:8080 {\nrequire_auth /keys keys\nrequire_auth /discovered discovered\nrequire_auth /asked asked\nrespond ok\n}")
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	done(t, err)
-	for place, token := range map[string]string{
+	for location, token := range map[string]string{
 		"/keys":       harness.Sign(t, jwa.EdDSA, stranger, nil),
 		"/discovered": harness.Sign(t, jwa.EdDSA, stranger, nil, harness.Claims{"iss": provider.URL}),
 		"/asked":      "opaque",
 	} {
-		t.Run("R8414-1 AVAIL-1: "+place, func(t *testing.T) { away(t, s.Get(place, harness.Bearer(token))) })
+		t.Run("R8414-1 AVAIL-1: "+location, func(t *testing.T) { away(t, s.Get(location, harness.Bearer(token))) })
 	}
 	if asked.Load() != 0 {
 		t.Error("it was sent a request all the same")

@@ -32,7 +32,7 @@ func (*away) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (*away) Announce(context.Context, authn.Mark) error { return errors.New("nobody is there") }
+func (*away) Publish(context.Context, authn.Entry) error { return errors.New("nobody is there") }
 func (*away) Healthy() bool                              { return false }
 
 func TestStoreAway(t *testing.T) {

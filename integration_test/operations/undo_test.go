@@ -260,10 +260,10 @@ func (*unread) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "auth.stores.unread", New: func() caddy.Module { return &unread{away{memory.New()}} }}
 }
 
-func (*unread) Revoking() (bool, error) { return false, errors.New("not read yet") }
+func (*unread) HasRevocations() (bool, error) { return false, errors.New("not read yet") }
 
-func (*away) Undo(context.Context, authn.Key) (authn.Mark, bool, error) {
-	return authn.Mark{}, false, errors.New("nobody is there")
+func (*away) Undo(context.Context, authn.Key) (authn.Entry, bool, error) {
+	return authn.Entry{}, false, errors.New("nobody is there")
 }
 
 func TestStoreAwayFromRevocations(t *testing.T) {

@@ -75,12 +75,12 @@ func TestRevocationReachesAll(t *testing.T) {
 		for _, each := range group {
 			each.becomes(200, harness.Bearer(token))
 		}
-		mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Mark(time.Now())
+		mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Entry(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := announcer.Announce(t.Context(), mark); err != nil {
+		if err := announcer.Publish(t.Context(), mark); err != nil {
 			t.Fatal(err)
 		}
 		for _, each := range group {
@@ -125,11 +125,11 @@ func TestProofIsAcceptedOnce(t *testing.T) {
 func TestInstanceStartsAgain(t *testing.T) {
 	server := startRedis(t)
 	token := harness.Token(t)
-	mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Mark(time.Now())
+	mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Announce(t.Context(), mark); err != nil {
+	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Publish(t.Context(), mark); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {

@@ -103,8 +103,8 @@ func TestSentinel(t *testing.T) {
 	all := members(t, redis.Redis{Addresses: []string{sentinel.address()}, Sentinel: &redis.Sentinel{Master: "main"}})
 	storetest.Run(t, all...)
 
-	before := authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("before"), Until: time.Now().Add(time.Hour)}
-	if err := all[0].Announce(t.Context(), before); err != nil {
+	before := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("before"), Until: time.Now().Add(time.Hour)}
+	if err := all[0].Publish(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}
 	master.stop()
@@ -114,8 +114,8 @@ func TestSentinel(t *testing.T) {
 		healthy := each.(authn.StoreHealth)
 		harness.Eventually(t, "the replica has taken over", healthy.Healthy)
 	}
-	after := authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("after"), Until: time.Now().Add(time.Hour)}
-	if err := all[0].Announce(t.Context(), after); err != nil {
+	after := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("after"), Until: time.Now().Add(time.Hour)}
+	if err := all[0].Publish(t.Context(), after); err != nil {
 		t.Fatal(err)
 	}
 	node := replica.client()
@@ -124,8 +124,8 @@ func TestSentinel(t *testing.T) {
 		t.Errorf("the replica has %d revocations", got)
 	}
 	for _, each := range all {
-		for _, mark := range []authn.Mark{before, after} {
-			harness.Eventually(t, "all know", func() bool { _, found := each.Marked(mark.Kind, mark.Key); return found })
+		for _, mark := range []authn.Entry{before, after} {
+			harness.Eventually(t, "all know", func() bool { _, found := each.Lookup(mark.Kind, mark.Key); return found })
 		}
 	}
 }

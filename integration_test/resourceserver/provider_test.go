@@ -69,12 +69,12 @@ func (p *provider) stop() {
 }
 
 func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
-	place := "/.well-known/oauth-authorization-server" + strings.TrimSuffix(p.path, "/")
+	location := "/.well-known/oauth-authorization-server" + strings.TrimSuffix(p.path, "/")
 	if p.openID {
-		place = strings.TrimSuffix(p.path, "/") + "/.well-known/openid-configuration"
+		location = strings.TrimSuffix(p.path, "/") + "/.well-known/openid-configuration"
 	}
 	switch r.URL.Path {
-	case place:
+	case location:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": *p.claimed.Load(), "jwks_uri": "http://" + p.address + "/keys"})
 	case "/keys":

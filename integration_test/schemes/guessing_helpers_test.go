@@ -77,7 +77,7 @@ func (*PIN) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
 
 // Find looks at X-Pin.
 func (*PIN) Find(r *authn.Request) (authn.Credential, error) {
-	return authn.FindIn(r, []authn.Place{{In: authn.InHeader, Name: "X-Pin"}})
+	return authn.FindIn(r, []authn.Location{{Kind: authn.InHeader, Name: "X-Pin"}})
 }
 
 // Account is one for all.
@@ -89,7 +89,7 @@ func (*PIN) Verify(_ context.Context, _ *authn.Request, credential authn.Credent
 	case "4711":
 		return authn.Accept(&authn.Identity{ID: "somebody"}, authn.SourceLocal)
 	case "busy":
-		return authn.Defer(0, errors.New("the lock is stuck"))
+		return authn.Unavailable(0, errors.New("the lock is stuck"))
 	case "fault":
 		return authn.Reject(authn.CodeInternal, errors.New("the lock is broken"))
 	case "panic":
@@ -101,11 +101,11 @@ func (*PIN) Verify(_ context.Context, _ *authn.Request, credential authn.Credent
 }
 
 // Challenges are those of an unknown scheme.
-func (*PIN) Challenges(ask authn.Ask) []authn.Challenge {
+func (*PIN) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}
 	return []authn.Challenge{{Scheme: "Pin", Realm: ask.Realm}}
 }
 
-var _ authn.Guessable = (*PIN)(nil)
+var _ authn.Throttled = (*PIN)(nil)

@@ -162,16 +162,16 @@ func (*Busy) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
 
 // Find looks at X-Busy.
 func (*Busy) Find(r *authn.Request) (authn.Credential, error) {
-	return authn.FindIn(r, []authn.Place{{In: authn.InHeader, Name: "X-Busy"}})
+	return authn.FindIn(r, []authn.Location{{Kind: authn.InHeader, Name: "X-Busy"}})
 }
 
 // Verify cannot tell.
 func (*Busy) Verify(context.Context, *authn.Request, authn.Credential) authn.Outcome {
-	return authn.Defer(1500*time.Millisecond, errors.New("busy as ever"))
+	return authn.Unavailable(1500*time.Millisecond, errors.New("busy as ever"))
 }
 
 // Challenges are those of an unknown scheme.
-func (*Busy) Challenges(ask authn.Ask) []authn.Challenge {
+func (*Busy) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}

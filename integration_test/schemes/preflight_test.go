@@ -118,8 +118,8 @@ func TestNoPreflight(t *testing.T) {
 		"a second method":               harness.Header("Access-Control-Request-Method", "GET"),
 		"a password for a proxy on top": harness.Header("Proxy-Authorization", "Basic x"),
 	} {
-		for place, url := range map[string]string{"with auth_cors": s.URL("/data"), "without auth_cors": s.SecondURL("/data")} {
-			t.Run("CORS-2: OPTIONS with "+name+" is guarded "+place, func(t *testing.T) {
+		for location, url := range map[string]string{"with auth_cors": s.URL("/data"), "without auth_cors": s.SecondURL("/data")} {
+			t.Run("CORS-2: OPTIONS with "+name+" is guarded "+location, func(t *testing.T) {
 				response := preflight(s, url, option)
 				if response.Status != 401 {
 					t.Errorf("status %d\n%s", response.Status, response.Body)

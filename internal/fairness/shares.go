@@ -16,8 +16,8 @@ type Shares struct {
 }
 
 // NewShares returns so many places.
-func NewShares(places int) *Shares {
-	return &Shares{free: places, held: make(map[string]int)}
+func NewShares(locations int) *Shares {
+	return &Shares{free: locations, held: make(map[string]int)}
 }
 
 // Take reports whether the client has got a place, to be given back.

@@ -45,32 +45,32 @@ const maxPlaceWait = 2 * time.Second
 // firstMetadata asks the places in turn. One that does not answer does not keep the
 // next one waiting for longer than its share of the time that is left; it may still
 // answer, if it is only slow.
-func firstMetadata(ctx context.Context, client *http.Client, places []string, issuer string) (Metadata, error) {
+func firstMetadata(ctx context.Context, client *http.Client, locations []string, issuer string) (Metadata, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wait := maxPlaceWait
 	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline)/time.Duration(len(places)+1))
+		wait = min(wait, time.Until(deadline)/time.Duration(len(locations)+1))
 	}
 	type answer struct {
 		place    int
 		metadata Metadata
 		err      error
 	}
-	answers, asked := make(chan answer, len(places)), 0 // has room for those that come too late
+	answers, asked := make(chan answer, len(locations)), 0 // has room for those that come too late
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	ask := func() {
-		if place := asked; place < len(places) && ctx.Err() == nil {
+		if location := asked; location < len(locations) && ctx.Err() == nil {
 			asked++
 			timer.Reset(wait)
 			go func() {
-				metadata, err := fetchMetadata(ctx, client, places[place], issuer)
-				answers <- answer{place, metadata, err}
+				metadata, err := fetchMetadata(ctx, client, locations[location], issuer)
+				answers <- answer{location, metadata, err}
 			}()
 		}
 	}
-	failures := make([]error, len(places))
+	failures := make([]error, len(locations))
 	ask()
 	for answered := 0; answered < asked; {
 		select {
@@ -115,14 +115,14 @@ func wellKnownPlaces(issuer *url.URL) []string {
 	})
 }
 
-func fetchMetadata(ctx context.Context, client *http.Client, place, issuer string) (Metadata, error) {
-	found, err := get(ctx, client, place, "application/json")
+func fetchMetadata(ctx context.Context, client *http.Client, location, issuer string) (Metadata, error) {
+	found, err := get(ctx, client, location, "application/json")
 	if err != nil {
 		return Metadata{}, err
 	}
 	metadata, err := readMetadata(found, issuer)
 	if err != nil {
-		return Metadata{}, fmt.Errorf("%s: %w", place, err)
+		return Metadata{}, fmt.Errorf("%s: %w", location, err)
 	}
 	return metadata, nil
 }

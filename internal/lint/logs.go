@@ -38,9 +38,9 @@ func shownInLog(s *subject) (found []Finding) {
 		if one.Kind == "bearer" {
 			member = "token_from"
 		}
-		for _, place := range one.places() {
-			if log.shows(place) {
-				what := "the default logger shows the " + place.In + " " + place.Name
+		for _, location := range one.places() {
+			if log.shows(location) {
+				what := "the default logger shows the " + location.In + " " + location.Name
 				found = append(found, one.at(what, member))
 			}
 		}

@@ -74,25 +74,25 @@ func newState() *state {
 	return &state{seen: newSeen(), counters: newCounters(), marks: marks.New()}
 }
 
-// Announce adds a mark.
-func (s *state) Announce(_ context.Context, mark authn.Mark) error { return s.marks.Put(mark) }
+// Publish adds a mark.
+func (s *state) Publish(_ context.Context, entry authn.Entry) error { return s.marks.Put(entry) }
 
-// Marked finds a mark.
-func (s *state) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+// Lookup finds a mark.
+func (s *state) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	return s.marks.Find(kind, key)
 }
 
 // Undo ends a revocation.
-func (s *state) Undo(_ context.Context, key authn.Key) (authn.Mark, bool, error) {
-	mark, found := s.marks.Remove(key)
-	return mark, found, nil
+func (s *state) Undo(_ context.Context, key authn.Key) (authn.Entry, bool, error) {
+	entry, found := s.marks.Remove(key)
+	return entry, found, nil
 }
 
 // Revocations lists the revocations.
-func (s *state) Revocations() iter.Seq[authn.Mark] { return s.marks.Revoked() }
+func (s *state) Revocations() iter.Seq[authn.Entry] { return s.marks.Revoked() }
 
-// Revoking reports whether there are any revocations.
-func (s *state) Revoking() (bool, error) { return s.marks.Revoking(), nil }
+// HasRevocations reports whether there are any revocations.
+func (s *state) HasRevocations() (bool, error) { return s.marks.HasRevocations(), nil }
 
 // Destruct ends the state when Caddy stops.
 func (s *state) Destruct() error {

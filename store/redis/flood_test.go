@@ -22,7 +22,7 @@ func TestFloodOfGuesses(t *testing.T) {
 	for name, guess := range map[string]func(one *shared, key authn.Key){
 		"counters": func(one *shared, key authn.Key) { one.Count(t.Context(), key, time.Hour) },
 		"blocks": func(one *shared, key authn.Key) {
-			_ = one.Announce(t.Context(), authn.Mark{Kind: authn.MarkBlocked, Key: key, Until: time.Now().Add(time.Hour)})
+			_ = one.Publish(t.Context(), authn.Entry{Kind: authn.EntryBlocked, Key: key, Until: time.Now().Add(time.Hour)})
 		},
 	} {
 		t.Run("LEAK-6: "+name+" leave connections for proofs", func(t *testing.T) {

@@ -137,17 +137,17 @@ func (s *shared) learn(change map[string]any) error {
 	key, _ := change["key"].(string)
 	value, _ := change["mark"].(string)
 	about, _ := change["about"].(string)
-	if kind == string(authn.MarkUndo) {
+	if kind == string(authn.EntryUndo) {
 		value, _ = change["undo"].(string)
 	}
-	mark, err := decodeMark(authn.MarkKind(kind), key, value)
+	entry, err := decodeMark(authn.EntryKind(kind), key, value)
 	if err == nil {
-		mark, err = decodeAbout(mark, about)
+		entry, err = decodeAbout(entry, about)
 	}
 	if err != nil {
 		return err
 	}
-	return s.copies.Put(mark)
+	return s.copies.Put(entry)
 }
 
 // checkMissed finds out whether the last change is gone: Redis has lost it, or

@@ -71,12 +71,12 @@ func group(t *testing.T, address string, many int) []*shared {
 	return all
 }
 
-func revocation(name string, keep time.Duration) authn.Mark {
-	return authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: time.Now().Add(keep)}
+func revocation(name string, keep time.Duration) authn.Entry {
+	return authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: time.Now().Add(keep)}
 }
 
 func revoked(s *shared, name string) bool {
-	_, found := s.Marked(authn.MarkRevoked, authn.KeyOf(name))
+	_, found := s.Lookup(authn.EntryRevoked, authn.KeyOf(name))
 	return found
 }
 

@@ -29,12 +29,12 @@ func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 func (k keys) probe() string { return k.group() + ":probe" }
 
 // marks is a hash with the marks of a kind, ends a sorted set of when they end.
-func (k keys) marks(kind authn.MarkKind) string { return k.group() + ":" + string(kind) }
-func (k keys) ends(kind authn.MarkKind) string  { return k.marks(kind) + ":ends" }
+func (k keys) marks(kind authn.EntryKind) string { return k.group() + ":" + string(kind) }
+func (k keys) ends(kind authn.EntryKind) string  { return k.marks(kind) + ":ends" }
 
 // about is a hash with what else is said of the marks of a kind. Instances of older
 // versions do not read it. What they read may not change its form.
-func (k keys) about(kind authn.MarkKind) string { return k.marks(kind) + ":about" }
+func (k keys) about(kind authn.EntryKind) string { return k.marks(kind) + ":about" }
 
 // changes is a stream of marks as they were announced.
 func (k keys) changes() string { return k.group() + ":changes" }
@@ -45,68 +45,68 @@ var errForeign = errors.New("Redis holds something under the prefix that is no m
 
 // encodeMark writes what a mark says beside its kind and key: the two instants
 // in Unix milliseconds, zero for none.
-func encodeMark(mark authn.Mark) (before, until string) {
-	if !mark.Before.IsZero() {
-		before = strconv.FormatInt(mark.Before.UnixMilli(), 10)
+func encodeMark(entry authn.Entry) (before, until string) {
+	if !entry.Before.IsZero() {
+		before = strconv.FormatInt(entry.Before.UnixMilli(), 10)
 	}
 	if before == "" {
 		before = "0"
 	}
-	return before, strconv.FormatInt(mark.Until.UnixMilli(), 10)
+	return before, strconv.FormatInt(entry.Until.UnixMilli(), 10)
 }
 
 // decodeMark reads a mark as it is in Redis.
-func decodeMark(kind authn.MarkKind, key, value string) (authn.Mark, error) {
-	mark := authn.Mark{Kind: kind}
+func decodeMark(kind authn.EntryKind, key, value string) (authn.Entry, error) {
+	entry := authn.Entry{Kind: kind}
 	digest, err := base64.RawURLEncoding.Strict().DecodeString(key)
-	if err != nil || len(digest) != len(mark.Key) {
-		return mark, errForeign
+	if err != nil || len(digest) != len(entry.Key) {
+		return entry, errForeign
 	}
-	mark.Key = authn.Key(digest)
+	entry.Key = authn.Key(digest)
 	before, until, _ := strings.Cut(value, " ")
 	beforeMilli, errBefore := strconv.ParseInt(before, 10, 64)
 	untilMilli, errUntil := strconv.ParseInt(until, 10, 64)
 	if errBefore != nil || errUntil != nil {
-		return mark, fmt.Errorf("%w: its instants are no numbers", errForeign)
+		return entry, fmt.Errorf("%w: its instants are no numbers", errForeign)
 	}
 	if beforeMilli != 0 {
-		mark.Before = time.UnixMilli(beforeMilli)
+		entry.Before = time.UnixMilli(beforeMilli)
 	}
-	mark.Until = time.UnixMilli(untilMilli)
-	return mark, nil
+	entry.Until = time.UnixMilli(untilMilli)
+	return entry, nil
 }
 
 // encodeAbout writes what else a mark says: when it was created, in Unix
 // milliseconds, and what it is about. It is empty if the mark says neither.
-func encodeAbout(mark authn.Mark) string {
-	if mark.Created.IsZero() {
+func encodeAbout(entry authn.Entry) string {
+	if entry.Created.IsZero() {
 		return ""
 	}
-	return strconv.FormatInt(mark.Created.UnixMilli(), 10) + " " + mark.About
+	return strconv.FormatInt(entry.Created.UnixMilli(), 10) + " " + entry.About
 }
 
 // decodeAbout adds to a mark what else Redis has about it.
-func decodeAbout(mark authn.Mark, value string) (authn.Mark, error) {
+func decodeAbout(entry authn.Entry, value string) (authn.Entry, error) {
 	if value == "" {
-		return mark, nil
+		return entry, nil
 	}
 	created, about, _ := strings.Cut(value, " ")
 	milli, err := strconv.ParseInt(created, 10, 64)
 	if err != nil {
-		return mark, fmt.Errorf("%w: its creation is no number", errForeign)
+		return entry, fmt.Errorf("%w: its creation is no number", errForeign)
 	}
-	mark.Created, mark.About = time.UnixMilli(milli), about
-	return mark, nil
+	entry.Created, entry.About = time.UnixMilli(milli), about
+	return entry, nil
 }
 
 // rounded leaves out of a mark what is finer than a millisecond.
-func rounded(mark authn.Mark) authn.Mark {
-	if !mark.Before.IsZero() {
-		mark.Before = time.UnixMilli(mark.Before.UnixMilli())
+func rounded(entry authn.Entry) authn.Entry {
+	if !entry.Before.IsZero() {
+		entry.Before = time.UnixMilli(entry.Before.UnixMilli())
 	}
-	if !mark.Created.IsZero() {
-		mark.Created = time.UnixMilli(mark.Created.UnixMilli())
+	if !entry.Created.IsZero() {
+		entry.Created = time.UnixMilli(entry.Created.UnixMilli())
 	}
-	mark.Until = time.UnixMilli(mark.Until.UnixMilli())
-	return mark
+	entry.Until = time.UnixMilli(entry.Until.UnixMilli())
+	return entry
 }

@@ -29,14 +29,14 @@ func (s *shared) load(ctx context.Context) (cursor string, err error) {
 			return cursor, fmt.Errorf("reading the marks %s: %w", kind, err)
 		}
 	}
-	if err := s.restore(ctx, authn.MarkUndo, s.copies.Undos()); err != nil {
+	if err := s.restore(ctx, authn.EntryUndo, s.copies.Undos()); err != nil {
 		return cursor, err
 	}
-	return cursor, s.restore(ctx, authn.MarkRevoked, s.copies.Revoked())
+	return cursor, s.restore(ctx, authn.EntryRevoked, s.copies.Revoked())
 }
 
 // loadKind reads the marks of a kind, page by page.
-func (s *shared) loadKind(ctx context.Context, kind authn.MarkKind) error {
+func (s *shared) loadKind(ctx context.Context, kind authn.EntryKind) error {
 	for cursor := uint64(0); ; {
 		var pairs []string
 		err := s.briefly(ctx, func(ctx context.Context) (err error) {
@@ -60,9 +60,9 @@ func (s *shared) loadKind(ctx context.Context, kind authn.MarkKind) error {
 }
 
 // abouts reads what else is said of a page of revocations.
-func (s *shared) abouts(ctx context.Context, kind authn.MarkKind, pairs []string) ([]*redis.StringCmd, error) {
+func (s *shared) abouts(ctx context.Context, kind authn.EntryKind, pairs []string) ([]*redis.StringCmd, error) {
 	all := make([]*redis.StringCmd, len(pairs)/2)
-	if kind != authn.MarkRevoked || len(all) == 0 {
+	if kind != authn.EntryRevoked || len(all) == 0 {
 		return all, nil
 	}
 	return all, s.briefly(ctx, func(ctx context.Context) error {
@@ -81,37 +81,37 @@ func (s *shared) abouts(ctx context.Context, kind authn.MarkKind, pairs []string
 }
 
 // take adds a page to the copy, and writes back those that are wider there.
-func (s *shared) take(ctx context.Context, kind authn.MarkKind, pairs []string, abouts []*redis.StringCmd) error {
-	var wider []authn.Mark
+func (s *shared) take(ctx context.Context, kind authn.EntryKind, pairs []string, abouts []*redis.StringCmd) error {
+	var wider []authn.Entry
 	for i := 0; i+1 < len(pairs); i += 2 {
-		mark, err := decodeMark(kind, pairs[i], pairs[i+1])
+		entry, err := decodeMark(kind, pairs[i], pairs[i+1])
 		if err == nil && abouts[i/2] != nil {
-			mark, err = decodeAbout(mark, abouts[i/2].Val())
+			entry, err = decodeAbout(entry, abouts[i/2].Val())
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.copies.Put(mark); err != nil {
+		if err := s.copies.Put(entry); err != nil {
 			return err
 		}
-		if known, found := s.copies.Find(kind, mark.Key); found && !sameInstants(known, mark) {
+		if known, found := s.copies.Find(kind, entry.Key); found && !sameInstants(known, entry) {
 			wider = append(wider, known)
 		}
 	}
 	return s.storeAll(ctx, kind, wider)
 }
 
-func sameInstants(one, other authn.Mark) bool {
+func sameInstants(one, other authn.Entry) bool {
 	return one.Before.Equal(other.Before) && one.Until.Equal(other.Until) && one.Created.Equal(other.Created)
 }
 
 // restore writes all marks of a kind back if Redis has fewer of them. Those that
 // end within the next minute do not count: they end while this is found out.
-func (s *shared) restore(ctx context.Context, kind authn.MarkKind, all iter.Seq[authn.Mark]) error {
+func (s *shared) restore(ctx context.Context, kind authn.EntryKind, all iter.Seq[authn.Entry]) error {
 	horizon := time.Now().Add(time.Minute)
 	known := int64(0)
-	for mark := range all {
-		if mark.Until.After(horizon) {
+	for entry := range all {
+		if entry.Until.After(horizon) {
 			known++
 		}
 	}
@@ -124,9 +124,9 @@ func (s *shared) restore(ctx context.Context, kind authn.MarkKind, all iter.Seq[
 	if err != nil || stored >= known {
 		return err
 	}
-	batch := make([]authn.Mark, 0, page)
-	for mark := range all {
-		if batch = append(batch, mark); len(batch) == page {
+	batch := make([]authn.Entry, 0, page)
+	for entry := range all {
+		if batch = append(batch, entry); len(batch) == page {
 			if err := s.storeAll(ctx, kind, batch); err != nil {
 				return err
 			}
@@ -136,7 +136,7 @@ func (s *shared) restore(ctx context.Context, kind authn.MarkKind, all iter.Seq[
 	return s.storeAll(ctx, kind, batch)
 }
 
-func (s *shared) storeAll(ctx context.Context, kind authn.MarkKind, all []authn.Mark) error {
+func (s *shared) storeAll(ctx context.Context, kind authn.EntryKind, all []authn.Entry) error {
 	if len(all) == 0 {
 		return nil
 	}

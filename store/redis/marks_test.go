@@ -14,14 +14,14 @@ import (
 
 func TestMarksAreWidened(t *testing.T) {
 	now := time.Now()
-	at := func(before, until time.Duration) authn.Mark {
-		mark := authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("token"), Until: now.Add(until)}
+	at := func(before, until time.Duration) authn.Entry {
+		entry := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("token"), Until: now.Add(until)}
 		if before != 0 {
-			mark.Before = now.Add(before)
+			entry.Before = now.Add(before)
 		}
-		return rounded(mark)
+		return rounded(entry)
 	}
-	for name, each := range map[string][3]authn.Mark{ // what is there, what comes, what is there then
+	for name, each := range map[string][3]authn.Entry{ // what is there, what comes, what is there then
 		"the later end, that comes":       {at(0, time.Hour), at(0, 2*time.Hour), at(0, 2*time.Hour)},
 		"the later end, that was there":   {at(0, 2*time.Hour), at(0, time.Hour), at(0, 2*time.Hour)},
 		"whenever issued, that comes":     {at(-time.Hour, time.Hour), at(0, time.Hour), at(0, time.Hour)},
@@ -32,13 +32,13 @@ func TestMarksAreWidened(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := start(t)
 			one := instances(t, server, 1)[0]
-			for _, mark := range each[:2] {
-				if err := one.store(t.Context(), mark.Kind, asNews, mark); err != nil {
+			for _, entry := range each[:2] {
+				if err := one.store(t.Context(), entry.Kind, asNews, entry); err != nil {
 					t.Fatal(err)
 				}
 			}
-			value := server.HGet(one.keys.marks(authn.MarkRevoked), encode(each[2].Key))
-			if got, err := decodeMark(authn.MarkRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
+			value := server.HGet(one.keys.marks(authn.EntryRevoked), encode(each[2].Key))
+			if got, err := decodeMark(authn.EntryRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
 				t.Errorf("got %v, want %v, %v", got, each[2], err)
 			}
 			if wider := each[0].Wider(each[1]); wider != each[2] {
@@ -52,12 +52,12 @@ func TestNewInstanceReadsAll(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	const many = 2*page + 10
-	all := make([]authn.Mark, many)
+	all := make([]authn.Entry, many)
 	for i := range all {
 		all[i] = revocation(strconv.Itoa(i), time.Hour)
 	}
 	for some := range slices.Chunk(all, 100) {
-		if err := one.storeAll(t.Context(), authn.MarkRevoked, some); err != nil {
+		if err := one.storeAll(t.Context(), authn.EntryRevoked, some); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,12 +73,12 @@ func TestNewInstanceReadsAll(t *testing.T) {
 func TestRedisLosesEverything(t *testing.T) {
 	server := start(t)
 	all := instances(t, server, 2)
-	if err := all[0].Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+	if err := all[0].Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "both know", func() bool { return revoked(all[1], "token") })
 	server.FlushAll()
-	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.marks(authn.MarkRevoked)) })
+	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.marks(authn.EntryRevoked)) })
 	if !revoked(instances(t, server, 1)[0], "token") {
 		t.Error("a new instance does not know")
 	}
@@ -88,37 +88,37 @@ func TestRedisHasAnOlderState(t *testing.T) {
 	server := start(t)
 	all := instances(t, server, 2)
 	one, announcer := all[0], all[1]
-	mark := revocation("token", time.Hour)
-	if err := announcer.Announce(t.Context(), mark); err != nil {
+	entry := revocation("token", time.Hour)
+	if err := announcer.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
-	name := one.keys.marks(authn.MarkRevoked)
-	before := server.HGet(name, encode(mark.Key))
-	mark.Until = mark.Until.Add(time.Hour)
-	if err := announcer.Announce(t.Context(), mark); err != nil {
+	name := one.keys.marks(authn.EntryRevoked)
+	before := server.HGet(name, encode(entry.Key))
+	entry.Until = entry.Until.Add(time.Hour)
+	if err := announcer.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
-	after := server.HGet(name, encode(mark.Key))
+	after := server.HGet(name, encode(entry.Key))
 	eventually(t, "both know", func() bool {
-		known, _ := one.Marked(mark.Kind, mark.Key)
-		return sameInstants(known, rounded(mark))
+		known, _ := one.Lookup(entry.Kind, entry.Key)
+		return sameInstants(known, rounded(entry))
 	})
-	server.HSet(name, encode(mark.Key), before)
+	server.HSet(name, encode(entry.Key), before)
 	server.Del(one.keys.changes())
-	eventually(t, "the wider mark is written back", func() bool { return server.HGet(name, encode(mark.Key)) == after })
+	eventually(t, "the wider mark is written back", func() bool { return server.HGet(name, encode(entry.Key)) == after })
 }
 
 func TestMissedChange(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
-	if err := one.Announce(t.Context(), revocation("first", time.Hour)); err != nil {
+	if err := one.Publish(t.Context(), revocation("first", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	// A change whose predecessor is not there any more, as after the loss of a
 	// server: what it left can only be found among the marks.
 	lost := revocation("lost", time.Hour)
 	before, until := encodeMark(lost)
-	server.HSet(one.keys.marks(authn.MarkRevoked), encode(lost.Key), before+" "+until)
+	server.HSet(one.keys.marks(authn.EntryRevoked), encode(lost.Key), before+" "+until)
 	next := revocation("next", time.Hour)
 	before, until = encodeMark(next)
 	id := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10) + "-0"
@@ -131,16 +131,16 @@ func TestMissedChange(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
-	revocations, blocks := limits[authn.MarkRevoked], limits[authn.MarkBlocked]
-	defer func() { limits[authn.MarkRevoked], limits[authn.MarkBlocked] = revocations, blocks }()
-	limits[authn.MarkRevoked] = limit{most: 1, whenFull: revocations.whenFull}
-	limits[authn.MarkBlocked] = limit{most: 1, whenFull: blocks.whenFull}
+	revocations, blocks := limits[authn.EntryRevoked], limits[authn.EntryBlocked]
+	defer func() { limits[authn.EntryRevoked], limits[authn.EntryBlocked] = revocations, blocks }()
+	limits[authn.EntryRevoked] = limit{most: 1, whenFull: revocations.whenFull}
+	limits[authn.EntryBlocked] = limit{most: 1, whenFull: blocks.whenFull}
 	t.Run("a revocation is refused, one that is there is widened", func(t *testing.T) {
 		for _, each := range []struct {
 			name string
 			want error
 		}{{"a", nil}, {"b", marks.ErrFull}, {"a", nil}} {
-			if err := one.Announce(t.Context(), revocation(each.name, time.Hour)); !errors.Is(err, each.want) {
+			if err := one.Publish(t.Context(), revocation(each.name, time.Hour)); !errors.Is(err, each.want) {
 				t.Errorf("%s: %v", each.name, err)
 			}
 		}
@@ -150,13 +150,13 @@ func TestNoRoom(t *testing.T) {
 	})
 	t.Run("the block that ends first makes way", func(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
-			mark := revocation(name, time.Hour)
-			mark.Kind = authn.MarkBlocked
-			if err := one.Announce(t.Context(), mark); err != nil {
+			entry := revocation(name, time.Hour)
+			entry.Kind = authn.EntryBlocked
+			if err := one.Publish(t.Context(), entry); err != nil {
 				t.Error(err)
 			}
 		}
-		members, err := server.ZMembers(one.keys.ends(authn.MarkBlocked))
+		members, err := server.ZMembers(one.keys.ends(authn.EntryBlocked))
 		if err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("b")) {
 			t.Error(members, err)
 		}
@@ -167,7 +167,7 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	for name, keep := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
-		if err := one.Announce(t.Context(), revocation(name, keep)); err != nil {
+		if err := one.Publish(t.Context(), revocation(name, keep)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,14 +176,14 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, left := range []func() ([]string, error){
-		func() ([]string, error) { return server.HKeys(one.keys.marks(authn.MarkRevoked)) },
-		func() ([]string, error) { return server.ZMembers(one.keys.ends(authn.MarkRevoked)) },
+		func() ([]string, error) { return server.HKeys(one.keys.marks(authn.EntryRevoked)) },
+		func() ([]string, error) { return server.ZMembers(one.keys.ends(authn.EntryRevoked)) },
 	} {
 		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("long")) {
 			t.Error(members, err)
 		}
 	}
-	if err := one.Announce(t.Context(), authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf("over"), Until: time.Now().Add(-time.Second)}); err != nil {
+	if err := one.Publish(t.Context(), authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("over"), Until: time.Now().Add(-time.Second)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -195,7 +195,7 @@ func TestAllKeysEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)
-	if err := one.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+	if err := one.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	names := server.Keys()
@@ -222,7 +222,7 @@ func TestForeignMarks(t *testing.T) {
 	for _, each := range [][2]string{
 		{"", "0 1"}, {"short", "0 1"}, {key + "A", "0 1"}, {key, ""}, {key, "0"}, {key, "0 x"}, {key, "x 1"}, {key, "0 1 2"},
 	} {
-		if _, err := decodeMark(authn.MarkRevoked, each[0], each[1]); !errors.Is(err, errForeign) {
+		if _, err := decodeMark(authn.EntryRevoked, each[0], each[1]); !errors.Is(err, errForeign) {
 			t.Errorf("%q: %v", each, err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestForeignMarks(t *testing.T) {
 
 func TestUnknownKind(t *testing.T) {
 	one := instances(t, start(t), 1)[0]
-	if err := one.Announce(t.Context(), authn.Mark{Kind: "other", Until: time.Now().Add(time.Hour)}); err == nil {
+	if err := one.Publish(t.Context(), authn.Entry{Kind: "other", Until: time.Now().Add(time.Hour)}); err == nil {
 		t.Error("it was taken")
 	}
 }

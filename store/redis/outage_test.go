@@ -23,7 +23,7 @@ func TestStartWithoutRedis(t *testing.T) {
 		}
 	})
 	t.Run("whether anything is revoked cannot be said", func(t *testing.T) {
-		if _, err := one.Revoking(); err == nil || one.Healthy() {
+		if _, err := one.HasRevocations(); err == nil || one.Healthy() {
 			t.Error(err, one.Healthy())
 		}
 	})
@@ -39,7 +39,7 @@ func TestStartWithoutRedis(t *testing.T) {
 		}
 	})
 	t.Run("a revocation holds here, and that others do not know is said", func(t *testing.T) {
-		if err := one.Announce(t.Context(), revocation("token", time.Hour)); err == nil || !revoked(one, "token") {
+		if err := one.Publish(t.Context(), revocation("token", time.Hour)); err == nil || !revoked(one, "token") {
 			t.Error(err, revoked(one, "token"))
 		}
 	})
@@ -70,7 +70,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	wire := layWire(t, start(t).Addr())
 	all := group(t, wire.address, 2)
 	one, other := all[0], all[1]
-	if err := one.Announce(t.Context(), revocation("before", time.Hour)); err != nil {
+	if err := one.Publish(t.Context(), revocation("before", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "both know", func() bool { return revoked(other, "before") })
@@ -80,13 +80,13 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	wire.cut()
 	eventually(t, "it is noticed", func() bool { return !one.Healthy() && !other.Healthy() })
 
-	if _, err := one.Revoking(); err != nil || !revoked(one, "before") {
+	if _, err := one.HasRevocations(); err != nil || !revoked(one, "before") {
 		t.Error("the revocations that were known are not any longer", err)
 	}
 	if got := one.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != 4 {
 		t.Errorf("the counter does not go on: %d", got)
 	}
-	if err := one.Announce(t.Context(), revocation("meanwhile", time.Hour)); err == nil {
+	if err := one.Publish(t.Context(), revocation("meanwhile", time.Hour)); err == nil {
 		t.Error("it was not stored, and nobody says so")
 	}
 	wire.mend()

@@ -28,14 +28,14 @@ func TestSurvivesReload(t *testing.T) {
 		server := start(t)
 		before := provisioned(t, server.Addr(), "")
 		eventually(t, "it is ready", before.Healthy)
-		if err := before.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+		if err := before.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		after := provisioned(t, server.Addr(), "")
 		if err := before.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
-		if revoking, err := after.Revoking(); !revoking || err != nil {
+		if revoking, err := after.HasRevocations(); !revoking || err != nil {
 			t.Error("the revocations are forgotten", err)
 		}
 		if err := after.Cleanup(); err != nil {
@@ -79,13 +79,13 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 	server := start(t)
 	module := provisioned(t, server.Addr(), "")
 	eventually(t, "it is ready", module.Healthy)
-	if err := module.Announce(t.Context(), revocation("token", time.Hour)); err != nil {
+	if err := module.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := module.Cleanup(); err != nil {
 		t.Fatal(err)
 	}
-	if revoking, err := module.Revoking(); !revoking || err != nil || !revoked(module.shared, "token") {
+	if revoking, err := module.HasRevocations(); !revoking || err != nil || !revoked(module.shared, "token") {
 		t.Error("the revocations are forgotten", err)
 	}
 	if fresh, err := module.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {

@@ -158,28 +158,28 @@ func (s *shared) Reset(ctx context.Context, key authn.Key) {
 	})
 }
 
-// Announce has a mark hold at this instance at once, and stores it for the
+// Publish has a mark hold at this instance at once, and stores it for the
 // others. An error means that it is not stored. It holds here all the same, and
 // a revocation is stored when Redis is back if this process lives so long.
-func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
-	if _, known := limits[mark.Kind]; !known {
-		return fmt.Errorf("a mark of an unknown kind %q", mark.Kind)
+func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
+	if _, known := limits[entry.Kind]; !known {
+		return fmt.Errorf("a mark of an unknown kind %q", entry.Kind)
 	}
-	mark = rounded(mark)
-	if !mark.Until.After(time.Now()) {
+	entry = rounded(entry)
+	if !entry.Until.After(time.Now()) {
 		return nil
 	}
-	mark = s.copies.AfterUndo(mark)
-	if err := s.copies.Put(mark); err != nil {
+	entry = s.copies.AfterUndo(entry)
+	if err := s.copies.Put(entry); err != nil {
 		return err
 	}
 	ask := s.ask
-	if mark.Kind == authn.MarkBlocked {
+	if entry.Kind == authn.EntryBlocked {
 		ask = s.askOfGuess
 	}
 	full := false
 	err := ask(ctx, func(ctx context.Context) error {
-		err := s.store(ctx, mark.Kind, asNews, mark)
+		err := s.store(ctx, entry.Kind, asNews, entry)
 		if full = errors.Is(err, marks.ErrFull); full {
 			return nil // Redis is well
 		}
@@ -196,44 +196,44 @@ func (s *shared) Announce(ctx context.Context, mark authn.Mark) error {
 
 // Undo ends a revocation in Redis, and then here. While Redis is away nothing is
 // undone: the other instances would not know.
-func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Mark, bool, error) {
-	if _, err := s.Revoking(); err != nil {
-		return authn.Mark{}, false, err
+func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, error) {
+	if _, err := s.HasRevocations(); err != nil {
+		return authn.Entry{}, false, err
 	}
-	mark, found := s.copies.Find(authn.MarkRevoked, key)
+	entry, found := s.copies.Find(authn.EntryRevoked, key)
 	if !found {
-		return mark, false, nil
+		return entry, false, nil
 	}
-	undo := rounded(authn.Mark{Kind: authn.MarkUndo, Key: key, Before: time.Now(), Until: mark.Until})
-	if mark.Created.After(undo.Before) {
-		undo.Before = mark.Created // by a clock that is ahead of this one
+	undo := rounded(authn.Entry{Kind: authn.EntryUndo, Key: key, Before: time.Now(), Until: entry.Until})
+	if entry.Created.After(undo.Before) {
+		undo.Before = entry.Created // by a clock that is ahead of this one
 	}
 	err := s.ask(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNews, undo) })
 	if err != nil {
-		return mark, false, fmt.Errorf("the revocation still holds: %w", err)
+		return entry, false, fmt.Errorf("the revocation still holds: %w", err)
 	}
-	return mark, true, s.copies.Put(undo)
+	return entry, true, s.copies.Put(undo)
 }
 
 // Revocations lists the revocations that this instance knows.
-func (s *shared) Revocations() iter.Seq[authn.Mark] { return s.copies.Revoked() }
+func (s *shared) Revocations() iter.Seq[authn.Entry] { return s.copies.Revoked() }
 
-// Marked finds a mark in the copy of this process.
-func (s *shared) Marked(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
+// Lookup finds a mark in the copy of this process.
+func (s *shared) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	return s.copies.Find(kind, key)
 }
 
 var errNotLoaded = errors.New("the revocations were not read from Redis yet")
 
-// Revoking reports whether there are any revocations, once they were read.
-func (s *shared) Revoking() (bool, error) {
+// HasRevocations reports whether there are any revocations, once they were read.
+func (s *shared) HasRevocations() (bool, error) {
 	if !s.loaded.Load() {
 		if err := s.outage.err(); err != nil {
 			return false, fmt.Errorf("%w: %w", errNotLoaded, err)
 		}
 		return false, errNotLoaded
 	}
-	return s.copies.Revoking(), nil
+	return s.copies.HasRevocations(), nil
 }
 
 // Healthy reports whether Redis is there and its marks are known.
@@ -245,15 +245,15 @@ type limit struct {
 	whenFull string // see announce.lua
 }
 
-var limits = map[authn.MarkKind]limit{
-	authn.MarkRevoked: {most: marks.MaxRevoked, whenFull: "refuse"},
-	authn.MarkUndo:    {most: marks.MaxRevoked, whenFull: "refuse"},
-	authn.MarkBlocked: {most: marks.MaxBlocked, whenFull: "evict"},
+var limits = map[authn.EntryKind]limit{
+	authn.EntryRevoked: {most: marks.MaxRevoked, whenFull: "refuse"},
+	authn.EntryUndo:    {most: marks.MaxRevoked, whenFull: "refuse"},
+	authn.EntryBlocked: {most: marks.MaxBlocked, whenFull: "evict"},
 }
 
 // kinds are the kinds of marks in the order in which they are read: what undoes a
 // revocation comes before it.
-var kinds = []authn.MarkKind{authn.MarkUndo, authn.MarkRevoked, authn.MarkBlocked}
+var kinds = []authn.EntryKind{authn.EntryUndo, authn.EntryRevoked, authn.EntryBlocked}
 
 // What announce.lua takes marks for.
 const (
@@ -267,17 +267,17 @@ var announceSource string
 var announce = redis.NewScript(announceSource)
 
 // store writes marks of one kind; without any it removes what has ended.
-func (s *shared) store(ctx context.Context, kind authn.MarkKind, as string, all ...authn.Mark) error {
+func (s *shared) store(ctx context.Context, kind authn.EntryKind, as string, all ...authn.Entry) error {
 	limit := limits[kind]
 	arguments := append(make([]any, 0, 4+4*len(all)), string(kind), limit.most, limit.whenFull, as)
-	for _, mark := range all {
-		before, until := encodeMark(mark)
-		arguments = append(arguments, encode(mark.Key), before, until, encodeAbout(mark))
+	for _, entry := range all {
+		before, until := encodeMark(entry)
+		arguments = append(arguments, encode(entry.Key), before, until, encodeAbout(entry))
 	}
 	k := s.keys
 	stored, err := announce.Run(ctx, s.client, []string{
 		k.marks(kind), k.ends(kind), k.changes(), k.about(kind),
-		k.marks(authn.MarkRevoked), k.ends(authn.MarkRevoked), k.about(authn.MarkRevoked), k.marks(authn.MarkUndo),
+		k.marks(authn.EntryRevoked), k.ends(authn.EntryRevoked), k.about(authn.EntryRevoked), k.marks(authn.EntryUndo),
 	}, arguments...).Int()
 	if err == nil && stored < len(all) {
 		return marks.ErrFull

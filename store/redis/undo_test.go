@@ -12,48 +12,48 @@ import (
 )
 
 // named is a revocation that says what it is about.
-func named(t *testing.T, name string) authn.Mark {
+func named(t *testing.T, name string) authn.Entry {
 	t.Helper()
-	mark, err := authn.Revocation{TokenID: name}.Mark(time.Now())
+	entry, err := authn.Revocation{TokenID: name}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mark
+	return entry
 }
 
-func holds(s *shared, mark authn.Mark) bool {
-	_, found := s.Marked(authn.MarkRevoked, mark.Key)
+func holds(s *shared, entry authn.Entry) bool {
+	_, found := s.Lookup(authn.EntryRevoked, entry.Key)
 	return found
 }
 
-func announceOn(t *testing.T, s *shared, mark authn.Mark) {
+func announceOn(t *testing.T, s *shared, entry authn.Entry) {
 	t.Helper()
-	if err := s.Announce(t.Context(), mark); err != nil {
+	if err := s.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func undoOn(t *testing.T, s *shared, mark authn.Mark) {
+func undoOn(t *testing.T, s *shared, entry authn.Entry) {
 	t.Helper()
-	if _, found, err := s.Undo(t.Context(), mark.Key); !found || err != nil {
+	if _, found, err := s.Undo(t.Context(), entry.Key); !found || err != nil {
 		t.Fatal(found, err)
 	}
 }
 
 // announceAsBefore does what an instance of an older version does: its script
 // knows neither what marks are about nor undoing.
-func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, mark authn.Mark) {
+func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry authn.Entry) {
 	t.Helper()
-	before, until := encodeMark(mark)
-	server.HSet(k.marks(mark.Kind), encode(mark.Key), before+" "+until)
-	if _, err := server.ZAdd(k.ends(mark.Kind), float64(mark.Until.UnixMilli()), encode(mark.Key)); err != nil {
+	before, until := encodeMark(entry)
+	server.HSet(k.marks(entry.Kind), encode(entry.Key), before+" "+until)
+	if _, err := server.ZAdd(k.ends(entry.Kind), float64(entry.Until.UnixMilli()), encode(entry.Key)); err != nil {
 		t.Fatal(err)
 	}
 	last := beginning
 	if entries, err := server.Stream(k.changes()); err == nil && len(entries) > 0 {
 		last = entries[len(entries)-1].ID
 	}
-	if _, err := server.XAdd(k.changes(), "*", []string{"prev", last, "kind", string(mark.Kind), "key", encode(mark.Key), "mark", before + " " + until}); err != nil {
+	if _, err := server.XAdd(k.changes(), "*", []string{"prev", last, "kind", string(entry.Kind), "key", encode(entry.Key), "mark", before + " " + until}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -63,58 +63,58 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		server := start(t)
 		wire := layWire(t, server.Addr())
 		late, one := group(t, wire.address, 1)[0], instances(t, server, 1)[0]
-		mark := named(t, "token")
-		announceOn(t, one, mark)
-		eventually(t, "both know", func() bool { return holds(late, mark) })
+		entry := named(t, "token")
+		announceOn(t, one, entry)
+		eventually(t, "both know", func() bool { return holds(late, entry) })
 		wire.cut()
 		eventually(t, "it is away", func() bool { return !late.Healthy() })
-		undoOn(t, one, mark)
+		undoOn(t, one, entry)
 		server.Del(one.keys.changes()) // it has to read everything again
 		wire.mend()
-		eventually(t, "it is back and knows", func() bool { return late.Healthy() && !holds(late, mark) })
-		if holds(one, mark) || holds(instances(t, server, 1)[0], mark) {
+		eventually(t, "it is back and knows", func() bool { return late.Healthy() && !holds(late, entry) })
+		if holds(one, entry) || holds(instances(t, server, 1)[0], entry) {
 			t.Error("the revocation is back")
 		}
 	})
 	t.Run("by what an instance that does not know of it writes back", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		mark := named(t, "token")
-		announceOn(t, one, mark)
-		undoOn(t, one, mark)
-		if err := one.store(t.Context(), mark.Kind, asBackup, rounded(mark)); err != nil {
+		entry := named(t, "token")
+		announceOn(t, one, entry)
+		undoOn(t, one, entry)
+		if err := one.store(t.Context(), entry.Kind, asBackup, rounded(entry)); err != nil {
 			t.Fatal(err)
 		}
-		if holds(instances(t, server, 1)[0], mark) {
+		if holds(instances(t, server, 1)[0], entry) {
 			t.Error("the revocation is back")
 		}
 	})
 	t.Run("by a Redis that has lost everything, or has an older state", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		mark := named(t, "token")
-		announceOn(t, one, mark)
-		undoOn(t, one, mark)
+		entry := named(t, "token")
+		announceOn(t, one, entry)
+		undoOn(t, one, entry)
 		server.FlushAll()
-		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.marks(authn.MarkUndo)) })
-		before, until := encodeMark(rounded(mark))
-		server.HSet(one.keys.marks(authn.MarkRevoked), encode(mark.Key), before+" "+until)
-		server.HSet(one.keys.about(authn.MarkRevoked), encode(mark.Key), encodeAbout(rounded(mark)))
-		if holds(instances(t, server, 1)[0], mark) || holds(one, mark) {
+		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.marks(authn.EntryUndo)) })
+		before, until := encodeMark(rounded(entry))
+		server.HSet(one.keys.marks(authn.EntryRevoked), encode(entry.Key), before+" "+until)
+		server.HSet(one.keys.about(authn.EntryRevoked), encode(entry.Key), encodeAbout(rounded(entry)))
+		if holds(instances(t, server, 1)[0], entry) || holds(one, entry) {
 			t.Error("the revocation is back")
 		}
 	})
 	t.Run("and a new revocation holds, also by a clock that is behind", func(t *testing.T) {
 		server := start(t)
 		all := instances(t, server, 2)
-		mark := named(t, "token")
-		mark.Created = mark.Created.Add(time.Minute)
-		announceOn(t, all[0], mark)
-		undoOn(t, all[0], mark)
-		mark.Created = mark.Created.Add(-2 * time.Minute)
-		announceOn(t, all[0], mark)
-		eventually(t, "both know", func() bool { return holds(all[0], mark) && holds(all[1], mark) })
-		if !holds(instances(t, server, 1)[0], mark) {
+		entry := named(t, "token")
+		entry.Created = entry.Created.Add(time.Minute)
+		announceOn(t, all[0], entry)
+		undoOn(t, all[0], entry)
+		entry.Created = entry.Created.Add(-2 * time.Minute)
+		announceOn(t, all[0], entry)
+		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
+		if !holds(instances(t, server, 1)[0], entry) {
 			t.Error("a new instance does not know")
 		}
 		again := named(t, "again")
@@ -133,15 +133,15 @@ func TestUndoNeedsRedis(t *testing.T) {
 	server := start(t)
 	wire := layWire(t, server.Addr())
 	one := group(t, wire.address, 1)[0]
-	mark := named(t, "token")
-	announceOn(t, one, mark)
+	entry := named(t, "token")
+	announceOn(t, one, entry)
 	wire.cut()
 	eventually(t, "it is away", func() bool { return !one.Healthy() })
-	if _, found, err := one.Undo(t.Context(), mark.Key); found || err == nil || !holds(one, mark) {
+	if _, found, err := one.Undo(t.Context(), entry.Key); found || err == nil || !holds(one, entry) {
 		t.Error("the other instances do not know, and nobody says so", found, err)
 	}
 	alone, _ := instance(t, Redis{Addresses: []string{wire.address}})
-	if _, found, err := alone.Undo(t.Context(), mark.Key); found || err == nil {
+	if _, found, err := alone.Undo(t.Context(), entry.Key); found || err == nil {
 		t.Error("it is not known what there is to undo, and nobody says so", found, err)
 	}
 }
@@ -153,32 +153,32 @@ func TestOlderInstances(t *testing.T) {
 	all := instances(t, server, 2)
 	one := all[0]
 	t.Run("what an older one announces holds, is listed and can be undone", func(t *testing.T) {
-		mark := rounded(named(t, "of an older one"))
-		announceAsBefore(t, server, one.keys, mark)
-		eventually(t, "both know", func() bool { return holds(all[0], mark) && holds(all[1], mark) })
+		entry := rounded(named(t, "of an older one"))
+		announceAsBefore(t, server, one.keys, entry)
+		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		late := instances(t, server, 1)[0]
 		for known := range late.Revocations() {
-			if known.Key != mark.Key || known.About != "" || !known.Created.IsZero() {
+			if known.Key != entry.Key || known.About != "" || !known.Created.IsZero() {
 				t.Errorf("%+v", known)
 			}
 		}
-		undoOn(t, late, mark)
-		eventually(t, "it is undone", func() bool { return !holds(all[0], mark) && !holds(all[1], mark) })
-		announceAsBefore(t, server, one.keys, mark)
-		eventually(t, "it holds again", func() bool { return holds(all[0], mark) && holds(all[1], mark) && holds(late, mark) })
-		if !holds(instances(t, server, 1)[0], mark) {
+		undoOn(t, late, entry)
+		eventually(t, "it is undone", func() bool { return !holds(all[0], entry) && !holds(all[1], entry) })
+		announceAsBefore(t, server, one.keys, entry)
+		eventually(t, "it holds again", func() bool { return holds(all[0], entry) && holds(all[1], entry) && holds(late, entry) })
+		if !holds(instances(t, server, 1)[0], entry) {
 			t.Error("a new instance does not know")
 		}
-		undoOn(t, all[1], mark)
-		eventually(t, "it is undone", func() bool { return !holds(all[0], mark) && !holds(late, mark) })
+		undoOn(t, all[1], entry)
+		eventually(t, "it is undone", func() bool { return !holds(all[0], entry) && !holds(late, entry) })
 	})
 	t.Run("an older one can read what this version writes", func(t *testing.T) {
-		mark := named(t, "of this version")
-		announceOn(t, one, mark)
-		undoOn(t, one, mark)
+		entry := named(t, "of this version")
+		announceOn(t, one, entry)
+		undoOn(t, one, entry)
 		announceOn(t, one, named(t, "another"))
 		form := regexp.MustCompile(`^[0-9]+ [0-9]+$`)
-		for _, kind := range []authn.MarkKind{authn.MarkRevoked, authn.MarkBlocked} {
+		for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
 			fields, _ := server.HKeys(one.keys.marks(kind))
 			for _, field := range fields {
 				if value := server.HGet(one.keys.marks(kind), field); !form.MatchString(value) {
@@ -195,11 +195,11 @@ func TestOlderInstances(t *testing.T) {
 			for n := 0; n+1 < len(entry.Values); n += 2 {
 				values[entry.Values[n]] = entry.Values[n+1]
 			}
-			older, err := decodeMark(authn.MarkKind(values["kind"]), values["key"], values["mark"])
+			older, err := decodeMark(authn.EntryKind(values["kind"]), values["key"], values["mark"])
 			if err != nil {
 				t.Errorf("change %d: %v", i, err)
 			}
-			if values["kind"] == string(authn.MarkUndo) && older.Until.After(time.UnixMilli(0)) {
+			if values["kind"] == string(authn.EntryUndo) && older.Until.After(time.UnixMilli(0)) {
 				t.Errorf("an older one takes the undo for a revocation until %s", older.Until)
 			}
 		}
@@ -213,7 +213,7 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 		announceOn(t, one, named(t, strconv.Itoa(i)))
 	}
 	undoOn(t, one, named(t, "0"))
-	for name, want := range map[string]int{one.keys.about(authn.MarkRevoked): 2, one.keys.marks(authn.MarkRevoked): 2, one.keys.marks(authn.MarkUndo): 1} {
+	for name, want := range map[string]int{one.keys.about(authn.EntryRevoked): 2, one.keys.marks(authn.EntryRevoked): 2, one.keys.marks(authn.EntryUndo): 1} {
 		if fields, err := server.HKeys(name); len(fields) != want || err != nil {
 			t.Errorf("%s has %q, %v", name, fields, err)
 		}

@@ -19,7 +19,7 @@ func Run(t *testing.T, instances ...authn.Store) {
 	first, last := instances[0], instances[len(instances)-1]
 	for _, store := range instances {
 		eventually(t, "every instance is ready", func() bool {
-			_, err := store.Revoking()
+			_, err := store.HasRevocations()
 			return err == nil
 		})
 	}
@@ -55,7 +55,7 @@ func Run(t *testing.T, instances ...authn.Store) {
 		})
 	})
 	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
-	for _, kind := range []authn.MarkKind{authn.MarkRevoked, authn.MarkBlocked} {
+	for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
 		t.Run(fmt.Sprintf("a mark %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
 	}
 }
@@ -73,7 +73,7 @@ func undone(t *testing.T, instances []authn.Store) {
 		t.Helper()
 		for _, store := range instances {
 			eventually(t, what, func() bool {
-				_, found := store.Marked(authn.MarkRevoked, key)
+				_, found := store.Lookup(authn.EntryRevoked, key)
 				return found == want
 			})
 		}
@@ -82,38 +82,38 @@ func undone(t *testing.T, instances []authn.Store) {
 		t.Errorf("what was not revoked is undone: %t, %v", found, err)
 	}
 	for range 3 {
-		mark, err := revocation.Mark(time.Now())
+		entry, err := revocation.Entry(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := first.Announce(t.Context(), mark); err != nil {
+		if err := first.Publish(t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
 		everywhere("it is revoked", true)
 		for _, store := range instances {
-			wantListed(t, store, mark)
+			wantListed(t, store, entry)
 		}
 		got, found, err := last.Undo(t.Context(), key)
-		if !found || err != nil || got.Key != key || got.About != mark.About {
+		if !found || err != nil || got.Key != key || got.About != entry.About {
 			t.Errorf("undone is %+v, %t, %v", got, found, err)
 		}
-		if _, found := last.Marked(authn.MarkRevoked, key); found {
+		if _, found := last.Lookup(authn.EntryRevoked, key); found {
 			t.Error("it holds where it was undone")
 		}
 		everywhere("it is undone", false)
 	}
 }
 
-func wantListed(t *testing.T, store authn.Store, mark authn.Mark) {
+func wantListed(t *testing.T, store authn.Store, entry authn.Entry) {
 	t.Helper()
 	listed := 0
 	for known := range store.Revocations() {
-		if known.Key != mark.Key {
+		if known.Key != entry.Key {
 			continue
 		}
 		listed++
-		if known.About != mark.About || known.Created.UnixMilli() < mark.Created.UnixMilli() {
-			t.Errorf("listed is %+v, announced was %+v", known, mark)
+		if known.About != entry.About || known.Created.UnixMilli() < entry.Created.UnixMilli() {
+			t.Errorf("listed is %+v, announced was %+v", known, entry)
 		}
 	}
 	if listed != 1 {
@@ -142,40 +142,40 @@ func once(t *testing.T, instances []authn.Store) {
 	}
 }
 
-func marked(t *testing.T, instances []authn.Store, kind authn.MarkKind) {
+func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
 	now := time.Now()
-	long := authn.Mark{Kind: kind, Key: authn.KeyOf(t.Name(), "long"), Before: now, Until: now.Add(time.Hour)}
-	short := authn.Mark{Kind: kind, Key: authn.KeyOf(t.Name(), "short"), Until: now.Add(300 * time.Millisecond)}
-	for _, mark := range []authn.Mark{long, short} {
-		if err := first.Announce(t.Context(), mark); err != nil {
+	long := authn.Entry{Kind: kind, Key: authn.KeyOf(t.Name(), "long"), Before: now, Until: now.Add(time.Hour)}
+	short := authn.Entry{Kind: kind, Key: authn.KeyOf(t.Name(), "short"), Until: now.Add(300 * time.Millisecond)}
+	for _, entry := range []authn.Entry{long, short} {
+		if err := first.Publish(t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "the mark is known", func() bool {
-		mark, found := last.Marked(kind, long.Key)
-		return found && mark.Before.UnixMilli() == now.UnixMilli() && mark.Until.UnixMilli() == long.Until.UnixMilli()
+		entry, found := last.Lookup(kind, long.Key)
+		return found && entry.Before.UnixMilli() == now.UnixMilli() && entry.Until.UnixMilli() == long.Until.UnixMilli()
 	})
 	eventually(t, "the mark has ended", func() bool {
-		_, found := last.Marked(kind, short.Key)
+		_, found := last.Lookup(kind, short.Key)
 		return !found && time.Now().After(short.Until)
 	})
-	if _, found := last.Marked(kind, authn.KeyOf("another")); found {
+	if _, found := last.Lookup(kind, authn.KeyOf("another")); found {
 		t.Error("a mark that nobody made is there")
 	}
 	// Each of these is wider in one thing and narrower in the other.
 	shorter, later := long, long
 	shorter.Before, shorter.Until = time.Time{}, now.Add(time.Minute)
 	later.Before, later.Until = now.Add(-time.Hour), now.Add(2*time.Hour)
-	for _, mark := range []authn.Mark{shorter, later} {
-		if err := first.Announce(t.Context(), mark); err != nil {
+	for _, entry := range []authn.Entry{shorter, later} {
+		if err := first.Publish(t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "the mark is wider", func() bool {
-		mark, found := last.Marked(kind, long.Key)
-		return found && mark.Before.IsZero() && mark.Until.UnixMilli() == later.Until.UnixMilli()
+		entry, found := last.Lookup(kind, long.Key)
+		return found && entry.Before.IsZero() && entry.Until.UnixMilli() == later.Until.UnixMilli()
 	})
 }
 

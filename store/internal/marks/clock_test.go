@@ -18,12 +18,12 @@ func TestClockJumps(t *testing.T) {
 			set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 			key, ends := authn.KeyOf("revoked"), clock.Add(30*time.Minute)
 			found := func() bool {
-				_, found := set.Find(authn.MarkRevoked, key)
+				_, found := set.Find(authn.EntryRevoked, key)
 				return found
 			}
 			put := func(name string, until time.Time) {
 				t.Helper()
-				if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: until}); err != nil {
+				if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: until}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -47,12 +47,12 @@ func TestClockJumps(t *testing.T) {
 		clock, passed := time.Now(), time.Duration(0)
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := authn.KeyOf("revoked")
-		if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: key, Until: clock.Add(time.Minute)}); err != nil {
+		if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: key, Until: clock.Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		passed = 2 * time.Minute
 		set.sweep(clock)
-		if _, found := set.Find(authn.MarkRevoked, key); !found {
+		if _, found := set.Find(authn.EntryRevoked, key); !found {
 			t.Error("its end has not come by the clock")
 		}
 	})
@@ -62,7 +62,7 @@ func TestClockJumps(t *testing.T) {
 		clock, passed := time.Unix(0, 0), time.Duration(0) // a machine that has no clock yet
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := authn.KeyOf("revoked")
-		if err := set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: key, Until: time.Now()}); err != nil {
+		if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: key, Until: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		clock, passed = time.Now().Add(authn.KeepRevocation), authn.KeepRevocation

@@ -36,7 +36,7 @@ type Set struct {
 	passed  func() time.Duration
 	most    int64
 	revoked sync.Map // authn.Key to kept
-	blocked *otter.Cache[authn.Key, authn.Mark]
+	blocked *otter.Cache[authn.Key, authn.Entry]
 
 	writing sync.Mutex
 	count   atomic.Int64 // of revoked
@@ -47,7 +47,7 @@ type Set struct {
 // kept is a mark, and how long it is kept at least, whatever the clock says: one
 // that jumps ahead and back would bring back what was revoked otherwise.
 type kept struct {
-	authn.Mark
+	authn.Entry
 	keep time.Duration // see Set.passed
 }
 
@@ -56,9 +56,9 @@ func New() *Set {
 	began := time.Now()
 	return &Set{
 		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[authn.Key]kept),
-		blocked: otter.Must(&otter.Options[authn.Key, authn.Mark]{
+		blocked: otter.Must(&otter.Options[authn.Key, authn.Entry]{
 			MaximumSize: MaxBlocked,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Mark]) time.Duration {
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Entry]) time.Duration {
 				return time.Until(entry.Value.Until)
 			}),
 		}),
@@ -66,25 +66,25 @@ func New() *Set {
 }
 
 // Put adds a mark. One that is there already is widened, never narrowed.
-func (s *Set) Put(mark authn.Mark) error {
+func (s *Set) Put(entry authn.Entry) error {
 	now := s.now()
-	if !mark.Until.After(now) {
+	if !entry.Until.After(now) {
 		return nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if mark.Kind == authn.MarkBlocked {
-		if known, found := s.blocked.GetIfPresent(mark.Key); found {
-			mark = known.Wider(mark)
+	if entry.Kind == authn.EntryBlocked {
+		if known, found := s.blocked.GetIfPresent(entry.Key); found {
+			entry = known.Wider(entry)
 		}
-		s.blocked.Set(mark.Key, mark)
+		s.blocked.Set(entry.Key, entry)
 		return nil
 	}
 	if s.passed()-s.swept >= sweepEvery {
 		s.sweep(now)
 	}
-	fresh := kept{mark, s.passed() + min(mark.Until.Sub(now), authn.KeepRevocation)}
-	if mark.Kind == authn.MarkUndo {
+	fresh := kept{entry, s.passed() + min(entry.Until.Sub(now), authn.KeepRevocation)}
+	if entry.Kind == authn.EntryUndo {
 		return s.putUndo(fresh)
 	}
 	return s.putRevoked(fresh)
@@ -98,7 +98,7 @@ func (s *Set) putUndo(fresh kept) error {
 		return ErrFull
 	}
 	s.undo[fresh.Key] = fresh
-	if known, found := s.revoked.Load(fresh.Key); found && fresh.Ends(known.(kept).Mark) {
+	if known, found := s.revoked.Load(fresh.Key); found && fresh.Ends(known.(kept).Entry) {
 		s.remove(fresh.Key)
 	}
 	return nil
@@ -110,7 +110,7 @@ func (s *Set) putUndo(fresh kept) error {
 func (s *Set) putRevoked(fresh kept) error {
 	if undo, found := s.undo[fresh.Key]; found && fresh.Created.IsZero() {
 		fresh.Created = undo.Before.Add(time.Millisecond)
-	} else if found && undo.Ends(fresh.Mark) {
+	} else if found && undo.Ends(fresh.Entry) {
 		return nil
 	}
 	if known, found := s.revoked.Load(fresh.Key); found {
@@ -125,7 +125,7 @@ func (s *Set) putRevoked(fresh kept) error {
 }
 
 func (k kept) wider(other kept) kept {
-	return kept{k.Wider(other.Mark), max(k.keep, other.keep)}
+	return kept{k.Wider(other.Entry), max(k.keep, other.keep)}
 }
 
 func (s *Set) remove(key authn.Key) {
@@ -146,72 +146,72 @@ func (s *Set) sweep(now time.Time) {
 }
 
 // Remove removes a revocation that has not ended, and returns it.
-func (s *Set) Remove(key authn.Key) (authn.Mark, bool) {
+func (s *Set) Remove(key authn.Key) (authn.Entry, bool) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	mark, found := s.Find(authn.MarkRevoked, key)
+	entry, found := s.Find(authn.EntryRevoked, key)
 	if found {
 		s.remove(key)
 	}
-	return mark, found
+	return entry, found
 }
 
 // AfterUndo dates a revocation that is announced now after the undo that came
 // before it: the clocks of two instances differ.
-func (s *Set) AfterUndo(mark authn.Mark) authn.Mark {
+func (s *Set) AfterUndo(entry authn.Entry) authn.Entry {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if undo, found := s.undo[mark.Key]; found && undo.Ends(mark) {
-		mark.Created = undo.Before.Add(time.Millisecond)
+	if undo, found := s.undo[entry.Key]; found && undo.Ends(entry) {
+		entry.Created = undo.Before.Add(time.Millisecond)
 	}
-	return mark
+	return entry
 }
 
 // Find finds a mark that has not ended.
-func (s *Set) Find(kind authn.MarkKind, key authn.Key) (authn.Mark, bool) {
-	if kind == authn.MarkBlocked {
-		mark, found := s.blocked.GetIfPresent(key)
-		return mark, found && mark.Until.After(s.now())
+func (s *Set) Find(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
+	if kind == authn.EntryBlocked {
+		entry, found := s.blocked.GetIfPresent(key)
+		return entry, found && entry.Until.After(s.now())
 	}
-	if kind == authn.MarkUndo {
+	if kind == authn.EntryUndo {
 		s.writing.Lock()
 		defer s.writing.Unlock()
 		known, found := s.undo[key]
-		return known.Mark, found && known.Until.After(s.now())
+		return known.Entry, found && known.Until.After(s.now())
 	}
 	if s.count.Load() == 0 {
-		return authn.Mark{}, false
+		return authn.Entry{}, false
 	}
 	known, found := s.revoked.Load(key)
 	if !found {
-		return authn.Mark{}, false
+		return authn.Entry{}, false
 	}
-	mark := known.(kept).Mark
-	return mark, mark.Until.After(s.now())
+	entry := known.(kept).Entry
+	return entry, entry.Until.After(s.now())
 }
 
-// Revoking reports whether there are any revocations.
-func (s *Set) Revoking() bool { return s.count.Load() > 0 }
+// HasRevocations reports whether there are any revocations.
+func (s *Set) HasRevocations() bool { return s.count.Load() > 0 }
 
 // Revoked lists the revocations that have not ended.
-func (s *Set) Revoked() iter.Seq[authn.Mark] {
-	return func(yield func(authn.Mark) bool) {
+func (s *Set) Revoked() iter.Seq[authn.Entry] {
+	return func(yield func(authn.Entry) bool) {
 		now := s.now()
 		s.revoked.Range(func(_, value any) bool {
-			mark := value.(kept).Mark
-			return !mark.Until.After(now) || yield(mark)
+			entry := value.(kept).Entry
+			return !entry.Until.After(now) || yield(entry)
 		})
 	}
 }
 
 // Undos lists what has ended revocations early.
-func (s *Set) Undos() iter.Seq[authn.Mark] {
+func (s *Set) Undos() iter.Seq[authn.Entry] {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	all := slices.Collect(maps.Values(s.undo))
-	return func(yield func(authn.Mark) bool) {
+	return func(yield func(authn.Entry) bool) {
 		for _, known := range all {
-			if !yield(known.Mark) {
+			if !yield(known.Entry) {
 				return
 			}
 		}

@@ -17,9 +17,9 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 	began := now
 	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
 	put := func(name string, until time.Duration) error {
-		return set.Put(authn.Mark{Kind: authn.MarkRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
+		return set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
 	}
-	if _, found := set.Find(authn.MarkRevoked, authn.KeyOf("a")); found || set.Revoking() {
+	if _, found := set.Find(authn.EntryRevoked, authn.KeyOf("a")); found || set.HasRevocations() {
 		t.Error("something is revoked at first")
 	}
 	if err := errors.Join(put("a", 2*time.Hour), put("b", time.Minute), put("a", time.Hour), put("ended", -time.Second)); err != nil {
@@ -28,7 +28,7 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 	if err := put("c", time.Hour); !errors.Is(err, ErrFull) {
 		t.Error("a third revocation found room")
 	}
-	if got := len(slices.Collect(set.Revoked())); got != 2 || !set.Revoking() {
+	if got := len(slices.Collect(set.Revoked())); got != 2 || !set.HasRevocations() {
 		t.Errorf("%d are listed", got)
 	}
 	now = now.Add(90 * time.Minute)
@@ -36,7 +36,7 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 		t.Error("what has ended takes room:", err)
 	}
 	for name, want := range map[string]bool{"a": true, "b": false, "c": true} {
-		if _, found := set.Find(authn.MarkRevoked, authn.KeyOf(name)); found != want {
+		if _, found := set.Find(authn.EntryRevoked, authn.KeyOf(name)); found != want {
 			t.Errorf("%s: %t", name, found)
 		}
 	}
@@ -46,7 +46,7 @@ func TestBlocksMakeWay(t *testing.T) {
 	set := New()
 	until := time.Now().Add(time.Hour)
 	for i := range MaxBlocked + 1000 {
-		if err := set.Put(authn.Mark{Kind: authn.MarkBlocked, Key: authn.KeyOf(strconv.Itoa(i)), Until: until}); err != nil {
+		if err := set.Put(authn.Entry{Kind: authn.EntryBlocked, Key: authn.KeyOf(strconv.Itoa(i)), Until: until}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,41 +63,41 @@ func TestUndo(t *testing.T) {
 	now := time.Now()
 	began := now
 	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
-	mark := func(kind authn.MarkKind, name string, at, until time.Duration) authn.Mark {
-		mark := authn.Mark{Kind: kind, Key: authn.KeyOf(name), Until: began.Add(until)}
-		if kind == authn.MarkUndo {
-			mark.Before = began.Add(at)
+	entry := func(kind authn.EntryKind, name string, at, until time.Duration) authn.Entry {
+		entry := authn.Entry{Kind: kind, Key: authn.KeyOf(name), Until: began.Add(until)}
+		if kind == authn.EntryUndo {
+			entry.Before = began.Add(at)
 		} else {
-			mark.Created = began.Add(at)
+			entry.Created = began.Add(at)
 		}
-		return mark
+		return entry
 	}
 	holds := func(name string) bool {
-		_, found := set.Find(authn.MarkRevoked, authn.KeyOf(name))
+		_, found := set.Find(authn.EntryRevoked, authn.KeyOf(name))
 		return found
 	}
-	put := func(all ...authn.Mark) {
+	put := func(all ...authn.Entry) {
 		t.Helper()
-		for _, mark := range all {
-			if err := set.Put(mark); err != nil {
+		for _, entry := range all {
+			if err := set.Put(entry); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	put(mark(authn.MarkRevoked, "a", time.Second, time.Hour), mark(authn.MarkUndo, "a", 2*time.Second, time.Hour), mark(authn.MarkRevoked, "a", 2*time.Second, time.Hour))
-	if holds("a") || set.Revoking() {
+	put(entry(authn.EntryRevoked, "a", time.Second, time.Hour), entry(authn.EntryUndo, "a", 2*time.Second, time.Hour), entry(authn.EntryRevoked, "a", 2*time.Second, time.Hour))
+	if holds("a") || set.HasRevocations() {
 		t.Error("what is undone holds")
 	}
-	put(mark(authn.MarkRevoked, "a", 3*time.Second, time.Hour), mark(authn.MarkUndo, "a", 2*time.Second, time.Hour))
-	if !holds("a") || !set.Revoking() {
+	put(entry(authn.EntryRevoked, "a", 3*time.Second, time.Hour), entry(authn.EntryUndo, "a", 2*time.Second, time.Hour))
+	if !holds("a") || !set.HasRevocations() {
 		t.Error("what is revoked after an undo does not hold")
 	}
-	put(mark(authn.MarkUndo, "b", time.Second, time.Hour))
-	if err := set.Put(mark(authn.MarkUndo, "c", time.Second, time.Hour)); !errors.Is(err, ErrFull) {
+	put(entry(authn.EntryUndo, "b", time.Second, time.Hour))
+	if err := set.Put(entry(authn.EntryUndo, "c", time.Second, time.Hour)); !errors.Is(err, ErrFull) {
 		t.Errorf("there is room for a third undo: %v", err)
 	}
 	now = now.Add(2 * time.Hour)
-	put(mark(authn.MarkUndo, "c", time.Second, 3*time.Hour))
+	put(entry(authn.EntryUndo, "c", time.Second, 3*time.Hour))
 	if got := len(slices.Collect(set.Undos())); got != 1 {
 		t.Errorf("%d undos are kept", got)
 	}

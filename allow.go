@@ -12,81 +12,81 @@ import (
 )
 
 // admit prepares a request that goes on and returns the writer for its answer.
-func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, visit *visit, made ruling) http.ResponseWriter {
-	if made.outcome.Identity != nil {
-		visit.admit(r, made)
-		g.forward.setOn(r, visit)
+func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, state *requestState, d decision) http.ResponseWriter {
+	if d.outcome.Identity != nil {
+		state.admit(r, d)
+		g.forward.setOn(r, state)
 	}
 	if g.MCP.IsBodiless(r) {
 		dropBody(r)
 	}
-	credential := made.credential
+	credential := d.credential
 	if !credential.Found() {
 		return w
 	}
 	directive := "private"
 	switch {
-	case made.outcome.Nonce != "":
-		w.Header().Set(nonceHeader, made.outcome.Nonce)
+	case d.outcome.Nonce != "":
+		w.Header().Set(nonceHeader, d.outcome.Nonce)
 		directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
-	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Place == authn.AuthorizationField:
+	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField:
 		return w // shared caches know this case, RFC 9111 §3.5
 	}
 	return &privateWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		vary:                  credential.Place.VaryField(), directive: directive,
+		vary:                  credential.Location.VaryField(), directive: directive,
 	}
 }
 
 // strip removes credentials from a request before others see it: the upstream, or
 // the server of the error pages. A denied request may have several, or malformed
 // ones: the gate removes all that any scheme could find.
-func (g *RequireAuth) strip(visit *visit, made ruling) {
-	visit.takeAgain()
-	credential := made.credential
-	inQuery := credential.Place.In == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
+func (g *RequireAuth) stripCredential(state *requestState, d decision) {
+	state.takeAgain()
+	credential := d.credential
+	inQuery := credential.Location.Kind == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
 	if credential.Found() && (g.StripCredentials || inQuery) {
-		visit.take(credential.Place)
+		state.take(credential.Location)
 	}
-	if !made.Allowed && g.StripCredentials {
-		for _, place := range g.app.placesOf(&visit.request) {
-			visit.take(place)
+	if !d.Allowed && g.StripCredentials {
+		for _, location := range g.app.placesOf(&state.request) {
+			state.take(location)
 		}
 	}
 }
 
 // take removes what is at a place. Later gates find it all the same.
-func (v *visit) take(place authn.Place) {
-	if removal, found := place.Take(&v.request); found {
+func (v *requestState) take(location authn.Location) {
+	if removal, found := location.Take(&v.request); found {
 		v.removed = append(v.removed, removal)
 	}
 }
 
 // restore puts back what earlier gates removed.
-func (v *visit) restore(r *http.Request) {
+func (v *requestState) restore(r *http.Request) {
 	for _, removal := range slices.Backward(v.removed) {
 		if removal.Restore(r) {
-			v.restored = append(v.restored, removal.Place)
+			v.restored = append(v.restored, removal.Location)
 		}
 	}
 	v.removed = nil
 }
 
 // takeAgain removes what restore has put back.
-func (v *visit) takeAgain() {
-	for _, place := range v.restored {
-		v.take(place)
+func (v *requestState) takeAgain() {
+	for _, location := range v.restored {
+		v.take(location)
 	}
 	v.restored = nil
 }
 
 // admit makes the caller the one that placeholders speak of. What another
 // handler set under the same names must not shine through.
-func (v *visit) admit(r *http.Request, made ruling) {
+func (v *requestState) admit(r *http.Request, d decision) {
 	if replacer := replacerOf(r); replacer != nil {
 		replacer.DeleteByPrefix("http.auth.user.")
 	}
-	v.identity, v.scheme = made.outcome.Identity, made.scheme.name
+	v.identity, v.scheme = d.outcome.Identity, d.scheme.name
 }
 
 // privateWriter keeps an answer from shared caches. RFC 9111 §3.5 does that

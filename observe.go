@@ -14,9 +14,9 @@ import (
 
 // record writes the one log record of a decision. It is the only place where
 // the cause of a denial is told; no part of a credential is in it.
-func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
+func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 	level, decision := zapcore.InfoLevel, "denied"
-	if made.Allowed {
+	if d.Allowed {
 		level, decision = zapcore.DebugLevel, "admitted"
 	}
 	entry := g.logger.Check(level, decision)
@@ -25,21 +25,21 @@ func (g *RequireAuth) record(visit *visit, r *http.Request, made ruling) {
 	}
 	fields := []zap.Field{
 		zap.String("decision", decision),
-		zap.String("trace_id", visit.traceID(g.app, r)),
+		zap.String("trace_id", state.traceID(g.app, r)),
 	}
 	fields = append(fields, requestFields(r)...)
 	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
 		fields = append(fields, zap.String("client_ip", client))
 	}
-	if made.scheme != nil {
-		fields = append(fields, zap.String("scheme", made.scheme.name))
+	if d.scheme != nil {
+		fields = append(fields, zap.String("scheme", d.scheme.name))
 	}
-	if identity := made.outcome.Identity; identity != nil {
+	if identity := d.outcome.Identity; identity != nil {
 		fields = append(fields, identityFields(identity)...)
 	}
-	if !made.Allowed {
-		fields = append(fields, zap.String("host", authn.Shown(r.Host)))
-		fields = append(fields, g.denialFields(made)...)
+	if !d.Allowed {
+		fields = append(fields, zap.String("host", authn.Printable(r.Host)))
+		fields = append(fields, g.denialFields(d)...)
 	}
 	entry.Write(fields...)
 }
@@ -55,19 +55,19 @@ func identityFields(identity *authn.Identity) []zap.Field {
 	return fields
 }
 
-func (g *RequireAuth) denialFields(made ruling) []zap.Field {
-	fields := []zap.Field{zap.Int("status", g.statusOf(made)), zap.String("code", string(made.Code))}
-	if made.Reason != nil {
-		fields = append(fields, zap.String("reason", made.Reason.Error()))
-		fields = append(fields, mismatchFields(made.Reason)...)
+func (g *RequireAuth) denialFields(d decision) []zap.Field {
+	fields := []zap.Field{zap.Int("status", g.statusOf(d)), zap.String("code", string(d.Code))}
+	if d.Reason != nil {
+		fields = append(fields, zap.String("reason", d.Reason.Error()))
+		fields = append(fields, mismatchFields(d.Reason)...)
 	}
-	if made.required != nil {
-		if required := made.required.Describe(); required != "" {
+	if d.required != nil {
+		if required := d.required.Describe(); required != "" {
 			fields = append(fields, zap.String("required", required))
 		}
 	}
-	if len(made.Missing) > 0 {
-		fields = append(fields, zap.Strings("missing", made.Missing))
+	if len(d.Missing) > 0 {
+		fields = append(fields, zap.Strings("missing", d.Missing))
 	}
 	return fields
 }
@@ -91,11 +91,11 @@ func mismatchFields(reason error) (fields []zap.Field) {
 }
 
 // statusOf is the status by which the gate answers a denial.
-func (g *RequireAuth) statusOf(made ruling) int {
-	if g.hides(made.status()) {
+func (g *RequireAuth) statusOf(d decision) int {
+	if g.hides(d.status()) {
 		return http.StatusNotFound
 	}
-	return made.status()
+	return d.status()
 }
 
 func requestFields(r *http.Request) []zap.Field {

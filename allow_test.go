@@ -22,9 +22,9 @@ func TestAdmitWithNonce(t *testing.T) {
 	} {
 		t.Run("R9449-13: an answer that is "+way, func(t *testing.T) {
 			recorder, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
-			w := new(RequireAuth).admit(recorder, r, new(visit), ruling{
+			w := new(RequireAuth).admit(recorder, r, new(requestState), decision{
 				outcome:    authn.Outcome{Verdict: authn.Accepted, Nonce: "next"},
-				credential: authn.Credential{Scheme: "DPoP", Value: "x", Place: authn.AuthorizationField},
+				credential: authn.Credential{Scheme: "DPoP", Value: "x", Location: authn.AuthorizationField},
 			})
 			w.Header().Set("Cache-Control", "public, max-age=60")
 			if err := answer(w); err != nil {

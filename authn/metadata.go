@@ -1,13 +1,13 @@
 package authn
 
-// Describer is implemented by schemes that have something to say in the
+// MetadataProvider is implemented by schemes that have something to say in the
 // metadata of a protected resource (RFC 9728 §2).
-type Describer interface {
-	Describe() Description
+type MetadataProvider interface {
+	Metadata() SchemeMetadata
 }
 
-// Description is what clients may know about a scheme before they use it.
-type Description struct {
+// SchemeMetadata is what clients may know about a scheme before they use it.
+type SchemeMetadata struct {
 	// Issuer is the authorization server, empty if it is not known.
 	Issuer string
 	// BearerMethods are where a token may stand: header, body, query.
@@ -20,10 +20,10 @@ type Description struct {
 	CertificateBound bool
 }
 
-// Documenter is implemented by schemes that can say in an OpenAPI document how
+// SecuritySchemer is implemented by schemes that can say in an OpenAPI document how
 // clients use them. It is asked of schemes that are configured and not
 // provisioned too, and answers from the configuration alone.
-type Documenter interface {
+type SecuritySchemer interface {
 	SecuritySchemes() []SecurityScheme
 }
 
@@ -40,23 +40,23 @@ type SecurityScheme struct {
 	Scheme       string `json:"scheme,omitempty"`
 	BearerFormat string `json:"bearerFormat,omitempty"`
 	// In and Name are of the type apiKey.
-	In   In     `json:"in,omitempty"`
-	Name string `json:"name,omitempty"`
+	Kind LocationKind `json:"in,omitempty"`
+	Name string       `json:"name,omitempty"`
 	// OpenIDConnectURL is of the type openIdConnect.
 	OpenIDConnectURL string `json:"openIdConnectUrl,omitempty"`
 }
 
 // KeysAt returns a security scheme for each place where a credential may stand
 // by itself; the first has no variant. OpenAPI knows header, query and cookie.
-func KeysAt(places []Place) []SecurityScheme {
+func KeysAt(locations []Location) []SecurityScheme {
 	var all []SecurityScheme
-	for _, place := range places {
-		if place.In != InHeader && place.In != InQuery && place.In != InCookie {
+	for _, location := range locations {
+		if location.Kind != InHeader && location.Kind != InQuery && location.Kind != InCookie {
 			continue
 		}
-		one := SecurityScheme{Type: "apiKey", In: place.In, Name: place.Name}
+		one := SecurityScheme{Type: "apiKey", Kind: location.Kind, Name: location.Name}
 		if len(all) > 0 {
-			one.Variant = string(place.In)
+			one.Variant = string(location.Kind)
 		}
 		all = append(all, one)
 	}

@@ -6,33 +6,33 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// family is the schemes of a gate that find the same credential. Nearly always
+// schemeGroup is the schemes of a gate that find the same credential. Nearly always
 // it is one scheme.
-type family struct {
+type schemeGroup struct {
 	members []*namedScheme
 
 	// Of several: who reads whose a credential is, and who judges it then, in
 	// the order of the gate.
-	reader  authn.Kindred
+	reader  authn.Grouped
 	owned   map[string][]*namedScheme
 	unnamed []*namedScheme
 	any     []*namedScheme
 }
 
-// familiesOf groups the schemes of a gate.
-func familiesOf(schemes []namedScheme) []*family {
-	var all []*family
-	kin := make(map[string]*family)
+// groupSchemes groups the schemes of a gate.
+func groupSchemes(schemes []namedScheme) []*schemeGroup {
+	var all []*schemeGroup
+	kin := make(map[string]*schemeGroup)
 	for i := range schemes {
-		kindred, ok := schemes[i].Scheme.(authn.Kindred)
+		grouped, ok := schemes[i].Scheme.(authn.Grouped)
 		if !ok {
-			all = append(all, &family{members: []*namedScheme{&schemes[i]}})
+			all = append(all, &schemeGroup{members: []*namedScheme{&schemes[i]}})
 			continue
 		}
-		known := kin[kindred.Kin()]
+		known := kin[grouped.Group()]
 		if known == nil {
-			known = &family{reader: kindred}
-			kin[kindred.Kin()] = known
+			known = &schemeGroup{reader: grouped}
+			kin[grouped.Group()] = known
 			all = append(all, known)
 		}
 		known.members = append(known.members, &schemes[i])
@@ -47,10 +47,10 @@ func familiesOf(schemes []namedScheme) []*family {
 
 // index prepares the answers of judges, so that none of them depends on how
 // many members there are.
-func (f *family) index() {
+func (f *schemeGroup) index() {
 	f.owned = make(map[string][]*namedScheme)
 	for _, member := range f.members {
-		owner, unnamed := member.Scheme.(authn.Kindred).Owns()
+		owner, unnamed := member.Scheme.(authn.Grouped).AcceptsIssuer()
 		if owner == "" {
 			f.any = append(f.any, member)
 			for other := range f.owned {
@@ -68,21 +68,21 @@ func (f *family) index() {
 	}
 }
 
-// judges returns the members that a credential may belong to. If it can belong
+// candidatesFor returns the members that a credential may belong to. If it can belong
 // to none the first one refuses it.
-func (f *family) judges(credential authn.Credential) []*namedScheme {
+func (f *schemeGroup) candidatesFor(credential authn.Credential) []*namedScheme {
 	if len(f.members) == 1 {
 		return f.members
 	}
-	judges := f.unnamed
-	if owner := f.reader.Owner(credential); owner != "" {
+	candidates := f.unnamed
+	if owner := f.reader.IssuerOf(credential); owner != "" {
 		var known bool
-		if judges, known = f.owned[owner]; !known {
-			judges = f.any
+		if candidates, known = f.owned[owner]; !known {
+			candidates = f.any
 		}
 	}
-	if len(judges) == 0 {
+	if len(candidates) == 0 {
 		return f.members[:1]
 	}
-	return judges
+	return candidates
 }

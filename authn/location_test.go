@@ -15,19 +15,19 @@ import (
 )
 
 func TestPlaceCheck(t *testing.T) {
-	for _, place := range []authn.Place{{In: "header", Name: "X-API-Key"}, {In: "query", Name: "a b"}, {In: "cookie", Name: "__Host-id"}, {In: "form", Name: "t"}} {
-		t.Run("KEY-5: "+string(place.In)+" "+place.Name+" is a place", func(t *testing.T) {
-			if err := place.Check(); err != nil {
+	for _, location := range []authn.Location{{Kind: "header", Name: "X-API-Key"}, {Kind: "query", Name: "a b"}, {Kind: "cookie", Name: "__Host-id"}, {Kind: "form", Name: "t"}} {
+		t.Run("KEY-5: "+string(location.Kind)+" "+location.Name+" is a place", func(t *testing.T) {
+			if err := location.Check(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for _, place := range []authn.Place{
-		{}, {In: "header"}, {In: "query"}, {In: "cookie"}, {In: "form"}, {In: "body", Name: "x"}, {In: "Header", Name: "x"},
-		{In: "header", Name: "X API"}, {In: "header", Name: "X:"}, {In: "cookie", Name: "a=b"}, {In: "cookie", Name: "a;b"}, {In: "header", Name: "é"},
+	for _, location := range []authn.Location{
+		{}, {Kind: "header"}, {Kind: "query"}, {Kind: "cookie"}, {Kind: "form"}, {Kind: "body", Name: "x"}, {Kind: "Header", Name: "x"},
+		{Kind: "header", Name: "X API"}, {Kind: "header", Name: "X:"}, {Kind: "cookie", Name: "a=b"}, {Kind: "cookie", Name: "a;b"}, {Kind: "header", Name: "é"},
 	} {
-		t.Run("KEY-5: "+string(place.In)+" "+place.Name+" is none", func(t *testing.T) {
-			if place.Check() == nil {
+		t.Run("KEY-5: "+string(location.Kind)+" "+location.Name+" is none", func(t *testing.T) {
+			if location.Check() == nil {
 				t.Error("it was accepted")
 			}
 		})
@@ -36,13 +36,13 @@ func TestPlaceCheck(t *testing.T) {
 
 func TestVaryField(t *testing.T) {
 	for name, test := range map[string]struct {
-		place authn.Place
+		place authn.Location
 		want  string
 	}{
-		"KEY-4: a field is itself":               {authn.Place{In: "header", Name: "x-api-key"}, "X-Api-Key"},
-		"KEY-4: a cookie is one of the cookies":  {authn.Place{In: "cookie", Name: "sid"}, "Cookie"},
-		"KEY-4: a parameter is part of the URL":  {authn.Place{In: "query", Name: "key"}, ""},
-		"KEY-4: a form is part of a body":        {authn.Place{In: "form", Name: "key"}, ""},
+		"KEY-4: a field is itself":               {authn.Location{Kind: "header", Name: "x-api-key"}, "X-Api-Key"},
+		"KEY-4: a cookie is one of the cookies":  {authn.Location{Kind: "cookie", Name: "sid"}, "Cookie"},
+		"KEY-4: a parameter is part of the URL":  {authn.Location{Kind: "query", Name: "key"}, ""},
+		"KEY-4: a form is part of a body":        {authn.Location{Kind: "form", Name: "key"}, ""},
 		"KEY-4: Authorization is a field itself": {authn.AuthorizationField, "Authorization"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,13 +54,13 @@ func TestVaryField(t *testing.T) {
 }
 
 func TestFindIn(t *testing.T) {
-	places := []authn.Place{{In: "header", Name: "x-key"}, {In: "query", Name: "key"}, {In: "cookie", Name: "key"}}
+	locations := []authn.Location{{Kind: "header", Name: "x-key"}, {Kind: "query", Name: "key"}, {Kind: "cookie", Name: "key"}}
 	find := func(query string, fields ...string) (authn.Credential, error) {
 		r := httptest.NewRequest("GET", "/?"+query, nil)
 		for i := 0; i < len(fields); i += 2 {
 			r.Header.Add(fields[i], fields[i+1])
 		}
-		return authn.FindIn(authn.NewRequest(r), places)
+		return authn.FindIn(authn.NewRequest(r), locations)
 	}
 	t.Run("KEY-5: one credential is found with its place", func(t *testing.T) {
 		for i, got := range []func() (authn.Credential, error){
@@ -69,7 +69,7 @@ func TestFindIn(t *testing.T) {
 			func() (authn.Credential, error) { return find("key=", "Cookie", `a=b; key=secret`) },
 		} {
 			credential, err := got()
-			if want := (authn.Credential{Value: "secret", Place: places[i]}); err != nil || credential != want {
+			if want := (authn.Credential{Value: "secret", Location: locations[i]}); err != nil || credential != want {
 				t.Errorf("got %+v, %v", credential, err)
 			}
 		}
@@ -105,7 +105,7 @@ func TestFindIn(t *testing.T) {
 			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "Cookie", "key=b") },
 			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "X-Key", "a") },
 		} {
-			if credential, err := got(); !errors.Is(err, authn.ErrSeveralPlaces) || credential.Found() {
+			if credential, err := got(); !errors.Is(err, authn.ErrMultipleCredentials) || credential.Found() {
 				t.Errorf("%+v, %v", credential, err)
 			}
 		}
@@ -121,17 +121,17 @@ func FuzzRemoveFromQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	place := authn.Place{In: authn.InQuery, Name: "key"}
+	location := authn.Location{Kind: authn.InQuery, Name: "key"}
 	f.Fuzz(func(t *testing.T, query string) {
 		r := &http.Request{URL: &url.URL{Path: "/p", RawQuery: query}, Header: http.Header{}}
-		place.Remove(r)
-		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Place{place}); err != nil || found.Found() {
+		location.Remove(r)
+		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Location{location}); err != nil || found.Found() {
 			t.Fatalf("%q became %q, where %+v, %v is found", query, r.URL.RawQuery, found, err)
 		}
 		var others []string
 		for pair := range strings.SplitSeq(query, "&") {
 			name, _, _ := strings.Cut(pair, "=")
-			if plain, err := url.QueryUnescape(name); err != nil || plain != place.Name {
+			if plain, err := url.QueryUnescape(name); err != nil || plain != location.Name {
 				others = append(others, pair)
 			}
 		}
@@ -139,7 +139,7 @@ func FuzzRemoveFromQuery(f *testing.F) {
 			t.Fatalf("%q became %q, want %q", query, r.URL.RawQuery, want)
 		}
 		before, after := (&url.URL{RawQuery: query}).Query(), r.URL.Query()
-		delete(before, place.Name)
+		delete(before, location.Name)
 		if before.Encode() != after.Encode() {
 			t.Fatalf("%q: the others were %v and are %v", query, before, after)
 		}
@@ -154,21 +154,21 @@ func FuzzRemoveFromCookies(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	place := authn.Place{In: authn.InCookie, Name: "key"}
+	location := authn.Location{Kind: authn.InCookie, Name: "key"}
 	f.Fuzz(func(t *testing.T, field string) {
 		r := &http.Request{URL: &url.URL{}, Header: http.Header{"Cookie": {field}}}
 		others := func() []string {
 			var all []string
 			for _, cookie := range r.Cookies() {
-				if cookie.Name != place.Name {
+				if cookie.Name != location.Name {
 					all = append(all, cookie.Name+"="+cookie.Value)
 				}
 			}
 			return all
 		}
 		before := others()
-		place.Remove(r)
-		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Place{place}); err != nil || found.Found() {
+		location.Remove(r)
+		if found, err := authn.FindIn(authn.NewRequest(r), []authn.Location{location}); err != nil || found.Found() {
 			t.Fatalf("%q became %q, where %+v, %v is found", field, r.Header["Cookie"], found, err)
 		}
 		if after := others(); !slices.Equal(before, after) {
@@ -178,13 +178,13 @@ func FuzzRemoveFromCookies(f *testing.F) {
 }
 
 func TestFormIsBounded(t *testing.T) {
-	form := authn.Place{In: "form", Name: "key"}
+	form := authn.Location{Kind: "form", Name: "key"}
 	for length, found := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
 		t.Run(fmt.Sprintf("R6750-2: a body of %d bytes is searched: %t, and goes on whole", length, found), func(t *testing.T) {
 			body := "key=secret&pad=" + strings.Repeat("x", length-len("key=secret&pad="))
 			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			credential, err := authn.FindIn(authn.NewRequest(r), []authn.Place{form})
+			credential, err := authn.FindIn(authn.NewRequest(r), []authn.Location{form})
 			if err != nil || credential.Found() != found {
 				t.Errorf("got %+v, %v", credential, err)
 			}

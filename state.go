@@ -14,17 +14,17 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
-// visitVariable is the request variable that holds the [visit].
-const visitVariable = "auth.visit"
+// stateVariable is the request variable that holds the [requestState].
+const stateVariable = "auth.request_state"
 
-// visit is what the gates that a request passes share: the credentials as they
+// requestState is what the gates that a request passes share: the credentials as they
 // came, what they were found to be, and who the caller is. It belongs to one
 // request and is used by one goroutine.
-type visit struct {
+type requestState struct {
 	request  authn.Request
 	verified []verification
 
-	// Room for what nearly every request needs, allocated with the visit.
+	// Room for what nearly every request needs, allocated with the state.
 	roomFound    [1]candidate
 	roomVerified [1]verification
 
@@ -53,13 +53,13 @@ type visit struct {
 	// removed are the credentials that gates removed from the request. While a
 	// gate decides they are back, and restored lists their places.
 	removed  []authn.Removal
-	restored []authn.Place
+	restored []authn.Location
 
 	trace string
 }
 
 // traceID returns the trace id of the request, always the same.
-func (v *visit) traceID(app *App, r *http.Request) string {
+func (v *requestState) traceID(app *App, r *http.Request) string {
 	if replacer := replacerOf(r); v.trace == "" && replacer != nil {
 		v.trace = app.traceID(replacer)
 	}
@@ -75,18 +75,18 @@ type verification struct {
 	ofGate bool
 }
 
-// visitOf returns the visit of a request; the first gate begins it. Each gate reads
+// stateOf returns the state of a request; the first gate creates it. Each gate reads
 // the request as it is there, with what earlier gates removed from it.
-func visitOf(r *http.Request) *visit {
-	if known, ok := caddyhttp.GetVar(r.Context(), visitVariable).(*visit); ok {
+func stateOf(r *http.Request) *requestState {
+	if known, ok := caddyhttp.GetVar(r.Context(), stateVariable).(*requestState); ok {
 		known.restore(r)
 		known.request.Read(r)
 		return known
 	}
-	begun := new(visit)
+	begun := new(requestState)
 	begun.request.Read(r)
 	begun.verified = begun.roomVerified[:0]
-	caddyhttp.SetVar(r.Context(), visitVariable, begun)
+	caddyhttp.SetVar(r.Context(), stateVariable, begun)
 	if replacer := replacerOf(r); replacer != nil {
 		replacer.Map(begun.placeholder)
 	}
@@ -99,18 +99,18 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 }
 
 // verify has a scheme verify a credential, or recalls the outcome of an earlier gate.
-func (v *visit) verify(c candidate) authn.Outcome {
+func (v *requestState) verify(c candidate) authn.Outcome {
 	for _, known := range v.verified {
 		if known.scheme.Scheme == c.scheme.Scheme && known.credential == c.credential && !known.ofGate {
 			_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)
 			return known.outcome
 		}
 	}
-	v.request.Trace.Under(c.scheme.name)
+	v.request.Trace.SetScheme(c.scheme.name)
 	began := time.Now()
 	outcome, ofGate := v.request.Verify(c.scheme.Scheme, c.credential)
 	outcome = c.scheme.checkRevocation(outcome, v.request.Trace)
-	v.request.Trace.Under("")
+	v.request.Trace.SetScheme("")
 	if v.explained == nil {
 		c.scheme.meters.took(outcome.Source, time.Since(began))
 	}
@@ -119,13 +119,13 @@ func (v *visit) verify(c candidate) authn.Outcome {
 }
 
 // consider makes the caller known to conditions; the returned function ends it.
-func (v *visit) consider(identity *authn.Identity) func() {
+func (v *requestState) consider(identity *authn.Identity) func() {
 	v.considered = identity
 	return func() { v.considered = nil }
 }
 
 // placeholder answers for `{http.auth.…}`, when somebody asks.
-func (v *visit) placeholder(key string) (any, bool) {
+func (v *requestState) placeholder(key string) (any, bool) {
 	rest, ours := strings.CutPrefix(key, "http.auth.")
 	if !ours || v.hidden && v.identity == nil {
 		return nil, false
@@ -149,7 +149,7 @@ func (v *visit) placeholder(key string) (any, bool) {
 }
 
 // caller is whom placeholders speak of.
-func (v *visit) caller() *authn.Identity {
+func (v *requestState) caller() *authn.Identity {
 	if v.considered != nil {
 		return v.considered
 	}
@@ -158,7 +158,7 @@ func (v *visit) caller() *authn.Identity {
 
 // ofUser answers for `{http.auth.user.…}`. What is not there is empty, so that
 // no placeholder ever reaches an upstream unreplaced.
-func (v *visit) ofUser(name string) any {
+func (v *requestState) ofUser(name string) any {
 	caller := v.caller()
 	if caller == nil {
 		return ""
@@ -179,7 +179,7 @@ func (v *visit) ofUser(name string) any {
 }
 
 // ofCondition answers for the variables of an `if`.
-func (v *visit) ofCondition(key string) (any, bool) {
+func (v *requestState) ofCondition(key string) (any, bool) {
 	caller := v.considered
 	if caller == nil {
 		return nil, false
@@ -201,7 +201,7 @@ func (v *visit) ofCondition(key string) (any, bool) {
 }
 
 // ofDenial answers for what error pages show.
-func (v *visit) ofDenial(name string) (any, bool) {
+func (v *requestState) ofDenial(name string) (any, bool) {
 	if v.denied == nil {
 		return nil, false
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
-// ruling is what a gate decides about a request.
-type ruling struct {
+// decision is what a gate decides about a request.
+type decision struct {
 	authz.Decision
 
 	// scheme and credential are what the caller was judged by; without a
@@ -30,57 +30,57 @@ type ruling struct {
 }
 
 // tooLarge reports whether the credential is over the bound.
-func (r ruling) tooLarge() bool {
+func (r decision) tooLarge() bool {
 	return r.Code == authn.CodeInvalidRequest && errors.Is(r.Reason, authn.ErrTooLarge)
 }
 
 // status is the HTTP status of a denial, unless it is hidden.
-func (r ruling) status() int { return denial.Denial{Code: r.Code, TooLarge: r.tooLarge()}.Status() }
+func (r decision) status() int { return denial.Denial{Code: r.Code, TooLarge: r.tooLarge()}.Status() }
 
 // decide is the walk of a request: a credential out of the request, an outcome
 // out of the credential, a decision out of the outcome. Every way out of it
 // that is not the last one denies, apart from an anonymous caller where that
 // is allowed.
-func (g *RequireAuth) decide(visit *visit, r *http.Request) (made ruling) {
-	defer recoverTo(&made)
+func (g *RequireAuth) decide(state *requestState, r *http.Request) (d decision) {
+	defer recoverTo(&d)
 	if !g.allowsOrigin(r) {
-		return refuse(made, authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
+		return refuse(d, authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
 	}
 	operation, problem := g.MCP.Required(r)
 	required := g.Requirement.With(operation)
-	candidates, err := g.find(visit)
+	candidates, err := g.find(state)
 	if err != nil {
-		return refuse(ruling{required: required}, authn.CodeInvalidRequest, err)
+		return refuse(decision{required: required}, authn.CodeInvalidRequest, err)
 	}
 	if len(candidates) == 0 {
 		if g.Optional && len(operation) == 0 && problem == nil {
-			return ruling{Decision: authz.Decision{Allowed: true}}
+			return decision{Decision: authz.Decision{Allowed: true}}
 		}
-		return refuse(ruling{required: required}, authn.CodeMissing, noCredentials(&visit.request))
+		return refuse(decision{required: required}, authn.CodeMissing, noCredentials(&state.request))
 	}
 	if isEarly(r) {
-		return refuse(ruling{required: required}, authn.CodeTooEarly, errEarly)
+		return refuse(decision{required: required}, authn.CodeTooEarly, errEarly)
 	}
-	made = g.verify(visit, r, candidates)
-	made.required = required
-	if made.outcome.Verdict != authn.Accepted {
-		return refuse(made, made.outcome.Code, made.outcome.Reason)
+	d = g.verify(state, r, candidates)
+	d.required = required
+	if d.outcome.Verdict != authn.Accepted {
+		return refuse(d, d.outcome.Code, d.outcome.Reason)
 	}
-	if err := g.checkOrigin(visit, r, made.credential); err != nil {
-		return refuse(made, authn.CodeAccessDenied, err)
+	if err := g.checkOrigin(state, r, d.credential); err != nil {
+		return refuse(d, authn.CodeAccessDenied, err)
 	}
 	if problem != nil {
-		return refuse(made, authn.CodeInvalidRequest, problem)
+		return refuse(d, authn.CodeInvalidRequest, problem)
 	}
 	if g.If != "" {
-		g.forward.names.removeFrom(r, visit.forwarded) // a condition must not believe what a client says of itself
+		g.forward.names.removeFrom(r, state.forwarded) // a condition must not believe what a client says of itself
 	}
-	defer visit.consider(made.outcome.Identity)()
-	made.Decision = required.Decide(r, made.outcome.Identity)
-	if visit.request.Trace != nil {
-		required.Explain(r, made.outcome.Identity, visit.request.Trace)
+	defer state.consider(d.outcome.Identity)()
+	d.Decision = required.Decide(r, d.outcome.Identity)
+	if state.request.Trace != nil {
+		required.Explain(r, d.outcome.Identity, state.request.Trace)
 	}
-	return made
+	return d
 }
 
 var (
@@ -123,15 +123,15 @@ func (g *RequireAuth) allowsOrigin(r *http.Request) bool {
 	return g.MCP.AllowsOrigin(r, own)
 }
 
-func refuse(made ruling, code authn.Code, reason error) ruling {
-	made.Decision = authz.Decision{Code: code, Reason: reason}
-	return made
+func refuse(d decision, code authn.Code, reason error) decision {
+	d.Decision = authz.Decision{Code: code, Reason: reason}
+	return d
 }
 
 // recoverTo denies after a panic in a scheme or a condition, which other
 // plugins may have written. What it panicked with may hold anything, so only a
 // runtime error is repeated in the log.
-func recoverTo(made *ruling) {
+func recoverTo(d *decision) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -143,7 +143,7 @@ func recoverTo(made *ruling) {
 	if fault, ok := cause.(runtime.Error); ok {
 		reason = fmt.Errorf("panic: %w", fault)
 	}
-	*made = refuse(ruling{}, authn.CodeInternal, reason)
+	*d = refuse(decision{}, authn.CodeInternal, reason)
 }
 
 // candidate is a scheme of the gate and what it found.
@@ -157,14 +157,14 @@ type candidate struct {
 // ambiguous, because the upstream could go by the other. A client certificate
 // is not counted among them: it belongs to the connection, so it speaks only
 // where nothing else does.
-func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
-	if _, err := visit.request.Authorization(); err != nil {
+func (g *RequireAuth) find(state *requestState) ([]candidate, error) {
+	if _, err := state.request.Authorization(); err != nil {
 		return nil, err
 	}
-	found := visit.roomFound[:0]
+	found := state.roomFound[:0]
 	var ofConnection []candidate
-	for _, family := range g.families {
-		credential, err := family.members[0].Find(&visit.request)
+	for _, group := range g.groups {
+		credential, err := group.members[0].Find(&state.request)
 		if err != nil {
 			return nil, err
 		}
@@ -173,15 +173,15 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 			continue
 		case len(credential.Value) > authn.MaxCredential:
 			return nil, authn.ErrTooLarge
-		case credential.Place.In == authn.InTLS:
-			ofConnection = append(ofConnection, candidate{scheme: family.members[0], credential: credential})
+		case credential.Location.Kind == authn.InTLS:
+			ofConnection = append(ofConnection, candidate{scheme: group.members[0], credential: credential})
 			continue
 		}
-		if len(found) > 0 && found[0].credential.Place != credential.Place {
-			return nil, authn.ErrSeveralPlaces
+		if len(found) > 0 && found[0].credential.Location != credential.Location {
+			return nil, authn.ErrMultipleCredentials
 		}
-		for _, judge := range family.judges(credential) {
-			found = append(found, candidate{scheme: judge, credential: credential})
+		for _, scheme := range group.candidatesFor(credential) {
+			found = append(found, candidate{scheme: scheme, credential: credential})
 		}
 	}
 	if len(found) == 0 {
@@ -191,34 +191,34 @@ func (g *RequireAuth) find(visit *visit) ([]candidate, error) {
 }
 
 // ask asks the schemes in turn until one claims the credential.
-func ask(visit *visit, candidates []candidate) ruling {
-	var made ruling
+func verifyAny(state *requestState, candidates []candidate) decision {
+	var d decision
 	for i, candidate := range candidates {
-		outcome := visit.verify(candidate)
-		if outcome.Verdict != authn.Foreign || i == 0 {
-			made = ruling{scheme: candidate.scheme, credential: candidate.credential, outcome: outcome}
+		outcome := state.verify(candidate)
+		if outcome.Verdict != authn.NotApplicable || i == 0 {
+			d = decision{scheme: candidate.scheme, credential: candidate.credential, outcome: outcome}
 		}
-		if outcome.Verdict != authn.Foreign {
+		if outcome.Verdict != authn.NotApplicable {
 			break
 		}
 	}
-	if made.outcome.Verdict == authn.Accepted && made.outcome.Identity == nil {
+	if d.outcome.Verdict == authn.Accepted && d.outcome.Identity == nil {
 		// A scheme that breaks its contract must not open the door.
-		made.outcome = authn.Reject(authn.CodeInvalidCredentials, errors.New("the scheme accepted nobody"))
+		d.outcome = authn.Reject(authn.CodeInvalidCredentials, errors.New("the scheme accepted nobody"))
 	}
-	return made
+	return d
 }
 
-// unasked names what browsers send by themselves.
-var unasked = map[authn.In]string{authn.InCookie: "cookie", authn.InTLS: "certificate", authn.InHeader: "kept password"}
+// sentByBrowser names what browsers send by themselves.
+var sentByBrowser = map[authn.LocationKind]string{authn.InCookie: "cookie", authn.InTLS: "certificate", authn.InHeader: "kept password"}
 
 // scriptless are the modes of requests in which no script can have set the field
 // Authorization (Fetch §2.2.5), so that it holds what the browser has kept.
 var scriptless = []string{"navigate", "no-cors", "websocket"}
 
-// sentUnasked reports whether a browser may have added a credential by itself.
-func sentUnasked(r *http.Request, place authn.Place) bool {
-	return place.SentUnasked() || place == authn.AuthorizationField && slices.Contains(scriptless, r.Header.Get("Sec-Fetch-Mode"))
+// isSentByBrowser reports whether a browser may have added a credential by itself.
+func isSentByBrowser(r *http.Request, location authn.Location) bool {
+	return location.SentByBrowser() || location == authn.AuthorizationField && slices.Contains(scriptless, r.Header.Get("Sec-Fetch-Mode"))
 }
 
 // checkOrigin refuses what another site made a browser do: a browser adds
@@ -226,8 +226,8 @@ func sentUnasked(r *http.Request, place authn.Place) bool {
 // also to a form that another site sends (RFC 6750 §5.3).
 // It goes for methods that change something and for WebSockets, which are not
 // bound to one origin. A site that `auth_cors` trusts by name may.
-func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential authn.Credential) error {
-	if !sentUnasked(r, credential.Place) || cors.TrustedOrigin(r) {
+func (g *RequireAuth) checkOrigin(state *requestState, r *http.Request, credential authn.Credential) error {
+	if !isSentByBrowser(r, credential.Location) || cors.TrustedOrigin(r) {
 		return nil
 	}
 	checked := r
@@ -238,9 +238,9 @@ func (g *RequireAuth) checkOrigin(visit *visit, r *http.Request, credential auth
 	}
 	err := g.csrf.Check(checked)
 	if err != nil {
-		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", unasked[credential.Place.In]))}
+		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", sentByBrowser[credential.Location.Kind]))}
 	}
-	return visit.request.Trace.Note("origin", err)
+	return state.request.Trace.Note("origin", err)
 }
 
 // crossSiteError refuses a request that another site made a browser send.
@@ -251,9 +251,9 @@ func (e crossSiteError) Unwrap() error { return e.MismatchError }
 
 // foreignOrigin is a reason with the origin that the browser named.
 func foreignOrigin(r *http.Request, reason string) *authn.MismatchError {
-	found := "Origin " + authn.Shown(r.Header.Get("Origin"))
+	found := "Origin " + authn.Printable(r.Header.Get("Origin"))
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		found += ", Sec-Fetch-Site " + authn.Shown(site)
+		found += ", Sec-Fetch-Site " + authn.Printable(site)
 	}
 	return &authn.MismatchError{Reason: reason, Found: found}
 }

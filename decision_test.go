@@ -23,9 +23,9 @@ func (f *firm) Verify(context.Context, *authn.Request, authn.Credential) authn.O
 func TestAsk(t *testing.T) {
 	reason := errors.New("a reason")
 	outcomes := map[string]authn.Outcome{
-		"foreign":     authn.Disown(authn.CodeInvalidToken, reason),
+		"foreign":     authn.Skip(authn.CodeInvalidToken, reason),
 		"rejected":    authn.Reject(authn.CodeExpiredToken, reason),
-		"unavailable": authn.Defer(0, reason),
+		"unavailable": authn.Unavailable(0, reason),
 		"accepted":    authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal),
 		"nobody":      authn.Accept(nil, authn.SourceLocal),
 	}
@@ -35,10 +35,10 @@ func TestAsk(t *testing.T) {
 		verdict authn.Verdict
 	}{
 		"O-1: another one's credential":           {[]string{"foreign", "accepted"}, 1, authn.Accepted},
-		"O-1: nobody's":                           {[]string{"foreign", "foreign"}, 0, authn.Foreign},
+		"O-1: nobody's":                           {[]string{"foreign", "foreign"}, 0, authn.NotApplicable},
 		"O-1: a bad one is good for nobody else":  {[]string{"rejected", "accepted"}, 0, authn.Rejected},
 		"O-1: a bad one of the second":            {[]string{"foreign", "rejected", "accepted"}, 1, authn.Rejected},
-		"O-1: one that cannot be judged":          {[]string{"unavailable", "accepted"}, 0, authn.Unavailable},
+		"O-1: one that cannot be judged":          {[]string{"unavailable", "accepted"}, 0, authn.TemporarilyUnavailable},
 		"O-1: a good one is bad for nobody else":  {[]string{"accepted", "rejected"}, 0, authn.Accepted},
 		"O-2: a scheme that accepts nobody":       {[]string{"nobody", "accepted"}, 0, authn.Rejected},
 		"O-2: the same for another's credentials": {[]string{"foreign", "nobody"}, 1, authn.Rejected},
@@ -48,14 +48,14 @@ func TestAsk(t *testing.T) {
 			for _, said := range row.said {
 				candidates = append(candidates, candidate{scheme: &namedScheme{name: said, Scheme: &firm{outcome: outcomes[said]}, store: memory.New()}})
 			}
-			visit := &visit{explained: new(Explanation)} // which is not measured
-			visit.request.Read(httptest.NewRequest("GET", "/", nil))
-			made := ask(visit, candidates)
-			if made.scheme != candidates[row.decided].scheme || made.outcome.Verdict != row.verdict {
-				t.Errorf("%s: %+v", made.scheme.name, made.outcome)
+			state := &requestState{explained: new(Explanation)} // which is not measured
+			state.request.Read(httptest.NewRequest("GET", "/", nil))
+			d := verifyAny(state, candidates)
+			if d.scheme != candidates[row.decided].scheme || d.outcome.Verdict != row.verdict {
+				t.Errorf("%s: %+v", d.scheme.name, d.outcome)
 			}
-			if (made.outcome.Identity != nil) != (row.verdict == authn.Accepted) {
-				t.Errorf("identity %+v", made.outcome.Identity)
+			if (d.outcome.Identity != nil) != (row.verdict == authn.Accepted) {
+				t.Errorf("identity %+v", d.outcome.Identity)
 			}
 		})
 	}
@@ -78,17 +78,17 @@ func (s *ofResource) Verify(_ context.Context, r *authn.Request, _ authn.Credent
 // TestVerifyAtSeveralGates has an outcome that depends on the gate, and one that
 // does not.
 func TestVerifyAtSeveralGates(t *testing.T) {
-	visit := &visit{explained: new(Explanation)}
-	visit.request.Read(httptest.NewRequest("GET", "/", nil))
+	state := &requestState{explained: new(Explanation)}
+	state.request.Read(httptest.NewRequest("GET", "/", nil))
 	scheme := new(ofResource)
-	asked := candidate{scheme: &namedScheme{Scheme: scheme, store: memory.New()}, credential: authn.Credential{Value: "x", Place: authn.AuthorizationField}}
+	asked := candidate{scheme: &namedScheme{Scheme: scheme, store: memory.New()}, credential: authn.Credential{Value: "x", Location: authn.AuthorizationField}}
 	for _, gate := range []struct {
 		audience string
 		verdict  authn.Verdict
 	}{{"https://one.example/", authn.Accepted}, {"https://two.example/", authn.Rejected}, {"", authn.Rejected}, {"https://one.example/", authn.Accepted}} {
 		t.Run("JWT-9: at the gate of "+gate.audience, func(t *testing.T) {
-			visit.request.SetGate(authn.Gate{Audience: gate.audience})
-			if got := visit.verify(asked); got.Verdict != gate.verdict {
+			state.request.SetGate(authn.Gate{Audience: gate.audience})
+			if got := state.verify(asked); got.Verdict != gate.verdict {
 				t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 			}
 		})
@@ -101,13 +101,13 @@ func TestVerifyAtSeveralGates(t *testing.T) {
 	t.Run("an outcome that does not depend on the gate is recalled", func(t *testing.T) {
 		firm := &firm{outcome: authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)}
 		asked.scheme = &namedScheme{Scheme: firm, store: memory.New()}
-		visit.verify(asked)
+		state.verify(asked)
 		firm.outcome = authn.Reject(authn.CodeInvalidToken, errors.New("bad"))
-		if got := visit.verify(asked); got.Verdict != authn.Accepted {
+		if got := state.verify(asked); got.Verdict != authn.Accepted {
 			t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 		}
 		asked.credential.Value = "y"
-		if got := visit.verify(asked); got.Verdict != authn.Rejected {
+		if got := state.verify(asked); got.Verdict != authn.Rejected {
 			t.Errorf("of another credential: verdict %d", got.Verdict)
 		}
 	})

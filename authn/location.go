@@ -15,71 +15,71 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// In is a part of a request that can carry a credential.
-type In string
+// LocationKind is a part of a request that can carry a credential.
+type LocationKind string
 
 // The parts of a request that can carry a credential.
 const (
-	InHeader In = "header"
-	InQuery  In = "query"
-	InCookie In = "cookie"
-	InForm   In = "form"
+	InHeader LocationKind = "header"
+	InQuery  LocationKind = "query"
+	InCookie LocationKind = "cookie"
+	InForm   LocationKind = "form"
 
 	// InTLS is the connection: its client certificate.
-	InTLS In = "tls"
+	InTLS LocationKind = "tls"
 )
 
-// Place is where in a request a credential stands.
-type Place struct {
-	// In is `header`, `query`, `cookie` or `form`.
-	In In `json:"in"`
+// Location is where in a request a credential stands.
+type Location struct {
+	// LocationKind is `header`, `query`, `cookie` or `form`.
+	Kind LocationKind `json:"in"`
 	// Name is the name of the field, parameter or cookie.
 	Name string `json:"name,omitempty"`
 }
 
 // AuthorizationField is the place of Bearer, DPoP and Basic credentials.
-var AuthorizationField = Place{In: InHeader, Name: "Authorization"}
+var AuthorizationField = Location{Kind: InHeader, Name: "Authorization"}
 
-// SentUnasked reports whether a browser adds what stands at this place by
+// SentByBrowser reports whether a browser adds what stands at this place by
 // itself, also to requests that another site makes it send.
-func (p Place) SentUnasked() bool { return p.In == InCookie || p.In == InTLS }
+func (p Location) SentByBrowser() bool { return p.Kind == InCookie || p.Kind == InTLS }
 
 // Check reports what is wrong with a configured place.
-func (p Place) Check() error {
-	switch p.In {
+func (p Location) Check() error {
+	switch p.Kind {
 	case InHeader, InQuery, InCookie, InForm:
 	default:
-		return fmt.Errorf("unknown place %q: write header, query, cookie or form", p.In)
+		return fmt.Errorf("unknown place %q: write header, query, cookie or form", p.Kind)
 	}
-	if (p.In == InHeader || p.In == InCookie) && !isToken(p.Name) {
-		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.In)
+	if (p.Kind == InHeader || p.Kind == InCookie) && !isToken(p.Name) {
+		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.Kind)
 	}
 	if p.Name == "" {
-		return fmt.Errorf("%s needs a name", p.In)
+		return fmt.Errorf("%s needs a name", p.Kind)
 	}
 	return nil
 }
 
 // CheckDistinct refuses a place that is listed twice: whatever stood there
 // would count as two credentials.
-func CheckDistinct(places []Place) error {
-	for i, place := range places {
-		if slices.ContainsFunc(places[:i], place.same) {
-			return fmt.Errorf("%s %s is listed twice: keep one", place.In, place.Name)
+func CheckDistinct(locations []Location) error {
+	for i, location := range locations {
+		if slices.ContainsFunc(locations[:i], location.same) {
+			return fmt.Errorf("%s %s is listed twice: keep one", location.Kind, location.Name)
 		}
 	}
 	return nil
 }
 
 // same compares places; names of header fields have no case.
-func (p Place) same(other Place) bool {
-	return p == other || p.In == InHeader && other.In == InHeader && strings.EqualFold(p.Name, other.Name)
+func (p Location) same(other Location) bool {
+	return p == other || p.Kind == InHeader && other.Kind == InHeader && strings.EqualFold(p.Name, other.Name)
 }
 
 // VaryField is the request field that a response to a credential at this
 // place depends on; empty where the URL or the body already tells them apart.
-func (p Place) VaryField() string {
-	switch p.In {
+func (p Location) VaryField() string {
+	switch p.Kind {
 	case InHeader:
 		return http.CanonicalHeaderKey(p.Name)
 	case InCookie:
@@ -96,39 +96,39 @@ type Credential struct {
 	Scheme string
 	// Value is the credential itself.
 	Value string
-	// Place is where it stood.
-	Place Place
+	// Location is where it stood.
+	Location Location
 }
 
 // Found reports whether there is a credential.
-func (c Credential) Found() bool { return c.Place.In != "" }
+func (c Credential) Found() bool { return c.Location.Kind != "" }
 
-// ErrSeveralPlaces is the error for a credential in more than one place, or
+// ErrMultipleCredentials is the error for a credential in more than one place, or
 // more than once in one place: which one counts must not be left to chance.
-var ErrSeveralPlaces = errors.New("more than one credential in the request")
+var ErrMultipleCredentials = errors.New("more than one credential in the request")
 
 // FindIn looks for a credential at the given places. The error is
-// [ErrSeveralPlaces].
-func FindIn(r *Request, places []Place) (Credential, error) {
+// [ErrMultipleCredentials].
+func FindIn(r *Request, locations []Location) (Credential, error) {
 	var found Credential
-	for _, place := range places {
-		values := place.values(r)
+	for _, location := range locations {
+		values := location.values(r)
 		if len(values) == 0 {
 			continue
 		}
 		if len(values) > 1 || found.Found() {
-			return Credential{}, ErrSeveralPlaces
+			return Credential{}, ErrMultipleCredentials
 		}
-		found = Credential{Value: values[0], Place: place}
+		found = Credential{Value: values[0], Location: location}
 	}
 	return found, nil
 }
 
 // values returns what stands at the place; an empty value is nothing. What
 // cannot be decoded counts as well: an upstream may be able to.
-func (p Place) values(r *Request) []string {
+func (p Location) values(r *Request) []string {
 	var all []string
-	switch p.In {
+	switch p.Kind {
 	case InHeader:
 		all = r.Header[http.CanonicalHeaderKey(p.Name)]
 	case InQuery:
@@ -171,7 +171,7 @@ func (r *Request) readForm() url.Values {
 		return nil
 	}
 	read, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
-	r.Body = &replayed{Reader: io.MultiReader(bytes.NewReader(read), r.Body), Closer: r.Body}
+	r.Body = &replayedBody{Reader: io.MultiReader(bytes.NewReader(read), r.Body), Closer: r.Body}
 	if err != nil || len(read) > maxForm || !isASCII(read) {
 		return nil
 	}
@@ -191,15 +191,15 @@ func isASCII(data []byte) bool {
 	return true
 }
 
-// replayed is a body whose beginning was read and is served again.
-type replayed struct {
+// replayedBody is a body whose beginning was read and is served again.
+type replayedBody struct {
 	io.Reader
 	io.Closer
 }
 
 // Remove takes the credential at the place out of a request that goes on.
-func (p Place) Remove(r *http.Request) {
-	switch p.In {
+func (p Location) Remove(r *http.Request) {
+	switch p.Kind {
 	case InHeader:
 		r.Header.Del(p.Name)
 	case InQuery:
@@ -227,7 +227,7 @@ func (p Place) Remove(r *http.Request) {
 	}
 }
 
-func (p Place) removeFromQuery(address *url.URL) {
+func (p Location) removeFromQuery(address *url.URL) {
 	address.RawQuery = without(address.RawQuery, '&', func(pair string) bool {
 		if pair[0] != p.Name[0] && pair[0] != '%' && pair[0] != '+' {
 			return false // nearly all
@@ -241,7 +241,7 @@ func (p Place) removeFromQuery(address *url.URL) {
 	})
 }
 
-func (p Place) removeFromForm(r *http.Request) {
+func (p Location) removeFromForm(r *http.Request) {
 	request := Request{Request: r}
 	values := request.form()
 	if values == nil {
