@@ -23,7 +23,6 @@ Tools for those who run the require_auth gate. See the help of each command.`,
 				}
 				return cmd.Help()
 			}
-			cmd.AddCommand(mintCommand())
 			cmd.AddCommand(explainCommand())
 			cmd.AddCommand(command.All()...)
 		},

@@ -19,7 +19,7 @@ const (
 
 // All returns the commands.
 func All() []*cobra.Command {
-	return []*cobra.Command{routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), openapiCommand()}
+	return []*cobra.Command{routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand()}
 }
 
 // run makes a command of a function that returns an exit code. Findings are

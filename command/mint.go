@@ -1,4 +1,4 @@
-package requireauth
+package command
 
 import (
 	"cmp"
