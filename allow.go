@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// admit prepares a request that goes on and returns the writer for its answer.
-func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, state *requestState, d decision) http.ResponseWriter {
+// allow prepares a request that goes on and returns the writer for its answer.
+func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *requestState, d decision) http.ResponseWriter {
 	if d.outcome.Identity != nil {
 		state.admit(r, d)
 		g.forward.setOn(r, state)
@@ -38,55 +38,21 @@ func (g *RequireAuth) admit(w http.ResponseWriter, r *http.Request, state *reque
 	}
 }
 
-// strip removes credentials from a request before others see it: the upstream, or
-// the server of the error pages. A denied request may have several, or malformed
-// ones: the gate removes all that any scheme could find.
+// stripCredential removes credentials before others read the request: the upstream,
+// or the server of the error pages. A denied request may have several credentials, or
+// malformed ones, so the gate removes all that any scheme could find.
 func (g *RequireAuth) stripCredential(state *requestState, d decision) {
-	state.takeAgain()
+	state.removeRestored()
 	credential := d.credential
 	inQuery := credential.Location.Kind == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
 	if credential.Found() && (g.StripCredentials || inQuery) {
-		state.take(credential.Location)
+		state.removeCredential(credential.Location)
 	}
 	if !d.Allowed && g.StripCredentials {
-		for _, location := range g.app.placesOf(&state.request) {
-			state.take(location)
+		for _, location := range g.app.credentialLocations(&state.request) {
+			state.removeCredential(location)
 		}
 	}
-}
-
-// take removes what is at a place. Later gates find it all the same.
-func (v *requestState) take(location authn.Location) {
-	if removal, found := location.Take(&v.request); found {
-		v.removed = append(v.removed, removal)
-	}
-}
-
-// restore puts back what earlier gates removed.
-func (v *requestState) restore(r *http.Request) {
-	for _, removal := range slices.Backward(v.removed) {
-		if removal.Restore(r) {
-			v.restored = append(v.restored, removal.Location)
-		}
-	}
-	v.removed = nil
-}
-
-// takeAgain removes what restore has put back.
-func (v *requestState) takeAgain() {
-	for _, location := range v.restored {
-		v.take(location)
-	}
-	v.restored = nil
-}
-
-// admit makes the caller the one that placeholders speak of. What another
-// handler set under the same names must not shine through.
-func (v *requestState) admit(r *http.Request, d decision) {
-	if replacer := replacerOf(r); replacer != nil {
-		replacer.DeleteByPrefix("http.auth.user.")
-	}
-	v.identity, v.scheme = d.outcome.Identity, d.scheme.name
 }
 
 // privateWriter keeps an answer from shared caches. RFC 9111 §3.5 does that

@@ -9,9 +9,9 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// TestAdmitWithNonce has a client let in that should use another nonce from now
+// TestAllowWithNonce has a client let in that should use another nonce from now
 // on, and an upstream that has its answer stored by everybody.
-func TestAdmitWithNonce(t *testing.T) {
+func TestAllowWithNonce(t *testing.T) {
 	for way, answer := range map[string]func(http.ResponseWriter) error{
 		"written": func(w http.ResponseWriter) error { _, err := w.Write([]byte("ok")); return err },
 		"copied": func(w http.ResponseWriter) error {
@@ -22,7 +22,7 @@ func TestAdmitWithNonce(t *testing.T) {
 	} {
 		t.Run("R9449-13: an answer that is "+way, func(t *testing.T) {
 			recorder, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
-			w := new(RequireAuth).admit(recorder, r, new(requestState), decision{
+			w := new(RequireAuth).allow(recorder, r, new(requestState), decision{
 				outcome:    authn.Outcome{Verdict: authn.Accepted, Nonce: "next"},
 				credential: authn.Credential{Scheme: "DPoP", Value: "x", Location: authn.AuthorizationField},
 			})

@@ -23,6 +23,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn/guessing"
 	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
 	_ "github.com/excorp/caddy-require-auth/store/redis"  // registers auth.stores.redis
@@ -69,19 +70,19 @@ type App struct {
 	// have to wait. Default: see there.
 	Attempts *guessing.Limits `json:"attempts,omitempty"`
 
-	store      authn.Store
-	pages      *page.Set         // nil for those that are built in
-	limiter    *guessing.Limiter // nil: attempts are not counted
-	schemes    map[string]authn.Scheme
-	declared   atomic.Pointer[[]authn.Scheme] // those of gates included
-	looked     atomic.Pointer[authn.Names]    // where they look
-	resources  registry
-	sites      siteRegistry
-	inventory  inventory
-	events     emitter
-	preflights sync.Map // the sites for which it was logged who answers them
-	logger     *zap.Logger
-	deaf       []func() // ends what was begun to be told of
+	store           authn.Store
+	pages           *page.Set         // nil for those that are built in
+	limiter         *guessing.Limiter // nil: attempts are not counted
+	schemes         map[string]authn.Scheme
+	declared        atomic.Pointer[[]authn.Scheme] // those of gates included
+	credentialNames atomic.Pointer[authn.Names]    // of the query and of cookies
+	resources       registry
+	sites           siteRegistry
+	inventory       inventory
+	events          emitter
+	preflights      sync.Map // the sites for which it was logged who answers them
+	logger          *zap.Logger
+	stopObservers   []func()
 
 	answersChecked bool // see checkAnswers
 }
@@ -184,10 +185,10 @@ func (a *App) Start() error {
 
 // Stop ends what Start began.
 func (a *App) Stop() error {
-	for _, stop := range a.deaf {
+	for _, stop := range a.stopObservers {
 		stop()
 	}
-	a.deaf = nil
+	a.stopObservers = nil
 	return nil
 }
 
@@ -195,12 +196,36 @@ func (a *App) Stop() error {
 type namedScheme struct {
 	name string
 	authn.Scheme
-	meters *schemeMeters
-	store  authn.Store
+	metrics *schemeMetrics
+	store   authn.Store
 }
 
 func newNamedScheme(name string, scheme authn.Scheme, store authn.Store) namedScheme {
-	return namedScheme{name: name, Scheme: scheme, meters: metersOf(name), store: store}
+	return namedScheme{name: name, Scheme: scheme, metrics: metricsOf(name), store: store}
+}
+
+// goodLogins is what the process remembers of good logins.
+var goodLogins = lasting.Value[*guessing.Memory]{New: guessing.NewMemory}
+
+// limitAttempts begins to count failed attempts, unless that is off.
+func (a *App) limitAttempts(ctx caddy.Context) error {
+	var limits guessing.Limits
+	if a.Attempts != nil {
+		limits = *a.Attempts
+	}
+	if limits.Off {
+		return nil
+	}
+	a.limiter = guessing.New(limits, a.store, goodLogins.Acquire(), ctx.Logger())
+	return nil
+}
+
+// Cleanup releases what outlives a configuration.
+func (a *App) Cleanup() error {
+	if a.limiter == nil {
+		return nil
+	}
+	return goodLogins.Release()
 }
 
 // checkRevocation refuses a caller who was revoked. Schemes of tokens do so
@@ -283,7 +308,7 @@ func (a *App) declare(more []authn.Scheme) {
 					locations = append(locations, lister.Locations()...)
 				}
 			}
-			a.looked.Store(authn.NamesAt(locations))
+			a.credentialNames.Store(authn.NamesAt(locations))
 			return
 		}
 	}
@@ -295,7 +320,7 @@ func (a *App) declare(more []authn.Scheme) {
 // to the connection.
 func (a *App) CarriesCredential(r *http.Request) bool {
 	request := authn.NewRequest(r)
-	request.Expect(a.looked.Load())
+	request.Expect(a.credentialNames.Load())
 	return carriesCredential(request, *a.declared.Load())
 }
 
@@ -306,23 +331,23 @@ func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 	})
 }
 
-// placesOf returns all places of a request where a declared scheme may find a
-// credential. A scheme that cannot list its places is asked what it finds.
-func (a *App) placesOf(request *authn.Request) []authn.Location {
+// credentialLocations returns all locations of a request where a declared scheme may
+// find a credential. A scheme that lists no locations is asked what it finds.
+func (a *App) credentialLocations(request *authn.Request) []authn.Location {
 	locations := []authn.Location{authn.AuthorizationField}
 	for _, scheme := range *a.declared.Load() {
 		if lister, ok := scheme.(authn.LocationLister); ok {
 			locations = append(locations, lister.Locations()...)
-		} else if location := placeFoundBy(scheme, request); location.Kind != "" {
+		} else if location := locationFoundBy(scheme, request); location.Kind != "" {
 			locations = append(locations, location)
 		}
 	}
 	return locations
 }
 
-// placeFoundBy returns where a scheme finds a credential. A scheme that panics,
+// locationFoundBy returns where a scheme finds a credential. A scheme that panics,
 // which has already denied the request, finds none.
-func placeFoundBy(scheme authn.Scheme, request *authn.Request) (location authn.Location) {
+func locationFoundBy(scheme authn.Scheme, request *authn.Request) (location authn.Location) {
 	defer func() { _ = recover() }()
 	credential, err := scheme.Find(request)
 	if err != nil {

@@ -1,16 +1,16 @@
 package requireauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/guessing"
 	"github.com/excorp/caddy-require-auth/authz"
-	"github.com/excorp/caddy-require-auth/cors"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -18,146 +18,120 @@ import (
 type decision struct {
 	authz.Decision
 
-	// scheme and credential are what the caller was judged by; without a
-	// credential both are empty.
+	// scheme and credential are what the decision depends on. Both are empty
+	// without a credential.
 	scheme     *namedScheme
 	credential authn.Credential
 	outcome    authn.Outcome
 
-	// required is what this request needs: the requirement of the gate, and
-	// what the operation of an MCP request adds.
+	// required is the requirement of the gate, plus what the operation of an MCP
+	// request adds.
 	required *authz.Requirement
+
+	// malformed is why an MCP request is answered 400 after authentication.
+	malformed error
 }
 
-// tooLarge reports whether the credential is over the bound.
-func (r decision) tooLarge() bool {
-	return r.Code == authn.CodeInvalidRequest && errors.Is(r.Reason, authn.ErrTooLarge)
-}
-
-// status is the HTTP status of a denial, unless it is hidden.
-func (r decision) status() int { return denial.Denial{Code: r.Code, TooLarge: r.tooLarge()}.Status() }
-
-// decide is the walk of a request: a credential out of the request, an outcome
-// out of the credential, a decision out of the outcome. Every way out of it
-// that is not the last one denies, apart from an anonymous caller where that
-// is allowed.
-func (g *RequireAuth) decide(state *requestState, r *http.Request) (d decision) {
-	defer recoverTo(&d)
-	if !g.allowsOrigin(r) {
-		return refuse(d, authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
-	}
-	operation, problem := g.MCP.Required(r)
-	required := g.Requirement.With(operation)
-	candidates, err := g.find(state)
-	if err != nil {
-		return refuse(decision{required: required}, authn.CodeInvalidRequest, err)
-	}
-	if len(candidates) == 0 {
-		if g.Optional && len(operation) == 0 && problem == nil {
-			return decision{Decision: authz.Decision{Allowed: true}}
-		}
-		return refuse(decision{required: required}, authn.CodeMissing, noCredentials(&state.request))
-	}
-	if isEarly(r) {
-		return refuse(decision{required: required}, authn.CodeTooEarly, errEarly)
-	}
-	d = g.verify(state, r, candidates)
-	d.required = required
-	if d.outcome.Verdict != authn.Accepted {
-		return refuse(d, d.outcome.Code, d.outcome.Reason)
-	}
-	if err := g.checkOrigin(state, r, d.credential); err != nil {
-		return refuse(d, authn.CodeAccessDenied, err)
-	}
-	if problem != nil {
-		return refuse(d, authn.CodeInvalidRequest, problem)
-	}
-	if g.If != "" {
-		g.forward.names.removeFrom(r, state.forwarded) // a condition must not believe what a client says of itself
-	}
-	defer state.consider(d.outcome.Identity)()
-	d.Decision = required.Decide(r, d.outcome.Identity)
-	if state.request.Trace != nil {
-		required.Explain(r, d.outcome.Identity, state.request.Trace)
+// decide takes a request from its credentials to a decision.
+func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
+	d := g.authenticate(state, r)
+	// The client's own identity fields go here: a credential may come in one of
+	// them, and a condition must not believe them.
+	g.forward.names.removeFrom(r, state.forwarded)
+	if d.outcome.Verdict == authn.Accepted {
+		d = g.authorize(state, r, d)
 	}
 	return d
 }
 
-var (
-	errNoCredentials = errors.New("no credentials of an accepted scheme")
-	errEarly         = errors.New("the credential came in early data, which may be a copy")
-)
-
-// noCredentials is why no scheme found a credential, with what Authorization has
-// instead of one.
-func noCredentials(r *authn.Request) error {
-	if r.Header.Get("Authorization") == "" {
-		return errNoCredentials
+// authenticate finds the credential and has a scheme verify it. Each return denies,
+// apart from an anonymous caller of an optional gate, and an accepted one.
+func (g *RequireAuth) authenticate(state *requestState, r *http.Request) (d decision) {
+	defer recoverTo(&d)
+	if !g.allowsOrigin(r) {
+		return d.deny(authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
 	}
-	authorization, _ := r.Authorization() // an error has refused the request before
-	found := "Authorization with something else than the name of a scheme first"
+	operation, malformed := g.MCP.Required(r)
+	d.required, d.malformed = g.Requirement.With(operation), malformed
+	candidates, err := g.candidates(state)
 	switch {
-	case authorization.Value == "":
-		found = "Authorization with one word: a scheme such as Bearer, a space and a credential are needed"
-	case authn.IsScheme(authorization.Scheme):
-		found = "Authorization with the scheme " + authorization.Scheme
+	case err != nil:
+		return d.deny(authn.CodeInvalidRequest, err)
+	case len(candidates) == 0 && g.Optional && len(operation) == 0 && malformed == nil:
+		return decision{Decision: authz.Decision{Allowed: true}}
+	case len(candidates) == 0:
+		return d.deny(authn.CodeMissing, noCredentials(&state.request))
+	case isEarly(r):
+		return d.deny(authn.CodeTooEarly, errEarly)
 	}
-	return &authn.MismatchError{Reason: errNoCredentials.Error(), Found: found}
+	d.scheme, d.credential = candidates[0].scheme, candidates[0].credential
+	d = g.verify(state, r, candidates, d)
+	if d.outcome.Verdict != authn.Accepted {
+		return d.deny(d.outcome.Code, d.outcome.Reason)
+	}
+	return d
 }
 
-// isEarly reports whether a request came before the handshake of its connection
-// was complete (RFC 8470 §3). Who sent it may have it from somebody else, and may
-// have sent it in the name of any address: it must neither open a gate twice nor
-// count as a guess of whoever has that address.
-func isEarly(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }
-
-// allowsOrigin keeps browsers of other sites away from an MCP server.
-func (g *RequireAuth) allowsOrigin(r *http.Request) bool {
-	if g.MCP == nil || cors.TrustedOrigin(r) {
-		return true
+// authorize checks what the gate requires of an authenticated caller.
+func (g *RequireAuth) authorize(state *requestState, r *http.Request, authenticated decision) (d decision) {
+	defer recoverTo(&d)
+	d = authenticated
+	if err := g.checkOrigin(state, r, d.credential); err != nil {
+		return d.deny(authn.CodeAccessDenied, err)
 	}
-	own := ""
-	if g.Resource != nil {
-		own = g.Resource.Origin()
+	if d.malformed != nil {
+		return d.deny(authn.CodeInvalidRequest, d.malformed)
 	}
-	return g.MCP.AllowsOrigin(r, own)
+	defer state.consider(d.outcome.Identity)()
+	d.Decision = d.required.Decide(r, d.outcome.Identity)
+	if state.request.Trace != nil {
+		d.required.Explain(r, d.outcome.Identity, state.request.Trace)
+	}
+	return d
 }
 
-func refuse(d decision, code authn.Code, reason error) decision {
+// deny returns the decision with a denial.
+func (d decision) deny(code authn.Code, reason error) decision {
 	d.Decision = authz.Decision{Code: code, Reason: reason}
 	return d
 }
 
-// recoverTo denies after a panic in a scheme or a condition, which other
-// plugins may have written. What it panicked with may hold anything, so only a
-// runtime error is repeated in the log.
+// tooLarge reports whether the credential is over the bound.
+func (d decision) tooLarge() bool {
+	return d.Code == authn.CodeInvalidRequest && errors.Is(d.Reason, authn.ErrTooLarge)
+}
+
+// status is the HTTP status of a denial, unless it is hidden.
+func (d decision) status() int { return denial.Denial{Code: d.Code, TooLarge: d.tooLarge()}.Status() }
+
+// recoverTo denies after a panic in a scheme or a condition. The value of the panic
+// may hold a credential, so only a runtime error is logged as it is.
 func recoverTo(d *decision) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	if cause == http.ErrAbortHandler { //nolint:errorlint // it is panicked with as it is
+	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http panics with this value itself
 		panic(cause)
 	}
 	reason := fmt.Errorf("panic with a %T", cause)
 	if fault, ok := cause.(runtime.Error); ok {
 		reason = fmt.Errorf("panic: %w", fault)
 	}
-	*d = refuse(decision{}, authn.CodeInternal, reason)
+	*d = decision{}.deny(authn.CodeInternal, reason)
 }
 
-// candidate is a scheme of the gate and what it found.
+// candidate is a scheme of the gate and the credential that it found.
 type candidate struct {
 	scheme     *namedScheme
 	credential authn.Credential
 }
 
-// find collects what the schemes of the gate found. Schemes that look at the
-// same place find the same credential; two different ones make the request
-// ambiguous, because the upstream could go by the other. A client certificate
-// is not counted among them: it belongs to the connection, so it speaks only
-// where nothing else does.
-func (g *RequireAuth) find(state *requestState) ([]candidate, error) {
+// candidates returns the schemes that found a credential. Credentials in two
+// locations make the request ambiguous, because the upstream could use the other
+// one. A client certificate belongs to the connection, so it counts only where
+// nothing else was found.
+func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
 	if _, err := state.request.Authorization(); err != nil {
 		return nil, err
 	}
@@ -190,70 +164,201 @@ func (g *RequireAuth) find(state *requestState) ([]candidate, error) {
 	return found, nil
 }
 
-// ask asks the schemes in turn until one claims the credential.
-func verifyAny(state *requestState, candidates []candidate) decision {
-	var d decision
-	for i, candidate := range candidates {
-		outcome := state.verify(candidate)
-		if outcome.Verdict != authn.NotApplicable || i == 0 {
-			d = decision{scheme: candidate.scheme, credential: candidate.credential, outcome: outcome}
+// schemeGroup is the schemes of a gate that find the same credential. Most groups
+// have one member.
+type schemeGroup struct {
+	members []*namedScheme
+
+	// Of several members: the one that reads the issuer of a credential, and the
+	// candidates for it, in the order of the gate.
+	reader   authn.Grouped
+	byIssuer map[string][]*namedScheme
+	unnamed  []*namedScheme // for a credential without an issuer
+	any      []*namedScheme // for an issuer that no member names
+}
+
+// groupSchemes groups the schemes of a gate.
+func groupSchemes(schemes []namedScheme) []*schemeGroup {
+	var all []*schemeGroup
+	byName := make(map[string]*schemeGroup)
+	for i := range schemes {
+		grouped, ok := schemes[i].Scheme.(authn.Grouped)
+		if !ok {
+			all = append(all, &schemeGroup{members: []*namedScheme{&schemes[i]}})
+			continue
 		}
-		if outcome.Verdict != authn.NotApplicable {
-			break
+		group := byName[grouped.Group()]
+		if group == nil {
+			group = &schemeGroup{reader: grouped}
+			byName[grouped.Group()] = group
+			all = append(all, group)
+		}
+		group.members = append(group.members, &schemes[i])
+	}
+	for _, group := range all {
+		if len(group.members) > 1 {
+			group.index()
 		}
 	}
-	if d.outcome.Verdict == authn.Accepted && d.outcome.Identity == nil {
-		// A scheme that breaks its contract must not open the door.
-		d.outcome = authn.Reject(authn.CodeInvalidCredentials, errors.New("the scheme accepted nobody"))
+	return all
+}
+
+// index prepares candidatesFor, whose cost must not depend on the number of members.
+func (s *schemeGroup) index() {
+	s.byIssuer = make(map[string][]*namedScheme)
+	for _, member := range s.members {
+		issuer, unnamed := member.Scheme.(authn.Grouped).AcceptsIssuer()
+		switch {
+		case issuer == "":
+			s.any = append(s.any, member)
+			for other := range s.byIssuer {
+				s.byIssuer[other] = append(s.byIssuer[other], member)
+			}
+		case s.byIssuer[issuer] == nil:
+			s.byIssuer[issuer] = append(slices.Clone(s.any), member)
+		default:
+			s.byIssuer[issuer] = append(s.byIssuer[issuer], member)
+		}
+		if issuer == "" || unnamed {
+			s.unnamed = append(s.unnamed, member)
+		}
+	}
+}
+
+// candidatesFor returns the members that may accept a credential. Where none may,
+// the first member refuses it.
+func (s *schemeGroup) candidatesFor(credential authn.Credential) []*namedScheme {
+	if len(s.members) == 1 {
+		return s.members
+	}
+	candidates := s.unnamed
+	if issuer := s.reader.IssuerOf(credential); issuer != "" {
+		var named bool
+		if candidates, named = s.byIssuer[issuer]; !named {
+			candidates = s.any
+		}
+	}
+	if len(candidates) == 0 {
+		return s.members[:1]
+	}
+	return candidates
+}
+
+// verify has the candidates verify the credential. A client with too many failed
+// attempts is denied before that, where a scheme's credentials can be guessed.
+func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []candidate, d decision) decision {
+	if g.app.limiter == nil || !throttled(candidates) || state.isVerified(d.credential) ||
+		state.request.Trace.Skip("attempts", "an explanation is not an attempt") {
+		return verifyAny(state, candidates, d)
+	}
+	address := authn.AddressOf(r)
+	attempt := guessing.Attempt{Address: address, Credential: d.credential.Value, Who: func() guessing.Who {
+		return guessing.Who{Client: authn.ClientOf(address), Account: accountOf(candidates)}
+	}}
+	verified := d
+	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {
+		verified = verifyAny(state, candidates, d)
+		return state.attemptVerdict(verified)
+	})
+	if refused {
+		d.outcome = refusal
+		return d
+	}
+	return verified
+}
+
+// verifyAny asks the candidates in turn until one accepts. Of several refusals the
+// one that got furthest is kept (REALM-1).
+func verifyAny(state *requestState, candidates []candidate, d decision) decision {
+	for i, candidate := range candidates {
+		outcome := state.verify(candidate)
+		if i == 0 || furthest(outcome, d.outcome) > 0 {
+			d.scheme, d.outcome = candidate.scheme, outcome
+		}
+		if outcome.Verdict == authn.Accepted {
+			break
+		}
 	}
 	return d
 }
 
-// sentByBrowser names what browsers send by themselves.
-var sentByBrowser = map[authn.LocationKind]string{authn.InCookie: "cookie", authn.InTLS: "certificate", authn.InHeader: "kept password"}
-
-// scriptless are the modes of requests in which no script can have set the field
-// Authorization (Fetch §2.2.5), so that it holds what the browser has kept.
-var scriptless = []string{"navigate", "no-cors", "websocket"}
-
-// isSentByBrowser reports whether a browser may have added a credential by itself.
-func isSentByBrowser(r *http.Request, location authn.Location) bool {
-	return location.SentByBrowser() || location == authn.AuthorizationField && slices.Contains(scriptless, r.Header.Get("Sec-Fetch-Mode"))
+// furthest compares outcomes by how much of the credential was found to be good. An
+// outage comes before a refusal: the scheme that could not decide might accept.
+func furthest(a, b authn.Outcome) int {
+	rank := func(verdict authn.Verdict) int {
+		return slices.Index([]authn.Verdict{authn.NotApplicable, authn.Rejected, authn.TemporarilyUnavailable, authn.Accepted}, verdict)
+	}
+	return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Progress, b.Progress))
 }
 
-// checkOrigin refuses what another site made a browser do: a browser adds
-// cookies, certificates and passwords that somebody has typed once by itself,
-// also to a form that another site sends (RFC 6750 §5.3).
-// It goes for methods that change something and for WebSockets, which are not
-// bound to one origin. A site that `auth_cors` trusts by name may.
-func (g *RequireAuth) checkOrigin(state *requestState, r *http.Request, credential authn.Credential) error {
-	if !isSentByBrowser(r, credential.Location) || cors.TrustedOrigin(r) {
-		return nil
-	}
-	checked := r
-	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		changing := *r
-		changing.Method = http.MethodPost
-		checked = &changing
-	}
-	err := g.csrf.Check(checked)
-	if err != nil {
-		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", sentByBrowser[credential.Location.Kind]))}
-	}
-	return state.request.Trace.Note("origin", err)
+// throttled reports whether one of the candidates has credentials that can be guessed.
+func throttled(candidates []candidate) bool {
+	return slices.ContainsFunc(candidates, func(c candidate) bool {
+		_, throttled := c.scheme.Scheme.(authn.Throttled)
+		return throttled
+	})
 }
 
-// crossSiteError refuses a request that another site made a browser send.
-type crossSiteError struct{ *authn.MismatchError }
-
-// Unwrap returns what the record of the denial shows.
-func (e crossSiteError) Unwrap() error { return e.MismatchError }
-
-// foreignOrigin is a reason with the origin that the browser named.
-func foreignOrigin(r *http.Request, reason string) *authn.MismatchError {
-	found := "Origin " + authn.Printable(r.Header.Get("Origin"))
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		found += ", Sec-Fetch-Site " + authn.Printable(site)
+// accountOf returns the account that a credential names; empty for none.
+func accountOf(candidates []candidate) string {
+	for _, c := range candidates {
+		if scheme, ok := c.scheme.Scheme.(authn.Throttled); ok {
+			if account := scheme.Account(c.credential); account != "" {
+				return account
+			}
+		}
 	}
-	return &authn.MismatchError{Reason: reason, Found: found}
+	return ""
 }
+
+// isVerified reports whether an earlier gate had the credential verified: one
+// request is one attempt.
+func (s *requestState) isVerified(credential authn.Credential) bool {
+	return slices.ContainsFunc(s.verified, func(v verification) bool { return v.credential == credential })
+}
+
+// attemptVerdict is what a decision means for the count of failed attempts. A
+// failure counts where a throttled scheme found the credential wrong, whatever the
+// other schemes found.
+func (s *requestState) attemptVerdict(d decision) guessing.Verdict {
+	switch d.outcome.Verdict {
+	case authn.Accepted:
+		return guessing.Good
+	case authn.TemporarilyUnavailable:
+		return guessing.Neither
+	}
+	for _, v := range s.verified {
+		_, throttled := v.scheme.Scheme.(authn.Throttled)
+		if throttled && v.credential == d.credential && v.outcome.Code == authn.CodeInvalidCredentials {
+			return guessing.Wrong
+		}
+	}
+	return guessing.Neither
+}
+
+var (
+	errNoCredentials = errors.New("no credentials of an accepted scheme")
+	errEarly         = errors.New("the credential came in early data, which can be a replay")
+)
+
+// noCredentials is why no scheme found a credential, with what Authorization has
+// instead of one.
+func noCredentials(r *authn.Request) error {
+	if r.Header.Get("Authorization") == "" {
+		return errNoCredentials
+	}
+	authorization, _ := r.Authorization() // candidates has returned an error before
+	found := "Authorization with something else than the name of a scheme first"
+	switch {
+	case authorization.Value == "":
+		found = "Authorization with one word: a scheme such as Bearer, a space and a credential are needed"
+	case authn.IsScheme(authorization.Scheme):
+		found = "Authorization with the scheme " + authorization.Scheme
+	}
+	return &authn.MismatchError{Reason: errNoCredentials.Error(), Found: found}
+}
+
+// isEarly reports whether a request came before the TLS handshake was complete
+// (RFC 8470 §3). 0-RTT data can be replayed and its source address is unverified, so
+// it must neither grant access nor count as a failed attempt.
+func isEarly(r *http.Request) bool { return r.TLS != nil && !r.TLS.HandshakeComplete }

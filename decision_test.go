@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -20,28 +21,32 @@ func (f *firm) Verify(context.Context, *authn.Request, authn.Credential) authn.O
 	return f.outcome
 }
 
-func TestAsk(t *testing.T) {
+func TestVerifyAny(t *testing.T) {
 	reason := errors.New("a reason")
 	outcomes := map[string]authn.Outcome{
-		"foreign":     authn.Skip(authn.CodeInvalidToken, reason),
+		"skipped":     authn.Skip(authn.CodeInvalidToken, reason),
 		"rejected":    authn.Reject(authn.CodeExpiredToken, reason),
 		"unavailable": authn.Unavailable(0, reason),
 		"accepted":    authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal),
-		"nobody":      authn.Accept(nil, authn.SourceLocal),
+		"expired":     {Verdict: authn.Rejected, Code: authn.CodeExpiredToken, Reason: reason, Progress: 3},
+		"empty":       authn.Accept(nil, authn.SourceLocal),
 	}
 	for name, row := range map[string]struct {
 		said    []string
 		decided int // whose outcome counts
 		verdict authn.Verdict
 	}{
-		"O-1: another one's credential":           {[]string{"foreign", "accepted"}, 1, authn.Accepted},
-		"O-1: nobody's":                           {[]string{"foreign", "foreign"}, 0, authn.NotApplicable},
-		"O-1: a bad one is good for nobody else":  {[]string{"rejected", "accepted"}, 0, authn.Rejected},
-		"O-1: a bad one of the second":            {[]string{"foreign", "rejected", "accepted"}, 1, authn.Rejected},
-		"O-1: one that cannot be judged":          {[]string{"unavailable", "accepted"}, 0, authn.TemporarilyUnavailable},
-		"O-1: a good one is bad for nobody else":  {[]string{"accepted", "rejected"}, 0, authn.Accepted},
-		"O-2: a scheme that accepts nobody":       {[]string{"nobody", "accepted"}, 0, authn.Rejected},
-		"O-2: the same for another's credentials": {[]string{"foreign", "nobody"}, 1, authn.Rejected},
+		"O-1: a credential of another scheme":                {[]string{"skipped", "accepted"}, 1, authn.Accepted},
+		"O-1: a credential of no scheme":                     {[]string{"skipped", "skipped"}, 0, authn.NotApplicable},
+		"REALM-1: refused by the first, accepted by another": {[]string{"rejected", "accepted"}, 1, authn.Accepted},
+		"REALM-1: refused by the second":                     {[]string{"skipped", "rejected", "accepted"}, 2, authn.Accepted},
+		"REALM-1: the first cannot decide":                   {[]string{"unavailable", "accepted"}, 1, authn.Accepted},
+		"REALM-1: accepted by the first":                     {[]string{"accepted", "rejected"}, 0, authn.Accepted},
+		"REALM-1: the refusal that got furthest":             {[]string{"rejected", "expired", "rejected"}, 1, authn.Rejected},
+		"REALM-1: of equal refusals the first":               {[]string{"rejected", "rejected"}, 0, authn.Rejected},
+		"O-1: one that cannot decide might accept":           {[]string{"rejected", "unavailable", "expired"}, 1, authn.TemporarilyUnavailable},
+		"O-2: a scheme that accepts without an identity":     {[]string{"empty", "rejected"}, 0, authn.Rejected},
+		"O-2: the same for a credential of another scheme":   {[]string{"skipped", "empty"}, 1, authn.Rejected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var candidates []candidate
@@ -50,7 +55,7 @@ func TestAsk(t *testing.T) {
 			}
 			state := &requestState{explained: new(Explanation)} // which is not measured
 			state.request.Read(httptest.NewRequest("GET", "/", nil))
-			d := verifyAny(state, candidates)
+			d := verifyAny(state, candidates, decision{})
 			if d.scheme != candidates[row.decided].scheme || d.outcome.Verdict != row.verdict {
 				t.Errorf("%s: %+v", d.scheme.name, d.outcome)
 			}
@@ -111,4 +116,59 @@ func TestVerifyAtSeveralGates(t *testing.T) {
 			t.Errorf("of another credential: verdict %d", got.Verdict)
 		}
 	})
+}
+
+// groupedScheme is a scheme of a test: its name says what it finds.
+type groupedScheme struct {
+	authn.Scheme
+	group, issuer string
+	unnamed       bool
+}
+
+func (k groupedScheme) Group() string                             { return k.group }
+func (groupedScheme) IssuerOf(credential authn.Credential) string { return credential.Value }
+func (k groupedScheme) AcceptsIssuer() (string, bool)             { return k.issuer, k.unnamed }
+
+func TestGroupSchemes(t *testing.T) {
+	type other struct{ authn.Scheme }
+	groups := groupSchemes([]namedScheme{
+		{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}},
+		{name: "lone", Scheme: other{}},
+		{name: "any", Scheme: groupedScheme{group: "a"}},
+		{name: "second", Scheme: groupedScheme{group: "a", issuer: "2", unnamed: true}},
+		{name: "again", Scheme: groupedScheme{group: "a", issuer: "1"}},
+		{name: "elsewhere", Scheme: groupedScheme{group: "b", issuer: "1"}},
+		{name: "lone too", Scheme: other{}},
+	})
+	names := func(schemes []*namedScheme) (all []string) {
+		for _, scheme := range schemes {
+			all = append(all, scheme.name)
+		}
+		return all
+	}
+	var got [][]string
+	for _, f := range groups {
+		got = append(got, names(f.members))
+	}
+	want := [][]string{{"first", "any", "second", "again"}, {"lone"}, {"elsewhere"}, {"lone too"}}
+	if !slices.EqualFunc(got, want, slices.Equal[[]string]) {
+		t.Fatalf("groups %q", got)
+	}
+	for issuer, want := range map[string][]string{
+		"1": {"first", "any", "again"}, "2": {"any", "second"}, "3": {"any"}, "": {"any", "second"},
+	} {
+		t.Run("JWT-8: candidates for "+issuer, func(t *testing.T) {
+			if got := names(groups[0].candidatesFor(authn.Credential{Value: issuer})); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	strict := groupSchemes([]namedScheme{{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}}, {name: "second", Scheme: groupedScheme{group: "a", issuer: "2"}}})[0]
+	for _, issuer := range []string{"", "3"} {
+		t.Run("JWT-8: the first refuses "+issuer, func(t *testing.T) {
+			if got := names(strict.candidatesFor(authn.Credential{Value: issuer})); !slices.Equal(got, []string{"first"}) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
 }

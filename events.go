@@ -86,7 +86,7 @@ func (a *App) observeFetches() {
 		if !ok {
 			continue
 		}
-		a.deaf = append(a.deaf, observed.OnFetchFailed(func(failure authn.FetchFailure) {
+		a.stopObservers = append(a.stopObservers, observed.OnFetchFailed(func(failure authn.FetchFailure) {
 			a.events.emit(eventKeysFailed, func() map[string]any {
 				return map[string]any{"scheme": scheme.name, "from": failure.From, "reason": failure.Reason, "keys": failure.Keys}
 			})

@@ -38,6 +38,13 @@ var framing = []string{
 	"keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
 }
 
+// decisive are the fields by which a gate decides about the origin and the operation
+// of a request.
+var decisive = []string{
+	"origin", "sec-fetch-site", "sec-fetch-mode", "access-control-request-method",
+	"mcp-method", "mcp-name", "mcp-protocol-version",
+}
+
 // checkForward refuses names that are none, and those that carry nothing to an
 // upstream.
 func checkForward(configured map[string]string) error {
@@ -48,6 +55,9 @@ func checkForward(configured map[string]string) error {
 		}
 		if slices.Contains(framing, fieldname.Fold(name)) {
 			return fmt.Errorf("forward %s: this field frames the request and cannot carry an identity", name)
+		}
+		if slices.Contains(decisive, fieldname.Fold(name)) {
+			return fmt.Errorf("forward %s: gates decide by this field, and it would be removed before they read it", name)
 		}
 		if other, twice := seen[fieldname.Fold(name)]; twice {
 			return fmt.Errorf("forward %s and %s: upstreams may read them as one field", other, name)

@@ -59,32 +59,32 @@ func newRevocationChanges() *prometheus.CounterVec {
 	return vec
 }
 
-// schemeMeters are the children of the metrics for one scheme, so that a
+// schemeMetrics are the children of the metrics for one scheme, so that a
 // request that is let in looks up no labels.
-type schemeMeters struct {
+type schemeMetrics struct {
 	cache, local, remote prometheus.Observer
 	decided              decisionCounters
 }
 
-// meters are those in use, by the name of the scheme.
-var meters sync.Map
+// metricsByScheme are those in use.
+var metricsByScheme sync.Map
 
-func metersOf(scheme string) *schemeMeters {
-	if known, found := meters.Load(scheme); found {
-		return known.(*schemeMeters)
+func metricsOf(scheme string) *schemeMetrics {
+	if known, found := metricsByScheme.Load(scheme); found {
+		return known.(*schemeMetrics)
 	}
-	known, _ := meters.LoadOrStore(scheme, &schemeMeters{
+	known, _ := metricsByScheme.LoadOrStore(scheme, &schemeMetrics{
 		cache:   verifications.WithLabelValues(scheme, string(authn.SourceCache)),
 		local:   verifications.WithLabelValues(scheme, string(authn.SourceLocal)),
 		remote:  verifications.WithLabelValues(scheme, string(authn.SourceRemote)),
 		decided: newDecisionCounters(scheme),
 	})
-	return known.(*schemeMeters)
+	return known.(*schemeMetrics)
 }
 
-// took counts a verification. A source that this package does not know counts
+// observeVerify counts a verification. A source that this package does not know counts
 // as local: the label must not be for others to choose.
-func (m *schemeMeters) took(source authn.Source, duration time.Duration) {
+func (m *schemeMetrics) observeVerify(source authn.Source, duration time.Duration) {
 	observer := m.local
 	switch source {
 	case authn.SourceCache:
@@ -118,7 +118,7 @@ var decidedByNone = newDecisionCounters(noScheme)
 func count(d decision) {
 	counters := &decidedByNone
 	if d.scheme != nil {
-		counters = &d.scheme.meters.decided
+		counters = &d.scheme.metrics.decided
 	}
 	switch {
 	case d.Allowed:
@@ -158,7 +158,7 @@ func (gauges) Describe(out chan<- *prometheus.Desc) {
 // Collect tells the state. Schemes that gates declare in place under one name
 // are one to the metrics: entries and fetches add up, and the oldest keys count.
 func (g gauges) Collect(out chan<- prometheus.Metric) {
-	for name, sum := range g.app.sums() {
+	for name, sum := range g.app.aggregate() {
 		if sum.remembers {
 			out <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(sum.entries), name)
 		}
@@ -186,7 +186,7 @@ type sum struct {
 	age        float64
 }
 
-func (a *App) sums() map[string]sum {
+func (a *App) aggregate() map[string]sum {
 	sums := make(map[string]sum)
 	for _, scheme := range a.inventory.all() {
 		reporter, ok := scheme.Scheme.(authn.Reporter)

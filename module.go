@@ -292,21 +292,20 @@ func (g *RequireAuth) checkTransports() error {
 
 // ServeHTTP takes a request through the gate.
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stayOnHTTP(r.Header)
+	keepToHTTPRequest(r.Header)
 	state := stateOf(r)
-	state.request.Expect(g.app.looked.Load())
+	state.request.Expect(g.app.credentialNames.Load())
 	if g.isPreflight(state, r) {
 		return g.servePreflight(w, r, state, next)
 	}
-	g.setGate(state)
+	g.setResource(state)
 	d := g.decide(state, r)
 	g.observe(state, r, d)
 	g.stripCredential(state, d)
-	g.forward.names.removeFrom(r, state.forwarded) // not earlier: the credential may have come in such a field
 	if !d.Allowed {
 		return g.deny(w, r, state, d)
 	}
-	answer := g.admit(w, r, state, d)
+	answer := g.allow(w, r, state, d)
 	err := next.ServeHTTP(answer, r)
 	if restricted, ok := answer.(*privateWriter); ok && err != nil {
 		restricted.restrict() // the error is answered past this writer
@@ -314,8 +313,8 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	return err
 }
 
-// setGate tells schemes what this gate is known as.
-func (g *RequireAuth) setGate(state *requestState) {
+// setResource makes the audience and the origin of this gate known to schemes.
+func (g *RequireAuth) setResource(state *requestState) {
 	gate := authn.Gate{AudienceAsURL: g.MCP != nil, SiteOrigin: g.siteOrigin, Hidden: g.Hide == hideAll}
 	if g.Resource != nil {
 		gate.Audience, gate.Origin = g.Resource.URL, g.Resource.Origin()

@@ -6,7 +6,110 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
 )
+
+// consider makes the caller known to conditions; the returned function ends it.
+func (s *requestState) consider(identity *authn.Identity) func() {
+	s.considered = identity
+	return func() { s.considered = nil }
+}
+
+// placeholder answers for `{http.auth.…}`, when somebody asks.
+func (s *requestState) placeholder(key string) (any, bool) {
+	rest, ours := strings.CutPrefix(key, "http.auth.")
+	if !ours || s.hidden && s.identity == nil {
+		return nil, false
+	}
+	if claim, ok := strings.CutPrefix(rest, "user."); ok {
+		return s.ofUser(claim), true
+	}
+	if rest == "scheme" {
+		return s.scheme, true
+	}
+	if rest == "client.id" {
+		if caller := s.caller(); caller != nil {
+			return caller.Client, true
+		}
+		return "", true
+	}
+	if strings.HasPrefix(rest, "condition.") {
+		return s.ofCondition(key)
+	}
+	return s.ofDenial(rest)
+}
+
+// caller is whom placeholders speak of.
+func (s *requestState) caller() *authn.Identity {
+	if s.considered != nil {
+		return s.considered
+	}
+	return s.identity
+}
+
+// ofUser answers for `{http.auth.user.…}`. What is not there is empty, so that
+// no placeholder ever reaches an upstream unreplaced.
+func (s *requestState) ofUser(name string) any {
+	caller := s.caller()
+	if caller == nil {
+		return ""
+	}
+	switch name {
+	case "id":
+		return caller.ID
+	case "scope":
+		return joinList(slices.Clone(caller.Scopes), " ")
+	}
+	if claim, present := caller.Claim(name); present {
+		return claimText(name, claim)
+	}
+	if name == "roles" {
+		return joinList(slices.Clone(caller.Roles), ",")
+	}
+	return ""
+}
+
+// ofCondition answers for the variables of an `if`.
+func (s *requestState) ofCondition(key string) (any, bool) {
+	caller := s.considered
+	if caller == nil {
+		return nil, false
+	}
+	switch key {
+	case authz.ClaimsPlaceholder:
+		if all := caller.Claims.All(); all != nil {
+			return all, true
+		}
+		return map[string]any{}, true
+	case authz.ScopesPlaceholder:
+		return caller.Scopes, true
+	case authz.RolesPlaceholder:
+		return caller.Roles, true
+	case authz.UserPlaceholder:
+		return caller.ID, true
+	}
+	return nil, false
+}
+
+// ofDenial answers for what error pages show.
+func (s *requestState) ofDenial(name string) (any, bool) {
+	if s.denied == nil {
+		return nil, false
+	}
+	switch name {
+	case "error":
+		return string(s.denied.Code), true
+	case "error_description":
+		return s.denied.Detail(), true
+	case "required_scopes":
+		return strings.Join(s.denied.RequiredScopes, " "), true
+	case "trace_id":
+		return s.denied.TraceID, true
+	}
+	return nil, false
+}
 
 // personNames are the claims that are one text by definition, and often have a
 // comma (OpenID Connect Core §5.1): `Doe, Jane`.

@@ -84,7 +84,7 @@ func (g *RequireAuth) notePreflight(r *http.Request) {
 // and the parameter of RFC 6750 §2.3: a preflight repeats the URL of its request.
 func (a *App) removeFromQuery(r *http.Request) {
 	request := authn.NewRequest(r)
-	for _, location := range append(a.placesOf(request), authn.Location{Kind: authn.InQuery, Name: "access_token"}) {
+	for _, location := range append(a.credentialLocations(request), authn.Location{Kind: authn.InQuery, Name: "access_token"}) {
 		if location.Kind == authn.InQuery {
 			location.Take(request)
 		}

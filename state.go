@@ -1,25 +1,23 @@
 package requireauth
 
 import (
+	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 // stateVariable is the request variable that holds the [requestState].
 const stateVariable = "auth.request_state"
 
-// requestState is what the gates that a request passes share: the credentials as they
-// came, what they were found to be, and who the caller is. It belongs to one
-// request and is used by one goroutine.
+// requestState is what the gates of one request share: the credentials as they came,
+// the outcomes of their verification, and the caller. One goroutine uses it.
 type requestState struct {
 	request  authn.Request
 	verified []verification
@@ -28,69 +26,61 @@ type requestState struct {
 	roomFound    [1]candidate
 	roomVerified [1]verification
 
-	// identity and scheme are of the caller who was let in last; nil for an
-	// anonymous one.
+	// identity and scheme are of the caller whom the last gate admitted; nil for an
+	// anonymous caller.
 	identity *authn.Identity
 	scheme   string
 
 	// forwarded are the fields that gates have set, as they were set.
 	forwarded []forwardedField
 
-	// considered is the caller whom a requirement is being held against.
+	// considered is the caller whom authorize checks at the moment.
 	considered *authn.Identity
 
 	// denied is the answer, once there is one.
 	denied *denial.Denial
 
-	// hidden says that the answer is that there is nothing, so that nothing
-	// may tell of a gate.
+	// hidden says that the answer is a missing page, so that no placeholder may
+	// reveal a gate.
 	hidden bool
 
-	// explained is where an explanation is written; nil for a request that is
-	// judged.
+	// explained receives an explanation; nil for an ordinary request.
 	explained *Explanation
 
 	// removed are the credentials that gates removed from the request. While a
-	// gate decides they are back, and restored lists their places.
+	// gate decides they are back, and restored lists their locations.
 	removed  []authn.Removal
 	restored []authn.Location
 
 	trace string
 }
 
-// traceID returns the trace id of the request, always the same.
-func (v *requestState) traceID(app *App, r *http.Request) string {
-	if replacer := replacerOf(r); v.trace == "" && replacer != nil {
-		v.trace = app.traceID(replacer)
-	}
-	return v.trace
-}
-
+// verification is the outcome of a credential at a scheme.
 type verification struct {
 	candidate
 	outcome authn.Outcome
 
 	// ofGate says that the outcome depends on the gate: on its audience, or on a
-	// proof of possession. Another gate does not recall it.
+	// proof of possession. Another gate does not use it.
 	ofGate bool
 }
 
 // stateOf returns the state of a request; the first gate creates it. Each gate reads
 // the request as it is there, with what earlier gates removed from it.
 func stateOf(r *http.Request) *requestState {
-	if known, ok := caddyhttp.GetVar(r.Context(), stateVariable).(*requestState); ok {
-		known.restore(r)
-		known.request.Read(r)
-		return known
+	if state, ok := caddyhttp.GetVar(r.Context(), stateVariable).(*requestState); ok {
+		state.restoreCredentials(r)
+		state.request.Read(r)
+		return state
 	}
-	begun := new(requestState)
-	begun.request.Read(r)
-	begun.verified = begun.roomVerified[:0]
-	caddyhttp.SetVar(r.Context(), stateVariable, begun)
+	state := new(requestState)
+	state.request.Read(r)
+	state.verified = state.roomVerified[:0]
+	caddyhttp.SetVar(r.Context(), stateVariable, state)
 	if replacer := replacerOf(r); replacer != nil {
-		replacer.Map(begun.placeholder)
+		replacer.Map(state.placeholder)
 	}
-	return begun
+	return state
 }
 
 func replacerOf(r *http.Request) *caddy.Replacer {
@@ -98,122 +88,69 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 	return replacer
 }
 
-// verify has a scheme verify a credential, or recalls the outcome of an earlier gate.
-func (v *requestState) verify(c candidate) authn.Outcome {
-	for _, known := range v.verified {
-		if known.scheme.Scheme == c.scheme.Scheme && known.credential == c.credential && !known.ofGate {
-			_ = v.request.Trace.Note("verified for an earlier gate", known.outcome.Reason)
-			return known.outcome
+// traceID returns the trace id of the request, always the same.
+func (s *requestState) traceID(app *App, r *http.Request) string {
+	if replacer := replacerOf(r); s.trace == "" && replacer != nil {
+		s.trace = app.traceID(replacer)
+	}
+	return s.trace
+}
+
+// verify has a scheme verify a credential, or returns the outcome of an earlier gate.
+func (s *requestState) verify(c candidate) authn.Outcome {
+	for _, v := range s.verified {
+		if v.scheme.Scheme == c.scheme.Scheme && v.credential == c.credential && !v.ofGate {
+			_ = s.request.Trace.Note("verified for an earlier gate", v.outcome.Reason)
+			return v.outcome
 		}
 	}
-	v.request.Trace.SetScheme(c.scheme.name)
-	began := time.Now()
-	outcome, ofGate := v.request.Verify(c.scheme.Scheme, c.credential)
-	outcome = c.scheme.checkRevocation(outcome, v.request.Trace)
-	v.request.Trace.SetScheme("")
-	if v.explained == nil {
-		c.scheme.meters.took(outcome.Source, time.Since(began))
+	s.request.Trace.SetScheme(c.scheme.name)
+	start := time.Now()
+	outcome, ofGate := s.request.Verify(c.scheme.Scheme, c.credential)
+	outcome = c.scheme.checkRevocation(outcome, s.request.Trace)
+	s.request.Trace.SetScheme("")
+	if s.explained == nil {
+		c.scheme.metrics.observeVerify(outcome.Source, time.Since(start))
 	}
-	v.verified = append(v.verified, verification{candidate: c, outcome: outcome, ofGate: ofGate})
+	if outcome.Verdict == authn.Accepted && outcome.Identity == nil {
+		// A scheme that breaks its contract must not open the gate.
+		outcome = authn.Reject(authn.CodeInvalidCredentials, errors.New("the scheme accepted a caller without an identity"))
+	}
+	s.verified = append(s.verified, verification{candidate: c, outcome: outcome, ofGate: ofGate})
 	return outcome
 }
 
-// consider makes the caller known to conditions; the returned function ends it.
-func (v *requestState) consider(identity *authn.Identity) func() {
-	v.considered = identity
-	return func() { v.considered = nil }
+// admit makes the caller the one that placeholders read. Values that another
+// handler set under the same names go.
+func (s *requestState) admit(r *http.Request, d decision) {
+	if replacer := replacerOf(r); replacer != nil {
+		replacer.DeleteByPrefix("http.auth.user.")
+	}
+	s.identity, s.scheme = d.outcome.Identity, d.scheme.name
 }
 
-// placeholder answers for `{http.auth.…}`, when somebody asks.
-func (v *requestState) placeholder(key string) (any, bool) {
-	rest, ours := strings.CutPrefix(key, "http.auth.")
-	if !ours || v.hidden && v.identity == nil {
-		return nil, false
+// removeCredential removes the credential at a location. Later gates find it all
+// the same.
+func (s *requestState) removeCredential(location authn.Location) {
+	if removal, found := location.Take(&s.request); found {
+		s.removed = append(s.removed, removal)
 	}
-	if claim, ok := strings.CutPrefix(rest, "user."); ok {
-		return v.ofUser(claim), true
-	}
-	if rest == "scheme" {
-		return v.scheme, true
-	}
-	if rest == "client.id" {
-		if caller := v.caller(); caller != nil {
-			return caller.Client, true
+}
+
+// restoreCredentials puts back what earlier gates removed.
+func (s *requestState) restoreCredentials(r *http.Request) {
+	for _, removal := range slices.Backward(s.removed) {
+		if removal.Restore(r) {
+			s.restored = append(s.restored, removal.Location)
 		}
-		return "", true
 	}
-	if strings.HasPrefix(rest, "condition.") {
-		return v.ofCondition(key)
-	}
-	return v.ofDenial(rest)
+	s.removed = nil
 }
 
-// caller is whom placeholders speak of.
-func (v *requestState) caller() *authn.Identity {
-	if v.considered != nil {
-		return v.considered
+// removeRestored removes what restoreCredentials has put back.
+func (s *requestState) removeRestored() {
+	for _, location := range s.restored {
+		s.removeCredential(location)
 	}
-	return v.identity
-}
-
-// ofUser answers for `{http.auth.user.…}`. What is not there is empty, so that
-// no placeholder ever reaches an upstream unreplaced.
-func (v *requestState) ofUser(name string) any {
-	caller := v.caller()
-	if caller == nil {
-		return ""
-	}
-	switch name {
-	case "id":
-		return caller.ID
-	case "scope":
-		return joinList(slices.Clone(caller.Scopes), " ")
-	}
-	if claim, present := caller.Claim(name); present {
-		return claimText(name, claim)
-	}
-	if name == "roles" {
-		return joinList(slices.Clone(caller.Roles), ",")
-	}
-	return ""
-}
-
-// ofCondition answers for the variables of an `if`.
-func (v *requestState) ofCondition(key string) (any, bool) {
-	caller := v.considered
-	if caller == nil {
-		return nil, false
-	}
-	switch key {
-	case authz.ClaimsPlaceholder:
-		if all := caller.Claims.All(); all != nil {
-			return all, true
-		}
-		return map[string]any{}, true
-	case authz.ScopesPlaceholder:
-		return caller.Scopes, true
-	case authz.RolesPlaceholder:
-		return caller.Roles, true
-	case authz.UserPlaceholder:
-		return caller.ID, true
-	}
-	return nil, false
-}
-
-// ofDenial answers for what error pages show.
-func (v *requestState) ofDenial(name string) (any, bool) {
-	if v.denied == nil {
-		return nil, false
-	}
-	switch name {
-	case "error":
-		return string(v.denied.Code), true
-	case "error_description":
-		return v.denied.Detail(), true
-	case "required_scopes":
-		return strings.Join(v.denied.RequiredScopes, " "), true
-	case "trace_id":
-		return v.denied.TraceID, true
-	}
-	return nil, false
+	s.restored = nil
 }

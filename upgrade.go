@@ -7,12 +7,12 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// stayOnHTTP takes out of a request the wish to go on in another kind of HTTP on
+// keepToHTTPRequest removes from a request the wish to go on in another kind of HTTP on
 // the same connection: after the answer 101 a client could ask an upstream for
 // anything, and no gate would see it. That goes for `h2c`, which servers may
 // ignore anyway (RFC 9113 §3.1), and for `HTTP/…` and `TLS/…`. WebSockets and
 // other protocols are what the one request is about, and go on.
-func stayOnHTTP(h http.Header) {
+func keepToHTTPRequest(h http.Header) {
 	fields, asked := h["Upgrade"]
 	if !asked {
 		return

@@ -100,6 +100,10 @@ type Outcome struct {
 	// Source is where the answer came from.
 	Source Source
 
+	// Progress is how many checks the credential passed before it was refused. Of
+	// several refusals the gate reports the one with the most.
+	Progress int
+
 	// Nonce is sent to the client in the field DPoP-Nonce, whatever the
 	// verdict; empty for none (RFC 9449 §8).
 	Nonce string
