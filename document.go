@@ -16,4 +16,4 @@ func (g *RequireAuth) DescribeGate() openapi.Gate {
 	return described
 }
 
-var _ openapi.Describer = (*RequireAuth)(nil)
+var _ openapi.GateDescriber = (*RequireAuth)(nil)

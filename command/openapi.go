@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
@@ -37,8 +38,8 @@ ask for: security schemes, which operations need which, and the answers 401 and
 403. Without a document it prints the components that they need.
 
 What the document has stays: its own security is joined with that of the gates,
-its own answers count. Doing it again changes nothing. Of YAML the comments are
-lost. Gates with "hide all" are not spoken of.`,
+its own answers count. Doing it again changes nothing. Comments of YAML stay.
+Gates with "hide all" are left out.`,
 		Example: `  caddy auth openapi --document openapi.yaml
   caddy auth openapi --config caddy.json --host api.example.com --document - < openapi.json`,
 		Args: cobra.NoArgs,
@@ -64,9 +65,7 @@ func (o *openapiOptions) run(cmd *cobra.Command) (int, error) {
 		return exitFailed, err
 	}
 	if o.document == "" {
-		components := new(document.Object)
-		openapi.Components(components, sites)
-		return exitDone, writeDocument(cmd.OutOrStdout(), components, false)
+		return exitDone, writeDocument(cmd.OutOrStdout(), openapi.Components(sites), false)
 	}
 	described, isYAML, err := o.readDocument(cmd.InOrStdin())
 	if err != nil {
@@ -78,7 +77,7 @@ func (o *openapiOptions) run(cmd *cobra.Command) (int, error) {
 	return exitDone, writeDocument(cmd.OutOrStdout(), described, isYAML)
 }
 
-func writeDocument(w io.Writer, described *document.Object, isYAML bool) error {
+func writeDocument(w io.Writer, described *yaml.Node, isYAML bool) error {
 	text, err := document.Write(described, "  ")
 	if isYAML {
 		text, err = document.WriteYAML(described)
@@ -90,7 +89,7 @@ func writeDocument(w io.Writer, described *document.Object, isYAML bool) error {
 	return err
 }
 
-func (o *openapiOptions) readDocument(stdin io.Reader) (described *document.Object, isYAML bool, err error) {
+func (o *openapiOptions) readDocument(stdin io.Reader) (described *yaml.Node, isYAML bool, err error) {
 	var content []byte
 	if o.document == "-" {
 		if content, err = io.ReadAll(stdin); err == nil {

@@ -15,7 +15,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("auth_openapi", httpcaddyfile.After, "encode")
 }
 
-// DefaultPath is where a document is looked for without a matcher.
+// DefaultPath is the path of the document where no matcher is given.
 const DefaultPath = "/openapi.json"
 
 // parse reads the directive `auth_openapi`.
@@ -51,7 +51,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readMaxSize(d *caddyfile.Dispenser) error {
 	if h.MaxSize != 0 {
-		return d.Err("max_size is written twice: keep one")
+		return d.Err("max_size is repeated: keep one")
 	}
 	var text string
 	if !d.AllArgs(&text) {
@@ -59,7 +59,7 @@ func (h *Handler) readMaxSize(d *caddyfile.Dispenser) error {
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size == 0 {
-		return d.Errf("%q is no size: write for example 8MiB", text)
+		return d.Errf("invalid size %q: write for example 8MiB", text)
 	}
 	h.MaxSize = size
 	return nil

@@ -13,13 +13,13 @@ import (
 )
 
 // capture holds an answer back if it can be a document. Any other goes to the
-// client as it is written.
+// client at once.
 type capture struct {
 	*caddyhttp.ResponseWriterWrapper
 	limit    uint64
 	versions *versions
 	request  *http.Request
-	body     *bytes.Buffer // nil if nothing is held back
+	body     *bytes.Buffer // nil while nothing is held back
 	status   int
 }
 
@@ -82,7 +82,7 @@ func (c *capture) Write(part []byte) (int, error) {
 	return c.ResponseWriter.Write(part)
 }
 
-// pass sends what was held back of a document that is too large.
+// pass sends the first part of a document that is too large.
 func (c *capture) pass() error {
 	body := c.body
 	c.body = nil
@@ -107,7 +107,7 @@ func (c *capture) FlushError() error {
 	return http.NewResponseController(c.ResponseWriter).Flush()
 }
 
-// describing are the fields that say something about the bytes of a document.
+// describing are the fields that describe the bytes of a document.
 var describing = []string{
 	"Accept-Ranges", "Content-Digest", "Content-MD5", "Digest", "ETag", "Last-Modified", "Repr-Digest",
 }

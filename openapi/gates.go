@@ -4,31 +4,33 @@ import (
 	"encoding/json"
 	"regexp"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/openapi"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// Gate is what a gate asks for.
+// Gate is what a gate requires.
 type Gate struct {
-	// Schemes are those it accepts, and Names what they are called.
+	// Schemes are the accepted ones, and Names their names.
 	Names   []string
 	Schemes []any
 	// Optional gates let callers without credentials pass.
 	Optional bool
-	// Silent gates answer no 403, Hidden ones no 401 either: of those nothing
-	// is said at all.
+	// Silent gates answer no 403. Hidden ones answer no 401 either, and the
+	// document does not mention them.
 	Silent, Hidden bool
 	Requirement    *authz.Requirement
 }
 
-// MetadataProvider is a running gate that can say what it asks for.
-type Describer interface {
+// GateDescriber is a running gate that describes what it requires.
+type GateDescriber interface {
 	DescribeGate() Gate
 }
 
-// guard puts a gate in the words of OpenAPI.
+// guard describes a gate in the terms of OpenAPI.
 func (g Gate) guard() openapi.Guard {
 	guard := openapi.Guard{
 		Optional: g.Optional, Silent: g.Silent,
@@ -52,34 +54,34 @@ func (g Gate) guard() openapi.Guard {
 	return guard
 }
 
-// componentName finds what may not stand in the name of a component.
+// componentName matches what the name of a component may not contain.
 var componentName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
-func objectOf(scheme authn.SecurityScheme) *openapi.Object {
+func objectOf(scheme authn.SecurityScheme) *yaml.Node {
 	text, err := json.Marshal(scheme)
 	if err != nil {
 		return nil
 	}
-	object, err := openapi.Parse(text)
+	document, err := openapi.Parse(text)
 	if err != nil {
 		return nil
 	}
-	return object
+	return document.Content[0]
 }
 
-// Site answers which gates are on the way to an operation.
+// Site finds the gates on the way to an operation.
 type Site struct {
 	Config *routes.Config
 	Server *routes.Server
 	// Host is the host name of the site; empty for all of the server.
 	Host string
-	// Metadata says what a gate asks for; ok is false for gates that are not
-	// of this plugin.
+	// Describe returns what a gate requires; ok is false for gates of other
+	// plugins.
 	Describe func(routes.Gate) (described Gate, ok bool)
 }
 
-// Merge adds to a document what the gates of sites ask for.
-func Merge(document *openapi.Object, sites []Site) error {
+// Merge adds to a document what the gates of sites require.
+func Merge(document *yaml.Node, sites []Site) error {
 	return openapi.Merge(document, func(asked openapi.Operation) (ways openapi.Ways) {
 		for _, site := range sites {
 			ways = append(ways, site.ways(asked)...)
@@ -88,8 +90,8 @@ func Merge(document *openapi.Object, sites []Site) error {
 	})
 }
 
-// Components adds to a document what its operations could refer to.
-func Components(document *openapi.Object, sites []Site) {
+// Components makes a document with what operations could refer to.
+func Components(sites []Site) *yaml.Node {
 	var guards []openapi.Guard
 	for _, site := range sites {
 		for _, use := range site.Config.Walk(site.Server, site.region()).Gates {
@@ -98,7 +100,7 @@ func Components(document *openapi.Object, sites []Site) {
 			}
 		}
 	}
-	openapi.Components(document, guards)
+	return openapi.Components(guards)
 }
 
 func (s Site) region() (all routes.Region) {
@@ -108,8 +110,8 @@ func (s Site) region() (all routes.Region) {
 	return all
 }
 
-// ways follows an operation through the site. A way of which nothing can be
-// said, because it is hidden or guarded by somebody else, is left out.
+// ways follows an operation through the site. It leaves out a way that is hidden
+// or that another plugin guards.
 func (s Site) ways(asked openapi.Operation) (ways openapi.Ways) {
 	region := s.region()
 	region.Methods = []string{asked.Method}

@@ -1,5 +1,5 @@
-// Package openapi says in the OpenAPI document of an upstream what the gates
-// in front of it ask for.
+// Package openapi writes into the OpenAPI document of an upstream what the gates
+// in front of it require.
 package openapi
 
 import (
@@ -24,22 +24,22 @@ func init() {
 }
 
 // Handler adds to the OpenAPI 3 document of an upstream, on its way to the
-// client, what the gates of the site ask for: the security schemes, which
+// client, what the gates of the site require: the security schemes, which
 // operations need which, and the answers 401 and 403. So the Authorize button
-// of Swagger UI works although the gate and not the application does the
-// authentication.
+// of Swagger UI works although the gate and not the application authenticates.
 //
-// Only a 200 in JSON is changed. What the document has already stays: its own
-// security is joined with that of the gates, its own answers count. A document
-// that is too large, or is none, goes on as it is, with a warning in the log.
+// Only a 200 in JSON changes. Existing members stay: the document's own security
+// is joined with that of the gates, and its own answers count. A document over
+// `max_size`, with more than a million values, or that is not OpenAPI 3 passes
+// unchanged, with a warning in the log.
 //
-// Gates with `hide all` are not spoken of. A gate whose route has a matcher
-// other than path, host, method and not may or may not match: its operations
-// are described with and without it.
+// Gates with `hide all` are left out. A gate whose route has a matcher other than
+// path, host, method and not may or may not match: its operations are described
+// with and without it.
 //
-// In a Caddyfile a directive without a matcher is for /openapi.json.
+// In a Caddyfile a directive without a matcher applies to /openapi.json.
 type Handler struct {
-	// The largest document that is changed, in bytes. Default: 8 MiB.
+	// The size of the largest document that changes, in bytes. Default: 8 MiB.
 	MaxSize uint64 `json:"max_size,omitempty"`
 
 	logger   *zap.Logger
@@ -94,8 +94,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
-// wholeDocument is the request that the upstream gets: for all of the
-// document, in plain text, whatever the client has of it already.
+// wholeDocument is the request to the upstream: for all of the document, without
+// a content coding, whatever part the client has already.
 func wholeDocument(r *http.Request) *http.Request {
 	asked := new(http.Request)
 	*asked = *r
@@ -116,8 +116,8 @@ func hostOf(r *http.Request) string {
 	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
-// version returns what becomes of a document, for one client. It works on one at
-// a time, and remembers the last ones, so that clients who ask often cost little.
+// version returns a changed document for one client. It changes one document at a
+// time and keeps the last ones, so that repeated requests cost little.
 func (h *Handler) version(text []byte, running *caddyhttp.Server, host string) *version {
 	of := source{digest: sha256.Sum256(text)}
 	h.mutex.Lock()
@@ -132,7 +132,7 @@ func (h *Handler) version(text []byte, running *caddyhttp.Server, host string) *
 		changed, err = h.merge(text, host)
 	}
 	if err != nil {
-		h.logger.Warn("the OpenAPI document is left as it is", zap.Error(err))
+		h.logger.Warn("the OpenAPI document passes unchanged", zap.Error(err))
 		return h.versions.add(&version{source: of, document: bytes.Clone(text)})
 	}
 	return h.versions.add(&version{source: of, document: changed, tag: tagOf(changed)})
@@ -163,7 +163,7 @@ func (h *Handler) merge(text []byte, host string) ([]byte, error) {
 }
 
 func describeLive(gate routes.Gate) (Gate, bool) {
-	describer, ok := gate.Live.(Describer)
+	describer, ok := gate.Live.(GateDescriber)
 	if !ok {
 		return Gate{}, false
 	}

@@ -8,21 +8,20 @@ import (
 	"time"
 )
 
-// Bounds on the memory that clients can have this package use, whatever they ask
-// for and however slowly they read.
+// Bounds on the memory that slow and repeated clients can make this package use.
 const (
-	// maxReads is how many documents are read of the upstream at a time, and
-	// maxWait how long another one waits before it goes on as it is.
+	// maxReads bounds the documents that are read from the upstream at a time.
+	// Another one waits for maxWait, and then passes unchanged.
 	maxReads = 4
 	maxWait  = 5 * time.Second
-	// maxKept is how many versions are remembered.
+	// maxKept bounds the versions that are kept.
 	maxKept = 4
-	// maxVersions is from how many versions on, remembered or still sent to a
-	// client, documents go on as they are. Up to maxReads more may be under way.
+	// maxVersions bounds the versions that are kept or on their way to a client.
+	// Beyond it documents pass unchanged. Up to maxReads more may be in progress.
 	maxVersions = 8
 )
 
-// version is a document as clients get it. All who get it share it.
+// version is a document as clients get it. They share it.
 type version struct {
 	source   source
 	document []byte
@@ -32,13 +31,13 @@ type version struct {
 	kept    bool
 }
 
-// source is what a version depends on.
+// source identifies what a version was made from.
 type source struct {
 	digest [sha256.Size]byte // of the document of the upstream
 	hosts  string            // see [routes.HostPatterns.Match]
 }
 
-// versions are those that are remembered or still sent to a client.
+// versions are those that are kept or on their way to a client.
 type versions struct {
 	reads chan struct{}
 
@@ -77,7 +76,7 @@ func (v *versions) end(buffer *bytes.Buffer) {
 	<-v.reads
 }
 
-// detach has a buffer count as a version, because it is sent to a client as it is.
+// detach counts a buffer as a version, because a client gets it unchanged.
 // [versions.letGo] ends that.
 func (v *versions) detach() {
 	v.mutex.Lock()
@@ -112,7 +111,7 @@ func (v *versions) find(of source) *version {
 	return nil
 }
 
-// add remembers a version, and returns it for its first client.
+// add keeps a version, and returns it for its first client.
 func (v *versions) add(one *version) *version {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
@@ -128,7 +127,7 @@ func (v *versions) add(one *version) *version {
 	return one
 }
 
-// done ends what a client needs a version for.
+// done ends the use of a version by a client.
 func (v *versions) done(one *version) {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
@@ -136,7 +135,7 @@ func (v *versions) done(one *version) {
 	v.drop(one)
 }
 
-// drop counts a version off that nobody has any more.
+// drop stops counting an unused version.
 func (v *versions) drop(one *version) {
 	if !one.kept && one.readers == 0 {
 		v.alive--

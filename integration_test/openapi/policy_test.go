@@ -34,8 +34,8 @@ func TestPolicy(t *testing.T) {
 	document := s.Get("/openapi.json").Body
 	d := read(t, document)
 	for path, want := range map[string]string{
-		"/user": "The caller is known and may not.", "/claim": "The caller is known and may not.", "/if": "The caller is known and may not.",
-		"/role": "The caller is known and may not. Required is: role staff", "/both": "The caller is known and may not. Required is: scope read",
+		"/user": "The caller is authenticated and not authorized.", "/claim": "The caller is authenticated and not authorized.", "/if": "The caller is authenticated and not authorized.",
+		"/role": "The caller is authenticated and not authorized. Required: role staff", "/both": "The caller is authenticated and not authorized. Required: scope read",
 	} {
 		responses := d.Paths[path]["get"].Responses
 		if got := string(responses["403"]); !strings.Contains(got, `"description":"`+want+`"`) || responses["401"] == nil {

@@ -1,26 +1,31 @@
 package openapi
 
 import (
+	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// Components adds the security schemes of gates to a document, with what the
-// operations refer to.
-func Components(document *Object, guards []Guard) {
-	m := &merger{document: document, named: make(map[string]string)}
+// Components makes a document with the components that operations refer to.
+func Components(guards []Guard) *yaml.Node {
+	m := &merger{document: object(), named: make(map[string]string)}
 	for _, guard := range guards {
 		m.alternatives(guard)
 	}
 	m.unauthorized()
+	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{m.document}}
 }
 
-// alternatives adds the schemes of a gate to the components and returns what a
-// `security` member says about them.
+// alternatives adds the schemes of a gate to the components and returns the
+// security requirement of each.
 func (m *merger) alternatives(guard Guard) []alternative {
 	var all []alternative
 	for _, scheme := range guard.Schemes {
-		kind, _ := scheme.Object.Get("type").(string)
+		kind := getText(scheme.Object, "type")
 		if m.old && kind == "mutualTLS" {
 			continue // new in OpenAPI 3.1
 		}
@@ -36,92 +41,127 @@ func (m *merger) alternatives(guard Guard) []alternative {
 	return all
 }
 
-// respond adds the answers of a gate where the document has none of its own.
-func (m *merger) respond(operation *Object, forbids bool, required []string) {
-	responses := operation.object("responses")
+// respond adds the denials of a gate where the document has none of its own.
+func (m *merger) respond(operation *yaml.Node, forbids bool, required []string) {
+	responses := get(operation, "responses")
 	if responses == nil {
-		if operation.Has("responses") {
-			return
-		}
-		responses = new(Object)
-		operation.Set("responses", responses)
+		responses = set(operation, "responses", object())
 	}
-	if !responses.Has("401") {
-		responses.Set("401", NewObject("$ref", "#/components/responses/"+m.unauthorized()))
+	if responses.Kind != yaml.MappingNode {
+		return
 	}
-	if forbids && !responses.Has("403") {
-		description := "The caller is known and may not."
+	if get(responses, "401") == nil {
+		set(responses, "401", object("$ref", "#/components/responses/"+m.unauthorized()))
+	}
+	if forbids && get(responses, "403") == nil {
+		description := "The caller is authenticated and not authorized."
 		if len(required) > 0 {
-			description += " Required is: " + strings.Join(required, "; ")
+			description += " Required: " + strings.Join(required, "; ")
 		}
-		responses.Set("403", NewObject("description", description, "content", m.problem()))
+		set(responses, "403", object("description", description, "content", m.problem()))
 	}
 }
 
 // unauthorized returns the name of the response 401.
 func (m *merger) unauthorized() string {
-	return m.put("responses", "AuthUnauthorized", NewObject(
-		"description", "The caller is not known: there is no credential, or it is not good.",
-		"headers", NewObject("WWW-Authenticate", NewObject(
-			"description", "How to authenticate.", "schema", NewObject("type", "string"))),
+	return m.put("responses", "AuthUnauthorized", object(
+		"description", "The caller is not authenticated: the credential is missing or invalid.",
+		"headers", object("WWW-Authenticate", object("description", "How to authenticate.", "schema", object("type", "string"))),
 		"content", m.problem(),
 	))
 }
 
-// problem is the body of a denial (RFC 9457).
-func (m *merger) problem() *Object {
-	text := func(description string) *Object { return NewObject("type", "string", "description", description) }
-	list := func(description string) *Object {
-		return NewObject("type", "array", "items", NewObject("type", "string"), "description", description)
+// problemSchema is the body of a denial (RFC 9457).
+var problemSchema = sync.OnceValues(func() (*yaml.Node, error) { return ParseYAML([]byte(problemText)) })
+
+const problemText = `
+type: object
+required:
+  - type
+  - title
+  - status
+  - code
+properties:
+  type:
+    type: string
+    description: A URI of the kind of problem.
+  title:
+    type: string
+    description: The reason phrase of the status.
+  status:
+    type: integer
+  detail:
+    type: string
+    description: A sentence for the client.
+  code:
+    type: string
+    description: The cause, for example expired_token.
+  required_scopes:
+    type: array
+    items:
+      type: string
+    description: The required scopes.
+  required_roles:
+    type: array
+    items:
+      type: string
+    description: The required roles.
+  trace_id:
+    type: string
+    description: The ID of the request in the log of the operator.
+`
+
+// problem is the content of a denial.
+func (m *merger) problem() *yaml.Node {
+	schema, err := problemSchema()
+	if err != nil {
+		panic(err) // a constant
 	}
-	name := m.put("schemas", "AuthProblem", NewObject(
-		"type", "object",
-		"required", []any{"type", "title", "status", "code"},
-		"properties", NewObject(
-			"type", text("A URI of the kind of problem."),
-			"title", text("The reason phrase of the status."),
-			"status", NewObject("type", "integer"),
-			"detail", text("A sentence for the client."),
-			"code", text("What was wrong, for example expired_token."),
-			"required_scopes", list("The scopes that are required."),
-			"required_roles", list("The roles that are required."),
-			"trace_id", text("What the operator finds the request by."),
-		),
-	))
-	reference := NewObject("schema", NewObject("$ref", "#/components/schemas/"+name))
-	return NewObject("application/problem+json", reference)
+	name := m.put("schemas", "AuthProblem", schema.Content[0])
+	return object("application/problem+json", object("schema", object("$ref", "#/components/schemas/"+name)))
 }
 
 // section returns a part of the components.
-func (m *merger) section(name string) *Object {
-	components := m.document.object("components")
+func (m *merger) section(name string) *yaml.Node {
+	components := get(m.document, "components")
 	if components == nil {
-		components = new(Object)
-		m.document.Set("components", components)
+		components = set(m.document, "components", object())
 	}
-	section := components.object(name)
+	section := get(components, name)
 	if section == nil {
-		section = new(Object)
-		components.Set(name, section)
+		section = set(components, name, object())
 	}
 	return section
 }
 
-// put adds a component under a name, or under another one if that is taken by
-// something else, and returns the name.
-func (m *merger) put(section, name string, value *Object) string {
-	identity := section + "/" + name + "/" + value.String()
+// put adds a component and returns its name: another one where a different
+// component has the name already.
+func (m *merger) put(section, name string, value *yaml.Node) string {
+	var content bytes.Buffer
+	_ = encode(&content, value)
+	identity := section + "/" + name + "/" + content.String()
 	if known, ok := m.named[identity]; ok {
 		return known
 	}
 	components := m.section(section)
 	free := name
-	for n := 2; components.Has(free) && !equal(components.Get(free), value); n++ {
+	for n := 2; ; n++ {
+		known := get(components, free)
+		if known == nil {
+			set(components, free, value)
+			break
+		}
+		if equal(known, value) {
+			break
+		}
 		free = fmt.Sprintf("%s_%d", name, n)
-	}
-	if !components.Has(free) {
-		components.Set(free, value)
 	}
 	m.named[identity] = free
 	return free
+}
+
+// equal compares values; the order of members does not matter.
+func equal(x, y *yaml.Node) bool {
+	var a, b any
+	return x.Decode(&a) == nil && y.Decode(&b) == nil && reflect.DeepEqual(a, b)
 }

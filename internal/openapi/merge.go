@@ -6,17 +6,19 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// Operation is an operation of a document: a method on a path as clients call
-// it. Parts of the path that vary are filled in with [Variable].
+// Operation is an operation of a document: a method and a path. [Variable]
+// replaces the variable parts of the path.
 type Operation struct{ Method, Path string }
 
-// Variable stands in the path of an [Operation] for a part that varies.
+// Variable is a variable part in the path of an [Operation].
 const Variable = "~"
 
-// Ways are the ways to an operation, each with the gates on it. None means
-// that nothing is known about it.
+// Ways are the ways to an operation, each with its gates. Without any way
+// nothing is known about the operation.
 type Ways [][]Guard
 
 // maxOperations is how many operations a document may have.
@@ -33,52 +35,40 @@ var (
 // methods are the members of a path item that are operations.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 
-// Merge adds to a document what the gates ask for. Operations without a gate
-// stay as they are, and merging again changes nothing.
-func Merge(document *Object, waysTo func(Operation) Ways) error {
-	version, _ := document.Get("openapi").(string)
+// Merge adds to a document what the gates require. Operations without a gate do
+// not change, and a second merge changes nothing.
+func Merge(document *yaml.Node, waysTo func(Operation) Ways) error {
+	root := document.Content[0]
+	version := getText(root, "openapi")
 	if !strings.HasPrefix(version, "3.") {
 		return ErrVersion
 	}
-	if err := checkComponents(document); err != nil {
+	if err := checkComponents(root); err != nil {
 		return err
 	}
-	m := &merger{document: document, old: strings.HasPrefix(version, "3.0"), waysTo: waysTo, named: make(map[string]string)}
-	paths := document.object("paths")
-	if paths == nil {
-		return nil
-	}
-	for _, path := range paths.names {
-		item := paths.object(path)
-		if item == nil {
-			continue
-		}
-		for _, name := range item.names {
-			operation := item.object(name)
-			if operation == nil || !slices.Contains(methods, name) {
+	m := &merger{document: root, old: strings.HasPrefix(version, "3.0"), waysTo: waysTo, named: make(map[string]string)}
+	for path, item := range members(get(root, "paths")) {
+		for method, operation := range members(item) {
+			if operation.Kind != yaml.MappingNode || !slices.Contains(methods, method.Value) {
 				continue
 			}
 			if m.operations++; m.operations > maxOperations {
 				return errTooLarge
 			}
-			m.merge(operation, Operation{Method: strings.ToUpper(name), Path: sample(m.base(item, operation) + path)})
+			m.merge(operation, Operation{Method: strings.ToUpper(method.Value), Path: sample(m.base(item, operation) + path.Value)})
 		}
 	}
 	return nil
 }
 
-// checkComponents refuses a document in which there is no place for what is
-// added.
-func checkComponents(document *Object) error {
-	components := document.object("components")
+// checkComponents refuses a document that has no place for the components.
+func checkComponents(root *yaml.Node) error {
+	components := get(root, "components")
 	if components == nil {
-		if document.Has("components") {
-			return errComponents
-		}
 		return nil
 	}
-	for _, section := range []string{"securitySchemes", "responses", "schemas"} {
-		if components.Has(section) && components.object(section) == nil {
+	for _, section := range []*yaml.Node{components, get(components, "securitySchemes"), get(components, "responses"), get(components, "schemas")} {
+		if section != nil && section.Kind != yaml.MappingNode {
 			return errComponents
 		}
 	}
@@ -86,30 +76,23 @@ func checkComponents(document *Object) error {
 }
 
 type merger struct {
-	document   *Object
-	old        bool // OpenAPI 3.0
+	document   *yaml.Node // its root
+	old        bool       // OpenAPI 3.0
 	waysTo     func(Operation) Ways
 	operations int
 
-	// named are the names of components that were put already, by what they
-	// are.
+	// named are the names of the components so far, by section and content.
 	named map[string]string
 }
 
-// base is the path below which an operation is found: that of the innermost
-// first server.
-func (m *merger) base(item, operation *Object) string {
-	for _, holder := range []*Object{operation, item, m.document} {
-		servers, _ := holder.Get("servers").([]any)
-		if len(servers) == 0 {
+// base is the path of the innermost first server.
+func (m *merger) base(item, operation *yaml.Node) string {
+	for _, holder := range []*yaml.Node{operation, item, m.document} {
+		servers := get(holder, "servers")
+		if servers == nil || servers.Kind != yaml.SequenceNode || len(servers.Content) == 0 {
 			continue
 		}
-		server, _ := servers[0].(*Object)
-		if server == nil {
-			return ""
-		}
-		address, _ := server.Get("url").(string)
-		parsed, err := url.Parse(address)
+		parsed, err := url.Parse(getText(servers.Content[0], "url"))
 		if err != nil || strings.Contains(parsed.Path, "{") {
 			return ""
 		}
@@ -137,7 +120,7 @@ func sample(template string) string {
 	return b.String()
 }
 
-func (m *merger) merge(operation *Object, asked Operation) {
+func (m *merger) merge(operation *yaml.Node, asked Operation) {
 	var ours []alternative
 	var words []string
 	guarded, forbids := false, false
@@ -167,20 +150,21 @@ func (m *merger) merge(operation *Object, asked Operation) {
 	m.respond(operation, forbids, words)
 }
 
-// secure joins what the document asks for with what the gates do.
-func (m *merger) secure(operation *Object, ours []alternative) {
+// secure joins the security of the document with that of the gates.
+func (m *merger) secure(operation *yaml.Node, ours []alternative) {
 	if !slices.ContainsFunc(ours, func(a alternative) bool { return len(a) > 0 }) {
-		return // nothing that this version of OpenAPI has a word for
+		return // this version of OpenAPI cannot describe the schemes
 	}
-	existing, ok := readSecurity(operation.Get("security"))
+	security := get(operation, "security")
+	existing, ok := readSecurity(security)
 	if !ok {
-		if operation.Has("security") {
-			return // not understood: leave it alone
+		if security != nil {
+			return // malformed: leave it alone
 		}
-		existing, _ = readSecurity(m.document.Get("security"))
+		existing, _ = readSecurity(get(m.document, "security"))
 	}
 	if len(existing) == 0 {
-		operation.Set("security", writeSecurity(ours))
+		set(operation, "security", writeSecurity(ours))
 		return
 	}
 	var joined []alternative
@@ -194,19 +178,19 @@ func (m *merger) secure(operation *Object, ours []alternative) {
 		joined = append(joined, product([]alternative{theirs}, ours)...)
 	}
 	if changed {
-		operation.Set("security", writeSecurity(joined))
+		set(operation, "security", writeSecurity(joined))
 	}
 }
 
-// meets reports whether who has the credentials of one alternative has those
-// of another too.
+// meets reports whether the credentials of one alternative include those of
+// another.
 func (m *merger) meets(theirs, ours alternative) bool {
 	schemes := m.section("securitySchemes")
 	var carried []string
 	for _, entry := range theirs {
-		carried = append(carried, carrier(schemes.object(entry.name)))
+		carried = append(carried, carrier(getObject(schemes, entry.name)))
 	}
 	return !slices.ContainsFunc(ours, func(e entry) bool {
-		return !slices.Contains(carried, carrier(schemes.object(e.name)))
+		return !slices.Contains(carried, carrier(getObject(schemes, e.name)))
 	})
 }

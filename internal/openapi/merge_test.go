@@ -7,11 +7,11 @@ import (
 )
 
 var (
-	corp  = Scheme{"corp", NewObject("type", "http", "scheme", "bearer", "bearerFormat", "JWT")}
-	oidc  = Scheme{"corp_openid", NewObject("type", "openIdConnect", "openIdConnectUrl", "https://idp.example.com/.well-known/openid-configuration")}
-	ops   = Scheme{"ops", NewObject("type", "http", "scheme", "basic")}
-	keys  = Scheme{"partners", NewObject("type", "apiKey", "in", "header", "name", "X-API-Key")}
-	certs = Scheme{"robots", NewObject("type", "mutualTLS")}
+	corp  = Scheme{"corp", object("type", "http", "scheme", "bearer", "bearerFormat", "JWT")}
+	oidc  = Scheme{"corp_openid", object("type", "openIdConnect", "openIdConnectUrl", "https://idp.example.com/.well-known/openid-configuration")}
+	ops   = Scheme{"ops", object("type", "http", "scheme", "basic")}
+	keys  = Scheme{"partners", object("type", "apiKey", "in", "header", "name", "X-API-Key")}
+	certs = Scheme{"robots", object("type", "mutualTLS")}
 )
 
 // site answers for the operations of the tests by the beginning of the path.
@@ -42,7 +42,7 @@ func merged(t *testing.T, document string) string {
 	if err := Merge(parsed, site); err != nil {
 		t.Fatal(err)
 	}
-	once := parsed.String()
+	once := toJSON(t, parsed)
 	again, err := Parse([]byte(once))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func merged(t *testing.T, document string) string {
 	if err := Merge(again, site); err != nil {
 		t.Fatal(err)
 	}
-	if twice := again.String(); twice != once {
+	if twice := toJSON(t, again); twice != once {
 		t.Errorf("merging again changes\n%s\nto\n%s", once, twice)
 	}
 	return once
@@ -62,7 +62,7 @@ func TestMerge(t *testing.T) {
 		"an open operation stays": {"3.1.0", "/open", `{"responses":{}}`, `{"responses":{}}`},
 		"one scheme":              {"3.1.0", "/me", `{"x":1}`, `{"x":1,"security":[{"corp":[]}],"responses":{` + unauthorized + `}}`},
 		"scopes": {"3.1.0", "/admin/{id}", `{"responses":{"200":{}}}`, `{"responses":{"200":{},` + unauthorized +
-			`,"403":{"description":"The caller is known and may not. Required is: scope admin","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/AuthProblem"}}}}}` +
+			`,"403":{"description":"The caller is authenticated and not authorized. Required: scope admin","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/AuthProblem"}}}}}` +
 			`,"security":[{"corp":["admin"]},{"corp_openid":["admin"]}]}`},
 		"scopes in 3.0 only where they may stand": {"3.0.3", "/admin/x", `{"responses":{"401":{},"403":{}}}`,
 			`{"responses":{"401":{},"403":{}},"security":[{"corp":[]},{"corp_openid":["admin"]}]}`},
@@ -157,11 +157,11 @@ func TestMergeRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		before := parsed.String()
+		before := toJSON(t, parsed)
 		if err := Merge(parsed, site); err == nil {
 			t.Errorf("%s: no error", name)
-		} else if !strings.HasPrefix(name, "too many") && parsed.String() != before {
-			t.Errorf("%s: changed to %s", name, parsed)
+		} else if !strings.HasPrefix(name, "too many") && toJSON(t, parsed) != before {
+			t.Errorf("%s: changed to %s", name, toJSON(t, parsed))
 		}
 	}
 }

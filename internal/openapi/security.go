@@ -3,25 +3,27 @@ package openapi
 import (
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// Scheme is a security scheme: the name that it should have among the
-// components, and what stands there.
+// Scheme is a security scheme: its preferred name among the components, and its
+// object there.
 type Scheme struct {
 	Name   string
-	Object *Object
+	Object *yaml.Node
 }
 
-// Guard is what one gate asks for.
+// Guard is what one gate requires.
 type Guard struct {
 	// Schemes are alternatives.
 	Schemes []Scheme
 	// Optional gates let callers without credentials pass.
 	Optional bool
-	// Scopes are what a token needs.
+	// Scopes are those that a token needs.
 	Scopes []string
-	// Forbids gates can answer 403. Requires says in words what the 403 names;
-	// empty for nothing.
+	// Forbids gates can answer 403. Requires describes what the 403 names; it may
+	// be empty.
 	Forbids  bool
 	Requires string
 	// Silent gates do not answer 403.
@@ -66,8 +68,8 @@ func (a alternative) and(b alternative) alternative {
 // maxAlternatives bounds what several gates on one operation multiply to.
 const maxAlternatives = 64
 
-// product returns the ways to meet two lists of alternatives at once. A way
-// that asks for more than another is left out.
+// product returns the ways to meet two lists of alternatives at once, without
+// those that require more than another.
 func product(x, y []alternative) []alternative {
 	var all []alternative
 	for _, left := range x {
@@ -100,71 +102,61 @@ func subset(x, y []string) bool {
 	return !slices.ContainsFunc(x, func(name string) bool { return !slices.Contains(y, name) })
 }
 
-// readSecurity reads a member `security`; ok is false if there is none that
-// can be understood.
-func readSecurity(value any) (all []alternative, ok bool) {
-	list, ok := value.([]any)
-	if !ok {
+// readSecurity reads a member `security`; ok is false if it is missing or
+// malformed.
+func readSecurity(list *yaml.Node) (all []alternative, ok bool) {
+	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, false
 	}
-	for _, element := range list {
-		object, ok := element.(*Object)
-		if !ok {
+	for _, element := range list.Content {
+		if element.Kind != yaml.MappingNode {
 			return nil, false
 		}
 		one := alternative{}
-		for _, name := range object.names {
+		for name, listed := range members(element) {
 			var scopes []string
-			listed, _ := object.Get(name).([]any)
-			for _, scope := range listed {
-				if scope, ok := scope.(string); ok {
-					scopes = append(scopes, scope)
+			for _, scope := range listed.Content {
+				if listed.Kind == yaml.SequenceNode && scope.ShortTag() == "!!str" {
+					scopes = append(scopes, scope.Value)
 				}
 			}
-			one = append(one, entry{name: name, scopes: scopes})
+			one = append(one, entry{name: name.Value, scopes: scopes})
 		}
 		all = append(all, one)
 	}
 	return all, true
 }
 
-func writeSecurity(all []alternative) []any {
-	list := []any{}
+func writeSecurity(all []alternative) *yaml.Node {
+	list := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, one := range all {
-		object := new(Object)
+		requirement := object()
 		for _, entry := range one {
-			scopes := []any{}
+			scopes := &yaml.Node{Kind: yaml.SequenceNode}
 			for _, scope := range entry.scopes {
-				scopes = append(scopes, scope)
+				scopes.Content = append(scopes.Content, text(scope))
 			}
-			object.Set(entry.name, scopes)
+			set(requirement, entry.name, scopes)
 		}
-		list = append(list, object)
+		list.Content = append(list.Content, requirement)
 	}
 	return list
 }
 
-// carrier says by what a security scheme is carried: two schemes that are
-// carried alike are met by one credential.
-func carrier(scheme *Object) string {
-	if scheme == nil {
-		return ""
-	}
-	text := func(name string) string {
-		value, _ := scheme.Get(name).(string)
-		return value
-	}
-	switch text("type") {
+// carrier says how a security scheme is carried: one credential meets two
+// schemes with the same carrier.
+func carrier(scheme *yaml.Node) string {
+	kind, in, name := getText(scheme, "type"), getText(scheme, "in"), getText(scheme, "name")
+	switch kind {
 	case "oauth2", "openIdConnect":
 		return "http bearer"
 	case "apiKey":
-		name := text("name")
-		if text("in") == "header" {
+		if in == "header" {
 			name = strings.ToLower(name)
 		}
-		return "apiKey " + text("in") + " " + name
+		return "apiKey " + in + " " + name
 	case "http":
-		return "http " + strings.ToLower(text("scheme"))
+		return "http " + strings.ToLower(getText(scheme, "scheme"))
 	}
-	return text("type")
+	return kind
 }

@@ -1,9 +1,8 @@
-// Package openapi says in an OpenAPI 3 document what a gate in front of the
-// described API asks for. What the document has already stays, in its order.
+// Package openapi writes into an OpenAPI 3 document what a gate in front of the
+// described API requires. Existing members, their order and comments stay.
 //
-// A document comes from an upstream or a file, and is not trusted: it is read
-// within bounds, and one that two readers could understand differently is
-// refused.
+// A document comes from an upstream or a file and is not trusted. It is read
+// within bounds, and an ambiguous one is refused.
 package openapi
 
 import (
@@ -12,217 +11,275 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// MaxDepth is how deeply objects and arrays may be nested.
-const MaxDepth = 100
-
-// Object is a JSON object that keeps the order of its members. A value is an
-// *Object, []any, string, json.Number, bool or nil.
-type Object struct {
-	names  []string
-	values map[string]any
-}
-
-// NewObject makes an object of names and values in turn.
-func NewObject(members ...any) *Object {
-	o := new(Object)
-	for i := 0; i+1 < len(members); i += 2 {
-		if name, ok := members[i].(string); ok {
-			o.Set(name, members[i+1])
-		}
-	}
-	return o
-}
-
-// Get returns a member, nil if there is none.
-func (o *Object) Get(name string) any { return o.values[name] }
-
-// Has reports whether there is a member.
-func (o *Object) Has(name string) bool {
-	_, ok := o.values[name]
-	return ok
-}
-
-// Set replaces a member, or adds it at the end.
-func (o *Object) Set(name string, value any) {
-	if o.values == nil {
-		o.values = make(map[string]any)
-	}
-	if _, known := o.values[name]; !known {
-		o.names = append(o.names, name)
-	}
-	o.values[name] = value
-}
-
-// Names returns the names of the members in order.
-func (o *Object) Names() []string { return slices.Clone(o.names) }
-
-// object returns a member that is an object, nil if it is none.
-func (o *Object) object(name string) *Object {
-	member, _ := o.values[name].(*Object)
-	return member
-}
-
-// Errors about documents.
-var (
-	errDepth    = errors.New("nested too deeply")
-	errTrailing = errors.New("text after the document")
+// Bounds of a document: how deeply its values are nested, and how many there
+// are, with every alias of YAML expanded.
+const (
+	MaxDepth  = 100
+	maxValues = 1_000_000
 )
 
-// Parse reads a document in JSON.
-func Parse(data []byte) (*Object, error) {
+var errBounds = fmt.Errorf("more than %d values, or nested more than %d deep", maxValues, MaxDepth)
+
+// reader counts the values of a document.
+type reader struct{ left int }
+
+// enter counts one value.
+func (r *reader) enter(depth int) error {
+	if r.left--; depth > MaxDepth || r.left < 0 {
+		return errBounds
+	}
+	return nil
+}
+
+// Parse reads a document in JSON. The YAML parser would refuse valid JSON, such
+// as the escapes \/ and \ud83d\ude00.
+func Parse(data []byte) (*yaml.Node, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	value, err := decode(decoder, 0)
+	root, err := (&reader{maxValues}).decode(decoder, 0)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errTrailing
+		return nil, errors.New("text after the document")
 	}
-	document, ok := value.(*Object)
-	if !ok {
-		return nil, errors.New("the document is no object")
-	}
-	return document, nil
+	return documentOf(root)
 }
 
-func decode(d *json.Decoder, depth int) (any, error) {
-	if depth > MaxDepth {
-		return nil, errDepth
+// ParseYAML reads a document in YAML.
+func ParseYAML(data []byte) (*yaml.Node, error) {
+	var parsed yaml.Node
+	if err := yaml.Unmarshal(data, &parsed); err != nil {
+		return nil, err
 	}
-	token, err := d.Token()
+	if len(parsed.Content) != 1 {
+		return nil, errors.New("the document is empty")
+	}
+	root, err := (&reader{maxValues}).expand(parsed.Content[0], 0)
 	if err != nil {
 		return nil, err
 	}
-	switch token {
-	case json.Delim('{'):
-		return decodeObject(d, depth)
-	case json.Delim('['):
-		return decodeArray(d, depth)
+	document, err := documentOf(root)
+	if err == nil {
+		document.HeadComment, document.FootComment = parsed.HeadComment, parsed.FootComment
 	}
-	return token, nil
+	return document, err
 }
 
-func decodeObject(d *json.Decoder, depth int) (any, error) {
-	object := new(Object)
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := token.(string)
-		if !ok || object.Has(name) {
-			return nil, fmt.Errorf("a member name is there twice at byte %d", d.InputOffset())
-		}
-		value, err := decode(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		object.Set(name, value)
+func documentOf(root *yaml.Node) (*yaml.Node, error) {
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.New("the document must be an object")
 	}
-	_, err := d.Token() // the closing brace
-	return object, err
+	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}}, nil
 }
 
-func decodeArray(d *json.Decoder, depth int) (any, error) {
-	array := []any{}
-	for d.More() {
-		value, err := decode(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		array = append(array, value)
+// decode reads a value of JSON, or the name of a member.
+func (r *reader) decode(d *json.Decoder, depth int) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err == nil {
+		err = r.enter(depth)
 	}
-	_, err := d.Token() // the closing bracket
-	return array, err
-}
-
-// MarshalJSON writes the members in order.
-func (o *Object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, name := range o.names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := encode(&b, name); err != nil {
-			return nil, err
-		}
-		b.WriteByte(':')
-		if err := encode(&b, o.values[name]); err != nil {
-			return nil, err
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// String is the object as JSON.
-func (o *Object) String() string {
-	text, err := o.MarshalJSON()
 	if err != nil {
-		return ""
+		return nil, err
 	}
-	return string(text)
+	switch token := token.(type) {
+	case json.Delim:
+		node := &yaml.Node{Kind: yaml.MappingNode}
+		if token == '[' {
+			node.Kind = yaml.SequenceNode
+		}
+		for d.More() {
+			value, err := r.decode(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			node.Content = append(node.Content, value)
+		}
+		if _, err := d.Token(); err != nil { // the closing brace or bracket
+			return nil, err
+		}
+		return node, checkNames(node)
+	case string:
+		return text(token), nil
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: token.String()}, nil
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(token)}, nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
 }
 
-// encode writes a value without the escapes that HTML would need.
-func encode(b *bytes.Buffer, value any) error {
-	switch value := value.(type) {
-	case *Object:
-		text, err := value.MarshalJSON()
-		b.Write(text)
-		return err
-	case []any:
-		b.WriteByte('[')
-		for i, element := range value {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if err := encode(b, element); err != nil {
-				return err
+// expand copies a value and replaces aliases, because operations that share a
+// value may have different gates.
+func (r *reader) expand(node *yaml.Node, depth int) (*yaml.Node, error) {
+	if err := r.enter(depth); err != nil {
+		return nil, err
+	}
+	if node.Kind == yaml.AliasNode {
+		return r.expand(node.Alias, depth+1)
+	}
+	expanded := *node
+	expanded.Anchor, expanded.Content = "", nil
+	for _, child := range node.Content {
+		value, err := r.expand(child, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		expanded.Content = append(expanded.Content, value)
+	}
+	return &expanded, checkNames(&expanded)
+}
+
+// checkNames refuses an object that two readers could understand differently.
+func checkNames(node *yaml.Node) error {
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	seen := make(map[string]bool, len(node.Content)/2)
+	for name := range members(node) {
+		if name.Kind != yaml.ScalarNode || name.ShortTag() == "!!merge" {
+			return fmt.Errorf("line %d: invalid member name", name.Line)
+		}
+		if seen[name.Value] {
+			return fmt.Errorf("member %q is repeated", name.Value)
+		}
+		seen[name.Value] = true
+	}
+	return nil
+}
+
+// members yields the names and values of an object; nothing for another value.
+func members(node *yaml.Node) func(yield func(name, value *yaml.Node) bool) {
+	return func(yield func(name, value *yaml.Node) bool) {
+		if node == nil || node.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if !yield(node.Content[i], node.Content[i+1]) {
+				return
 			}
 		}
-		b.WriteByte(']')
+	}
+}
+
+// get returns a member, nil if it is missing.
+func get(node *yaml.Node, name string) *yaml.Node {
+	for key, value := range members(node) {
+		if key.Value == name {
+			return value
+		}
+	}
+	return nil
+}
+
+// getText returns a member that is a string, empty for another one.
+func getText(node *yaml.Node, name string) string {
+	if value := get(node, name); value != nil && value.ShortTag() == "!!str" {
+		return value.Value
+	}
+	return ""
+}
+
+// getObject returns a member that is an object, nil for another one.
+func getObject(node *yaml.Node, name string) *yaml.Node {
+	if value := get(node, name); value != nil && value.Kind == yaml.MappingNode {
+		return value
+	}
+	return nil
+}
+
+// set replaces a member, or adds it at the end, and returns the value.
+func set(node *yaml.Node, name string, value *yaml.Node) *yaml.Node {
+	if known := get(node, name); known != nil {
+		*known = *value
+		return known
+	}
+	if len(node.Content) == 0 {
+		node.Style = 0 // {} becomes a block
+	}
+	node.Content = append(node.Content, text(name), value)
+	return value
+}
+
+func text(value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+}
+
+// object makes an object of names and values in turn.
+func object(members ...any) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	for _, member := range members {
+		switch member := member.(type) {
+		case string:
+			node.Content = append(node.Content, text(member))
+		case *yaml.Node:
+			node.Content = append(node.Content, member)
+		}
+	}
+	return node
+}
+
+// Write returns a document as JSON, with an indent or without any.
+func Write(document *yaml.Node, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	if err := encode(&b, document.Content[0]); err != nil || indent == "" {
+		return b.Bytes(), err
+	}
+	var indented bytes.Buffer
+	err := json.Indent(&indented, b.Bytes(), "", indent)
+	indented.WriteByte('\n')
+	return indented.Bytes(), err
+}
+
+func encode(b *bytes.Buffer, node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		return encodeScalar(b, node)
+	}
+	separators, brackets := ",", "[]"
+	if node.Kind == yaml.MappingNode {
+		separators, brackets = ":,", "{}"
+	}
+	b.WriteByte(brackets[0])
+	for i, value := range node.Content {
+		if i > 0 {
+			b.WriteByte(separators[(i-1)%len(separators)])
+		}
+		if err := encode(b, value); err != nil {
+			return err
+		}
+	}
+	b.WriteByte(brackets[1])
+	return nil
+}
+
+func encodeScalar(b *bytes.Buffer, node *yaml.Node) error {
+	if node.ShortTag() != "!!str" {
+		if !json.Valid([]byte(node.Value)) {
+			return fmt.Errorf("line %d: JSON cannot express the value", node.Line)
+		}
+		b.WriteString(node.Value)
 		return nil
 	}
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	if err := encoder.Encode(node.Value); err != nil {
 		return err
 	}
 	b.Truncate(b.Len() - 1) // the line end
 	return nil
 }
 
-// Write returns a document as JSON, with an indent or without any.
-func Write(document *Object, indent string) ([]byte, error) {
-	text, err := document.MarshalJSON()
-	if err != nil || indent == "" {
-		return text, err
-	}
+// WriteYAML returns a document as YAML.
+func WriteYAML(document *yaml.Node) ([]byte, error) {
 	var b bytes.Buffer
-	if err := json.Indent(&b, text, "", indent); err != nil {
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(document); err != nil {
 		return nil, err
 	}
-	b.WriteByte('\n')
-	return b.Bytes(), nil
-}
-
-// equal compares values; the order of members does not matter.
-func equal(x, y any) bool {
-	switch x := x.(type) {
-	case *Object:
-		y, ok := y.(*Object)
-		return ok && len(x.names) == len(y.names) && !slices.ContainsFunc(x.names, func(name string) bool {
-			return !y.Has(name) || !equal(x.values[name], y.values[name])
-		})
-	case []any:
-		y, ok := y.([]any)
-		return ok && slices.EqualFunc(x, y, equal)
-	}
-	return x == y
+	return b.Bytes(), encoder.Close()
 }

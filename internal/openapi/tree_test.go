@@ -1,20 +1,41 @@
 package openapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
+// toJSON is a document as JSON.
+func toJSON(t *testing.T, document *yaml.Node) string {
+	t.Helper()
+	text, err := Write(document, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestParseKeeps(t *testing.T) {
-	const document = `{"b":1.50,"a":[true,null,"<é>",{"z":1e400,"y":{}}],"c":12345678901234567890}`
+	const document = `{"b":1.50,"a":[true,null,"<é>",{"z":1e400,"y":{}}],"c":12345678901234567890,"404":"7","true":"null"}`
 	parsed, err := Parse([]byte(document))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := parsed.String(); got != document {
+	if got := toJSON(t, parsed); got != document {
 		t.Errorf("got  %s\nwant %s", got, document)
+	}
+	parsed, err = Parse([]byte("{\n\t\"a\":\t\"\\ud83d\\ude00\\/\\u007f\"}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := toJSON(t, parsed), "{\"a\":\"\U0001f600/\x7f\"}"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
@@ -33,20 +54,22 @@ func TestParseRefuses(t *testing.T) {
 		"nesting in depth": `{"a":` + strings.Repeat(`[`, 1000) + strings.Repeat(`]`, 1000) + `}`,
 	} {
 		if parsed, err := Parse([]byte(document)); err == nil {
-			t.Errorf("%s: read as %s", name, parsed)
+			t.Errorf("%s: read as %s", name, toJSON(t, parsed))
 		}
 	}
 }
 
 func TestYAML(t *testing.T) {
 	const document = `# a comment
+
 openapi: 3.0.3
 info: &info
-  title: "yes"
+  title: "yes" # another
   version: '1.0'
 paths:
   /me:
     get:
+      # a third
       responses:
         200: {description: ok}
 x-copy: *info
@@ -57,25 +80,43 @@ x-list: [1, 2.5, true, null, "7"]
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"openapi":"3.0.3","info":{"title":"yes","version":"1.0"},"paths":{"/me":{"get":{"responses":{"200":{"description":"ok"}}}}},` +
-		`"x-copy":{"title":"yes","version":"1.0"},"x-number":16,"x-list":[1,2.5,true,null,"7"]}`
-	if got := parsed.String(); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
+	want := strings.NewReplacer(": &info", ":", "x-copy: *info", "x-copy:\n  title: \"yes\" # another\n  version: '1.0'").Replace(document)
 	written, err := WriteYAML(parsed)
+	if err != nil || string(written) != want {
+		t.Errorf("%v: got\n%s\nwant\n%s", err, written, want)
+	}
+	if err := Merge(parsed, site); err != nil {
+		t.Fatal(err)
+	}
+	if written, err = WriteYAML(parsed); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"# a comment\n", "      # a third\n", `        200: {description: ok}
+        "401":
+          $ref: '#/components/responses/AuthUnauthorized'
+      security:
+        - corp: []
+`} {
+		if !strings.Contains(string(written), part) {
+			t.Errorf("%q is missing in\n%s", part, written)
+		}
+	}
+	again, err := ParseYAML(written)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := ParseYAML(written)
-	if err != nil || again.String() != want {
-		t.Errorf("%v: written and read again it is %s\n%s", err, again, written)
+	if err := Merge(again, site); err != nil {
+		t.Fatal(err)
+	}
+	if twice, err := WriteYAML(again); err != nil || string(twice) != string(written) {
+		t.Errorf("%v: merging again changes\n%s\nto\n%s", err, written, twice)
 	}
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'k'; c++ {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 9) + "*" + string(c-1) + "]\n"
 	}
 	for name, bad := range map[string]string{
-		"empty": "", "a list": "[1]", "twice": "a: 1\na: 2", "merge": "a: &a {b: 1}\nc:\n  <<: *a\n", "bomb": bomb, "a key": "? [a]\n: 1",
+		"empty": "", "a list": "[1]", "twice": "a: 1\na: 2", "merge": "a: &a {b: 1}\nc:\n  <<: *a\n", "bomb": bomb, "a key": "? [a]\n: 1", "itself": "a: &a [*a]", "twice, in other words": "1: a\n\"1\": b",
 	} {
 		if _, err := ParseYAML([]byte(bad)); err == nil {
 			t.Errorf("%s: no error", name)
@@ -94,24 +135,28 @@ func FuzzMerge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		before, err := Parse([]byte(document.String()))
+		before, err := Parse([]byte(toJSON(t, document)))
 		if err != nil {
 			t.Fatalf("written it cannot be read: %v", err)
 		}
 		if Merge(document, site) != nil {
 			return
 		}
-		once := document.String()
+		once := toJSON(t, document)
 		again, err := Parse([]byte(once))
 		if err != nil {
 			t.Fatalf("merged it cannot be read: %v", err)
 		}
-		if err := Merge(again, site); err != nil || again.String() != once {
-			t.Errorf("%v: merging again changes\n%s\nto\n%s", err, once, again)
+		if err := Merge(again, site); err != nil || toJSON(t, again) != once {
+			t.Errorf("%v: merging again changes\n%s\nto\n%s", err, once, toJSON(t, again))
 		}
-		for _, name := range before.Names() {
-			if name != "paths" && name != "components" && !equal(before.Get(name), document.Get(name)) {
-				t.Errorf("%s was changed", name)
+		for name, value := range members(before.Content[0]) {
+			var left, right bytes.Buffer
+			if err := errors.Join(encode(&left, value), encode(&right, get(document.Content[0], name.Value))); err != nil {
+				t.Fatal(err)
+			}
+			if name.Value != "paths" && name.Value != "components" && left.String() != right.String() {
+				t.Errorf("%s was changed", name.Value)
 			}
 		}
 		var theirs, ours map[string]any
