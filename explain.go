@@ -19,8 +19,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/authn/clientcert"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // question is what somebody wants explained: a request, or a token alone.
@@ -194,7 +194,7 @@ func (q question) connection(address *url.URL) (*tls.ConnectionState, error) {
 	if q.Certificate == "" {
 		return state, nil
 	}
-	sent, err := clientcert.ParsePEM([]byte(q.Certificate))
+	sent, err := textfile.Certificates([]byte(q.Certificate))
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}

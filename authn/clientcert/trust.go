@@ -1,10 +1,8 @@
 package clientcert
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -68,7 +66,7 @@ func readPool(paths []string) (pool *x509.CertPool, all []*x509.Certificate, err
 		if err != nil {
 			return nil, nil, fmt.Errorf("trust_pool: %w", err)
 		}
-		certs, err := ParsePEM(content)
+		certs, err := textfile.Certificates(content)
 		if err != nil {
 			return nil, nil, fmt.Errorf("trust_pool %s: %w", path, err)
 		}
@@ -78,28 +76,4 @@ func readPool(paths []string) (pool *x509.CertPool, all []*x509.Certificate, err
 		}
 	}
 	return pool, all, nil
-}
-
-// ParsePEM reads certificates, and nothing else. Errors repeat nothing of what
-// they are about but the kind of a block.
-func ParsePEM(content []byte) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	begun := bytes.Count(content, []byte("-----BEGIN "))
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("there is a %s in it: only certificates belong there", block.Type)
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		certs = append(certs, cert)
-	}
-	if len(certs) == 0 {
-		return nil, errors.New("there is no PEM certificate in it")
-	}
-	if len(certs) != begun {
-		return nil, fmt.Errorf("%d certificates begin in it, but only %d can be read", begun, len(certs))
-	}
-	return certs, nil
 }

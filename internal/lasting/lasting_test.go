@@ -1,6 +1,7 @@
 package lasting
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -45,5 +46,44 @@ func TestValue(t *testing.T) {
 			t.Error("the state goes on after Caddy has stopped")
 		}
 		release()
+	})
+}
+
+func TestPool(t *testing.T) {
+	p := Pool[*state]{New: func() *state { return new(state) }}
+	release := func(key string) {
+		t.Helper()
+		if err := p.Release(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := caddy.Load([]byte(`{"admin": {"disabled": true, "config": {"persist": false}}}`), false); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("GW-5: the states of the last four keys outlive their configurations", func(t *testing.T) {
+		used, first, second := p.Acquire("used"), p.Acquire("first"), p.Acquire("second")
+		release("first")
+		release("second")
+		if again := p.Acquire("first"); again != first || first.ended {
+			t.Error("the state ended with its configuration")
+		}
+		release("first") // is now the one released last
+		for i := range maxUnused - 1 {
+			p.Acquire(strconv.Itoa(i))
+			release(strconv.Itoa(i))
+		}
+		if !second.ended || first.ended || used.ended || len(p.unused) != maxUnused || len(p.values) != maxUnused+1 {
+			t.Errorf("%t %t %t, %d unused of %d", second.ended, first.ended, used.ended, len(p.unused), len(p.values))
+		}
+	})
+	t.Run("the states end when Caddy stops", func(t *testing.T) {
+		used := p.values["used"].state
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		release("used")
+		if !used.ended || p.values["used"] != nil {
+			t.Error("the state goes on after Caddy has stopped")
+		}
 	})
 }

@@ -97,8 +97,7 @@ func (s *state) HasRevocations() (bool, error) { return s.marks.HasRevocations()
 // Destruct ends the state when Caddy stops.
 func (s *state) Destruct() error {
 	s.counters.cache.StopAllGoroutines()
-	s.marks.Close()
-	return nil
+	return s.marks.Destruct()
 }
 
 // Own is a store of its own, which ends when it is destructed.

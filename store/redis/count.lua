@@ -1,5 +1,6 @@
--- Adds one to a counter and returns what it stands at. A full set removes the
--- counters that end first: those that were left alone for longest.
+-- Adds one to a counter and returns its value. A full set removes the counters that
+-- end first. With one time to forget for all instances, these are the counters that
+-- were left alone for longest.
 --
 -- KEYS: a hash of the counters, each "<count> <end>", and a sorted set of their ends.
 -- ARGV: the key, after how many milliseconds it is forgotten, how many there may be.

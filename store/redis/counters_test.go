@@ -8,6 +8,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store/storetest"
 )
 
 func TestCountersMakeWay(t *testing.T) {
@@ -33,22 +34,13 @@ func TestCountersMakeWay(t *testing.T) {
 			}
 			one.most = most
 		}
-		often := authn.KeyOf("often")
-		for i := range 10 * most {
-			one := all[i%2]
-			one.Count(t.Context(), authn.KeyOf("client", strconv.Itoa(i)), time.Hour)
-			if counters, ends := held(t, server, one); counters > most || ends != counters {
-				t.Fatalf("%d counters and %d ends are held", counters, ends)
+		storetest.Counters(t, most, func() int {
+			counters, ends := held(t, server, all[0])
+			if ends != counters {
+				t.Errorf("%d counters and %d ends are held", counters, ends)
 			}
-			if i%10 == 0 {
-				if got := one.Count(t.Context(), often, time.Hour); got != i/10+1 {
-					t.Fatalf("it stands at %d, want %d", got, i/10+1)
-				}
-			}
-		}
-		if counters, _ := held(t, server, all[0]); counters != most {
-			t.Errorf("%d are held", counters)
-		}
+			return counters
+		}, all[0], all[1])
 		if got := len(server.Keys()); got != 2 {
 			t.Errorf("Redis has %d keys: %q", got, server.Keys())
 		}

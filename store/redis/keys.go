@@ -11,15 +11,16 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// keys names the keys in Redis. What a script touches at once has one hash tag,
-// the part in braces, so that it is on one node of a cluster; all else is spread
-// over the nodes.
+// keys names the keys in Redis. A script needs all its keys on one node of a
+// cluster, so they share a hash tag, the part in braces. All marks are on one node
+// and all counters on another or the same. Used proofs are spread over the nodes, by
+// owner.
 type keys struct{ prefix string }
 
 // first is a sorted set of what an owner has used up.
 func (k keys) first(owner authn.Key) string { return k.prefix + ":first:" + encode(owner) }
 
-// counters is a hash of the counters, counterEnds a sorted set of when they end.
+// counters is a hash of the counters, counterEnds a sorted set of their ends.
 func (k keys) counters() string    { return k.prefix + ":{counters}" }
 func (k keys) counterEnds() string { return k.counters() + ":ends" }
 

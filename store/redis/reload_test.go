@@ -47,6 +47,37 @@ func TestSurvivesReload(t *testing.T) {
 	})
 }
 
+func TestRevocationsOutliveTheStore(t *testing.T) {
+	t.Run("GW-5: Redis gets a revocation after a configuration without the store", func(t *testing.T) {
+		server := start(t)
+		wire := layWire(t, server.Addr())
+		before := provisioned(t, wire.address, "")
+		eventually(t, "it is ready", before.Healthy)
+		wire.cut()
+		if err := before.Publish(t.Context(), revocation("token", time.Hour)); err == nil {
+			t.Fatal("Redis is away, and the revocation is stored")
+		}
+		if err := caddy.Load([]byte(`{"admin": {"disabled": true, "config": {"persist": false}}}`), false); err != nil {
+			t.Fatal(err)
+		}
+		if err := before.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		wire.mend()
+		after := provisioned(t, wire.address, "")
+		eventually(t, "it is ready again", after.Healthy)
+		if !revoked(after.shared, "token") || !revoked(instances(t, server, 1)[0], "token") {
+			t.Error("the revocation is lost")
+		}
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := after.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestReloadsLeaveNothingBehind(t *testing.T) {
 	server := start(t)
 	server.RequireAuth("geheim-49")

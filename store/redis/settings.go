@@ -86,6 +86,7 @@ type settings struct {
 	prefix  string
 	secrets []string
 	digest  string // of all of this, secrets included
+	group   string // names the server and the prefix
 }
 
 func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
@@ -121,6 +122,8 @@ func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
 		}
 	}
 	s.digest = s.identify(first.tls, identity)
+	group := authn.KeyOf("redis group", slices.Concat([]string{s.prefix, s.options.MasterName, strconv.Itoa(first.database)}, slices.Sorted(slices.Values(dials)))...)
+	s.group = hex.EncodeToString(group[:])
 	return s, nil
 }
 

@@ -107,7 +107,7 @@ func TestRefused(t *testing.T) {
 		"a {\n timeout 1s\n timeout 1s\n}":                    "written twice",
 		"a {\n retries 3\n}":                                  "unknown line",
 		"rediss://a {\n ca_file testdata/none.pem\n}":         "no such file",
-		"rediss://a {\n ca_file settings_test.go\n}":          "no certificate in PEM",
+		"rediss://a {\n ca_file settings_test.go\n}":          "no PEM certificate",
 		"rediss://a {\n client_cert redis.go redis.go\n}":     "client_cert redis.go",
 		"a {\n sentinel m {\n password geheim geheim\n}\n}":   "exactly one value",
 		"redis://u:geheim@a redis://v:geheim@b {\ncluster\n}": "differ in more than",
@@ -168,6 +168,26 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	if err := os.WriteFile(to, content, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAuthoritiesBehindByteOrderMark(t *testing.T) {
+	pem, err := os.ReadFile("../../integration_test/configuration/testdata/files/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mark = "\ufeff"
+	for content, says := range map[string]string{
+		mark + string(pem):               "",
+		string(pem) + mark + string(pem): "2 certificates begin in it, but only 1",
+	} {
+		file := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := written(t, "rediss://a {\n ca_file "+file+"\n}"); (says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("error %v, want %q", err, says)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/store/internal/marks"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -33,11 +34,17 @@ type shared struct {
 
 	alone  memory.Own  // counts while Redis is away
 	copies *marks.Set  // of the marks in Redis
+	group  string      // names the instances that share the marks
 	loaded atomic.Bool // all marks were read once
 
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when the follower has ended
 }
+
+// groups are the marks that this process knows of each group. They outlive the
+// connections: Redis may not have taken a revocation when the last configuration
+// with this store ends.
+var groups = lasting.Pool[*marks.Set]{New: marks.New}
 
 // share connects, and goes on until Destruct. The logger is for as long as no
 // configuration runs.
@@ -47,7 +54,7 @@ func share(s settings, logger *zap.Logger) *shared {
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
 		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: authn.MaxKeys, most: authn.MaxCounters,
-		alone: memory.New(), copies: marks.New(),
+		alone: memory.New(), copies: groups.Acquire(s.group), group: s.group,
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go shared.run(ctx)
@@ -68,8 +75,7 @@ func (s *shared) Destruct() error {
 	s.stop()
 	err := s.client.Close() // wakes up the follower
 	<-s.stopped
-	s.copies.Close()
-	return errors.Join(err, s.alone.Destruct())
+	return errors.Join(err, groups.Release(s.group), s.alone.Destruct())
 }
 
 // ask runs one command for a request, for no longer than the time-out, and not

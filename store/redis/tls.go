@@ -45,9 +45,13 @@ func (t *TLS) load() (*tls.Config, []string, error) {
 		*file.content = content
 	}
 	if t.CAFile != "" {
+		certs, err := textfile.Certificates(authorities)
+		if err != nil {
+			return nil, nil, fmt.Errorf("ca_file %s: %w", t.CAFile, err)
+		}
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(authorities) {
-			return nil, nil, fmt.Errorf("ca_file %s has no certificate in PEM", t.CAFile)
+		for _, cert := range certs {
+			config.RootCAs.AddCert(cert)
 		}
 	}
 	if t.ClientCert != "" {

@@ -203,6 +203,30 @@ func Share(t *testing.T, most int, instances ...authn.Store) {
 	}
 }
 
+// Counters adds to more counters than there may be, in turn with one that is added
+// to often. The function held returns how many the store holds at the moment.
+func Counters(t *testing.T, most int, held func() int, instances ...authn.Store) {
+	t.Helper()
+	often, last, turns := authn.KeyOf(t.Name(), "often"), 0, 0
+	for i := range most + max(most/10, 100) {
+		store := instances[i%len(instances)]
+		store.Count(t.Context(), authn.KeyOf(t.Name(), strconv.Itoa(i)), time.Hour)
+		if i%max(most/200, 10) == 0 {
+			last = store.Count(t.Context(), often, time.Hour)
+			turns++
+			if got := held(); got > most {
+				t.Fatalf("%d counters are held, want %d", got, most)
+			}
+		}
+	}
+	if got := held(); got < most*9/10 {
+		t.Errorf("%d counters are held, want %d", got, most)
+	}
+	if last != turns {
+		t.Errorf("the counter that is added to often stands at %d, want %d", last, turns)
+	}
+}
+
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)

@@ -13,7 +13,7 @@ func TestClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"an hour": time.Hour, "a day": 24 * time.Hour, "a year": 365 * 24 * time.Hour} {
 		t.Run("what is revoked stays so when the clock jumps ahead and back by "+name, func(t *testing.T) {
 			set := New()
-			defer set.Close()
+			defer func() { _ = set.Destruct() }()
 			clock, passed := time.Now().Round(0), time.Duration(0)
 			set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 			key, ends := authn.KeyOf("revoked"), clock.Add(30*time.Minute)
@@ -43,7 +43,7 @@ func TestClockJumps(t *testing.T) {
 	}
 	t.Run("what is revoked stays so when the clock stands still", func(t *testing.T) {
 		set := New()
-		defer set.Close()
+		defer func() { _ = set.Destruct() }()
 		clock, passed := time.Now(), time.Duration(0)
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := authn.KeyOf("revoked")
@@ -58,7 +58,7 @@ func TestClockJumps(t *testing.T) {
 	})
 	t.Run("an end in the far future does not outlast the longest revocation", func(t *testing.T) {
 		set := New()
-		defer set.Close()
+		defer func() { _ = set.Destruct() }()
 		clock, passed := time.Unix(0, 0), time.Duration(0) // a machine that has no clock yet
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := authn.KeyOf("revoked")

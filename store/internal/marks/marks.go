@@ -218,5 +218,8 @@ func (s *Set) Undos() iter.Seq[authn.Entry] {
 	}
 }
 
-// Close ends what the set does by itself.
-func (s *Set) Close() { s.blocked.StopAllGoroutines() }
+// Destruct ends the goroutines of the set.
+func (s *Set) Destruct() error {
+	s.blocked.StopAllGoroutines()
+	return nil
+}

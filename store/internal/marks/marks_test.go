@@ -58,7 +58,7 @@ func TestBlocksMakeWay(t *testing.T) {
 
 func TestUndo(t *testing.T) {
 	set := New()
-	defer set.Close()
+	defer func() { _ = set.Destruct() }()
 	set.most = 2
 	now := time.Now()
 	began := now
