@@ -1,0 +1,130 @@
+package requireauth
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/excorp/caddy-require-auth"
+
+// leaves are small tools for every package. They import only each other.
+const leaves = "internal/block internal/fairness internal/fieldname internal/fingerprint internal/keytext internal/lasting " +
+	"internal/origin internal/steps internal/strictjson internal/textfile internal/watch"
+
+// mayImport are the packages of this module, and of golang.org/x/text, that a
+// package may import besides the leaves. The root package may import all.
+var mayImport = map[string]string{
+	"authn":            "",
+	"authn/apikey":     "authn",
+	"authn/basic":      "authn golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
+	"authn/bearer":     "authn internal/dpop internal/introspection internal/jose internal/keyset",
+	"authn/clientcert": "authn",
+	"authn/guessing":   "authn",
+	"authz":            "authn",
+	"mcp":              "authn",
+	"cors":             "",
+	"resource":         "cors internal/keyset",
+	"openapi":          "authn authz internal/openapi internal/routes",
+	"command":          "authn authz internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
+
+	"store/internal/marks": "authn",
+	"store/memory":         "authn store/internal/marks",
+	"store/redis":          "authn store/internal/marks store/memory",
+	"store/storetest":      "authn",
+
+	"internal/denial":        "authn internal/page",
+	"internal/page":          "golang.org/x/text/language",
+	"internal/jose":          "",
+	"internal/keyset":        "",
+	"internal/dpop":          "internal/jose internal/keyset",
+	"internal/dpop/dpoptest": "",
+	"internal/introspection": "internal/jose internal/keyset",
+	"internal/openapi":       "",
+	"internal/routes":        "",
+	"internal/sourcepos":     "",
+	"internal/dryrun":        "internal/routes",
+	"internal/lint":          "internal/routes internal/sourcepos",
+
+	"internal/conformance": "", "internal/licences": "", "internal/reference": "", "internal/testreport": "", // commands of the project
+}
+
+// outside are the folders that use the module as a reader of the documentation does.
+var outside = []string{"bench", "cmd", "docs", "integration_test", "tools"}
+
+// TestImports keeps the imports of every package in one direction: a scheme
+// reaches neither pages nor bodies, and no package reaches the root.
+func TestImports(t *testing.T) {
+	seen := make(map[string]bool)
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && (slices.Contains(outside, path) || name == "testdata" || len(name) > 1 && name[0] == '.') {
+			return fs.SkipDir
+		}
+		of := filepath.ToSlash(filepath.Dir(path))
+		if of == "." || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		seen[of] = true
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imported := range file.Imports {
+			target, err := strconv.Unquote(imported.Path.Value)
+			if err != nil {
+				return err
+			}
+			if !allows(of, target) {
+				t.Errorf("%s imports %s: the table mayImport does not allow it", path, target)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := slices.Concat(slices.Collect(maps.Keys(mayImport)), strings.Fields(leaves))
+	for of := range seen {
+		if !slices.Contains(known, of) {
+			t.Errorf("%s is missing in the table mayImport", of)
+		}
+	}
+	for _, of := range known {
+		if !seen[of] {
+			t.Errorf("%s is in the table and has no files", of)
+		}
+	}
+}
+
+// allows reports whether a package may import another one.
+func allows(of, target string) bool {
+	inside, ours := strings.CutPrefix(target, module)
+	if !ours && !strings.HasPrefix(target, "golang.org/x/text/") {
+		return true
+	}
+	if ours {
+		target = strings.TrimPrefix(inside, "/")
+	}
+	return slices.Contains(strings.Fields(leaves), target) || slices.Contains(strings.Fields(mayImport[of]), target)
+}
+
+func TestImportsAreChecked(t *testing.T) {
+	for _, arrow := range [][2]string{
+		{"authn", module + "/internal/denial"}, {"authn/basic", module + "/internal/page"}, {"authn", "golang.org/x/text/language"},
+		{"authn/bearer", module}, {"internal/steps", module + "/authn"}, {"mcp", module + "/command"}, {"unknown", module + "/authn"},
+	} {
+		if allows(arrow[0], arrow[1]) {
+			t.Errorf("%s may import %s", arrow[0], arrow[1])
+		}
+	}
+}
