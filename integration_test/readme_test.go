@@ -3,7 +3,6 @@ package integration
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,23 +19,24 @@ import (
 func TestReadme(t *testing.T) {
 	for _, page := range []string{"../README.md", "../README.ko.md"} {
 		s := harness.Start(t, runnable(t, caddyfileBlock.FindStringSubmatch(textOf(t, page))[1]))
-		if asked := take(t, "", s.Addr(), readTour(t, page)); asked != 1 {
+		if asked := take(t, s.Addr(), readTour(t, page)); asked != 1 {
 			t.Errorf("%s has %d requests", page, asked)
 		}
 	}
 }
 
-// TestTour builds Caddy, runs the example and gives every command of the tour.
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// TestTour runs the example and gives every command of the tour.
 func TestTour(t *testing.T) {
-	caddy := build(t)
-	site := runExample(t, caddy)
-	if asked := take(t, caddy, site, readTour(t, "../docs/tour.md")); asked < 15 {
+	site := runExample(t)
+	if asked := take(t, site, readTour(t, "../docs/tour.md")); asked < 15 {
 		t.Errorf("the tour has %d requests: were they found?", asked)
 	}
 }
 
 // take gives every command of a tour, and returns how many requests were made.
-func take(t *testing.T, caddy, site string, tour []step) (asked int) {
+func take(t *testing.T, site string, tour []step) (asked int) {
 	t.Helper()
 	variables := make(map[string]string)
 	for _, step := range tour {
@@ -51,7 +51,7 @@ func take(t *testing.T, caddy, site string, tour []step) (asked int) {
 			}
 		case assignment.MatchString(command):
 			parts := assignment.FindStringSubmatch(command)
-			variables[parts[1]] = mint(t, caddy, split(t, parts[2]))
+			variables[parts[1]] = mint(t, split(t, parts[2]))
 		}
 	}
 	return asked
@@ -59,30 +59,20 @@ func take(t *testing.T, caddy, site string, tour []step) (asked int) {
 
 var assignment = regexp.MustCompile(`^([A-Z]+)=\$\(go run \./cmd/caddy (.*)\)$`)
 
-// build builds the command of this repository.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "caddy")
-	if output, err := exec.Command("go", "build", "-o", path, "../cmd/caddy").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, output)
-	}
-	return path
-}
-
 // runExample runs Caddyfile.example on a free port, until the test ends.
-func runExample(t *testing.T, caddy string) string {
+func runExample(t *testing.T) string {
 	t.Helper()
 	example, err := os.ReadFile("../Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := freeAddress(t)
+	site := harness.FreeAddress(t)
 	config := strings.NewReplacer("localhost:8080", site, "admin localhost:2019", "admin off").Replace(string(example))
 	path := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(caddy, "run", "--config", path)
+	command := exec.Command("caddy", "run", "--config", path)
 	var log strings.Builder
 	command.Stderr = &log
 	if err := command.Start(); err != nil {
@@ -105,19 +95,9 @@ func runExample(t *testing.T, caddy string) string {
 	return site
 }
 
-func freeAddress(t *testing.T) string {
+func mint(t *testing.T, arguments []string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)
-}
-
-func mint(t *testing.T, caddy string, arguments []string) string {
-	t.Helper()
-	output, err := exec.Command(caddy, arguments...).Output()
+	output, err := exec.Command("caddy", arguments...).Output()
 	if err != nil {
 		t.Fatalf("%q: %v", arguments, err)
 	}

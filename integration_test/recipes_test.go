@@ -49,7 +49,6 @@ func TestRecipes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caddy := build(t)
 	run := 0
 	for _, recipe := range strings.Split(string(page), "\n## ")[1:] {
 		name, text, _ := strings.Cut(recipe, "\n")
@@ -72,7 +71,7 @@ func TestRecipes(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := harness.Start(t, config)
-			if asked := take(t, caddy, s.Addr(), readTour(t, steps)); asked == 0 {
+			if asked := take(t, s.Addr(), readTour(t, steps)); asked == 0 {
 				t.Error("the recipe asks nothing")
 			}
 		})

@@ -1,20 +1,14 @@
 package answers
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -76,27 +70,13 @@ func TestRecordsTellWhatWasThere(t *testing.T) {
 
 // TestRecordsTellOfKeys has tokens that no key can fit.
 func TestRecordsTellOfKeys(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	p := harness.StartProvider(t)
+	set := strings.Replace(string(p.Document()), "[", `[{"kty":"EC","kid":"x5c-1","x5c":["AA=="]},{"kty":"RSA","use":"enc","kid":"enc-1","n":"AA","e":"AQAB"},`, 1)
+	p.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })
+	s := harness.Start(t, "{\nauth {\nbearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+p.KeySet()+"\n}\n}\n}\n:8080 {\nrequire_auth\nrespond ok\n}")
+	signed := func(header map[string]any) string {
+		return harness.Sign(t, jwa.ES256, p.Key(harness.DefaultKeyID), header)
 	}
-	public, err := jwk.FromRaw(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := public.Set(jwk.KeyIDKey, "key-1"); err != nil {
-		t.Fatal(err)
-	}
-	good, err := json.Marshal(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"EC","kid":"x5c-1","x5c":["AA=="]},{"kty":"RSA","use":"enc","kid":"enc-1","n":"AA","e":"AQAB"},%s]}`, good)
-	}))
-	defer idp.Close()
-	s := harness.Start(t, "{\nauth {\nbearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+idp.URL+"\n}\n}\n}\n:8080 {\nrequire_auth\nrespond ok\n}")
-	signed := func(header map[string]any) string { return harness.Sign(t, jwa.ES256, key, header) }
 	if got := s.Get("/", harness.Bearer(signed(map[string]any{"kid": "key-1", "nonce": "n"}))).Status; got != http.StatusOK {
 		t.Fatalf("a nonce that is signed as it stands: status %d", got)
 	}

@@ -8,18 +8,14 @@ import (
 	"os/exec"
 	"testing"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	_ "github.com/caddyserver/caddy/v2/modules/standard" // the modules that configurations use
 	"github.com/rogpeppe/go-internal/testscript"
 
-	_ "github.com/excorp/caddy-require-auth" // what is tested
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"caddy": caddycmd.Main})
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // TestScripts has a script for each command: files, commands and what they
 // print.

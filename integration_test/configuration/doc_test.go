@@ -24,9 +24,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected parts of testdata")
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	_ = os.Unsetenv("JWT_SECRET") // Caddyfile.example has a default for it
-	os.Exit(m.Run())
+	harness.Main(m)
 }
 
 // separator stands between a Caddyfile and what is expected of it.

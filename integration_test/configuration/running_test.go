@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,7 +18,7 @@ import (
 // TestRunning gives configurations to a Caddy of its own process through its
 // admin API, as deployments do.
 func TestRunning(t *testing.T) {
-	admin, site := freeAddress(t), freeAddress(t)
+	admin, site := harness.FreeAddress(t), harness.FreeAddress(t)
 	runBinary(t, admin)
 	example := strings.NewReplacer("localhost:8080", site, "admin localhost:2019", "admin "+admin).Replace(read(t, "../../Caddyfile.example"))
 	config := adapt(t, example)
@@ -73,18 +72,14 @@ func TestRunning(t *testing.T) {
 	})
 }
 
-// runBinary builds the command of this repository and runs it with nothing but
+// runBinary runs Caddy in a process of its own with nothing but
 // an admin API, until the test ends.
 func runBinary(t *testing.T, admin string) {
 	t.Helper()
 	folder := t.TempDir()
-	binary := filepath.Join(folder, "caddy")
-	if output, err := exec.Command("go", "build", "-o", binary, "../../cmd/caddy").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, output)
-	}
 	config := filepath.Join(folder, "empty.json")
 	write(t, config, fmt.Sprintf(`{"admin": {"listen": %q}}`, admin))
-	command := exec.Command(binary, "run", "--config", config)
+	command := exec.Command("caddy", "run", "--config", config)
 	command.Env = append(os.Environ(), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "XDG_DATA_HOME="+folder)
 	var log bytes.Buffer
 	command.Stderr = &log
@@ -139,13 +134,3 @@ func ask(t *testing.T, url string) int {
 }
 
 var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}

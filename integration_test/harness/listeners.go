@@ -32,6 +32,12 @@ func freePort(t testing.TB) string {
 	return ""
 }
 
+// FreeAddress returns an address on loopback that nothing listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return "localhost:" + freePort(t)
+}
+
 // settled is [Settled] for all of the server's ports.
 func (s *Server) settled() {
 	s.t.Helper()

@@ -12,17 +12,17 @@ import (
 
 // everything is a configuration with a scheme of each kind, one of them in
 // place.
-func everything(p *provider) string {
+func everything(p *harness.Provider) string {
 	return `{
 	auth {
 		bearer corp {
 			issuer ` + harness.Issuer + `
 			audience ` + harness.Audience + `
-			jwks ` + p.URL + `/jwks?key=some-secret-nobody-may-see
+			jwks ` + p.KeySet() + `?key=some-secret-nobody-may-see
 		}
 		bearer shared {
 			` + harness.BearerLines + `
-			introspection ` + p.URL + `/introspect?key=some-secret-nobody-may-see {
+			introspection ` + p.URL("/introspect?key=some-secret-nobody-may-see") + ` {
 				client_id gateway
 				client_secret some-secret-nobody-may-see
 			}
@@ -68,9 +68,9 @@ func everything(p *provider) string {
 }
 
 func TestSchemes(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
-	if got := s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"scope": "admin"}))); got.Status != http.StatusOK {
+	if got := s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"scope": "admin"}))); got.Status != http.StatusOK {
 		t.Fatal(got.Status, s.LogText())
 	}
 
@@ -91,7 +91,7 @@ func TestSchemes(t *testing.T) {
 		t.Errorf("%+v", corp)
 	}
 	source := corp.KeySources[0]
-	if source.From != p.URL+"/jwks" || source.Result != "ok" || source.Fetches.OK != 1 || source.NextFetch.Before(time.Now()) || source.FetchedAt.IsZero() {
+	if source.From != p.KeySet() || source.Result != "ok" || source.Fetches.OK != 1 || source.NextFetch.Before(time.Now()) || source.FetchedAt.IsZero() {
 		t.Errorf("%+v", source)
 	}
 	if len(source.Keys) != 1 || source.Keys[0].ID != "key-1" || source.Keys[0].Type != "EC" || source.Keys[0].Algorithms[0] != "ES256" {
@@ -102,7 +102,7 @@ func TestSchemes(t *testing.T) {
 		t.Errorf("%+v", corp.Gates)
 	}
 	shared := decode[requireauth.SchemeStatus](t, s.Do("GET", s.AdminURL("/auth/schemes/shared")))
-	if shared.Introspection.Host != strings.TrimPrefix(p.URL, "http://") || shared.Introspection.State != "ok" || shared.KeySources[0].Keys[0].Type != "oct" {
+	if shared.Introspection.Host != strings.TrimPrefix(p.URL(""), "http://") || shared.Introspection.State != "ok" || shared.KeySources[0].Keys[0].Type != "oct" {
 		t.Errorf("%+v", shared)
 	}
 	if ops := decode[requireauth.SchemeStatus](t, s.Do("GET", s.AdminURL("/auth/schemes/ops"))); *ops.Users != 1 {
@@ -148,14 +148,14 @@ func TestSchemes(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
-	harness.Eventually(t, "the first fetch", func() bool { return p.fetches.Load() == 1 })
+	harness.Eventually(t, "the first fetch", func() bool { return p.Fetches.Load() == 1 })
 	status := decode[requireauth.SchemeStatus](t, post(s, "/auth/schemes/corp/refresh", ""))
-	if got := p.fetches.Load(); got != 2 || status.KeySources[0].Fetches.OK != 2 {
+	if got := p.Fetches.Load(); got != 2 || status.KeySources[0].Fetches.OK != 2 {
 		t.Errorf("%d fetches, %+v", got, status)
 	}
-	p.failing.Store(true)
+	p.Answer(broken)
 	wantError(t, post(s, "/auth/schemes/corp/refresh", ""), http.StatusBadGateway, "status")
 	source := decode[requireauth.SchemeStatus](t, s.Do("GET", s.AdminURL("/auth/schemes/corp"))).KeySources[0]
 	if source.Result != "error" || source.Reason != "status" || len(source.Keys) != 1 || source.Fetches.Error != 1 {
@@ -170,7 +170,7 @@ func TestWithoutApp(t *testing.T) {
 	s := harness.StartWithAdmin(t, ":8080 {\n respond ok\n}")
 	wantError(t, s.Do("GET", s.AdminURL("/auth/schemes")), http.StatusNotFound, "no authentication gate")
 	wantError(t, post(s, "/auth/revocations", `{"jti": "a"}`), http.StatusNotFound, "no authentication gate")
-	s.Reload(everything(newProvider(t)))
+	s.Reload(everything(harness.StartProvider(t)))
 	if got := s.Do("GET", s.AdminURL("/auth/schemes")).Status; got != http.StatusOK {
 		t.Error(got)
 	}

@@ -16,7 +16,7 @@ var selector = regexp.MustCompile(`(caddy_auth_\w+_total)\{(\w+)(=~?)"([^"]+)"\}
 // TestSeriesFromTheStart wants the series before the first request: to Prometheus
 // a series that appears with the value 1 has not increased.
 func TestSeriesFromTheStart(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, strings.ReplaceAll(everything(p), "corp", "unheard"))
 	exists := func(t *testing.T, name string, labels ...string) {
 		t.Helper()

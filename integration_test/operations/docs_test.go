@@ -13,21 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// asCaddy has this program be Caddy instead of a test.
-const asCaddy = "OPERATIONS_TEST_IS_CADDY"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asCaddy) != "" {
-		caddycmd.Main()
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { harness.Main(m) }
 
 var (
 	block = regexp.MustCompile("(?ms)^```(caddyfile|console)\n(.*?)^```$")
@@ -42,7 +31,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, folder := newProvider(t), t.TempDir()
+	p, folder := harness.StartProvider(t), t.TempDir()
 	blocks := block.FindAllStringSubmatch(string(content), -1)
 	caddyfile := blocks[0][2]
 	write := func(name string, content []byte, mode os.FileMode) {
@@ -50,16 +39,15 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	key, err := x509.MarshalECPrivateKey(p.key)
+	key, err := x509.MarshalECPrivateKey(p.Key(harness.DefaultKeyID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write("Caddyfile", []byte(caddyfile), 0o600)
-	write("keys.json", p.document(t), 0o600)
+	write("keys.json", p.Document(), 0o600)
 	write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}), 0o600)
-	putCaddy(t, folder)
 	const published = "http://localhost:9000/jwks"
-	s := harness.StartWithAdmin(t, strings.ReplaceAll(caddyfile, published, p.URL+"/jwks"))
+	s := harness.StartWithAdmin(t, strings.ReplaceAll(caddyfile, published, p.KeySet()))
 	harness.Eventually(t, "the keys", func() bool { return value(t, s, "caddy_auth_keys_age_seconds") > 0 })
 
 	ran := 0
@@ -78,7 +66,7 @@ func TestDocs(t *testing.T) {
 				} else {
 					got = run(t, folder, command)
 				}
-				got = strings.ReplaceAll(strings.ReplaceAll(got, p.URL+"/jwks", published), s.Addr(), written)
+				got = strings.ReplaceAll(strings.ReplaceAll(got, p.KeySet(), published), s.Addr(), written)
 				if !pattern(want).MatchString(strings.TrimSpace(got)) {
 					t.Errorf("got\n%s", got)
 				}
@@ -87,14 +75,6 @@ func TestDocs(t *testing.T) {
 	}
 	if ran < 6 {
 		t.Errorf("%d examples: were they found?", ran)
-	}
-}
-
-// putCaddy makes this program the command caddy of a folder.
-func putCaddy(t *testing.T, folder string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(folder, "caddy"), []byte("#!/bin/sh\n"+asCaddy+"=1 exec '"+os.Args[0]+"' \"$@\"\n"), 0o700); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -116,12 +96,12 @@ func ask(t *testing.T, s *harness.Server, command []string) string {
 	return indented.String()
 }
 
-// run runs a command in a shell, with this program in the place of Caddy.
+// run runs a command in a shell.
 func run(t *testing.T, folder, command string) string {
 	t.Helper()
 	shell := exec.Command("sh", "-c", command)
 	shell.Dir = folder
-	shell.Env = append(os.Environ(), "PATH="+folder+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "XDG_DATA_HOME="+folder)
+	shell.Env = append(os.Environ(), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "XDG_DATA_HOME="+folder)
 	var failure bytes.Buffer
 	shell.Stderr = &failure
 	output, err := shell.Output()

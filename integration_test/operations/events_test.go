@@ -56,9 +56,9 @@ func heardOf(name string) []map[string]any {
 }
 
 func TestEvents(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, strings.Replace(everything(p), "{\n\tauth {", "{\n\tevents {\n\t\ton auth_denied remember\n\t\ton auth_keys_failed remember\n\t}\n\tauth {", 1))
-	token := p.token(t)
+	token := p.Token()
 	heardOf("")
 
 	s.Get("/admin/x?access_token="+token, harness.Bearer(token), harness.Header("X-Trace-Id", "trace-1"))
@@ -75,16 +75,16 @@ func TestEvents(t *testing.T) {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 
-	s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"scope": "admin"})))
+	s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"scope": "admin"})))
 	if admitted := heardOf("auth_denied"); len(admitted) != 0 {
 		t.Errorf("heard %v", admitted)
 	}
 
-	p.failing.Store(true)
+	p.Answer(broken)
 	post(s, "/auth/schemes/corp/refresh", "")
 	var failed []map[string]any
 	harness.Eventually(t, "the event", func() bool { failed = heardOf("auth_keys_failed"); return len(failed) > 0 })
-	if got := failed[0]; got["scheme"] != "corp" || got["from"] != p.URL+"/jwks" || got["reason"] != "status" || got["keys"] != 1 {
+	if got := failed[0]; got["scheme"] != "corp" || got["from"] != p.KeySet() || got["reason"] != "status" || got["keys"] != 1 {
 		t.Errorf("heard %v", got)
 	}
 

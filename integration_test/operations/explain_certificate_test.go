@@ -103,7 +103,6 @@ https://localhost:8080 {
 				t.Fatal(err)
 			}
 		}
-		putCaddy(t, folder)
 		got := run(t, folder, "caddy auth explain --config Caddyfile --url https://localhost/robots --certificate robot.pem")
 		if !strings.Contains(got, "user robot, scopes read\n") {
 			t.Errorf("%s", got)

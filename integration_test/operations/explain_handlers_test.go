@@ -10,9 +10,9 @@ import (
 // TestExplainHandlersBetween has handlers that change the credential before a gate
 // and between gates. The explanation and the server have to agree.
 func TestExplainHandlersBetween(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	scheme := func(name string) string {
-		return "bearer " + name + " {\nissuer " + harness.Issuer + "\naudience " + name + "\njwks " + p.URL + "/jwks\ntoken_from header\ntoken_from query\ntoken_from cookie\n}\n"
+		return "bearer " + name + " {\nissuer " + harness.Issuer + "\naudience " + name + "\njwks " + p.KeySet() + "\ntoken_from header\ntoken_from query\ntoken_from cookie\n}\n"
 	}
 	s := harness.StartWithAdmin(t, "{\nauth {\n"+scheme("own")+scheme("team")+`}
 }
@@ -71,7 +71,7 @@ func TestExplainHandlersBetween(t *testing.T) {
 		respond "{header.Authorization}"
 	}
 }`)
-	own, team := p.token(t, harness.Claims{"aud": "own"}), p.token(t, harness.Claims{"aud": "team"})
+	own, team := p.Token(harness.Claims{"aud": "own"}), p.Token(harness.Claims{"aud": "team"})
 	for name, test := range map[string]struct {
 		path   string
 		header map[string]string

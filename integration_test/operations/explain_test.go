@@ -14,7 +14,7 @@ import (
 )
 
 // site is a configuration with an upstream.
-func site(p *provider, upstream string) string {
+func site(p *harness.Provider, upstream string) string {
 	return `{
 	events {
 		on auth_denied remember
@@ -23,7 +23,7 @@ func site(p *provider, upstream string) string {
 		bearer corp {
 			issuer ` + harness.Issuer + `
 			audience ` + harness.Audience + `
-			jwks ` + p.URL + `/jwks
+			jwks ` + p.KeySet() + `
 		}
 		basic ops {
 			user alice ` + hash + `
@@ -90,10 +90,10 @@ func TestExplain(t *testing.T) {
 	var forwarded atomic.Int32
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { forwarded.Add(1) }))
 	t.Cleanup(upstream.Close)
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, site(p, upstream.Listener.Addr().String()))
 	heardOf("")
-	good := p.token(t, harness.Claims{"scope": "admin", "roles": []string{"auditor"}})
+	good := p.Token(harness.Claims{"scope": "admin", "roles": []string{"auditor"}})
 
 	t.Run("what is explained is what is answered", func(t *testing.T) {
 		for name, test := range map[string]struct {
@@ -103,7 +103,7 @@ func TestExplain(t *testing.T) {
 		}{
 			"nothing presented":   {path: "/admin/x"},
 			"a good token":        {path: "/admin/x", header: map[string]string{"Authorization": "Bearer " + good}},
-			"too little":          {path: "/admin/x", header: map[string]string{"Authorization": "Bearer " + p.token(t)}},
+			"too little":          {path: "/admin/x", header: map[string]string{"Authorization": "Bearer " + p.Token()}},
 			"damaged":             {path: "/admin/x", header: map[string]string{"Authorization": "Bearer " + good + "x"}},
 			"two gates":           {path: "/admin/reports/1", header: map[string]string{"Authorization": "Bearer " + good}},
 			"behind a rewrite":    {path: "/old/x"},
@@ -166,15 +166,15 @@ func TestExplain(t *testing.T) {
 			"beginning": {"nbf": 99999999999},
 			"kind":      {"events": "logout"},
 		} {
-			got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": p.token(t, claims)}).Gates[0]
+			got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": p.Token(claims)}).Gates[0]
 			if names := failed(got.Checks); !slices.Equal(names, []string{want}) || got.Decision != "denied" || got.Scheme != "corp" {
 				t.Errorf("%s: %+v", want, got)
 			}
 		}
-		if got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": newProvider(t).token(t)}).Gates[0]; !slices.Equal(failed(got.Checks), []string{"signature"}) {
+		if got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": harness.StartProvider(t).Token()}).Gates[0]; !slices.Equal(failed(got.Checks), []string{"signature"}) {
 			t.Errorf("%+v", got)
 		}
-		got := explainAt(t, s, map[string]any{"url": "/admin/reports/1", "token": p.token(t, harness.Claims{"roles": []string{"auditor"}, "scope": "read"})})
+		got := explainAt(t, s, map[string]any{"url": "/admin/reports/1", "token": p.Token(harness.Claims{"roles": []string{"auditor"}, "scope": "read"})})
 		if len(got.Gates) != 2 || got.Gates[0].Decision != "admitted" || !slices.Equal(failed(got.Gates[1].Checks), []string{"scope"}) {
 			t.Fatalf("%+v", got.Gates)
 		}
@@ -191,7 +191,7 @@ func TestExplain(t *testing.T) {
 		if len(got.Schemes) != 1 || got.Schemes[0].Scheme != "corp" || got.Schemes[0].Verdict != "accepted" || got.Schemes[0].Caller.User != "alice" {
 			t.Errorf("%+v", got)
 		}
-		if got := explainAt(t, s, map[string]any{"token": newProvider(t).token(t), "scheme": "corp"}); got.Schemes[0].Verdict != "rejected" || got.Schemes[0].Why == "" {
+		if got := explainAt(t, s, map[string]any{"token": harness.StartProvider(t).Token(), "scheme": "corp"}); got.Schemes[0].Verdict != "rejected" || got.Schemes[0].Why == "" {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -205,11 +205,11 @@ func TestExplainLeavesNothingBehind(t *testing.T) {
 	var forwarded atomic.Int32
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { forwarded.Add(1) }))
 	t.Cleanup(upstream.Close)
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, site(p, upstream.Listener.Addr().String()))
 	heardOf("")
 	counted := value(t, s, "caddy_auth_decisions_total") + value(t, s, "caddy_auth_verify_duration_seconds")
-	token := p.token(t, harness.Claims{"scope": "admin"})
+	token := p.Token(harness.Claims{"scope": "admin"})
 	explainAt(t, s, map[string]any{"url": "/admin/x", "token": token})
 	explainAt(t, s, map[string]any{"url": "/admin/x"})
 	explainAt(t, s, map[string]any{"url": "/admin/reports/x", "headers": map[string]string{"X-API-Key": apiKey}})

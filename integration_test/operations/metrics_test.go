@@ -49,9 +49,9 @@ func value(t *testing.T, s *harness.Server, name string, labels ...string) float
 }
 
 func TestMetrics(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
-	good := p.token(t, harness.Claims{"scope": "admin"})
+	good := p.Token(harness.Claims{"scope": "admin"})
 	for _, test := range []struct {
 		name   string
 		ask    func() *harness.Response
@@ -60,7 +60,7 @@ func TestMetrics(t *testing.T) {
 	}{
 		{"admitted", func() *harness.Response { return s.Get("/admin/x", harness.Bearer(good)) }, 200, []string{"scheme=corp", "decision=admitted", "code="}},
 		{"nothing presented", func() *harness.Response { return s.Get("/admin/x") }, 401, []string{"scheme=none", "decision=denied", "code=missing_credentials"}},
-		{"too little scope", func() *harness.Response { return s.Get("/admin/x", harness.Bearer(p.token(t))) }, 403, []string{"scheme=corp", "decision=denied", "code=insufficient_scope"}},
+		{"too little scope", func() *harness.Response { return s.Get("/admin/x", harness.Bearer(p.Token())) }, 403, []string{"scheme=corp", "decision=denied", "code=insufficient_scope"}},
 		{"a wrong password", func() *harness.Response { return s.Get("/shared/x", harness.Basic("alice", "wrong-"+password)) }, 401, []string{"scheme=ops", "decision=denied", "code=invalid_credentials"}},
 		{"a scheme in place", func() *harness.Response { return s.Get("/place/x", harness.Bearer(harness.Token(t))) }, 200, []string{"scheme=inline", "decision=admitted"}},
 	} {
@@ -78,7 +78,7 @@ func TestMetrics(t *testing.T) {
 		cached, local := []string{"scheme=corp", "source=cache"}, []string{"scheme=corp", "source=local"}
 		beforeCached, beforeLocal := value(t, s, "caddy_auth_verify_duration_seconds", cached...), value(t, s, "caddy_auth_verify_duration_seconds", local...)
 		s.Get("/admin/x", harness.Bearer(good))
-		s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"jti": "new"})))
+		s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"jti": "new"})))
 		if got := value(t, s, "caddy_auth_verify_duration_seconds", cached...) - beforeCached; got != 1 {
 			t.Errorf("%g from the cache", got)
 		}
@@ -96,7 +96,7 @@ func TestMetrics(t *testing.T) {
 		if got := value(t, s, "caddy_auth_store_up"); got != 1 {
 			t.Errorf("store up %g", got)
 		}
-		p.failing.Store(true)
+		p.Answer(broken)
 		post(s, "/auth/schemes/corp/refresh", "")
 		if got := value(t, s, "caddy_auth_key_refresh_total", "scheme=corp", "result=error"); got < 1 {
 			t.Errorf("%g failures", got)
@@ -132,7 +132,7 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 	t.Run("labels are constants and configured names", func(t *testing.T) {
-		s.Get("/admin/x", harness.Bearer(p.token(t, harness.Claims{"sub": "mallory-the-subject", "iss": "https://mallory.example"})), harness.Header("X-Trace-Id", "mallory"))
+		s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"sub": "mallory-the-subject", "iss": "https://mallory.example"})), harness.Header("X-Trace-Id", "mallory"))
 		families := metrics(t, s)
 		if len(families) != 7 {
 			t.Errorf("%d metrics", len(families))
@@ -146,11 +146,11 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestNothingSecretIsTold(t *testing.T) {
-	p := newProvider(t)
+	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
-	token := p.token(t, harness.Claims{"scope": "admin"})
-	harness.Eventually(t, "the keys", func() bool { return p.fetches.Load() == 1 })
-	p.failing.Store(true)
+	token := p.Token(harness.Claims{"scope": "admin"})
+	harness.Eventually(t, "the keys", func() bool { return p.Fetches.Load() == 1 })
+	p.Answer(broken)
 	s.Get("/admin/x?access_token=" + token)
 	s.Get("/admin/x", harness.Bearer(token))
 	s.Get("/admin/x", harness.Bearer(token+"x"))

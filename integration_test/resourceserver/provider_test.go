@@ -1,104 +1,23 @@
 package resourceserver
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// provider is an identity provider with discovery and a key set, which can be
-// down and up at the same address.
-type provider struct {
-	t       *testing.T
-	address string
-	path    string // of the issuer
-	key     *ecdsa.PrivateKey
-	server  *http.Server
-	fetches atomic.Int32
-	claimed atomic.Pointer[string] // the issuer that the document claims
-	openID  bool                   // OpenID Connect's place instead of RFC 8414's
+// tokenOf makes a token in which the provider names itself.
+func tokenOf(p *harness.Provider, claims ...harness.Claims) string {
+	return p.Token(append([]harness.Claims{{"iss": p.Issuer()}}, claims...)...)
 }
 
-func newProvider(t *testing.T, path string) *provider {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	p := &provider{t: t, address: listener.Addr().String(), path: path, key: key}
-	issuer := p.issuer()
-	p.claimed.Store(&issuer)
-	t.Cleanup(p.stop)
-	return p
-}
-
-func (p *provider) issuer() string { return "http://" + p.address + p.path }
-
-func (p *provider) start() {
-	p.t.Helper()
-	listener, err := net.Listen("tcp", p.address)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ReadHeaderTimeout: time.Second}
-	go func() { _ = p.server.Serve(listener) }()
-}
-
-func (p *provider) stop() {
-	if p.server != nil {
-		_ = p.server.Close()
-	}
-}
-
-func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
-	location := "/.well-known/oauth-authorization-server" + strings.TrimSuffix(p.path, "/")
-	if p.openID {
-		location = strings.TrimSuffix(p.path, "/") + "/.well-known/openid-configuration"
-	}
-	switch r.URL.Path {
-	case location:
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": *p.claimed.Load(), "jwks_uri": "http://" + p.address + "/keys"})
-	case "/keys":
-		p.fetches.Add(1)
-		public, err := jwk.FromRaw(p.key.Public())
-		if err != nil {
-			p.t.Error(err)
-		}
-		_ = public.Set("kid", "k1")
-		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{public}})
-	default:
-		http.NotFound(w, r)
-	}
-}
-
-func (p *provider) token(claims ...harness.Claims) string {
-	p.t.Helper()
-	return harness.Sign(p.t, jwa.ES256, p.key, map[string]any{"kid": "k1"}, append([]harness.Claims{{"iss": p.issuer()}}, claims...)...)
-}
-
-func guardedBy(providers ...*provider) string {
+func guardedBy(providers ...*harness.Provider) string {
 	var schemes strings.Builder
 	for i, p := range providers {
-		schemes.WriteString("bearer p" + strconv.Itoa(i) + " {\n issuer " + p.issuer() + "\n audience " + harness.Audience + "\n}\n")
+		schemes.WriteString("bearer p" + strconv.Itoa(i) + " {\n issuer " + p.Issuer() + "\n audience " + harness.Audience + "\n}\n")
 	}
 	names := ""
 	for i := range providers {
@@ -108,10 +27,10 @@ func guardedBy(providers ...*provider) string {
 }
 
 func TestProviderDownAndUp(t *testing.T) {
-	p := newProvider(t, "")
+	p := harness.NewProvider(t)
 	s := harness.Start(t, guardedBy(p))
 	t.Run("R8414-5 AVAIL-1: while the provider is down a token is 503 and never 401", func(t *testing.T) {
-		answer := s.Get("/", harness.Bearer(p.token())).Want(503, "temporarily_unavailable")
+		answer := s.Get("/", harness.Bearer(tokenOf(p))).Want(503, "temporarily_unavailable")
 		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 {
 			t.Errorf("Retry-After %q", answer.Header.Get("Retry-After"))
 		}
@@ -120,23 +39,23 @@ func TestProviderDownAndUp(t *testing.T) {
 		s.Get("/").Want(401, "missing_credentials", `Bearer realm="api"`)
 	})
 	t.Run("JWT-8: a token of another issuer is 401 even then", func(t *testing.T) {
-		s.Get("/", harness.Bearer(p.token(harness.Claims{"iss": "https://other.example"}))).Want(401, "invalid_token",
+		s.Get("/", harness.Bearer(tokenOf(p, harness.Claims{"iss": "https://other.example"}))).Want(401, "invalid_token",
 			`Bearer realm="api", error="invalid_token", `+badToken)
 	})
-	p.start()
+	p.Up()
 	t.Run("R8414-5: once it is up tokens pass", func(t *testing.T) {
-		harness.Eventually(t, "the key set is fetched", func() bool { return s.Get("/", harness.Bearer(p.token())).Status == 200 })
+		harness.Eventually(t, "the key set is fetched", func() bool { return s.Get("/", harness.Bearer(tokenOf(p))).Status == 200 })
 	})
-	p.stop()
+	p.Down()
 	t.Run("GW-5 JWT-14: the keys survive the provider and a reload", func(t *testing.T) {
-		s.Get("/", harness.Bearer(p.token(harness.Claims{"jti": "1"}))).Want(200, "")
-		fetched := p.fetches.Load()
+		s.Get("/", harness.Bearer(tokenOf(p, harness.Claims{"jti": "1"}))).Want(200, "")
+		fetched := p.Fetches.Load()
 		s.Reload(guardedBy(p) + "\n# changed\n")
 		harness.Eventually(t, "the new configuration answers", func() bool {
-			answer := s.Get("/", harness.Bearer(p.token(harness.Claims{"jti": "2"})))
+			answer := s.Get("/", harness.Bearer(tokenOf(p, harness.Claims{"jti": "2"})))
 			return answer.Status == 200
 		})
-		if p.fetches.Load() != fetched {
+		if p.Fetches.Load() != fetched {
 			t.Error("the keys were fetched again")
 		}
 	})
@@ -153,27 +72,26 @@ func TestDiscovery(t *testing.T) {
 		"R8414-2: OpenID Connect without a path":    {"", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newProvider(t, tc.path)
-			p.openID = tc.openID
-			p.start()
+			p := harness.NewProvider(t)
+			p.Path, p.OpenID = tc.path, tc.openID
+			p.Up()
 			s := harness.Start(t, guardedBy(p))
-			s.Get("/", harness.Bearer(p.token())).Want(200, "")
+			s.Get("/", harness.Bearer(tokenOf(p))).Want(200, "")
 		})
 	}
 	t.Run("R8414-4: a document of another issuer is not used", func(t *testing.T) {
-		p := newProvider(t, "")
-		other := p.issuer() + "/"
-		p.claimed.Store(&other)
-		p.start()
+		p := harness.NewProvider(t)
+		p.Claimed = p.Issuer() + "/"
+		p.Up()
 		s := harness.Start(t, guardedBy(p))
-		s.Get("/", harness.Bearer(p.token())).Want(503, "temporarily_unavailable")
+		s.Get("/", harness.Bearer(tokenOf(p))).Want(503, "temporarily_unavailable")
 	})
 	t.Run("JWT-8: two issuers, one of them down", func(t *testing.T) {
-		up, down := newProvider(t, ""), newProvider(t, "")
-		up.start()
+		up, down := harness.NewProvider(t), harness.NewProvider(t)
+		up.Up()
 		s := harness.Start(t, guardedBy(down, up))
-		s.Get("/", harness.Bearer(up.token())).Want(200, "")
-		s.Get("/", harness.Bearer(down.token())).Want(503, "temporarily_unavailable")
+		s.Get("/", harness.Bearer(tokenOf(up))).Want(200, "")
+		s.Get("/", harness.Bearer(tokenOf(down))).Want(503, "temporarily_unavailable")
 	})
 }
 
