@@ -24,7 +24,7 @@ Tools for those who run the require_auth gate. See the help of each command.`,
 				return cmd.Help()
 			}
 			cmd.AddCommand(explainCommand())
-			cmd.AddCommand(command.All()...)
+			cmd.AddCommand(command.All(loadForTest)...)
 		},
 	})
 }

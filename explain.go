@@ -30,6 +30,7 @@ type question struct {
 	Header http.Header
 	Token  string
 	Scheme string
+	Body   string
 
 	// Certificate is what the client shows, as PEM: its certificate first, and
 	// then those that vouch for it.
@@ -65,7 +66,7 @@ func explainRequest(app *App, r *http.Request) (any, error) {
 	default:
 		return nil, apiError(http.StatusServiceUnavailable, errors.New("other explanations are being made: try again"))
 	}
-	explained, err := explain(r.Context(), app, running.(*caddyhttp.App), asked)
+	explained, err := newExplainer(app, running.(*caddyhttp.App)).explain(r.Context(), asked)
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
@@ -125,32 +126,44 @@ func (q question) check() error {
 	return nil
 }
 
+// explainer explains requests to the servers of a configuration.
+type explainer struct {
+	app     *App
+	servers *caddyhttp.App
+	at      map[*RequireAuth]string
+	dry     map[string]*caddyhttp.Server // by name, once a request comes there
+}
+
+func newExplainer(app *App, servers *caddyhttp.App) *explainer {
+	return &explainer{app: app, servers: servers, at: positionsIn(servers), dry: make(map[string]*caddyhttp.Server)}
+}
+
 // explain takes a request through the routes of an app without reaching what is
 // behind them, or has schemes judge a token.
-func explain(ctx context.Context, app *App, servers *caddyhttp.App, asked question) (*Explanation, error) {
+func (x *explainer) explain(ctx context.Context, asked question) (*Explanation, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainFor)
 	defer cancel()
 	explained := new(Explanation)
 	if asked.URL == "" {
-		return explained, explained.judgeToken(ctx, app, asked)
+		return explained, explained.judgeToken(ctx, x.app, asked)
 	}
 	r, err := asked.request(ctx)
 	if err != nil {
 		return nil, err
 	}
-	name, server, err := serverFor(servers, r.URL)
+	name, server, err := serverFor(x.servers, r.URL)
 	if err != nil {
 		return nil, err
 	}
-	dry, err := dryrun.Server(server)
-	if err != nil {
-		return nil, err
+	if x.dry[name] == nil {
+		if x.dry[name], err = dryrun.Server(server); err != nil {
+			return nil, err
+		}
 	}
 	explained.Request, explained.Server = r.Method+" "+withoutQuery(r.URL), name
-	explained.walk(r, dry)
-	at := positionsIn(servers)
+	explained.walk(r, x.dry[name])
 	for i := range explained.Gates {
-		explained.Gates[i].Config = at[explained.Gates[i].gate]
+		explained.Gates[i].Config = x.at[explained.Gates[i].gate]
 	}
 	explained.mask(asked)
 	return explained, nil
@@ -162,7 +175,7 @@ func (q question) request(ctx context.Context) (*http.Request, error) {
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
 		return nil, errors.New("url is no URL of http or https with a host")
 	}
-	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Method, http.MethodGet), q.URL, http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Method, http.MethodGet), q.URL, strings.NewReader(q.Body))
 	if err != nil {
 		return nil, errors.New("method is no method")
 	}

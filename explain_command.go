@@ -101,11 +101,11 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 	if err != nil {
 		return nil, err
 	}
-	app, servers, err := loadOffline(config, o.jwks)
+	offline, err := loadOffline(config, withKeys(o.jwks))
 	if err != nil {
 		return nil, err
 	}
-	explained, err := explain(ctx, app, servers, asked)
+	explained, err := offline.explain(ctx, asked)
 	if err == nil {
 		explained.withoutRevocations()
 	}

@@ -19,19 +19,19 @@ import (
 type object = map[string]any
 
 // loadOffline loads the gates of a configuration and what is in front of them,
-// and nothing that would listen, connect or write. From then on this process
-// keeps off the network.
-func loadOffline(config []byte, jwks string) (*App, *caddyhttp.App, error) {
+// and nothing that would listen, connect or write. It calls change with the apps
+// before. From then on this process keeps off the network.
+func loadOffline(config []byte, change func(apps object) error) (*explainer, error) {
 	keyset.StayOffline()
 	var written struct {
 		Apps object `json:"apps"`
 	}
 	if err := json.Unmarshal(caddy.RemoveMetaFields(config), &written); err != nil {
-		return nil, nil, fmt.Errorf("the configuration: %w", err)
+		return nil, fmt.Errorf("the configuration: %w", err)
 	}
 	servers, _ := written.Apps["http"].(object)
 	if servers == nil {
-		return nil, nil, errors.New("the configuration has no HTTP servers")
+		return nil, errors.New("the configuration has no HTTP servers")
 	}
 	auth, _ := written.Apps["auth"].(object)
 	if auth == nil {
@@ -39,35 +39,31 @@ func loadOffline(config []byte, jwks string) (*App, *caddyhttp.App, error) {
 	}
 	delete(auth, "store") // what is revoked is known to running servers only
 	dryrun.Harmless(servers)
-	if jwks != "" {
-		path, err := filepath.Abs(jwks)
-		if err != nil {
-			return nil, nil, err
-		}
-		giveKeys(auth, path)
-		giveKeys(servers, path)
+	members := object{"auth": auth, "http": servers}
+	if err := change(members); err != nil {
+		return nil, err
 	}
 	apps := make(caddy.ModuleMap)
-	for name, app := range map[string]object{"auth": auth, "http": servers} {
+	for name, app := range members {
 		text, err := json.Marshal(app)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		apps[name] = text
 	}
 	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: apps, Admin: &caddy.AdminConfig{Disabled: true}, Logging: silent()})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	app, err := ctx.App("auth")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	http, err := ctx.App("http")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return app.(*App), http.(*caddyhttp.App), nil
+	return newExplainer(app.(*App), http.(*caddyhttp.App)), nil
 }
 
 // silent is logging of nothing: an explanation is an answer, not an event.
@@ -75,6 +71,17 @@ func silent() *caddy.Logging {
 	return &caddy.Logging{Logs: map[string]*caddy.CustomLog{
 		"default": {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output": "discard"}`)}},
 	}}
+}
+
+// withKeys has bearer schemes that would fetch keys read a file.
+func withKeys(jwks string) func(object) error {
+	return func(apps object) error {
+		path, err := filepath.Abs(jwks)
+		if jwks != "" && err == nil {
+			giveKeys(apps, path)
+		}
+		return err
+	}
 }
 
 // giveKeys has bearer schemes that would fetch keys read a file, wherever the

@@ -45,6 +45,8 @@ type GateExplanation struct {
 	Status int `json:"status,omitempty"`
 	// Reason is why; it is told to nobody else.
 	Reason string `json:"reason,omitempty"`
+	// Missing is what the caller lacks, such as scopes.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // SchemeExplanation is what a scheme says of a credential.
@@ -112,7 +114,7 @@ func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
 		gate.Checks = checks
 	}
 	if !d.Allowed {
-		gate.Decision, gate.Code, gate.Status = "denied", d.Code, g.statusOf(d)
+		gate.Decision, gate.Code, gate.Status, gate.Missing = "denied", d.Code, g.statusOf(d), d.Missing
 		if d.Reason != nil {
 			gate.Reason = d.Reason.Error()
 		}

@@ -46,6 +46,16 @@ var rules = []rule{
 	},
 }
 
+// Rules returns the names of the parts that the requirement has.
+func (q *Requirement) Rules() (names []string) {
+	for _, rule := range rules {
+		if rule.asked(q) != "" {
+			names = append(names, rule.name)
+		}
+	}
+	return names
+}
+
 // Describe says in one line what is required, for logs and reports.
 func (q *Requirement) Describe() string {
 	parts := []string{

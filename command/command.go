@@ -17,9 +17,9 @@ const (
 	exitFindings = 2 // it did, and what it found is not as it should be
 )
 
-// All returns the commands.
-func All() []*cobra.Command {
-	return []*cobra.Command{routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand()}
+// All returns the commands, given how to load a configuration.
+func All(load LoadForTest) []*cobra.Command {
+	return []*cobra.Command{testCommand(load), routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand()}
 }
 
 // run makes a command of a function that returns an exit code. Findings are

@@ -21,6 +21,8 @@ func (s *source) addFlags(cmd *cobra.Command) {
 // configuration is a configuration that was read.
 type configuration struct {
 	*routes.Config
+	// raw is the configuration in JSON.
+	raw []byte
 	// file and adapter are those that were used in the end.
 	file, adapter string
 }
@@ -39,7 +41,7 @@ func (s *source) read() (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &configuration{Config: config, file: file, adapter: adapter}, nil
+	return &configuration{Config: config, raw: raw, file: file, adapter: adapter}, nil
 }
 
 // analyze analyzes every server.

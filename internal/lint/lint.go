@@ -143,6 +143,11 @@ func (s scheme) at(what, member string, lines ...sourcepos.Line) Finding {
 // directives are the names in a Caddyfile of the handlers that guard.
 var directives = map[string][]string{"authentication": {"basic_auth", "basicauth"}}
 
+// FindingAt is a finding at a gate.
+func FindingAt(gate routes.PlacedGate) Finding {
+	return Finding{Where: gate.Where, Query: queryOf(gate)}
+}
+
 // queryOf is where a gate stands.
 func queryOf(use routes.PlacedGate) sourcepos.Query {
 	names := directives[use.Handler]

@@ -1,0 +1,138 @@
+package accesstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Gate is a gate of a configuration.
+type Gate struct {
+	// Where is its path in Caddy's config API.
+	Where string
+	// Accepts are its schemes, and Required says what it requires.
+	Accepts  []string
+	Required string
+	// Rules are the parts of its requirement, such as scope.
+	Rules []string
+}
+
+// Result is what becomes of a request.
+type Result struct {
+	// Gates are those that judged it, in order.
+	Gates []Judged
+	// Reaches is the handler that would have answered, had it been run.
+	Reaches string
+	// Status is the status of the answer; 0 if Reaches would have answered.
+	Status int
+}
+
+// Judged is what a gate decided.
+type Judged struct {
+	Where  string
+	Denied bool
+	// Code, Missing and Reason say why a request is denied.
+	Code, Reason string
+	Missing      []string
+	// Met says for each rule that was asked whether the caller meets it.
+	Met map[string]bool
+}
+
+// Configuration decides about requests by the code of a running server.
+type Configuration interface {
+	Gates() []Gate
+	Decide(context.Context, Request) (Result, error)
+}
+
+// Outcome is what became of a case.
+type Outcome struct {
+	Name     string `json:"name"`
+	Position string `json:"position"`
+	// Failure says how the answer differs from what is expected; empty if it
+	// does not.
+	Failure string        `json:"failure,omitempty"`
+	Elapsed time.Duration `json:"elapsed"`
+
+	result Result
+}
+
+// Run runs cases.
+func Run(ctx context.Context, config Configuration, credentials *Credentials, cases []Case) []Outcome {
+	outcomes := make([]Outcome, len(cases))
+	for i, one := range cases {
+		began := time.Now()
+		outcomes[i] = Outcome{Name: one.Name, Position: one.Position}
+		result, err := decide(ctx, config, credentials, one)
+		if err != nil {
+			outcomes[i].Failure = err.Error()
+		} else {
+			outcomes[i].Failure, outcomes[i].result = one.Want.compare(result), result
+		}
+		outcomes[i].Elapsed = time.Since(began)
+	}
+	return outcomes
+}
+
+func decide(ctx context.Context, config Configuration, credentials *Credentials, one Case) (Result, error) {
+	r := one.Request
+	r.Header = r.Header.Clone()
+	if err := credentials.add(&r, one.Caller); err != nil {
+		return Result{}, err
+	}
+	return config.Decide(ctx, r)
+}
+
+// denial returns the decision of the gate that denied; nil if none did.
+func (r Result) denial() *Judged {
+	if i := slices.IndexFunc(r.Gates, func(j Judged) bool { return j.Denied }); i >= 0 {
+		return &r.Gates[i]
+	}
+	return nil
+}
+
+// compare says how a result differs from what is expected.
+func (e Expectation) compare(r Result) string {
+	denial := r.denial()
+	ok := r.Status == e.Status
+	if e.Status == 0 {
+		ok = denial == nil && (r.Reaches != "" || r.Status < 400)
+	}
+	if ok && e.Code != "" {
+		ok = denial != nil && denial.Code == e.Code
+	}
+	if ok && len(e.Missing) > 0 {
+		ok = slices.Equal(slices.Sorted(slices.Values(denial.Missing)), slices.Sorted(slices.Values(e.Missing)))
+	}
+	if ok {
+		return ""
+	}
+	return fmt.Sprintf("expected %s, got %s", e, r)
+}
+
+func (e Expectation) String() string {
+	if e.Status == 0 {
+		return "pass"
+	}
+	return strings.TrimRight(fmt.Sprintf("%d %s %s", e.Status, e.Code, strings.Join(e.Missing, " ")), " ")
+}
+
+func (r Result) String() string {
+	var text string
+	switch denial := r.denial(); {
+	case denial != nil:
+		text = Expectation{Status: r.Status, Code: denial.Code, Missing: denial.Missing}.String()
+		if denial.Reason != "" {
+			text += ": " + denial.Reason
+		}
+	case r.Reaches != "":
+		text = "pass: reaches " + r.Reaches
+	default:
+		text = fmt.Sprintf("pass: answered with %d", r.Status)
+	}
+	if len(r.Gates) == 0 {
+		text += ", through no gate"
+	}
+	return text
+}
