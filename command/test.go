@@ -99,15 +99,9 @@ func (o *testOptions) run(cmd *cobra.Command, files []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	cases := make([][]accesstest.Case, len(files))
-	for i, file := range files {
-		content, err := textfile.ReadArgument(file)
-		if err == nil {
-			cases[i], err = accesstest.Parse(file, content)
-		}
-		if err != nil {
-			return exitFailed, err
-		}
+	cases, err := readCases(files)
+	if err != nil {
+		return exitFailed, err
 	}
 	loaded, credentials, err := o.load(config.raw)
 	if err != nil {
@@ -148,6 +142,20 @@ func (o *testOptions) run(cmd *cobra.Command, files []string) (int, error) {
 		return code, errors.Join(failure, writeJSON(cmd.OutOrStdout(), report))
 	}
 	return code, errors.Join(failure, report.write(cmd.OutOrStdout(), o.verbose))
+}
+
+func readCases(files []string) ([][]accesstest.Case, error) {
+	cases := make([][]accesstest.Case, len(files))
+	for i, file := range files {
+		content, err := textfile.ReadArgument(file)
+		if err != nil {
+			return nil, err
+		}
+		if cases[i], err = accesstest.Parse(file, content); err != nil {
+			return nil, err
+		}
+	}
+	return cases, nil
 }
 
 // place replaces paths in the JSON by lines of the Caddyfile.
@@ -262,7 +270,7 @@ func (o *testOptions) rerun(cmd *cobra.Command, files []string) (int, error) {
 	ctx := cmp.Or(cmd.Context(), context.Background())
 	for {
 		before := stamps(watched)
-		child := exec.CommandContext(ctx, program, arguments...)
+		child := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // this program, as it was called
 		child.Stdout, child.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		var failed *exec.ExitError
 		if err := child.Run(); err != nil && !errors.As(err, &failed) {

@@ -20,12 +20,14 @@ import (
 // documented are the files that the examples of docs/commands.md work on,
 // besides its own Caddyfile.
 var documented = map[string]string{
+	"keys.json":    `[{"id": "partner-a", "digest": "sha256:` + strings.Repeat("0", 64) + `", "scopes": ["things:read"]}]`,
 	"key.txt":      "cra_00000000000000000000000000000000000000000070QtIqZ\n",
 	"openapi.json": `{"openapi": "3.1.0", "paths": {"/me": {"get": {"responses": {"200": {"description": "ok"}}}}}}`,
 }
 
 var (
 	caddyfileBlock = regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```$")
+	accessBlock    = regexp.MustCompile("(?ms)^```text\n(# access.test\n.*?)^```$")
 	consoleBlock   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 )
 
@@ -39,6 +41,7 @@ func TestDocs(t *testing.T) {
 	}
 	caddyfiles := caddyfileBlock.FindAllStringSubmatch(page, -1)
 	write(t, filepath.Join(folder, "Caddyfile"), caddyfiles[0][1])
+	write(t, filepath.Join(folder, "access.test"), accessBlock.FindStringSubmatch(page)[1])
 	for _, found := range caddyfiles {
 		if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(found[1]), nil); err != nil {
 			t.Errorf("%v\n%s", err, found[1])

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -238,7 +237,7 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 		}
 		r.Header.Add(name, value)
 	case authn.InCookie:
-		r.Header.Add("Cookie", (&http.Cookie{Name: at.Name, Value: value}).String())
+		r.Header.Add("Cookie", at.Name+"="+value)
 	case authn.InQuery:
 		address, err := url.Parse(r.URL)
 		if err != nil {

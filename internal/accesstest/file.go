@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +101,10 @@ func Parse(file string, content []byte) ([]Case, error) {
 func (p *parser) errorf(format string, arguments ...any) error {
 	line, column := p.Line(), 1
 	if line >= 1 && line <= len(p.lines) {
-		column = max(0, strings.Index(p.lines[line-1], p.Val())) + 1
+		word := regexp.MustCompile(`(?:^|\s)(` + regexp.QuoteMeta(p.Val()) + `)(?:\s|$)`)
+		if found := word.FindStringSubmatchIndex(p.lines[line-1]); found != nil {
+			column = found[2] + 1
+		}
 	}
 	return fmt.Errorf("%s:%d:%d: %s", p.file, line, column, fmt.Sprintf(format, arguments...))
 }
