@@ -132,7 +132,7 @@ func viewOf(app *App) operator {
 func listSchemes(app *App, _ *http.Request) (any, error) {
 	view := viewOf(app)
 	list := SchemeList{Schemes: []SchemeStatus{}, Store: app.storeStatus()}
-	for _, scheme := range app.inventory.all() {
+	for _, scheme := range app.registry.allSchemes() {
 		list.Schemes = append(list.Schemes, view.status(scheme))
 	}
 	return list, nil
@@ -152,7 +152,7 @@ func showScheme(app *App, r *http.Request) (any, error) {
 func (o operator) find(r *http.Request) (declaredScheme, error) {
 	var found []declaredScheme
 	gate := r.URL.Query().Get("gate")
-	for _, scheme := range o.app.inventory.all() {
+	for _, scheme := range o.app.registry.allSchemes() {
 		if scheme.name == r.PathValue("name") && (gate == "" || scheme.gate != nil && o.at[scheme.gate] == gate) {
 			found = append(found, scheme)
 		}
@@ -170,7 +170,7 @@ func (o operator) find(r *http.Request) (declaredScheme, error) {
 
 func (o operator) status(scheme declaredScheme) SchemeStatus {
 	status := SchemeStatus{Name: scheme.name, Kind: kindOf(scheme.Scheme), InPlace: scheme.gate != nil, Gates: []GateStatus{}}
-	for _, gate := range o.app.inventory.gatesOf(scheme.Scheme) {
+	for _, gate := range o.app.registry.gatesOf(scheme.Scheme) {
 		one := gate.status()
 		one.Config = o.at[gate]
 		status.Gates = append(status.Gates, one)

@@ -1,14 +1,12 @@
 package requireauth
 
 import (
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 )
 
 // allow prepares a request that goes on and returns the writer for its answer.
@@ -32,10 +30,8 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField:
 		return w // shared caches know this case, RFC 9111 §3.5
 	}
-	return &privateWriter{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		vary:                  credential.Location.VaryField(), directive: directive,
-	}
+	vary := credential.Location.VaryField()
+	return responsewriter.New(w, func(header http.Header) { restrict(header, directive, vary) })
 }
 
 // stripCredential removes credentials before others read the request: the upstream,
@@ -55,56 +51,9 @@ func (g *RequireAuth) stripCredential(state *requestState, d decision) {
 	}
 }
 
-// privateWriter keeps an answer from shared caches. RFC 9111 §3.5 does that
-// for the Authorization field, but not for other places of a credential.
-type privateWriter struct {
-	*caddyhttp.ResponseWriterWrapper
-	vary      string
-	directive string // private, or no-store
-	done      bool
-}
-
-// WriteHeader adjusts the header once, at the final status.
-func (p *privateWriter) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		p.restrict()
-	}
-	p.ResponseWriterWrapper.WriteHeader(status)
-}
-
-func (p *privateWriter) restrict() {
-	if !p.done {
-		p.done = true
-		restrict(p.Header(), p.directive, p.vary)
-	}
-}
-
-// Write implies the status 200.
-func (p *privateWriter) Write(data []byte) (int, error) {
-	if !p.done {
-		p.WriteHeader(http.StatusOK)
-	}
-	return p.ResponseWriterWrapper.Write(data)
-}
-
-// ReadFrom implies the status 200.
-func (p *privateWriter) ReadFrom(from io.Reader) (int64, error) {
-	if !p.done {
-		p.WriteHeader(http.StatusOK)
-	}
-	return p.ResponseWriterWrapper.ReadFrom(from)
-}
-
-// FlushError implies the status 200.
-func (p *privateWriter) FlushError() error {
-	if !p.done {
-		p.WriteHeader(http.StatusOK)
-	}
-	return http.NewResponseController(p.ResponseWriter).Flush()
-}
-
-// restrict lets nobody but the client store an answer, or nobody at all, unless
-// it is already as strict, and says which field decided.
+// restrict keeps an answer from shared caches, or from all caches, unless it is already
+// as strict, and adds Vary. RFC 9111 §3.5 protects answers to the Authorization field,
+// but not to credentials in other locations.
 func restrict(h http.Header, directive, vary string) {
 	directives := membersOf(h["Cache-Control"])
 	strict := slices.ContainsFunc(directives, func(d string) bool {
@@ -153,9 +102,3 @@ func membersOf(fields []string) []string {
 	}
 	return all
 }
-
-// Interface guards
-var (
-	_ http.ResponseWriter = (*privateWriter)(nil)
-	_ io.ReaderFrom       = (*privateWriter)(nil)
-)

@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,7 +16,7 @@ func TestAllowWithNonce(t *testing.T) {
 	for way, answer := range map[string]func(http.ResponseWriter) error{
 		"written": func(w http.ResponseWriter) error { _, err := w.Write([]byte("ok")); return err },
 		"copied": func(w http.ResponseWriter) error {
-			_, err := w.(*privateWriter).ReadFrom(strings.NewReader("ok"))
+			_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("ok"))
 			return err
 		},
 		"flushed": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -70,19 +68,16 @@ type App struct {
 	// have to wait. Default: see there.
 	Attempts *guessing.Limits `json:"attempts,omitempty"`
 
-	store           authn.Store
-	pages           *page.Set         // nil for those that are built in
-	limiter         *guessing.Limiter // nil: attempts are not counted
-	schemes         map[string]authn.Scheme
-	declared        atomic.Pointer[[]authn.Scheme] // those of gates included
-	credentialNames atomic.Pointer[authn.Names]    // of the query and of cookies
-	resources       registry
-	sites           siteRegistry
-	inventory       inventory
-	events          emitter
-	preflights      sync.Map // the sites for which it was logged who answers them
-	logger          *zap.Logger
-	stopObservers   []func()
+	store         authn.Store
+	pages         *page.Set         // nil for those that are built in
+	limiter       *guessing.Limiter // nil: attempts are not counted
+	schemes       map[string]authn.Scheme
+	registry      registry
+	sites         siteRegistry
+	events        emitter
+	preflights    sync.Map // the sites for which it was logged who answers them
+	logger        *zap.Logger
+	stopObservers []func()
 
 	answersChecked bool // see checkAnswers
 }
@@ -127,7 +122,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.declare(slices.Collect(maps.Values(a.schemes)))
-	a.inventory.add(nil, a.schemes)
+	a.registry.addSchemes(nil, a.schemes)
 	if a.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
@@ -284,76 +279,6 @@ func checkChoice(names, declared []string) error {
 		}
 	}
 	return nil
-}
-
-// declare gives schemes the store and adds them to those by which preflights
-// are recognized.
-func (a *App) declare(more []authn.Scheme) {
-	for _, scheme := range more {
-		if user, ok := scheme.(authn.StoreUser); ok {
-			user.UseStore(a.store)
-		}
-	}
-	for {
-		known := a.declared.Load()
-		var all []authn.Scheme
-		if known != nil {
-			all = slices.Clone(*known)
-		}
-		all = append(all, more...)
-		if a.declared.CompareAndSwap(known, &all) {
-			var locations []authn.Location
-			for _, scheme := range all {
-				if lister, ok := scheme.(authn.LocationLister); ok {
-					locations = append(locations, lister.Locations()...)
-				}
-			}
-			a.credentialNames.Store(authn.NamesAt(locations))
-			return
-		}
-	}
-}
-
-// CarriesCredential reports whether a request has a credential of any scheme
-// that is declared, here or in a gate. No browser sends one with a preflight,
-// apart from what stands in the URL, which a preflight repeats, and what belongs
-// to the connection.
-func (a *App) CarriesCredential(r *http.Request) bool {
-	request := authn.NewRequest(r)
-	request.Expect(a.credentialNames.Load())
-	return carriesCredential(request, *a.declared.Load())
-}
-
-func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
-	return slices.ContainsFunc(schemes, func(scheme authn.Scheme) bool {
-		credential, err := scheme.Find(request)
-		return err != nil || credential.Found() && credential.Location.Kind != authn.InQuery && credential.Location.Kind != authn.InTLS
-	})
-}
-
-// credentialLocations returns all locations of a request where a declared scheme may
-// find a credential. A scheme that lists no locations is asked what it finds.
-func (a *App) credentialLocations(request *authn.Request) []authn.Location {
-	locations := []authn.Location{authn.AuthorizationField}
-	for _, scheme := range *a.declared.Load() {
-		if lister, ok := scheme.(authn.LocationLister); ok {
-			locations = append(locations, lister.Locations()...)
-		} else if location := locationFoundBy(scheme, request); location.Kind != "" {
-			locations = append(locations, location)
-		}
-	}
-	return locations
-}
-
-// locationFoundBy returns where a scheme finds a credential. A scheme that panics,
-// which has already denied the request, finds none.
-func locationFoundBy(scheme authn.Scheme, request *authn.Request) (location authn.Location) {
-	defer func() { _ = recover() }()
-	credential, err := scheme.Find(request)
-	if err != nil {
-		return authn.Location{}
-	}
-	return credential.Location
 }
 
 // Interface guards

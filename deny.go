@@ -15,6 +15,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 )
 
 // retryAfter is when to ask again if a scheme does not know better.
@@ -94,8 +95,8 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 	var recorder http.ResponseWriter // of the access log, which must not miss the answer
 	for {
 		switch known := w.(type) {
-		case *privateWriter:
-			known.restrict() // as where an error passes it
+		case *responsewriter.Writer:
+			known.Apply() // as where an error passes it
 		case caddyhttp.ResponseRecorder:
 			if known.Buffer() == nil {
 				recorder = w

@@ -271,7 +271,7 @@ func (v *requestState) explain(in *Explanation) {
 func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) error {
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + asked.Token}}}).WithContext(ctx)
 	known := false
-	for _, scheme := range app.inventory.all() {
+	for _, scheme := range app.registry.allSchemes() {
 		if asked.Scheme != "" && scheme.name != asked.Scheme {
 			continue
 		}

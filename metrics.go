@@ -188,7 +188,7 @@ type sum struct {
 
 func (a *App) aggregate() map[string]sum {
 	sums := make(map[string]sum)
-	for _, scheme := range a.inventory.all() {
+	for _, scheme := range a.registry.allSchemes() {
 		reporter, ok := scheme.Scheme.(authn.Reporter)
 		if !ok {
 			continue

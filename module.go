@@ -22,6 +22,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 	"github.com/excorp/caddy-require-auth/mcp"
 	"github.com/excorp/caddy-require-auth/resource"
 )
@@ -199,7 +200,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	g.forward = newForwarding(g.Forward)
 	site := routesAround(ctx)
 	g.siteOrigin = func(ofRequest, path string) string {
-		return g.app.resources.originFor(site, ofRequest, path)
+		return g.app.registry.originFor(site, ofRequest, path)
 	}
 	var servers *caddyhttp.App
 	servers, g.outermost = outermostHandler(ctx)
@@ -208,7 +209,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
 		}
-		g.app.resources.add(*g.Resource, site, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
+		g.app.registry.addResource(*g.Resource, site, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
 	}
 	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
 }
@@ -234,7 +235,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 		return err
 	}
 	g.groups = groupSchemes(g.schemes)
-	g.app.inventory.add(g, inline)
+	g.app.registry.addSchemes(g, inline)
 	return nil
 }
 
@@ -294,7 +295,7 @@ func (g *RequireAuth) checkTransports() error {
 func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	keepToHTTPRequest(r.Header)
 	state := stateOf(r)
-	state.request.Expect(g.app.credentialNames.Load())
+	state.request.Expect(g.app.registry.credentialNames.Load())
 	if g.isPreflight(state, r) {
 		return g.servePreflight(w, r, state, next)
 	}
@@ -307,8 +308,8 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	}
 	answer := g.allow(w, r, state, d)
 	err := next.ServeHTTP(answer, r)
-	if restricted, ok := answer.(*privateWriter); ok && err != nil {
-		restricted.restrict() // the error is answered past this writer
+	if writer, ok := answer.(*responsewriter.Writer); ok && err != nil {
+		writer.Apply() // the error is answered past this writer
 	}
 	return err
 }

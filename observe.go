@@ -2,18 +2,37 @@ package requireauth
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
-// record writes the one log record of a decision. It is the only place where
-// the cause of a denial is told; no part of a credential is in it.
+// observe reports a decision to the log, the metrics and the event handlers. An
+// explanation leaves no trace there.
+func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) {
+	if state.explained != nil {
+		state.explained.addGate(g, state, d)
+		return
+	}
+	count(d)
+	g.record(state, r, d)
+	if !d.Allowed {
+		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(state, r, d) })
+	}
+}
+
+// record logs a decision. Only this record has the cause of a denial; no part of a
+// credential is in it.
 func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 	level, decision := zapcore.InfoLevel, "denied"
 	if d.Allowed {
@@ -111,4 +130,124 @@ func requestLine(r *http.Request) (method, path string) {
 		method, address = original.Method, original.URL
 	}
 	return method, address.EscapedPath()
+}
+
+// The names of the events, see docs/operations.md.
+const (
+	eventDenied     = "auth_denied"
+	eventKeysFailed = "auth_keys_failed"
+	eventRevoked    = "auth_revoked"
+	eventUndone     = "auth_revocation_undone"
+)
+
+// emitter emits Caddy's events.
+type emitter struct {
+	ctx    caddy.Context // of the module that is named as the origin
+	events *caddyevents.App
+}
+
+func newEmitter(ctx caddy.Context) (emitter, error) {
+	events, err := ctx.App("events")
+	if err != nil {
+		return emitter{}, fmt.Errorf("loading the app events: %w", err)
+	}
+	return emitter{ctx: ctx, events: events.(*caddyevents.App)}, nil
+}
+
+// emit emits an event. Its data are built only where a handler subscribes to it.
+func (e emitter) emit(name string, data func() map[string]any) {
+	if e.events.ShouldEmit(name) {
+		e.events.Emit(e.ctx, name, data())
+	}
+}
+
+// deniedData is the data of a denial, as in the log, without credentials and query.
+func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d decision) map[string]any {
+	method, path := requestLine(r)
+	data := map[string]any{
+		"code":      string(d.Code),
+		"status":    g.statusOf(d),
+		"scheme":    "",
+		"user_id":   "",
+		"trace_id":  state.traceID(g.app, r),
+		"client_ip": "",
+		"method":    method,
+		"path":      path,
+	}
+	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
+		data["client_ip"] = client
+	}
+	if d.scheme != nil {
+		data["scheme"] = d.scheme.name
+	}
+	if identity := d.outcome.Identity; identity != nil {
+		data["user_id"] = identity.ID
+	}
+	return data
+}
+
+// observeFetches emits an event for each failed fetch of keys.
+func (a *App) observeFetches() {
+	for _, scheme := range a.registry.allSchemes() {
+		observed, ok := scheme.Scheme.(authn.FetchObserved)
+		if !ok {
+			continue
+		}
+		a.stopObservers = append(a.stopObservers, observed.OnFetchFailed(func(failure authn.FetchFailure) {
+			a.events.emit(eventKeysFailed, func() map[string]any {
+				return map[string]any{"scheme": scheme.name, "from": failure.From, "reason": failure.Reason, "keys": failure.Keys}
+			})
+		}))
+	}
+}
+
+// traceHeader is the field that carries a trace id in and out.
+const traceHeader = denial.TraceHeader
+
+// requestID is Caddy's own id of a request, which is always there.
+const requestID = "http.request.uuid"
+
+// maxTraceID bounds a trace id, in bytes.
+const maxTraceID = 128
+
+// traceID returns the id that leads from an answer to the log. It may come
+// from the client, so only a value that is harmless wherever it is printed is
+// taken.
+func (a *App) traceID(replacer *caddy.Replacer) string {
+	for _, source := range a.TraceID {
+		if id := replacer.ReplaceAll(source, ""); isTraceID(id) {
+			return id
+		}
+	}
+	id, _ := replacer.GetString(requestID)
+	return id
+}
+
+// checkTraceID refuses a source without a placeholder: all requests would have
+// the same id.
+func checkTraceID(sources []string) error {
+	for _, source := range sources {
+		if !placeholder.MatchString(source) {
+			return fmt.Errorf("trace_id %s: write a placeholder, such as {http.request.header.X-Trace-Id}", source)
+		}
+	}
+	return nil
+}
+
+// placeholder finds what Caddy replaces.
+var placeholder = regexp.MustCompile(`\{[^{}]+\}`)
+
+func isTraceID(id string) bool {
+	if id == "" || len(id) > maxTraceID {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '_', c == '.', c == ':', c == '=', c == '/', c == '+', c == '@':
+		default:
+			return false
+		}
+	}
+	return true
 }

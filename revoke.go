@@ -139,7 +139,7 @@ func isCompact(name string) bool {
 // resolveScheme has a revocation that is limited to a scheme of tokens be limited
 // to its issuer.
 func (a *App) resolveScheme(revocation *authn.Revocation) error {
-	for _, scheme := range a.inventory.all() {
+	for _, scheme := range a.registry.allSchemes() {
 		if _, tokens := scheme.Scheme.(authn.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
 			continue
 		}
@@ -162,7 +162,7 @@ func issuerOf(scheme authn.Scheme) string {
 // that keep a list of their callers it is those that have the caller.
 func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
 	names, declared := []string{}, false
-	for _, scheme := range a.inventory.all() {
+	for _, scheme := range a.registry.allSchemes() {
 		declared = declared || scheme.name == revocation.Scheme
 		concerns := revocation.Subject != "" && revocation.Issuer == "" && (revocation.Scheme == "" || revocation.Scheme == scheme.name)
 		if _, tokens := scheme.Scheme.(authn.Revocable); tokens {
@@ -188,7 +188,7 @@ func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
 // endOf returns when a token ends, zero if that is not known: what a token says
 // of it counts only if its signature is good.
 func (a *App) endOf(ctx context.Context, token string, now time.Time) (latest time.Time, err error) {
-	for _, scheme := range a.inventory.all() {
+	for _, scheme := range a.registry.allSchemes() {
 		if revocable, ok := scheme.Scheme.(authn.Revocable); ok {
 			if ends, sure := revocable.Ends(ctx, token); sure && ends.After(latest) {
 				latest = ends

@@ -212,7 +212,7 @@ func (a *App) findsCredentialIn(folded string) bool {
 		return false
 	}
 	probe.Header.Set(folded, "x")
-	return carriesCredential(authn.NewRequest(probe), *a.declared.Load())
+	return carriesCredential(authn.NewRequest(probe), *a.registry.declared.Load())
 }
 
 // siteOfRequest identifies the site of a gate: the route of its server that takes all

@@ -10,39 +10,55 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// rule is a part of a requirement.
+// rule is a part of a requirement. Its name is the one that `explain` prints.
 type rule struct {
 	name   string
 	decide func(*Requirement, *http.Request, *authn.Identity) Decision
-	// asked is what the part asks for, empty for nothing; held is what the
+	// asked is what the requirement asks for, empty for nothing. held is what the
 	// caller has of that kind.
 	asked func(*Requirement) string
-	held  func(*authn.Identity) string
+	held  func(*Requirement, *authn.Identity) string
 }
 
-// rules are the parts of a requirement in the order in which they are asked.
+// rules are the parts of a requirement in the order in which they are checked.
 var rules = []rule{
 	{
 		"session", (*Requirement).decideSession,
-		func(q *Requirement) string { return join(q.describeSession()) },
-		func(caller *authn.Identity) string {
+		(*Requirement).describeSession,
+		func(_ *Requirement, caller *authn.Identity) string {
 			return "acr " + printed(caller, "acr") + " and auth_time " + printed(caller, "auth_time")
 		},
 	},
 	{
 		"scope", (*Requirement).decideScopes,
 		func(q *Requirement) string { return join(list("scope", q.Scopes), list("any_scope", q.AnyScopes)) },
-		func(caller *authn.Identity) string { return orNothing(caller.Scopes) },
+		func(_ *Requirement, caller *authn.Identity) string { return orNothing(caller.Scopes) },
 	},
 	{
 		"role", (*Requirement).decideRoles,
 		func(q *Requirement) string { return join(list("role", q.Roles), list("any_role", q.AnyRoles)) },
-		func(caller *authn.Identity) string { return orNothing(caller.Roles) },
+		func(_ *Requirement, caller *authn.Identity) string { return orNothing(caller.Roles) },
 	},
 	{
-		"policy", (*Requirement).decidePolicy,
-		func(q *Requirement) string { return join(q.describePolicy()...) },
-		func(caller *authn.Identity) string { return "user " + orNothing([]string{caller.ID}) },
+		"user", (*Requirement).decideUser,
+		func(q *Requirement) string { return list("user", q.Users) },
+		func(_ *Requirement, caller *authn.Identity) string { return "user " + orNothing([]string{caller.ID}) },
+	},
+	{
+		"claim", (*Requirement).decideClaims,
+		(*Requirement).describeClaims,
+		func(q *Requirement, caller *authn.Identity) string {
+			held := make([]string, len(q.Claims))
+			for i, claim := range q.Claims {
+				held[i] = claim.Path + " " + printed(caller, claim.Path)
+			}
+			return join(held...)
+		},
+	},
+	{
+		"condition", (*Requirement).decideCondition,
+		(*Requirement).describeCondition,
+		func(_ *Requirement, caller *authn.Identity) string { return "user " + orNothing([]string{caller.ID}) },
 	},
 }
 
@@ -62,7 +78,7 @@ func (q *Requirement) Describe() string {
 		list("scope", q.Scopes), list("any_scope", q.AnyScopes), list("role", q.Roles), list("any_role", q.AnyRoles), list("user", q.Users),
 		q.describeSession(),
 	}
-	return join(append(parts, q.describePolicy()[1:]...)...)
+	return join(append(parts, q.describeClaims(), q.describeCondition())...)
 }
 
 // DescribeDenial says what a 403 names: scopes and roles. Users, claims and the
@@ -74,7 +90,7 @@ func (q *Requirement) DescribeDenial() string {
 // Forbids reports whether the requirement can be answered 403. A session that is
 // too old or too weak is 401.
 func (q *Requirement) Forbids() bool {
-	return q.DescribeDenial() != "" || len(q.describePolicy()) > 1 || len(q.Users) > 0
+	return q.DescribeDenial() != "" || len(q.Claims) > 0 || len(q.Users) > 0 || q.If != ""
 }
 
 func (q *Requirement) describeSession() string {
@@ -85,16 +101,19 @@ func (q *Requirement) describeSession() string {
 	return join(list("acr", q.ACR), age)
 }
 
-// describePolicy begins with the users.
-func (q *Requirement) describePolicy() []string {
-	parts := []string{list("user", q.Users)}
-	for _, claim := range q.Claims {
-		parts = append(parts, "claim "+claim.Path+" "+strings.Join(claim.Values, " "))
+func (q *Requirement) describeClaims() string {
+	parts := make([]string, len(q.Claims))
+	for i, claim := range q.Claims {
+		parts[i] = "claim " + claim.Path + " " + strings.Join(claim.Values, " ")
 	}
-	if q.If != "" {
-		parts = append(parts, "if "+q.If)
+	return join(parts...)
+}
+
+func (q *Requirement) describeCondition() string {
+	if q.If == "" {
+		return ""
 	}
-	return parts
+	return "if " + q.If
 }
 
 // join leaves out what is empty.

@@ -85,7 +85,7 @@ type Decision struct {
 func (q *Requirement) Check() error {
 	for _, scope := range slices.Concat(q.Scopes, q.AnyScopes) {
 		if !authn.IsScopeToken(scope) {
-			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
+			return fmt.Errorf("%q is an invalid scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 	}
 	for _, name := range slices.Concat(q.Roles, q.AnyRoles, q.Users) {
@@ -144,8 +144,8 @@ func (q *Requirement) ChallengeScopes() []string {
 	return append(slices.Clip(q.Scopes), q.AnyScopes[0])
 }
 
-// Decide holds a caller against the requirement. What a client can do
-// something about comes first: a new login, then more scopes.
+// Decide checks a caller. What a client can do something about comes first: a new
+// login, then more scopes.
 func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	for _, rule := range rules {
 		if decision := rule.decide(q, r, caller); !decision.Allowed {
@@ -155,12 +155,11 @@ func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	return allowed
 }
 
-// Explain notes how the caller fares with each part of the requirement, also
-// with those that are not reached any more.
+// Explain notes the result of each rule, also of those after the first denial.
 func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *authn.Trace) {
 	for _, rule := range rules {
 		if asked := rule.asked(q); asked != "" {
-			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(caller)) })
+			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(q, caller)) })
 		}
 	}
 }
@@ -196,8 +195,8 @@ func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) Decis
 	}
 }
 
-// unmet returns those of all that the caller has not, and any if they have
-// none of it.
+// unmet returns the members of all that the caller lacks, and anyOf where the caller
+// has none of it.
 func unmet(all, anyOf []string, has func(string) bool) []string {
 	var missing []string
 	for _, name := range all {
@@ -211,18 +210,27 @@ func unmet(all, anyOf []string, has func(string) bool) []string {
 	return missing
 }
 
-// decidePolicy covers what no wider token cures: the client is not told more
-// than that it is denied.
-func (q *Requirement) decidePolicy(r *http.Request, caller *authn.Identity) Decision {
+// The decisions about the user, the claims and the condition do not tell the client
+// more than that it is denied: no wider token helps.
+
+func (q *Requirement) decideUser(_ *http.Request, caller *authn.Identity) Decision {
 	if len(q.Users) > 0 && !slices.Contains(q.Users, caller.ID) {
 		return deny("user", errors.New("the user is not one of those required"))
 	}
+	return allowed
+}
+
+func (q *Requirement) decideClaims(_ *http.Request, caller *authn.Identity) Decision {
 	for _, claim := range q.Claims {
 		value, _ := caller.Claim(claim.Path)
 		if !matches(value, claim.Values) {
 			return deny("claim "+claim.Path, errors.New("a required claim is missing or has another value"))
 		}
 	}
+	return allowed
+}
+
+func (q *Requirement) decideCondition(r *http.Request, _ *authn.Identity) Decision {
 	if q.condition != nil {
 		if err := q.condition.met(r); err != nil {
 			return deny("if", err)

@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	library "github.com/rs/cors"
+
+	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 )
 
 func init() {
@@ -174,16 +176,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if answer.allowsCredentials() {
 		caddyhttp.SetVar(r.Context(), TrustedOriginVar, true)
 	}
-	writer := &responseWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, answer: answer, request: r}
+	// The answer replaces what handlers behind, or their upstream, write about CORS. A
+	// public document has fields of its own.
+	writer := responsewriter.New(w, func(header http.Header) {
+		if public, _ := caddyhttp.GetVar(r.Context(), PublicDocumentVar).(bool); !public {
+			answer.apply(header)
+		}
+	})
 	if documents == nil {
 		answer.apply(w.Header())
 	}
 	err := next.ServeHTTP(writer, r)
-	if !writer.wroteHeader {
-		// The response is written further out, by the server or by an error
-		// route, from the fields as they stand now.
-		writer.applyAnswer()
-	}
+	writer.Apply() // an error is answered past this writer
 	return err
 }
 
