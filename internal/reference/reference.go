@@ -38,7 +38,7 @@ var Modules = []Module{
 	{"auth.schemes.client_cert", "authn/clientcert", "ClientCert"},
 	{"a rule of `client_cert`", "authn/clientcert", "Rule"},
 	{"`attempts`, in `auth`", "authn/guessing", "Limits"},
-	{"a place of a credential", "authn", "Place"},
+	{"a place of a credential", "authn", "Location"},
 	{"auth.stores.memory", "store/memory", "Memory"},
 	{"auth.stores.redis", "store/redis", "Redis"},
 	{"http.handlers.auth_cors", "cors", "Handler"},
