@@ -154,7 +154,7 @@ func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
 		if len(found) > 0 && found[0].credential.Location != credential.Location {
 			return nil, authn.ErrMultipleCredentials
 		}
-		for _, scheme := range group.candidatesFor(credential) {
+		for _, scheme := range group.candidatesFor(&state.request, credential) {
 			found = append(found, candidate{scheme: scheme, credential: credential})
 		}
 	}
@@ -227,12 +227,12 @@ func (s *schemeGroup) index() {
 
 // candidatesFor returns the members that may accept a credential. Where none may,
 // the first member refuses it.
-func (s *schemeGroup) candidatesFor(credential authn.Credential) []*namedScheme {
+func (s *schemeGroup) candidatesFor(r *authn.Request, credential authn.Credential) []*namedScheme {
 	if len(s.members) == 1 {
 		return s.members
 	}
 	candidates := s.unnamed
-	if issuer := s.reader.IssuerOf(credential); issuer != "" {
+	if issuer := s.reader.IssuerOf(r, credential); issuer != "" {
 		var named bool
 		if candidates, named = s.byIssuer[issuer]; !named {
 			candidates = s.any

@@ -125,9 +125,11 @@ type groupedScheme struct {
 	unnamed       bool
 }
 
-func (k groupedScheme) Group() string                             { return k.group }
-func (groupedScheme) IssuerOf(credential authn.Credential) string { return credential.Value }
-func (k groupedScheme) AcceptsIssuer() (string, bool)             { return k.issuer, k.unnamed }
+func (k groupedScheme) Group() string { return k.group }
+func (groupedScheme) IssuerOf(_ *authn.Request, credential authn.Credential) string {
+	return credential.Value
+}
+func (k groupedScheme) AcceptsIssuer() (string, bool) { return k.issuer, k.unnamed }
 
 func TestGroupSchemes(t *testing.T) {
 	type other struct{ authn.Scheme }
@@ -158,7 +160,7 @@ func TestGroupSchemes(t *testing.T) {
 		"1": {"first", "any", "again"}, "2": {"any", "second"}, "3": {"any"}, "": {"any", "second"},
 	} {
 		t.Run("JWT-8: candidates for "+issuer, func(t *testing.T) {
-			if got := names(groups[0].candidatesFor(authn.Credential{Value: issuer})); !slices.Equal(got, want) {
+			if got := names(groups[0].candidatesFor(nil, authn.Credential{Value: issuer})); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
@@ -166,7 +168,7 @@ func TestGroupSchemes(t *testing.T) {
 	strict := groupSchemes([]namedScheme{{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}}, {name: "second", Scheme: groupedScheme{group: "a", issuer: "2"}}})[0]
 	for _, issuer := range []string{"", "3"} {
 		t.Run("JWT-8: the first refuses "+issuer, func(t *testing.T) {
-			if got := names(strict.candidatesFor(authn.Credential{Value: issuer})); !slices.Equal(got, []string{"first"}) {
+			if got := names(strict.candidatesFor(nil, authn.Credential{Value: issuer})); !slices.Equal(got, []string{"first"}) {
 				t.Errorf("got %q", got)
 			}
 		})

@@ -10,7 +10,7 @@ type Grouped interface {
 
 	// IssuerOf reads whose a credential says it is, without believing it; empty
 	// if it does not say.
-	IssuerOf(Credential) string
+	IssuerOf(*Request, Credential) string
 
 	// AcceptsIssuer is the owner whose credentials the scheme takes, empty for any. One
 	// that takes unnamed credentials too is asked about those that do not say

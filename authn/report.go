@@ -72,7 +72,7 @@ type Report struct {
 	// KeySources are where keys come from, in the order in which they are asked.
 	KeySources []KeySource `json:"key_sources,omitempty"`
 	// CacheEntries is how many verified credentials are remembered, about.
-	// Schemes that are configured alike share them.
+	// Schemes share one memory of tokens, and each reports all of it.
 	CacheEntries *int `json:"cache_entries,omitempty"`
 	// Introspection is the endpoint that is asked about opaque tokens.
 	Introspection *Endpoint `json:"introspection,omitempty"`

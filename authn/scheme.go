@@ -94,6 +94,10 @@ type Outcome struct {
 	// credential. It never reaches the client.
 	Reason error
 
+	// Check is the check that failed, by the name that [Trace] has for it. Empty:
+	// the scheme has no names for its checks.
+	Check string
+
 	// RetryAfter is when to ask again, for Unavailable. Zero leaves it to the gate.
 	RetryAfter time.Duration
 

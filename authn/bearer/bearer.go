@@ -111,15 +111,16 @@ type Bearer struct {
 	// refuses such tokens.
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
-	// How much memory the tokens take that were verified, in bytes: about one
-	// for 400 bytes. They are remembered for five minutes at most, and no
-	// longer than they and their keys are good. 0 remembers none. Default:
-	// 40 MiB.
+	// How much memory the verified tokens of this scheme take, in bytes: about
+	// one for 400 bytes. They are remembered for five minutes at most, and no
+	// longer than they and their keys are good. 0 remembers none. Default: one
+	// memory of 40 MiB that all schemes without this line share.
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources
 	origins []origin // what the operator is told of each of the keys
 	cache   *cache
+	config  configID
 	remote  *introspection.Client
 	proofs  *dpop.Verifier
 	store   authn.Store
@@ -172,45 +173,6 @@ func (b *Bearer) Cleanup() error {
 	}
 	b.release = nil
 	return errors.Join(failures...)
-}
-
-// Locations lists where credentials may be.
-func (b *Bearer) Locations() []authn.Location { return b.TokenFrom }
-
-// Find looks for a token where it may stand.
-func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
-	var found authn.Credential
-	var elsewhere []authn.Location
-	for _, location := range b.TokenFrom {
-		if location != authn.AuthorizationField {
-			elsewhere = append(elsewhere, location)
-			continue
-		}
-		authorization, err := r.Authorization()
-		if err != nil {
-			return authn.Credential{}, err
-		}
-		switch {
-		case authorization.Is(bearerScheme):
-			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Location: location}
-		case authorization.Is(dpopScheme) && enabled(b.DPoP):
-			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Location: location}
-		}
-	}
-	if len(elsewhere) == 0 {
-		return found, nil
-	}
-	other, err := authn.FindIn(r, elsewhere)
-	switch {
-	case err != nil:
-		return authn.Credential{}, err
-	case !other.Found():
-		return found, nil
-	case found.Found():
-		return authn.Credential{}, authn.ErrMultipleCredentials
-	}
-	other.Scheme = bearerScheme
-	return other, nil
 }
 
 // Interface guards

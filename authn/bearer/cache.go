@@ -1,228 +1,350 @@
 package bearer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 	"time"
+	"unique"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/jose"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
-	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 const (
-	// defaultCacheSize bounds the tokens that are remembered, in bytes as
-	// [verified.weigh] estimates them: some 100,000 tokens.
+	// defaultCacheSize bounds the memory of verified tokens, in bytes as
+	// [cachedToken.weigh] estimates them: some 100,000 tokens.
 	defaultCacheSize = 40 << 20
 
 	// cacheFor is how long a token is remembered at most. It bounds for how
 	// long a key set that should no longer be used still counts.
 	cacheFor = 5 * time.Minute
+
+	// maxConfigs is for how many configurations one token is remembered.
+	maxConfigs = 8
 )
 
-// verified is a token that was found good here: what it says does not change,
-// so only time, keys and the gate have to be looked at again. It holds what
-// nearly every request needs, and nothing that would keep the rest of the
-// token alive: the claims are decoded from the token that comes with the
-// request, which is the same one if its digest is.
-type verified struct {
-	user    string
-	granted *granted
-	names   names
-	expires int64  // Unix milliseconds; zero for never
-	keys    uint64 // the fingerprint of the keys it was verified with
-	rare    *rare  // nil for nearly all tokens
+// cacheKey names a token and the configuration of the scheme that verified it. No
+// scheme finds what a scheme with another configuration verified.
+type cacheKey struct {
+	digest authn.Key
+	config configID
 }
 
-// rare is what few tokens have.
-type rare struct {
+// configID is the digest of a configuration.
+type configID = unique.Handle[[sha256.Size]byte]
+
+// cachedToken is what the cache keeps of a token that passed the checks: what
+// nearly every request needs, and no part of the token itself. The claims are
+// decoded from the token that comes with the request.
+type cachedToken struct {
+	config  configID
+	keys    uint64 // the fingerprint of the keys that verified it
+	until   int64  // Unix milliseconds; from then on it is checked again
+	expires int64  // Unix milliseconds
+	user    string
+	names   names
+	grant   unique.Handle[grant]
+	extra   *extra       // nil for nearly all tokens
+	next    *cachedToken // the same token at another configuration
+}
+
+// grant is what many tokens have in common: those of one client with the same
+// scopes and roles.
+type grant struct {
+	client, issuer string
+	scopes, roles  string // each with listEnd behind it
+}
+
+// listEnd ends each scope and each role. A token with a role that holds it is not
+// remembered.
+const listEnd = "\x00"
+
+// joined is a list as one text, which can be compared and shared.
+func joined(list []string) string {
+	var all strings.Builder
+	for _, text := range list {
+		all.WriteString(text + listEnd)
+	}
+	return all.String()
+}
+
+// extra is what few tokens have.
+type extra struct {
 	audience string // that of the gate, if the token is good only there
 	bound    confirmation
 }
 
-func newVerified(t *token, outcome authn.Outcome, keys uint64) (*verified, error) {
-	bound, err := readConfirmation(t.claims)
-	if err != nil {
-		return nil, err
+// newCachedToken returns what is kept of a verified token.
+func (b *Bearer) newCachedToken(v *verification) *cachedToken {
+	identity := v.identity
+	c := &cachedToken{
+		config: v.key.config, keys: v.keys, user: identity.ID, names: namesOf(v.claims), expires: identity.Expires.UnixMilli(),
+		until: min(identity.Expires.Add(b.skew).UnixMilli(), b.now().Add(cacheFor).UnixMilli()),
+		grant: unique.Make(grant{
+			client: identity.Client, issuer: identity.Issuer,
+			scopes: joined(identity.Scopes), roles: joined(identity.Roles),
+		}),
 	}
-	identity := outcome.Identity
-	v := &verified{
-		user: identity.ID, names: namesOf(t.claims), keys: keys,
-		granted: &granted{client: identity.Client, issuer: identity.Issuer, scopes: identity.Scopes, roles: identity.Roles},
+	if v.bound != (confirmation{}) || v.audience != "" {
+		c.extra = &extra{v.audience, v.bound}
 	}
-	if !identity.Expires.IsZero() {
-		v.expires = identity.Expires.UnixMilli()
-	}
-	if bound != (confirmation{}) || t.audience != "" {
-		v.rare = &rare{t.audience, bound}
-	}
-	return v, nil
+	return c
 }
 
-// outcome is what is said about the token when it is recalled.
-func (v *verified) outcome(token string) authn.Outcome {
-	recalled := new(struct {
+// outcome is the answer for a token that the cache has.
+func (c *cachedToken) outcome(token string) authn.Outcome {
+	found := new(struct {
 		authn.Identity
 		claims authn.Claims
+		room   [8]string
 	})
-	recalled.Identity = authn.Identity{
-		ID: v.user, Client: v.granted.client, Issuer: v.granted.issuer, Scopes: v.granted.scopes, Roles: v.granted.roles,
-		Claims: &recalled.claims, Expires: time.UnixMilli(v.expires),
+	grant := c.grant.Value()
+	list := found.room[:0]
+	split := func(joined string) []string {
+		start := len(list)
+		for text, rest, more := strings.Cut(joined, listEnd); more; text, rest, more = strings.Cut(rest, listEnd) {
+			list = append(list, text)
+		}
+		return list[start:len(list):len(list)]
 	}
-	recalled.claims.DecodeLater(token, jose.Claims)
-	return authn.Accept(&recalled.Identity, authn.SourceCache)
+	found.Identity = authn.Identity{
+		ID: c.user, Client: grant.client, Issuer: grant.issuer, Scopes: split(grant.scopes), Roles: split(grant.roles),
+		Claims: &found.claims, Expires: time.UnixMilli(c.expires),
+	}
+	found.claims.DecodeLater(token, jose.Claims)
+	return authn.Accept(&found.Identity, authn.SourceCache)
 }
 
-func (v *verified) audience() string {
-	if v.rare == nil {
+func (c *cachedToken) audience() string {
+	if c.extra == nil {
 		return ""
 	}
-	return v.rare.audience
+	return c.extra.audience
 }
 
-func (v *verified) bound() confirmation {
-	if v.rare == nil {
+func (c *cachedToken) bound() confirmation {
+	if c.extra == nil {
 		return confirmation{}
 	}
-	return v.rare.bound
+	return c.extra.bound
 }
 
 // detached returns a copy that shares no memory with the token.
-func (v *verified) detached() *verified {
-	alone := *v
-	alone.user, alone.names.tokenID = strings.Clone(v.user), strings.Clone(v.names.tokenID)
-	if alone.names.subject = alone.user; v.names.subject != v.user {
-		alone.names.subject = strings.Clone(v.names.subject)
+func (c *cachedToken) detached() *cachedToken {
+	alone := *c
+	alone.user, alone.names.tokenID = strings.Clone(c.user), strings.Clone(c.names.tokenID)
+	if alone.names.subject = alone.user; c.names.subject != c.user {
+		alone.names.subject = strings.Clone(c.names.subject)
 	}
-	alone.granted = grants.share(v.granted)
-	if v.rare != nil {
-		alone.rare = &rare{
-			audience: strings.Clone(v.rare.audience),
-			bound:    confirmation{strings.Clone(v.rare.bound.thumbprint), strings.Clone(v.rare.bound.certificate)},
+	if c.extra != nil {
+		alone.extra = &extra{
+			audience: strings.Clone(c.extra.audience),
+			bound:    confirmation{strings.Clone(c.extra.bound.thumbprint), strings.Clone(c.extra.bound.certificate)},
 		}
 	}
 	return &alone
 }
 
 // weigh estimates the memory of an entry, in bytes.
-func (v *verified) weigh() uint32 {
-	weight := 300 + len(v.user) + len(v.names.tokenID)
-	if v.granted.own {
-		weight += v.granted.size()
-	}
-	if v.names.subject != v.user {
-		weight += len(v.names.subject)
-	}
-	if v.rare != nil {
-		weight += 200 + len(v.rare.audience) + len(v.rare.bound.thumbprint) + len(v.rare.bound.certificate)
+func (c *cachedToken) weigh() uint32 {
+	weight := 0
+	for ; c != nil; c = c.next {
+		grant := c.grant.Value()
+		weight += 300 + len(c.user) + len(c.names.tokenID) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
+		if c.names.subject != c.user {
+			weight += len(c.names.subject)
+		}
+		if c.extra != nil {
+			weight += 200 + len(c.extra.audience) + len(c.extra.bound.thumbprint) + len(c.extra.bound.certificate)
+		}
 	}
 	return uint32(weight)
 }
 
-// cache remembers good tokens by the digest of the whole token, and bad ones for
-// a moment and apart, so that nobody can push good ones out.
+// cache remembers the verified tokens of all schemes, by the digest of the whole
+// token. It remembers bad tokens for a moment and apart, so that bad tokens cannot
+// push out good ones.
 type cache struct {
-	*otter.Cache[[sha256.Size]byte, *verified]
-	refusals bounded[refusal]
+	*otter.Cache[authn.Key, *cachedToken]
+	refusals bounded[cacheKey, refusal]
 }
 
 func newCache(size uint64) *cache {
-	return &cache{Cache: otter.Must(&otter.Options[[sha256.Size]byte, *verified]{
+	return &cache{Cache: otter.Must(&otter.Options[authn.Key, *cachedToken]{
 		MaximumWeight:    size,
-		Weigher:          func(_ [sha256.Size]byte, v *verified) uint32 { return v.weigh() },
-		ExpiryCalculator: otter.ExpiryWriting[[sha256.Size]byte, *verified](cacheFor),
+		Weigher:          func(_ authn.Key, c *cachedToken) uint32 { return c.weigh() },
+		ExpiryCalculator: otter.ExpiryWriting[authn.Key, *cachedToken](cacheFor),
 	})}
 }
 
-// Destruct lets go of the tokens once no configuration has the scheme.
+// Destruct ends the cache once no configuration uses it.
 func (c *cache) Destruct() error {
 	c.StopAllGoroutines()
 	return nil
 }
 
-// caches are those in use, by what schemes are configured to accept. They
-// outlive a configuration; schemes that are configured alike share one.
+// token returns the entry of a token for a configuration, or nil.
+func (c *cache) token(key cacheKey) *cachedToken {
+	entry, _ := c.GetIfPresent(key.digest)
+	for entry != nil && entry.config != key.config {
+		entry = entry.next
+	}
+	return entry
+}
+
+// add remembers a token, beside what it is at other configurations. An entry never
+// changes, so the others are copied.
+func (c *cache) add(digest authn.Key, entry *cachedToken) {
+	last, known := entry, 1
+	other, _ := c.GetIfPresent(digest)
+	for ; other != nil && known < maxConfigs; other = other.next {
+		if other.config != entry.config {
+			copied := *other
+			copied.next = nil
+			last.next, last, known = &copied, &copied, known+1
+		}
+	}
+	c.Set(digest, entry)
+}
+
+// remember keeps a verified token.
+func (b *Bearer) remember(v *verification, token *cachedToken) {
+	if b.cache != nil && v.Trace == nil && !strings.Contains(strings.Join(v.identity.Roles, ""), listEnd) {
+		b.cache.add(v.key.digest, token.detached())
+	}
+}
+
+// caches are those in use, by size. They outlive a configuration. All schemes
+// without `token_cache` share one.
 var caches = caddy.NewUsagePool()
 
-// openCache finds the cache of the scheme. What the keys are is not part of
-// the configuration: see [verified.keys].
+// openCache finds the cache of the scheme. The keys are not part of the
+// configuration: see [cachedToken.keys].
 func (b *Bearer) openCache() error {
-	if b.TokenCache != nil && *b.TokenCache == 0 || len(b.keys) == 0 {
-		return nil
-	}
 	config, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
-	key := sha256.Sum256(config)
-	opened, _, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
-		size := uint64(defaultCacheSize)
-		if b.TokenCache != nil {
-			size = *b.TokenCache
-		}
-		return newCache(size), nil
-	})
+	b.config = unique.Make(sha256.Sum256(config))
+	size := uint64(defaultCacheSize)
+	if b.TokenCache != nil {
+		size = *b.TokenCache
+	}
+	if size == 0 || len(b.keys) == 0 {
+		return nil
+	}
+	opened, _, err := caches.LoadOrNew(size, func() (caddy.Destructor, error) { return newCache(size), nil })
 	if err != nil {
 		return err
 	}
 	b.cache = opened.(*cache)
 	b.release = append(b.release, func() error {
-		_, err := caches.Delete(key)
+		_, err := caches.Delete(size)
 		return err
 	})
 	return nil
 }
 
-// digestOf returns the digest of a whole token. Nearly all of them fit into the
-// room on the stack, which saves an allocation for each request.
-func digestOf(token string) [sha256.Size]byte {
-	steps.Add(len(token))
-	var room [2048]byte
-	return sha256.Sum256(append(room[:0], token...))
+// Clients send bad tokens again and again, and HTTP/2 repeats one for a byte. The
+// cost of reading a token depends on its sender, so the result is kept for a
+// moment.
+const (
+	maxRefusals = 10_000
+	refusedFor  = 10 * time.Second
+)
+
+// bounded is a map that begins again empty when it is full.
+type bounded[K comparable, V any] struct {
+	mutex  sync.Mutex
+	values map[K]V
 }
 
-// remember keeps a token that was found good.
-func (b *Bearer) remember(digest [sha256.Size]byte, known *verified) {
+func (b *bounded[K, V]) get(key K) (V, bool) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	value, found := b.values[key]
+	return value, found
+}
+
+func (b *bounded[K, V]) put(key K, value V) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.values == nil || len(b.values) >= maxRefusals {
+		b.values = make(map[K]V)
+	}
+	b.values[key] = value
+}
+
+// refusal is why a token was refused by certain keys, and until when that holds.
+type refusal struct {
+	outcome authn.Outcome
+	keys    uint64
+	until   time.Time
+}
+
+// refusal returns why a token was refused a moment ago.
+func (c *cache) refusal(key cacheKey, keys uint64, now time.Time) (authn.Outcome, bool) {
+	known, found := c.refusals.get(key)
+	if !found || known.keys != keys || !now.Before(known.until) {
+		return authn.Outcome{}, false
+	}
+	return known.outcome, true
+}
+
+// rememberRefusal has a token refused for the same reason for a moment, or until
+// its client may try again. The reason must depend on nothing but the token and the
+// keys.
+func (b *Bearer) rememberRefusal(v *verification, outcome authn.Outcome) {
+	if b.cache != nil && v.Trace == nil {
+		outcome.Source = authn.SourceCache
+		until := b.now().Add(min(refusedFor, cmp.Or(outcome.RetryAfter, refusedFor)))
+		b.cache.refusals.put(v.key, refusal{outcome: outcome, keys: v.keys, until: until})
+	}
+}
+
+// Group says where the scheme looks for a token.
+func (b *Bearer) Group() string {
+	return fmt.Sprint("bearer ", enabled(b.DPoP), b.TokenFrom)
+}
+
+// maxIssuer is how much of an issuer is remembered, in bytes. No configured issuer
+// is that long.
+const maxIssuer = 2000
+
+// issuers are those that tokens name which no cache has.
+var issuers bounded[authn.Key, string]
+
+// IssuerOf reads the issuer that a token names, once for the same token.
+func (b *Bearer) IssuerOf(r *authn.Request, credential authn.Credential) string {
+	if len(credential.Value) > authn.MaxCredential {
+		return ""
+	}
+	digest := r.DigestOf(credential.Value)
 	if b.cache != nil {
-		b.cache.Set(digest, known.detached())
+		if token, found := b.cache.GetIfPresent(digest); found {
+			return token.grant.Value().issuer
+		}
 	}
+	if issuer, found := issuers.get(digest); found {
+		return issuer
+	}
+	issuer, _ := jose.Claims(credential.Value)["iss"].(string)
+	issuer = strings.Clone(issuer[:min(len(issuer), maxIssuer)])
+	issuers.put(digest, issuer)
+	return issuer
 }
 
-// recall returns what is known about a token for this gate, or nil. A withdrawn
-// key ends what was verified with it, because the fingerprint of the keys
-// changes.
-func (b *Bearer) recall(p presented, r *authn.Request) *verified {
-	if b.cache == nil || p.trace != nil {
-		return nil
-	}
-	known, found := b.cache.GetIfPresent(p.digest)
-	switch {
-	case !found, known.keys != p.keys:
-		return nil
-	case !b.now().Before(time.UnixMilli(known.expires).Add(b.skew)):
-		return nil
-	case known.audience() != "" && !r.MeansAudience(known.audience()):
-		return nil
-	}
-	return known
+// AcceptsIssuer is the issuer, and with introspection also the tokens that only the
+// issuer can read.
+func (b *Bearer) AcceptsIssuer() (issuer string, unnamed bool) {
+	return b.Issuer, b.Introspection != nil
 }
 
-// fingerprinted is a source that says when its keys change.
-type fingerprinted interface {
-	keyset.Source
-	Fingerprint() uint64
-}
-
-// Fingerprint is a number that changes when the keys of any source do.
-func (s sources) Fingerprint() uint64 {
-	var all uint64
-	for _, source := range s {
-		all = all*31 + source.Fingerprint()
-	}
-	return all
-}
+var _ authn.Grouped = (*Bearer)(nil)

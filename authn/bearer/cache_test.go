@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -157,7 +159,7 @@ func TestAge(t *testing.T) {
 		b, year := scheme(t), testNow.Add(365*24*time.Hour).Unix()
 		token := sign(t, "ES256", nil, map[string]any{"exp": year})
 		accepted(t, b, token)
-		entry, found := b.cache.GetEntryQuietly(digestOf(token))
+		entry, found := b.cache.GetEntryQuietly(new(authn.Request).DigestOf(token))
 		if left := entry.ExpiresAfter(); !found || left > 5*time.Minute || left < 4*time.Minute {
 			t.Errorf("found %t, for %s", found, left)
 		}
@@ -190,29 +192,76 @@ func TestWeight(t *testing.T) {
 }
 
 func TestCacheOutlivesConfiguration(t *testing.T) {
-	t.Run("GW-5: schemes that are configured alike share a cache, others do not", func(t *testing.T) {
-		secret := strings.Repeat("s", 32)
-		open := func(change func(*Bearer)) *cache {
-			b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: secret}
-			change(b)
-			return provisioned(t, b).cache
-		}
-		size, off := uint64(1<<20), uint64(0)
-		before := open(func(*Bearer) {})
-		for name, test := range map[string]struct {
-			change func(*Bearer)
-			same   bool
-		}{
-			"the same":        {func(*Bearer) {}, true},
-			"another claim":   {func(b *Bearer) { b.UserClaim = "email" }, false},
-			"another profile": {func(b *Bearer) { b.Profile = profileAccessToken }, false},
-			"another size":    {func(b *Bearer) { b.TokenCache = &size }, false},
-			"another secret":  {func(b *Bearer) { b.HMACSecret = strings.Repeat("t", 32) }, false},
-			"none":            {func(b *Bearer) { b.TokenCache = &off }, false},
-		} {
-			if got := open(test.change); (got == before) != test.same || got == nil != (name == "none") {
-				t.Errorf("%s: %t", name, got == before)
+	secret, size, off := strings.Repeat("s", 32), uint64(1<<20), uint64(0)
+	open := func(change func(*Bearer)) *Bearer {
+		b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: secret}
+		change(b)
+		return provisioned(t, b)
+	}
+	before := open(func(*Bearer) {})
+	token, keys := sign(t, "ES256", nil, map[string]any{"exp": time.Now().Add(time.Hour).Unix()}), scheme(t).keys
+	before.keys = keys
+	before.UseStore(memory.New())
+	if outcome := ask(before, token); outcome.Verdict != authn.Accepted {
+		t.Fatal(outcome.Reason)
+	}
+	for name, test := range map[string]struct {
+		change       func(*Bearer)
+		cache, token bool // the same one
+	}{
+		"the same":        {func(*Bearer) {}, true, true},
+		"another claim":   {func(b *Bearer) { b.UserClaim = "email" }, true, false},
+		"another profile": {func(b *Bearer) { b.Profile = profileAccessToken }, true, false},
+		"another secret":  {func(b *Bearer) { b.HMACSecret = strings.Repeat("t", 32) }, true, false},
+		"another size":    {func(b *Bearer) { b.TokenCache = &size }, false, false},
+		"none":            {func(b *Bearer) { b.TokenCache = &off }, false, false},
+	} {
+		t.Run("GW-5: schemes share one memory, and a token is only for those that are configured alike: "+name, func(t *testing.T) {
+			b := open(test.change)
+			if (b.cache == before.cache) != test.cache || (b.cache == nil) != (name == "none") {
+				t.Errorf("the same memory: %t", b.cache == before.cache)
 			}
+			r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
+			if _, _, found := b.lookup(r, cacheKey{r.DigestOf(token), b.config}, keys.Fingerprint(), token); found != test.token {
+				t.Errorf("the token is found: %t", found)
+			}
+		})
+	}
+}
+
+// TestCacheEntry compares what the cache has of a token with what the checks found.
+func TestCacheEntry(t *testing.T) {
+	for name, claims := range map[string]map[string]any{
+		"R9068-4: nothing":          {"scope": nil},
+		"R9068-4: lists":            {"scope": "read write", "roles": []string{"a", "b c", "d,e", ""}, "client_id": "web"},
+		"R9068-4: many":             {"scope": strings.Repeat("s ", 20) + "t", "roles": []string{"a", "b"}},
+		"R9068-4: a NUL in a role":  {"roles": []string{"user\x00admin"}},
+		"R9068-4: an empty role":    {"roles": []string{""}},
+		"R9068-4: one empty of two": {"roles": []string{"", "a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, token := scheme(t), sign(t, "ES256", nil, claims)
+			first, again := accepted(t, b, token), accepted(t, b, token)
+			if !slices.Equal(first.Scopes, again.Scopes) || !slices.Equal(first.Roles, again.Roles) || first.Client != again.Client || first.Issuer != again.Issuer {
+				t.Errorf("%+v, and then %+v", first, again)
+			}
+		})
+	}
+	t.Run("R9700-2: one token at many configurations takes bounded room", func(t *testing.T) {
+		c, token := newCache(defaultCacheSize), authn.Key{1}
+		for i := range byte(2 * maxConfigs) {
+			c.add(token, &cachedToken{config: unique.Make([32]byte{i}), grant: unique.Make(grant{}), until: int64(i)})
+		}
+		var kept int
+		for entry, _ := c.GetIfPresent(token); entry != nil; entry = entry.next {
+			kept++
+		}
+		if last := c.token(cacheKey{token, unique.Make([32]byte{2*maxConfigs - 1})}); kept != maxConfigs || last == nil || c.token(cacheKey{token, unique.Make([32]byte{0})}) != nil {
+			t.Errorf("%d are kept, the last one: %v", kept, last)
+		}
+		c.add(token, &cachedToken{config: unique.Make([32]byte{9}), grant: unique.Make(grant{}), until: 99})
+		if again := c.token(cacheKey{token, unique.Make([32]byte{9})}); again.until != 99 {
+			t.Errorf("it is until %d", again.until)
 		}
 	})
 }

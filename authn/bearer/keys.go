@@ -5,13 +5,29 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
 // sources are asked in turn.
-type sources []fingerprinted
+type sources []source
+
+// source is a source of keys that says when its keys change.
+type source interface {
+	keyset.Source
+	Fingerprint() uint64
+}
+
+// Fingerprint is a number that changes when the keys of any source do.
+func (s sources) Fingerprint() uint64 {
+	var all uint64
+	for _, source := range s {
+		all = all*31 + source.Fingerprint()
+	}
+	return all
+}
 
 // check asks until a source has the key that a token was signed with. Several may
 // have keys that could be it, because those of PEM files have no ID, as in a file
@@ -115,4 +131,17 @@ func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 	b.keys = append(b.keys, set)
 	b.origins = append(b.origins, origin{kind: "remote", from: set.Status().URL, keys: set, remote: set.Remote})
 	return nil
+}
+
+// running finds the logger of the running configuration. Key sets and clients
+// outlive the one that opened them, and its files may be closed then: the
+// operator would never hear that keys cannot be fetched. The first logger is for
+// as long as no configuration runs.
+func running(first *zap.Logger) func() *zap.Logger {
+	return func() *zap.Logger {
+		if active := caddy.ActiveContext(); active.Context != nil {
+			return active.Logger(new(Bearer))
+		}
+		return first
+	}
 }

@@ -105,27 +105,6 @@ func readMembers(claims map[string]any) (confirmation, error) {
 	return c, nil
 }
 
-// checkPossession decides whether the sender of a token may use it: one that
-// is bound to a key or a certificate is worth nothing without. It is asked when
-// all else is well, so that only holders of good tokens reach the memory of
-// used proofs.
-//
-// It returns a nonce if the client should use another one from now on.
-func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, bound confirmation) (nonce string, err error) {
-	if err := b.checkCertificate(r, bound); err != nil {
-		return "", err
-	}
-	switch {
-	case credential.Scheme == dpopScheme:
-		return b.checkProof(ctx, r, credential, bound)
-	case bound.thumbprint != "":
-		return "", errors.New("a token that is bound to a key (cnf.jkt) was sent without a proof (RFC 9449 §7.2)")
-	case b.DPoP == bindingRequired:
-		return "", errors.New("tokens have to be bound to a key and sent with a proof")
-	}
-	return "", nil
-}
-
 // checkCertificate compares the certificate that a token is bound to with the
 // one of this connection (RFC 8705 §3).
 func (b *Bearer) checkCertificate(r *authn.Request, bound confirmation) error {

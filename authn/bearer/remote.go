@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
@@ -141,45 +139,4 @@ func (b *Bearer) openIntrospection() error {
 	})
 	b.remote = opened.(client).Client
 	return nil
-}
-
-var errNotBearer = errors.New("not the form of credentials in the Authorization field (RFC 6750 §2.1)")
-
-// introspect asks about a token. What the endpoint says is verified by that,
-// and judged like the claims of a token that was verified here.
-//
-// Nobody is asked about what no token in the Authorization field can be: an
-// endpoint may read a token into it all the same, and what stands before the
-// endpoint may take it for an attack and refuse to answer.
-func (b *Bearer) introspect(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
-	if len(p.text) > authn.MaxCredential {
-		return nil, authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
-	}
-	if p.place == authn.AuthorizationField && !authn.IsToken68(p.text) {
-		return nil, authn.Skip(authn.CodeInvalidToken, p.trace.Note("form", errNotBearer))
-	}
-	answer, err := b.remote.Introspect(ctx, p.text, client)
-	_ = p.trace.NoteFound("introspection", err, func() string { return fmt.Sprintf("active %t", answer.Active) })
-	if unavailable := (*keyset.UnavailableError)(nil); errors.As(err, &unavailable) {
-		return nil, authn.Unavailable(unavailable.RetryAfter, err)
-	} else if err != nil {
-		return nil, authn.Unavailable(0, err)
-	}
-	source := authn.SourceRemote
-	if answer.FromCache {
-		source = authn.SourceCache
-	}
-	outcome := authn.Outcome{Source: source}
-	if !answer.Active {
-		outcome = authn.Skip(authn.CodeInvalidToken, errors.New("the issuer says that the token is not active"))
-		outcome.Source = source
-		return nil, outcome
-	}
-	t := &token{claims: answer.Claims}
-	if _, named := t.claims["iss"]; named {
-		if err := p.trace.NoteFound("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
-			return nil, authn.Reject(authn.CodeInvalidToken, err)
-		}
-	}
-	return t, outcome
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/store/memory"
@@ -48,16 +49,16 @@ func TestRevocation(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, authn.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
-		if refused := b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, ""); refused != nil {
+		if refused := b.checkRevocation(revocable(claims), ""); refused != nil {
 			t.Error(refused.Reason)
 		}
 		claims["iat"] = int64(99)
-		if b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, "") == nil {
+		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("what was issued before is good too")
 		}
 		announce(t, b.store, authn.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
-		if b.checkRevocation(&verified{names: namesOf(claims), granted: new(granted)}, "") == nil {
+		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("its id was revoked, and it is good")
 		}
 	})
@@ -74,7 +75,7 @@ func TestRevocation(t *testing.T) {
 		} {
 			b := &Bearer{store: memory.New()}
 			announce(t, b.store, test.revocation)
-			if refused := b.checkRevocation(&verified{names: namesOf(test.claims), granted: new(granted)}, ""); (refused == nil) != test.good {
+			if refused := b.checkRevocation(revocable(test.claims), ""); (refused == nil) != test.good {
 				t.Errorf("%s: %+v", name, refused)
 			}
 		}
@@ -86,6 +87,10 @@ func TestRevocation(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+func revocable(claims map[string]any) *cachedToken {
+	return &cachedToken{names: namesOf(claims), grant: unique.Make(grant{})}
 }
 
 func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {

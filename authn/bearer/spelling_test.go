@@ -105,7 +105,7 @@ func TestBigTokens(t *testing.T) {
 		if len(token) <= authn.MaxCredential {
 			t.Fatalf("the token has %d bytes", len(token))
 		}
-		refused(t, scheme(t), token, authn.CodeInvalidToken)
+		refused(t, scheme(t), token, authn.CodeInvalidRequest)
 	})
 }
 

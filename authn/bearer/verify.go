@@ -2,29 +2,71 @@ package bearer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-
-	"golang.org/x/sync/singleflight"
+	"strconv"
+	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
-// Verify judges a token: first whether what it says is true, then whether that
-// is good for this gate, whether the sender may use it, and at last whether it
-// was revoked.
+// Locations lists where credentials may be.
+func (b *Bearer) Locations() []authn.Location { return b.TokenFrom }
+
+// Find looks for a token where it may stand.
+func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
+	var found authn.Credential
+	var elsewhere []authn.Location
+	for _, location := range b.TokenFrom {
+		if location != authn.AuthorizationField {
+			elsewhere = append(elsewhere, location)
+			continue
+		}
+		authorization, err := r.Authorization()
+		if err != nil {
+			return authn.Credential{}, err
+		}
+		switch {
+		case authorization.Is(bearerScheme):
+			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Location: location}
+		case authorization.Is(dpopScheme) && enabled(b.DPoP):
+			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Location: location}
+		}
+	}
+	if len(elsewhere) == 0 {
+		return found, nil
+	}
+	other, err := authn.FindIn(r, elsewhere)
+	switch {
+	case err != nil:
+		return authn.Credential{}, err
+	case !other.Found():
+		return found, nil
+	case found.Found():
+		return authn.Credential{}, authn.ErrMultipleCredentials
+	}
+	other.Scheme = bearerScheme
+	return other, nil
+}
+
+// Verify decides about a token. A token in the cache has passed the checks of
+// its text before. The proof of possession and the revocation are looked at each
+// time.
 func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
-	known, outcome := b.find(ctx, r, credential)
+	key := cacheKey{digest: r.DigestOf(credential.Value), config: b.config}
+	keys := b.keys.Fingerprint() // before the checks: what old keys verify must not count for new ones
+	token, outcome, found := b.lookup(r, key, keys, credential.Value)
+	if !found {
+		token, outcome = b.runChecks(ctx, r, credential, key, keys)
+	}
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
-	nonce, err := b.checkPossession(ctx, r, credential, known.bound())
-	if r.Trace.Note("possession", err) != nil {
+	nonce, err := b.checkPossession(ctx, r, credential, token.bound())
+	if r.Trace.Note("proof_of_possession", err) != nil {
 		return b.refusePossession(err)
 	}
-	if refused := b.checkRevocation(known, credential.Value); refused != nil {
+	if refused := b.checkRevocation(token, credential.Value); refused != nil {
 		_ = r.Trace.Note("revocation", refused.Reason)
 		return *refused
 	}
@@ -33,112 +75,113 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	return outcome
 }
 
-// presented is a token as it came, and the keys of that moment: they are read
-// before anything is checked, so that what is found true with old keys does not
-// pass for found with new ones.
-type presented struct {
-	text   string
-	place  authn.Location
-	digest [sha256.Size]byte
-	keys   uint64 // their fingerprint
-	trace  *authn.Trace
-}
-
-// find recalls a token that was found good before, or has it verified and
-// judged. What is known is set for an accepted token only.
-func (b *Bearer) find(ctx context.Context, r *authn.Request, credential authn.Credential) (*verified, authn.Outcome) {
-	text := credential.Value
-	p := presented{text: text, place: credential.Location, digest: digestOf(text), keys: b.keys.Fingerprint(), trace: r.Trace}
-	if known := b.recall(p, r); known != nil {
-		return known, known.outcome(text)
+// lookup returns what the cache knows of a token: that it is good for this gate,
+// or why it was refused a moment ago. A withdrawn key ends what it verified,
+// because the fingerprint of the keys changes.
+func (b *Bearer) lookup(r *authn.Request, key cacheKey, keys uint64, text string) (*cachedToken, authn.Outcome, bool) {
+	if b.cache == nil || r.Trace != nil {
+		return nil, authn.Outcome{}, false
 	}
-	if refused, found := b.recallRefusal(p); found {
-		return nil, refused
-	}
-	t, found := b.authenticate(ctx, p, r.Client)
-	if t == nil {
-		return nil, found
-	}
-	outcome := b.judge(t, r)
-	outcome.Source = found.Source
-	if outcome.Verdict != authn.Accepted {
-		return nil, outcome
-	}
-	known, err := newVerified(t, outcome, p.keys)
-	if err != nil {
-		return nil, authn.Reject(authn.CodeInvalidToken, err)
-	}
-	if !t.introspected() && r.Trace == nil {
-		b.remember(p.digest, known)
-	}
-	return known, outcome
-}
-
-// authenticate makes sure that what a token says is true: by its signature, or
-// by asking its issuer. Without a token the outcome says why not.
-func (b *Bearer) authenticate(ctx context.Context, p presented, client func() string) (*token, authn.Outcome) {
-	if b.remote != nil && len(b.keys) == 0 {
-		return b.introspect(ctx, p, client)
-	}
-	t, err := parse(p.text)
+	now := b.now()
+	token := b.cache.token(key)
 	switch {
-	case err != nil && b.remote != nil:
-		return b.introspect(ctx, p, client)
-	case p.trace.Note("form", err) != nil:
-		return nil, b.refuseAgain(p, authn.Skip(authn.CodeInvalidToken, err)) // to another scheme it may be an opaque one
+	case token == nil:
+		refused, found := b.cache.refusal(key, keys, now)
+		return nil, refused, found
+	case token.keys != keys, now.UnixMilli() >= token.until:
+		return nil, authn.Outcome{}, false
+	case token.audience() != "" && !r.MeansAudience(token.audience()):
+		return nil, authn.Outcome{}, false
 	}
-	if err := p.trace.NoteFound("issuer", b.checkIssuer(t), func() string { return "iss " + shown(t.claims["iss"]) }); err != nil {
-		return nil, b.refuseAgain(p, authn.Skip(authn.CodeInvalidToken, err))
-	}
-	if err := p.trace.NoteFound("header", b.checkHeader(t), func() string { return "alg " + t.algorithm }); err != nil {
-		return nil, b.refuseAgain(p, b.refuse(err))
-	}
-	unasked, err := b.keys.check(ctx, p.digest, t, func(keys []*keyset.Key) error { return verifyOnce(p, t, keys) })
-	if unasked != nil {
-		_ = p.trace.Note("keys", unasked)
-	}
-	forged := errors.Is(err, errBadSignature)
-	if unavailable := (*keyset.UnavailableError)(nil); errors.As(unasked, &unavailable) {
-		deferred := authn.Unavailable(unavailable.RetryAfter, unasked)
-		if forged { // the keys at hand were tried, and need not be tried again at once
-			return nil, b.refuseAgain(p, deferred)
-		}
-		return nil, deferred
-	} else if unasked != nil {
-		return nil, authn.Unavailable(0, unasked)
-	}
-	if err := p.trace.NoteFound("signature", b.diagnose(t, err), t.shownKey); err != nil {
-		if forged {
-			return nil, b.refuseAgain(p, b.refuse(err))
-		}
-		return nil, b.refuse(err)
-	}
-	return t, authn.Outcome{Source: authn.SourceLocal}
+	return token, token.outcome(text), true
 }
 
-// flights are the signatures being checked, by token and keys.
-var flights singleflight.Group
-
-// verifyOnce checks a signature. Requests that come with the same new token at
-// the same time wait for one check: a page that loads asks for many things at
-// once.
+// checkPossession decides whether the sender of a token may use it: a token that is
+// bound to a key or a certificate is worth nothing without. It runs when all else
+// is well, so that only holders of good tokens reach the memory of used proofs.
 //
-// The keys are those at hand, told apart by where they lie, and not their
-// fingerprint: that is zero for all schemes whose keys were not there yet when
-// the request began, and what is good by the keys of one is not by those of
-// another (RFC 8725 §3.8).
-func verifyOnce(p presented, t *token, keys []*keyset.Key) error {
-	flight := fmt.Sprintf("%s %p", p.digest[:], keys)
-	_, err, _ := flights.Do(flight, func() (any, error) { return nil, t.verify(keys) })
-	return err
+// It returns a nonce if the client should use another one from now on.
+func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, bound confirmation) (nonce string, err error) {
+	if bound.certificate != "" || b.CertificateBound == bindingRequired {
+		if err := b.checkCertificate(r, bound); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case credential.Scheme == dpopScheme:
+		return b.checkProof(ctx, r, credential, bound)
+	case bound.thumbprint != "":
+		return "", errors.New("a token that is bound to a key (cnf.jkt) was sent without a proof (RFC 9449 §7.2)")
+	case b.DPoP == bindingRequired:
+		return "", errors.New("tokens have to be bound to a key and sent with a proof")
+	}
+	return "", nil
 }
 
-// refuse rejects a token before its signature was found good. Where no issuer
-// is configured, nothing else tells whose token it is, so another scheme of
-// the gate may look at it.
-func (b *Bearer) refuse(reason error) authn.Outcome {
-	if b.Issuer == "" {
-		return authn.Skip(authn.CodeInvalidToken, reason)
+var errRevoked = errors.New("the token was revoked")
+
+// checkRevocation refuses a token that was revoked here or at another
+// instance. It returns nil for a token that was not.
+func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome {
+	revoking, err := b.store.HasRevocations()
+	switch {
+	case err != nil:
+		unknown := authn.Unavailable(time.Second, err)
+		return &unknown
+	case !revoking:
+		return nil
 	}
-	return authn.Reject(authn.CodeInvalidToken, reason)
+	var issued time.Time
+	if token.names.issued != 0 {
+		issued = time.Unix(token.names.issued, 0)
+	}
+	for _, key := range token.names.keys(text, token.grant.Value().issuer) {
+		if mark, found := b.store.Lookup(authn.EntryRevoked, key); found && mark.Covers(issued) {
+			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
+			revoked.Progress = len(checks) + 1
+			return &revoked
+		}
+	}
+	return nil
+}
+
+// names are what a token may be revoked by, and when it was issued.
+type names struct {
+	tokenID string
+	subject string
+	issued  int64 // Unix seconds; zero if the token does not say
+}
+
+func namesOf(claims map[string]any) names {
+	n := names{tokenID: nameIn(claims["jti"]), subject: nameIn(claims["sub"])}
+	if issued, err := jose.NumericDate(claims, "iat"); err == nil {
+		n.issued = issued.Unix()
+	}
+	return n
+}
+
+// nameIn spells a name as a revocation does. A number is not allowed (RFC 7519
+// §4.1.2 and §4.1.7), but some issuers write one, and a revocation of it must work.
+func nameIn(claim any) string {
+	switch claim := claim.(type) {
+	case string:
+		return claim
+	case int64:
+		return strconv.FormatInt(claim, 10)
+	default:
+		return ""
+	}
+}
+
+// keys are the keys of the revocations that would end the token: by its digest, by
+// its id and by its subject, of its issuer or of any.
+func (n names) keys(token, issuer string) []authn.Key {
+	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(authn.DigestOfToken(token)))
+	if n.tokenID != "" {
+		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
+	}
+	if n.subject != "" {
+		all = append(all, authn.KeyOfSubject("", n.subject), authn.KeyOfSubject(issuer, n.subject))
+	}
+	return all
 }
