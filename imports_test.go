@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 	"cors":             "",
 	"resource":         "cors internal/keyset",
 	"openapi":          "authn authz internal/openapi internal/routes",
-	"command":          "authn authz internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
+	"command":          "authn authz internal/accesstest internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
 	"store/internal/marks": "authn",
 	"store/memory":         "authn store/internal/marks",
@@ -50,6 +50,7 @@ var mayImport = map[string]string{
 	"internal/routes":        "",
 	"internal/sourcepos":     "",
 	"internal/dryrun":        "internal/routes",
+	"internal/accesstest":    "authn",
 	"internal/lint":          "internal/routes internal/sourcepos",
 
 	"internal/conformance": "", "internal/licences": "", "internal/reference": "", "internal/testreport": "", // commands of the project

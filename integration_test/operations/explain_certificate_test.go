@@ -116,7 +116,7 @@ https://localhost:8080 {
 	for says, question := range map[string]map[string]any{
 		"https":                   {"url": s.URL("/"), "certificate": text(robot)},
 		"no PEM certificate":      {"url": secure("/"), "certificate": "x"},
-		"a PRIVATE KEY in it":     {"url": secure("/"), "certificate": text(robot) + string(secret)},
+		"PRIVATE KEY in a file":   {"url": secure("/"), "certificate": text(robot) + string(secret)},
 		"certificate is not a st": {"url": secure("/"), "certificate": 1},
 		"url is missing":          {"token": "a", "certificate": text(robot)},
 	} {
