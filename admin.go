@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 func init() {
@@ -216,7 +216,7 @@ func refreshScheme(app *App, r *http.Request) (any, error) {
 		return nil, apiError(http.StatusConflict, err)
 	case err != nil:
 		// What the provider wrote stays in the log.
-		return nil, apiError(http.StatusBadGateway, fmt.Errorf("the keys could not be fetched: %s", keyset.ReasonOf(err)))
+		return nil, apiError(http.StatusBadGateway, fmt.Errorf("the keys could not be fetched: %s", idp.ReasonOf(err)))
 	}
 	return view.status(scheme), nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // object is a JSON object of a configuration.
@@ -22,7 +22,7 @@ type object = map[string]any
 // and nothing that would listen, connect or write. It calls change with the apps
 // before. From then on this process keeps off the network.
 func loadOffline(config []byte, change func(apps object) error) (*explainer, error) {
-	keyset.StayOffline()
+	idp.StayOffline()
 	var written struct {
 		Apps object `json:"apps"`
 	}

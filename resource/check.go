@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // Check reports what is wrong with the configuration of a resource.
@@ -27,7 +27,7 @@ func (r *Resource) checkURL() error {
 	if err := checkCharacters(r.URL); err != nil {
 		return fmt.Errorf("the protected resource: %w", err)
 	}
-	if err := keyset.CheckURL(r.URL); err != nil {
+	if err := idp.CheckURL(r.URL); err != nil {
 		return fmt.Errorf("the protected resource: %w", err)
 	}
 	_, path, _ := r.split()
@@ -54,7 +54,7 @@ func (r *Resource) checkMembers() error {
 		if err := checkCharacters(issuer); err != nil {
 			return fmt.Errorf("authorization_server: %w", err)
 		}
-		if err := keyset.CheckIssuer(issuer); err != nil {
+		if err := idp.CheckIssuer(issuer); err != nil {
 			return fmt.Errorf("authorization_server: %w", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
@@ -116,7 +117,7 @@ func (b *Bearer) refuse(v *verification, step int, err error) authn.Outcome {
 	undecided, isUndecided := errors.AsType[undecidedError](err)
 	if isUndecided {
 		outcome = authn.Unavailable(0, err)
-		if unavailable, ok := errors.AsType[*keyset.UnavailableError](err); ok {
+		if unavailable, ok := errors.AsType[*idp.UnavailableError](err); ok {
 			outcome.RetryAfter = unavailable.RetryAfter
 		}
 	} else if _, expired := errors.AsType[expiredError](err); expired {

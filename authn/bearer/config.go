@@ -11,8 +11,8 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/jose"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 const (
@@ -121,12 +121,12 @@ func (b *Bearer) checkKeys() error {
 	case !public && b.Issuer == "" && b.Introspection == nil:
 		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
 	case !public && b.Issuer != "" && !block.HasPlaceholder(b.Issuer):
-		if err := keyset.CheckIssuer(b.Issuer); err != nil {
+		if err := idp.CheckIssuer(b.Issuer); err != nil {
 			return fmt.Errorf("issuer: %w", err)
 		}
 	}
 	if isURL(b.JWKS) {
-		if err := keyset.CheckURL(b.JWKS); err != nil {
+		if err := idp.CheckURL(b.JWKS); err != nil {
 			return fmt.Errorf("jwks: %w", err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
@@ -42,6 +42,9 @@ type Introspection struct {
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 
+// defaultIntrospectionCache is how long an answer is kept.
+const defaultIntrospectionCache = time.Minute
+
 // autoEndpoint finds the endpoint by discovery.
 const autoEndpoint = "auto"
 
@@ -50,12 +53,13 @@ func (i *Introspection) config(issuer string) (introspection.Config, error) {
 	config := introspection.Config{
 		Endpoint: i.Endpoint, Issuer: issuer,
 		ClientID: i.ClientID, ClientSecret: i.ClientSecret, Authentication: i.ClientAuth,
+		Cache: defaultIntrospectionCache,
 	}
 	if i.Endpoint == autoEndpoint {
 		config.Endpoint = ""
 	}
 	if i.Cache != nil {
-		config.Cache, config.NoCache = time.Duration(*i.Cache), *i.Cache == 0
+		config.Cache = time.Duration(*i.Cache)
 	}
 	if i.KeyFile != "" {
 		key, err := textfile.Read(i.KeyFile)
@@ -77,7 +81,7 @@ func (i *Introspection) check(issuer string) error {
 	case i.ClientSecret == "" && i.KeyFile == "":
 		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
 	case i.Endpoint != autoEndpoint && !block.HasPlaceholder(i.Endpoint):
-		if err := keyset.CheckURL(i.Endpoint); err != nil {
+		if err := idp.CheckURL(i.Endpoint); err != nil {
 			return fmt.Errorf("introspection: %w", err)
 		}
 	}
@@ -124,8 +128,8 @@ func (b *Bearer) openIntrospection() error {
 	}
 	config.Logger = running(b.logger)
 	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
-	key := fmt.Sprintf("%s %s %s %s %s %t %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
-		config.Cache, config.NoCache, hex.EncodeToString(secrets[:]))
+	key := fmt.Sprintf("%s %s %s %s %s %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
+		config.Cache, hex.EncodeToString(secrets[:]))
 	opened, _, err := clients.LoadOrNew(key, func() (caddy.Destructor, error) {
 		opened, err := introspection.New(config)
 		return client{opened}, err

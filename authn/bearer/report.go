@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -95,7 +96,7 @@ func (b *Bearer) OnFetchFailed(tell func(authn.FetchFailure)) (stop func()) {
 			continue
 		}
 		stops = append(stops, origin.remote.OnFailure(func(failure error) {
-			tell(authn.FetchFailure{From: origin.from, Reason: keyset.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
+			tell(authn.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
 		}))
 	}
 	return func() {

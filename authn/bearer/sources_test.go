@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -61,7 +62,7 @@ func TestSources(t *testing.T) {
 type away struct{}
 
 func (away) Find(context.Context, keyset.Query) ([]*keyset.Key, error) {
-	return nil, &keyset.UnavailableError{Reason: errors.New("away"), RetryAfter: time.Second}
+	return nil, &idp.UnavailableError{Reason: errors.New("away"), RetryAfter: time.Second}
 }
 
 func (away) Fingerprint() uint64 { return 0 }

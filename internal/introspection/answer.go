@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"time"
 
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
@@ -52,33 +52,11 @@ func parse(body []byte) (Answer, error) {
 	// Null counts as absent, because some providers write every member that they
 	// know.
 	maps.DeleteFunc(members, func(_ string, value any) bool { return value == nil })
-	expires, err := instant(members["exp"])
-	if err != nil {
-		return Answer{}, fmt.Errorf("exp in the answer is %w", err)
+	var expires time.Time
+	if _, named := members["exp"]; named {
+		if expires, err = jose.NumericDate(members, "exp"); err != nil {
+			return Answer{}, fmt.Errorf("the answer: %w", err)
+		}
 	}
 	return Answer{Active: true, Claims: members, Expires: expires, size: len(body)}, nil
-}
-
-// latest is the last second of the year 9999, from where on time stamps are not
-// numbers of seconds.
-const latest = 253402300799
-
-// instant reads a NumericDate, which may have fractions (RFC 7519 §2).
-func instant(value any) (time.Time, error) {
-	switch value := value.(type) {
-	case nil:
-		return time.Time{}, nil
-	case int64:
-		if value >= 0 && value <= latest {
-			return time.Unix(value, 0), nil
-		}
-	case float64:
-		if value >= 0 && value <= latest {
-			whole, fraction := math.Modf(value)
-			return time.Unix(int64(whole), int64(fraction*float64(time.Second))), nil
-		}
-	default:
-		return time.Time{}, errors.New("not a number")
-	}
-	return time.Time{}, errors.New("out of range")
 }

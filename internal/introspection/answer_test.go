@@ -112,7 +112,7 @@ func FuzzAnswer(f *testing.F) {
 		if len(answer.Claims) != len(members) {
 			t.Errorf("%d claims of %d", len(answer.Claims), len(members))
 		}
-		if !answer.Expires.IsZero() && (answer.Expires.Unix() < 0 || answer.Expires.Unix() > latest) {
+		if !answer.Expires.IsZero() && (answer.Expires.Unix() < 0 || answer.Expires.Year() > 9999) {
 			t.Errorf("expires %s", answer.Expires)
 		}
 	})

@@ -126,7 +126,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			asked, clock := newEndpoint(t, says(inactive)), newClock()
 			config := config(asked.URL + "/introspect")
 			config.ClientSecret, config.Authentication, config.SigningKey = "", PrivateKeyJWT, test.key
-			config.Now = clock.now
+			config.now = clock.now
 			client := newClientOf(t, config)
 			expect(t, client, "one", false, false)
 			expect(t, client, "two", false, false)

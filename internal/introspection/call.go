@@ -2,16 +2,15 @@ package introspection
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
@@ -38,7 +37,7 @@ func (c *Client) call(ctx context.Context, token string) (Answer, error) {
 	case slices.Contains(refusals, response.StatusCode):
 		return Answer{}, &refusal{status: response.StatusCode, code: errorCode(body)}
 	case response.StatusCode != http.StatusOK:
-		return Answer{}, fmt.Errorf("answered with status %d", response.StatusCode)
+		return Answer{}, idp.StatusError(response.StatusCode)
 	}
 	return parse(body)
 }
@@ -54,7 +53,7 @@ func (c *Client) request(ctx context.Context, address, token string) (*http.Requ
 		// a connection that lay idle turns out to be closed.
 		"Idempotency-Key": {},
 	}
-	if err := c.authenticate(form, header, address, c.config.Now()); err != nil {
+	if err := c.authenticate(form, header, address, c.config.now()); err != nil {
 		return nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -107,23 +106,10 @@ func errorCode(body []byte) string {
 	return code
 }
 
-// plain strips an error of what does not belong in a log or changes each time:
-// the whole URL, the port on this side of a connection, the present time.
+// plain says what went wrong, as [idp.Plain] does.
 func (c *Client) plain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", c.config.Timeout)
+		return fmt.Errorf("no answer within %s", c.config.timeout)
 	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-		invalid.Detail = ""
-		return invalid
-	}
-	if wrapped, ok := errors.AsType[*net.OpError](err); ok {
-		without := *wrapped
-		without.Source = nil
-		return &without
-	}
-	return err
+	return idp.Plain(err)
 }

@@ -3,18 +3,15 @@ package introspection
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// Pauses after failures: doubled each time.
-const (
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
-)
+// maxPause bounds the pauses after failures, see [idp.Backoff].
+const maxPause = 30 * time.Second
 
 const (
 	// several is from how many clients on, whose calls fail without a success
@@ -109,7 +106,7 @@ func (c *circuit) fail(now time.Time, p pass, reason error) time.Duration {
 	if p.round == c.round && len(c.failed) >= several && c.fails(now) && !now.Before(c.until) {
 		c.round++
 		c.pauses++
-		c.until = now.Add(pause(c.pauses))
+		c.until = now.Add(idp.Backoff(c.pauses, maxPause))
 	}
 	return c.until.Sub(now)
 }
@@ -131,46 +128,4 @@ func (c *circuit) pausedUntil(now time.Time) time.Time {
 		return c.until
 	}
 	return time.Time{}
-}
-
-// pause is spread by 10 % to either side, so that many servers do not come back
-// at once.
-func pause(number int) time.Duration {
-	length := firstPause
-	for ; number > 1 && length < maxPause; number-- {
-		length *= 2
-	}
-	spread := time.Duration(float64(min(length, maxPause)) * (0.9 + 0.2*rand.Float64()))
-	return min(spread, maxPause)
-}
-
-// tellAgain is the shortest time after which a failure that was over is worth
-// another line in the log. It keeps an endpoint that fails for every other token
-// from filling it.
-const tellAgain = time.Minute
-
-// news decides what is worth a line in the log: each change of reason.
-type news struct {
-	mutex sync.Mutex
-	last  string
-	at    time.Time
-	ended bool
-}
-
-// tell reports whether a reason is news.
-func (n *news) tell(now time.Time, reason string) bool {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	if reason == n.last && (!n.ended || now.Sub(n.at) < tellAgain) {
-		return false
-	}
-	n.last, n.at, n.ended = reason, now, false
-	return true
-}
-
-// over says that things are well again.
-func (n *news) over() {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	n.ended = true
 }

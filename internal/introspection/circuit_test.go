@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 func TestUnavailable(t *testing.T) {
@@ -43,7 +43,7 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: nor is one that takes too long", func(t *testing.T) {
-		client, asked, _ := timed(t, "", func(c *Config) { c.Timeout = 20 * time.Millisecond })
+		client, asked, _ := timed(t, "", func(c *Config) { c.timeout = 20 * time.Millisecond })
 		asked.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		begin := time.Now()
 		unavailable := expectUnavailable(t, client, "token")
@@ -140,7 +140,7 @@ func TestCircuit(t *testing.T) {
 			introspect(t, client, fmt.Sprint("next", i), "192.0.2.0", true)
 		}
 		clock.advance(20 * time.Second) // of 27 to 30
-		unavailable, _ := errors.AsType[*keyset.UnavailableError](introspect(t, client, "token", "192.0.2.0", true))
+		unavailable, _ := errors.AsType[*idp.UnavailableError](introspect(t, client, "token", "192.0.2.0", true))
 		if wait := unavailable.RetryAfter; wait < 7*time.Second || wait > 10*time.Second {
 			t.Errorf("retry after %s", wait)
 		}
@@ -296,7 +296,8 @@ func TestLog(t *testing.T) {
 			asked.answer(says(inactive))
 			expect(t, client, "other", false, false)
 		}
-		if got := logs.TakeAll(); len(got) != 2 {
+		// Each time its recovery is logged too.
+		if got := logs.TakeAll(); len(got) != 4 || got[2].Level != zap.WarnLevel || got[3].Level != zap.InfoLevel {
 			t.Errorf("logged %v", got)
 		}
 	})

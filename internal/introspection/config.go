@@ -1,6 +1,7 @@
 package introspection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,14 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/internal/keyset"
-)
-
-// Defaults of Config.
-const (
-	defaultCache      = time.Minute
-	defaultMaxEntries = 10_000
-	defaultTimeout    = 5 * time.Second
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // Config says whom to ask, and how. Zero values stand for the defaults.
@@ -38,26 +32,22 @@ type Config struct {
 	SigningKey []byte
 
 	// Cache is how long an active answer is kept at most, and thereby how long a
-	// revoked token may still be let in. It is never kept longer than the token
-	// is good. Default: 60s.
+	// revoked token may still be accepted. It is never kept longer than the token is
+	// good. Zero keeps none.
 	Cache time.Duration
-	// NoCache keeps no active answers at all.
-	NoCache bool
-	// MaxEntries bounds the active answers that are kept; one of more than 4 KiB
-	// counts as several. Default: 10,000.
-	MaxEntries int
 
-	// Client defaults to keyset.NewClient() with more idle connections.
-	// Redirects of a call are never followed, whatever it says about them.
+	// HTTPHosts may be asked without TLS.
+	HTTPHosts []string
+	// Client defaults to [idp.NewClient]. Redirects of a call are never followed,
+	// whatever it says about them.
 	Client *http.Client
-	// Timeout is that of one call, discovery included. Default: 5s.
-	Timeout time.Duration
-
-	// Logger is told of failures, once per change of reason. It is asked for each
-	// time, because logs change while a client is in use. Default: none.
+	// Logger is called for each record, because logs change while a client is in use.
+	// Default: none.
 	Logger func() *zap.Logger
-	// Now is the clock. Default: time.Now.
-	Now func() time.Time
+
+	timeout    time.Duration // of one call, discovery included; for tests
+	maxEntries int           // bounds the active answers that are kept; for tests
+	now        func() time.Time
 }
 
 // Check reports what is wrong with the configuration.
@@ -75,30 +65,23 @@ func (c Config) completed() (Config, authenticator, error) {
 	if c.ClientID == "" {
 		return c, nil, errors.New("introspection without a client ID: the endpoint must know who asks (RFC 7662 §2.1)")
 	}
-	if c.Cache < 0 || c.Timeout < 0 || c.MaxEntries < 0 {
-		return c, nil, errors.New("introspection: a duration or a size must not be negative")
+	if c.Cache < 0 {
+		return c, nil, errors.New("introspection: cache must not be negative")
 	}
 	authenticate, err := c.authenticator()
 	if err != nil {
 		return c, nil, fmt.Errorf("introspection: %w", err)
 	}
-	if c.Cache == 0 {
-		c.Cache = defaultCache
-	}
-	if c.MaxEntries == 0 {
-		c.MaxEntries = defaultMaxEntries
-	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
+	c.timeout = cmp.Or(c.timeout, 5*time.Second)
+	c.maxEntries = cmp.Or(c.maxEntries, 10_000)
 	if c.Client == nil {
-		c.Client = newClient()
+		c.Client = idp.NewClient()
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.now == nil {
+		c.now = time.Now
 	}
 	return c, authenticate, nil
 }
@@ -106,27 +89,17 @@ func (c Config) completed() (Config, authenticator, error) {
 func (c Config) checkAddress() error {
 	switch {
 	case c.Endpoint != "":
-		if err := keyset.CheckURL(c.Endpoint); err != nil {
+		if err := idp.CheckURL(c.Endpoint, c.HTTPHosts...); err != nil {
 			return fmt.Errorf("introspection endpoint: %w", err)
 		}
 	case c.Issuer != "":
-		if err := keyset.CheckIssuer(c.Issuer); err != nil {
+		if err := idp.CheckIssuer(c.Issuer, c.HTTPHosts...); err != nil {
 			return fmt.Errorf("issuer: %w", err)
 		}
 	default:
 		return errors.New("introspection needs an endpoint, or an issuer whose metadata name it")
 	}
 	return nil
-}
-
-// newClient keeps as many connections as there may be calls. Keys are fetched
-// once in a while, tokens are asked about all the time.
-func newClient() *http.Client {
-	client := keyset.NewClient()
-	if transport, ok := client.Transport.(*http.Transport); ok {
-		transport.MaxIdleConnsPerHost = maxInFlight
-	}
-	return client
 }
 
 // withoutRedirects keeps tokens and secrets from going where the operator has

@@ -24,7 +24,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // clock is what the tests of time set by hand.
@@ -117,7 +117,7 @@ const (
 
 // config is one that may be completed by a test.
 func config(address string) Config {
-	return Config{Endpoint: address, ClientID: "gateway", ClientSecret: "s3cret-of-the-gateway"}
+	return Config{Endpoint: address, ClientID: "gateway", ClientSecret: "s3cret-of-the-gateway", Cache: time.Minute}
 }
 
 func newClientOf(t testing.TB, config Config) *Client {
@@ -143,10 +143,10 @@ func expect(t testing.TB, client *Client, token string, wantActive, wantFromCach
 }
 
 // expectUnavailable asks about a token and wants no answer.
-func expectUnavailable(t testing.TB, client *Client, token string) *keyset.UnavailableError {
+func expectUnavailable(t testing.TB, client *Client, token string) *idp.UnavailableError {
 	t.Helper()
 	answer, err := client.Introspect(t.Context(), token, nobody)
-	unavailable, ok := errors.AsType[*keyset.UnavailableError](err)
+	unavailable, ok := errors.AsType[*idp.UnavailableError](err)
 	if !ok || answer.Active || answer.Claims != nil {
 		t.Fatalf("%q: got %+v and error %v, want an UnavailableError and nothing else", token, answer, err)
 	}

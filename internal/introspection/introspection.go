@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/internal/fairness"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // maxInFlight bounds the calls that strangers can cause at one time. One client
@@ -40,8 +40,8 @@ type Client struct {
 	flights      singleflight.Group
 	shares       *fairness.Shares
 	circuit      circuit
-	failures     news
-	refusals     news
+	failures     idp.DedupLog
+	refusals     idp.DedupLog
 }
 
 // New prepares a client; an error means that the configuration is wrong. Nobody
@@ -68,7 +68,7 @@ func New(config Config) (*Client, error) {
 }
 
 // Introspect returns what is known about a token. An error is always a
-// [*keyset.UnavailableError] and means that nobody knows: 503 and never 401.
+// [*idp.UnavailableError] and means that nobody knows: 503 and never 401.
 //
 // Requests with the same token wait for one call. It belongs to all of them, so
 // it ends by its own time and not with the request that happened to be first;
@@ -82,7 +82,7 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 		return Answer{FromCache: true}, nil
 	}
 	key := c.config.digest(token)
-	if answer, known, err := c.memory.recall(key, c.config.Now()); known {
+	if answer, known, err := c.memory.recall(key, c.config.now()); known {
 		return answer, err
 	}
 	caller := client()
@@ -124,7 +124,7 @@ type State struct {
 func (c *Client) State() State {
 	address, _ := c.locator.known()
 	state := State{Endpoint: address, Remembered: c.memory.good.EstimatedSize() + c.memory.bad.EstimatedSize()}
-	state.PausedUntil = c.circuit.pausedUntil(c.config.Now())
+	state.PausedUntil = c.circuit.pausedUntil(c.config.now())
 	return state
 }
 
@@ -145,7 +145,7 @@ var errBusy = errors.New("too many calls at once")
 
 // ask makes one call, if calls may be made now, and remembers what it brought.
 func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
-	began := c.config.Now()
+	began := c.config.now()
 	// Another flight may have landed since the request looked.
 	if answer, known, err := c.memory.recall(key, began); known {
 		return answer, err
@@ -160,29 +160,31 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	}
 	defer c.shares.Give(client)
 	edition := c.memory.edition()
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.config.timeout)
 	defer cancel()
 	answer, err := c.call(ctx, token)
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		c.memory.keepFailure(edition, key, refused, c.config.Now().Add(badFor))
+		c.memory.keepFailure(edition, key, refused, c.config.now().Add(badFor))
 		return Answer{}, c.refused(refused)
 	}
 	if err != nil {
-		c.memory.keepFailure(edition, key, err, c.config.Now().Add(failedFor))
+		c.memory.keepFailure(edition, key, err, c.config.now().Add(failedFor))
 		return Answer{}, c.failed(entered, err)
 	}
-	c.circuit.succeed(c.config.Now())
-	c.failures.over()
+	c.circuit.succeed(c.config.now())
+	if c.failures.Recovered() {
+		c.config.Logger().Info("introspection works again", zap.String("endpoint", c.locator.name()))
+	}
 	c.memory.keep(edition, key, answer, began)
 	return answer, nil
 }
 
 // failed counts a failure against the endpoint, too.
 func (c *Client) failed(entered pass, reason error) error {
-	now := c.config.Now()
+	now := c.config.now()
 	wait := max(c.circuit.fail(now, entered, reason), failedFor)
 	c.locator.doubt()
-	if c.failures.tell(now, reason.Error()) {
+	if c.failures.Failed(now, reason.Error()) {
 		c.config.Logger().Warn("introspection failed",
 			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
 	}
@@ -191,16 +193,13 @@ func (c *Client) failed(entered pass, reason error) error {
 
 // refused leaves the calls about other tokens alone.
 func (c *Client) refused(reason *refusal) error {
-	if c.refusals.tell(c.config.Now(), reason.Error()) {
+	if c.refusals.Failed(c.config.now(), reason.Error()) {
 		c.config.Logger().Warn("introspection of a token was refused",
 			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
 	}
 	return unavailable(reason, badFor)
 }
 
-// unavailable rounds up to whole seconds, at least one: that is what
-// Retry-After can say (RFC 9110 §10.2.3).
 func unavailable(reason error, wait time.Duration) error {
-	wait = max((wait + time.Second - 1).Truncate(time.Second), time.Second)
-	return &keyset.UnavailableError{Reason: fmt.Errorf("introspection: %w", reason), RetryAfter: wait}
+	return idp.Unavailable(fmt.Errorf("introspection: %w", reason), wait)
 }

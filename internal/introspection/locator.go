@@ -1,16 +1,13 @@
 package introspection
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // locator knows the URL of the endpoint: from the configuration, or from the
@@ -26,8 +23,6 @@ type locator struct {
 	retryAt  time.Time
 	failure  error
 }
-
-var errNoEndpoint = errors.New("the metadata of the issuer name no introspection_endpoint")
 
 // find returns the URL, and reads the metadata if need be. Whoever comes
 // meanwhile waits for the same answer, and not too long: the one who asks came
@@ -47,7 +42,7 @@ func (l *locator) find(ctx context.Context) (string, error) {
 func (l *locator) known() (address string, sure bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	early := l.config.Now().Before(l.retryAt)
+	early := l.config.now().Before(l.retryAt)
 	return l.address, l.address != "" && (early || !l.doubtful)
 }
 
@@ -56,7 +51,7 @@ func (l *locator) known() (address string, sure bool) {
 func (l *locator) failed() error {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if l.config.Now().Before(l.retryAt) {
+	if l.config.now().Before(l.retryAt) {
 		return l.failure
 	}
 	return nil
@@ -65,24 +60,29 @@ func (l *locator) failed() error {
 // discover takes at most half the time of a call, so that the rest is left for
 // the former address if there is no news of it.
 func (l *locator) discover(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout/2)
+	ctx, cancel := context.WithTimeout(ctx, l.config.timeout/2)
 	defer cancel()
-	metadata, err := keyset.Discover(ctx, l.config.Client, l.config.Issuer)
-	if err == nil && metadata.IntrospectionEndpoint == "" {
-		err = cmp.Or(metadata.IntrospectionError, errNoEndpoint)
-	}
+	address, err := l.ask(ctx)
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.attempts, l.failure = l.attempts+1, err
 	if err == nil {
-		l.attempts, l.address = 0, metadata.IntrospectionEndpoint
+		l.attempts, l.address = 0, address
 	}
-	l.retryAt = l.config.Now().Add(pause(l.attempts))
+	l.retryAt = l.config.now().Add(idp.Backoff(l.attempts, maxPause))
 	if l.address == "" {
 		return "", err
 	}
 	l.doubtful = false
 	return l.address, nil
+}
+
+func (l *locator) ask(ctx context.Context) (string, error) {
+	metadata, err := idp.Discover(ctx, l.config.Client, l.config.Issuer, l.config.HTTPHosts...)
+	if err != nil {
+		return "", err
+	}
+	return metadata.Endpoint("introspection_endpoint")
 }
 
 // doubt has the metadata read again before a later call: the endpoint may have
@@ -94,12 +94,10 @@ func (l *locator) doubt() {
 	l.doubtful = l.config.Endpoint == ""
 }
 
-// name is what logs call the endpoint. It has no query, where some providers
-// want a key of their own.
+// name is what logs call the endpoint.
 func (l *locator) name() string {
 	if address, _ := l.known(); address != "" {
-		address, _, _ = strings.Cut(address, "?")
-		return address
+		return idp.Loggable(address)
 	}
 	return l.config.Issuer
 }

@@ -48,7 +48,7 @@ func (i *issuer) client(t *testing.T) (*Client, *clock) {
 	t.Helper()
 	clock := newClock()
 	config := config("")
-	config.Issuer, config.Now = i.URL, clock.now
+	config.Issuer, config.now = i.URL, clock.now
 	return newClientOf(t, config), clock
 }
 
@@ -93,7 +93,7 @@ func TestDiscovery(t *testing.T) {
 	})
 	t.Run("AVAIL-1: metadata without an endpoint say nothing", func(t *testing.T) {
 		client, _ := newIssuer(t, "").client(t)
-		if unavailable := expectUnavailable(t, client, "token"); !strings.Contains(unavailable.Error(), errNoEndpoint.Error()) {
+		if unavailable := expectUnavailable(t, client, "token"); !strings.Contains(unavailable.Error(), "have no introspection_endpoint") {
 			t.Errorf("got %v", unavailable)
 		}
 	})
@@ -126,7 +126,7 @@ func TestDiscovery(t *testing.T) {
 		up := newIssuer(t, "/two")
 		up.reply(status(500, ""))
 		clock, config := newClock(), config(up.URL+"/one")
-		config.Issuer, config.Now = up.URL, clock.now
+		config.Issuer, config.now = up.URL, clock.now
 		client := newClientOf(t, config)
 		expectUnavailable(t, client, "token")
 		clock.advance(2 * time.Second)

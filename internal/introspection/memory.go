@@ -19,7 +19,7 @@ const (
 	// failedFor is how long a token is not asked about again after a failed call.
 	failedFor = time.Second
 	// maxBad bounds the bad tokens that are remembered. Strangers fill it, so it
-	// does not grow with MaxEntries.
+	// does not grow with maxEntries.
 	maxBad = 10_000
 	// entrySize is the size in bytes up to which an answer is one entry.
 	entrySize = 4 << 10
@@ -70,14 +70,11 @@ type remembered struct {
 
 func newMemory(config *Config) (*memory, error) {
 	m := &memory{lifetime: config.Cache}
-	if config.NoCache {
-		m.lifetime = 0
-	}
 	var err error
 	m.good, err = otter.New(&otter.Options[digest, remembered]{
-		MaximumWeight:    uint64(config.MaxEntries),
+		MaximumWeight:    uint64(config.maxEntries),
 		Weigher:          func(_ digest, entry remembered) uint32 { return 1 + uint32(entry.answer.size/entrySize) },
-		ExpiryCalculator: otter.ExpiryWriting[digest, remembered](config.Cache),
+		ExpiryCalculator: otter.ExpiryWriting[digest, remembered](max(config.Cache, time.Second)),
 	})
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ func timed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint,
 	t.Helper()
 	asked, clock := newEndpoint(t, says(body)), newClock()
 	config := config(asked.URL)
-	config.Now = clock.now
+	config.now = clock.now
 	if change != nil {
 		change(&config)
 	}
@@ -72,7 +72,7 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, false)
 	})
 	t.Run("R7662-5: not at all if that is wanted", func(t *testing.T) {
-		client, asked, _ := timed(t, active, func(c *Config) { c.NoCache = true })
+		client, asked, _ := timed(t, active, func(c *Config) { c.Cache = 0 })
 		expect(t, client, "token", true, false)
 		expect(t, client, "token", true, false)
 		expectCalls(t, asked, 2)
@@ -88,7 +88,7 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, true)
 	})
 	t.Run("R7662-5: bad tokens do not push good ones out", func(t *testing.T) {
-		client, asked, _ := timed(t, active, func(c *Config) { c.MaxEntries = 2 })
+		client, asked, _ := timed(t, active, func(c *Config) { c.maxEntries = 2 })
 		expect(t, client, "good", true, false)
 		asked.answer(says(inactive))
 		for i := range 50 {
@@ -98,7 +98,7 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "good", true, true)
 	})
 	t.Run("R7662-5: what is kept has a bound", func(t *testing.T) {
-		client, _, _ := timed(t, active, func(c *Config) { c.MaxEntries = 5 })
+		client, _, _ := timed(t, active, func(c *Config) { c.maxEntries = 5 })
 		for i := range 50 {
 			expect(t, client, fmt.Sprintf("good %d", i), true, false)
 		}
@@ -112,13 +112,13 @@ func TestMemory(t *testing.T) {
 		if good, bad := client.memory.good.GetMaximum(), client.memory.bad.GetMaximum(); good != 10_000 || bad != 10_000 {
 			t.Errorf("%d good ones, %d bad ones", good, bad)
 		}
-		if client.config.Timeout != 5*time.Second {
-			t.Errorf("a call has %s", client.config.Timeout)
+		if client.config.timeout != 5*time.Second {
+			t.Errorf("a call has %s", client.config.timeout)
 		}
 	})
 	t.Run("R7662-5: a large answer counts as several", func(t *testing.T) {
 		large := `{"active":true,"x":"` + strings.Repeat("a", 2*entrySize) + `"}`
-		client, _, _ := timed(t, large, func(c *Config) { c.MaxEntries = 6 })
+		client, _, _ := timed(t, large, func(c *Config) { c.maxEntries = 6 })
 		for i := range 10 {
 			expect(t, client, fmt.Sprintf("good %d", i), true, false)
 		}
@@ -213,7 +213,7 @@ func TestFlights(t *testing.T) {
 		time.Sleep(10 * time.Millisecond) // lets it join; if it does not, it finds the answer
 		release()
 		eventually(t, func() bool {
-			_, known, _ := client.memory.recall(client.config.digest("token"), client.config.Now())
+			_, known, _ := client.memory.recall(client.config.digest("token"), client.config.now())
 			return known
 		})
 		second.Wait()

@@ -2,12 +2,13 @@ package keyset
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // run fetches at once and then whenever it is due or asked for, until ctx ends.
@@ -23,8 +24,8 @@ func (r *Remote) run(ctx context.Context) {
 		case <-timer.C:
 		case <-r.fetches.wake:
 		}
-		if due, _ := r.fetches.outlook(); due.After(r.config.Now()) {
-			timer.Reset(due.Sub(r.config.Now()))
+		if due, _ := r.fetches.outlook(); time.Until(due) > 0 {
+			timer.Reset(time.Until(due))
 			continue
 		}
 		number := r.fetches.begin()
@@ -44,25 +45,25 @@ func (r *Remote) run(ctx context.Context) {
 
 // fetch gets the published keys once.
 func (r *Remote) fetch(ctx context.Context) (*edition, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	began := r.config.Now()
+	began := time.Now()
 	address, err := r.locate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := get(ctx, r.config.Client, address, "application/jwk-set+json, application/json")
+	found, err := idp.Fetch(ctx, r.config.Client, address, http.Header{"Accept": {"application/jwk-set+json, application/json"}})
 	if err != nil {
 		return nil, err
 	}
 	// Many providers serve their keys as text/plain, so unlike metadata they
 	// are judged by their content alone.
-	set, err := parseJWKs(found.body)
+	set, err := parseJWKs(found.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", loggable(address), err)
+		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), err)
 	}
-	set.fingerprint = fingerprint(found.body)
-	return &edition{set: set, digest: sha256.Sum256(found.body), fetchedAt: began}, nil
+	set.fingerprint = fingerprint(found.Body)
+	return &edition{set: set, fetchedAt: began}, nil
 }
 
 // locate returns the URL of the key set.
@@ -70,27 +71,16 @@ func (r *Remote) locate(ctx context.Context) (string, error) {
 	if r.config.URL != "" {
 		return r.config.URL, nil
 	}
-	metadata, err := Discover(ctx, r.config.Client, r.config.Issuer)
+	metadata, err := idp.Discover(ctx, r.config.Client, r.config.Issuer, r.config.HTTPHosts...)
 	if err != nil {
 		return "", err
 	}
-	if metadata.JWKSURI == "" {
-		return "", errors.New("the metadata of the issuer name no jwks_uri")
-	}
-	return metadata.JWKSURI, nil
+	return metadata.Endpoint("jwks_uri")
 }
 
 // replace puts a good set in use.
 func (r *Remote) replace(fetched *edition) {
 	last := r.current.Load()
-	switch {
-	case last == nil:
-		fetched.generation = 1
-	case last.digest == fetched.digest:
-		fetched.generation = last.generation
-	default:
-		fetched.generation = last.generation + 1
-	}
 	r.current.Store(fetched)
 	if last == nil {
 		close(r.ready)
@@ -99,22 +89,22 @@ func (r *Remote) replace(fetched *edition) {
 		zap.String("url", r.config.address()),
 		zap.Int("keys", fetched.set.Len()),
 		zap.Strings("skipped", fetched.set.Skipped()))
+	if r.failures.Recovered() {
+		r.config.Logger().Info("key set is fetched again", zap.String("url", r.config.address()))
+	}
 	r.watchers.ok.Add(1)
-	r.config.OnRefresh(ResultOK)
-
-	now := r.config.Now()
-	delay := max(jittered(r.config.RefreshEvery), r.config.MinInterval)
-	r.fetches.succeed(now.Add(r.config.MinInterval), now.Add(delay))
+	now := time.Now()
+	r.fetches.succeed(now.Add(minInterval), now.Add(idp.Spread(refreshEvery)))
 }
 
 // keepLast leaves the last good set in use.
 func (r *Remote) keepLast(reason error) {
-	if _, last := r.fetches.outlook(); last == nil || last.Error() != reason.Error() {
+	now := time.Now()
+	if r.failures.Failed(now, reason.Error()) {
 		r.config.Logger().Warn("cannot fetch key set",
 			zap.String("url", r.config.address()),
 			zap.String("reason", reason.Error()))
 	}
-	r.config.OnRefresh(ResultError)
-	r.fetches.fail(r.config.Now(), reason)
+	r.fetches.fail(now, reason)
 	r.watchers.fail(reason)
 }

@@ -7,15 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// Bounds of what is read, whether a provider or the operator wrote it.
-const (
-	// MaxDocument is the largest document that is parsed, in bytes.
-	MaxDocument = 1 << 20
-	// MaxKeys is the largest number of keys in one document.
-	MaxKeys = 2000
-)
+// MaxKeys is the largest number of keys in one document.
+const MaxKeys = 2000
 
 // minSecretBytes is the size of the smallest hash: an HMAC key must not be
 // shorter than the output of its hash function (RFC 7518 §3.2).
@@ -47,8 +44,8 @@ func fingerprint(document []byte) uint64 {
 }
 
 func parseDocument(data []byte) (*Set, error) {
-	if len(data) > MaxDocument {
-		return nil, fmt.Errorf("a document of keys may have %d bytes, not %d", MaxDocument, len(data))
+	if len(data) > idp.MaxDocument {
+		return nil, fmt.Errorf("a document of keys may have %d bytes, not %d", idp.MaxDocument, len(data))
 	}
 	switch content := bytes.TrimSpace(data); {
 	case len(content) == 0:

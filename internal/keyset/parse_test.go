@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 func TestParsePEM(t *testing.T) {
@@ -56,7 +58,7 @@ func TestParsePEM(t *testing.T) {
 		{"too many blocks", bytes.Repeat(pemMarker, MaxKeys+2), nil, "may have 2000 blocks"},
 		{"empty", []byte(" \n"), nil, "empty"},
 		{"neither", []byte("secret"), nil, "neither"},
-		{"JWT-14: too large", make([]byte, MaxDocument+1), nil, "1048576"},
+		{"JWT-14: too large", make([]byte, idp.MaxDocument+1), nil, "1048576"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

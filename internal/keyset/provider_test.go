@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 const providerURL = "https://id.example/keys"
@@ -100,10 +102,10 @@ func expect(t *testing.T, source Source, kid string, want int) {
 	}
 }
 
-func expectUnavailable(t *testing.T, source Source, kid string) *UnavailableError {
+func expectUnavailable(t *testing.T, source Source, kid string) *idp.UnavailableError {
 	t.Helper()
 	keys, err := source.Find(t.Context(), queryFor(kid))
-	unavailable, ok := errors.AsType[*UnavailableError](err)
+	unavailable, ok := errors.AsType[*idp.UnavailableError](err)
 	if !ok {
 		t.Fatalf("kid %q: got %v and error %v, want an UnavailableError", kid, keys, err)
 	}

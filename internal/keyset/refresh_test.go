@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 func TestRemoteRotation(t *testing.T) {
@@ -19,32 +21,32 @@ func TestRemoteRotation(t *testing.T) {
 			later(time.Second)
 			expect(t, remote, "old", 1)
 			up.publish(publish(t, "new"))
-			later(defaultRefreshEvery / 2)
+			later(refreshEvery / 2)
 			expect(t, remote, "old", 1)
-			later(defaultRefreshEvery)
+			later(refreshEvery)
 			expect(t, remote, "old", 0)
 			expect(t, remote, "new", 1)
 		})
 	})
-	t.Run("another key under the same kid is another generation", func(t *testing.T) {
+	t.Run("another key under the same kid is another fingerprint", func(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, "a"))
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 			later(time.Second)
-			first := remote.current.Load()
+			first, former := remote.current.Load(), remote.Fingerprint()
 			if err := remote.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			second := remote.current.Load()
-			if first.set == second.set || remote.Generation() != 1 {
-				t.Errorf("unchanged document: generation %d", remote.Generation())
+			if first.set == second.set || former == 0 || remote.Fingerprint() != former {
+				t.Errorf("unchanged document: fingerprint %d", remote.Fingerprint())
 			}
 			up.publish(publish(t, "a"))
 			if err := remote.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if remote.Generation() != 2 {
-				t.Errorf("changed document: generation %d", remote.Generation())
+			if remote.Fingerprint() == former {
+				t.Errorf("changed document: fingerprint %d", remote.Fingerprint())
 			}
 		})
 	})
@@ -61,7 +63,7 @@ func TestRemoteRotation(t *testing.T) {
 					t.Errorf("refreshed after %s", waited)
 				}
 			}
-			if remote.Status().LastError != "" {
+			if remote.Status().Reason != "" {
 				t.Error("a refresh failed")
 			}
 		})
@@ -125,8 +127,8 @@ func TestRemoteStops(t *testing.T) {
 			t.Errorf("a waiting caller got %v", err)
 		}
 		<-remote.stopped
-		if status := remote.Status(); status.LastError != "" {
-			t.Errorf("stopping counts as a failure: %s", status.LastError)
+		if status := remote.Status(); status.Reason != "" {
+			t.Errorf("stopping counts as a failure: %s", status.Reason)
 		}
 		expect(t, remote, "a", 1)
 		expectUnavailable(t, remote, "new")
@@ -154,15 +156,25 @@ func TestRemoteStatus(t *testing.T) {
 		}
 		synctest.Wait()
 		failed := remote.Status()
-		if failed.LastError == "" || failed.Keys != 0 || !failed.NextFetch.After(time.Now()) {
+		if failed.Reason == "" || !failed.NextFetch.After(time.Now()) {
 			t.Errorf("after a failure: %+v", failed)
 		}
 		up.publish(jwksOf(t, jwkOf(t, "a", edKey(t)), entry{"kty": "oct", "k": "aHVudGVyMg"}))
 		later(maxBackoff)
 		fetched := remote.Status()
-		if fetched.LastError != "" || fetched.Keys != 1 || fetched.FetchedAt.IsZero() || fetched.Generation != 1 || len(fetched.Skipped) != 1 {
+		if fetched.Reason != "" || fetched.FetchedAt.IsZero() || len(fetched.Skipped) != 1 {
 			t.Errorf("after a success: %+v", fetched)
 		}
+		told := make(chan error, 1)
+		stop := remote.OnFailure(func(failure error) { told <- failure })
+		up.answer(status(http.StatusNotFound))
+		if err := remote.Refresh(t.Context()); idp.ReasonOf(err) != idp.ReasonStatus || idp.ReasonOf(<-told) != idp.ReasonStatus || remote.Status().Reason != idp.ReasonStatus {
+			t.Errorf("refreshed with %v", err)
+		}
+		if ok, failures := remote.Fetches(); ok != 1 || failures < 2 {
+			t.Errorf("%d fetches are good and %d failed", ok, failures)
+		}
+		stop()
 		for _, status := range []Status{failed, fetched} {
 			text, err := json.Marshal(status)
 			if err != nil {
@@ -177,30 +189,15 @@ func TestRemoteStatus(t *testing.T) {
 
 func TestNewRemoteRefusesConfig(t *testing.T) {
 	for name, config := range map[string]RemoteConfig{
-		"nothing to ask":        {},
-		"R8414-1: plain http":   {URL: "http://id.example/keys"},
-		"R8414-1: issuer":       {Issuer: "https://id.example/?a=b"},
-		"negative":              {URL: providerURL, Timeout: -1},
-		"interval too long":     {URL: providerURL, RefreshEvery: time.Minute, MinInterval: time.Hour},
-		"kept for a short time": {URL: providerURL, RefreshEvery: time.Hour, MaxStale: time.Hour},
+		"nothing to ask":      {},
+		"R8414-1: plain http": {URL: "http://id.example/keys"},
+		"R8414-1: issuer":     {Issuer: "https://id.example/?a=b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := NewRemote(t.Context(), config); err == nil {
 				t.Error("accepted")
 			}
 		})
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for failures, want := range map[int]time.Duration{
-		1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1 << 40: time.Minute,
-	} {
-		for range 100 {
-			if got := backoff(failures); got < want*9/10 || got > want*11/10 || got > maxBackoff {
-				t.Errorf("after %d failures: %s, want about %s", failures, got, want)
-			}
-		}
 	}
 }
 
@@ -240,9 +237,18 @@ func TestDefaultsOfRefresh(t *testing.T) {
 		})
 	})
 	t.Run("JWT-14: a fetch has ten seconds", func(t *testing.T) {
-		if config, err := (RemoteConfig{URL: "https://id.example/keys"}).completed(); err != nil || config.Timeout != 10*time.Second {
-			t.Errorf("it has %s, %v", config.Timeout, err)
-		}
+		slow := new(provider)
+		slow.answer(hang)
+		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(10*time.Second - 1)
+			if reason := remote.Status().Reason; reason != "" {
+				t.Errorf("it failed early: %s", reason)
+			}
+			later(1)
+			if reason := remote.Status().Reason; reason != idp.ReasonTimeout {
+				t.Errorf("it goes on, %q", reason)
+			}
+		})
 	})
 	t.Run("JWT-5: a flood of unknown keys has it fetched once in 10 seconds", func(t *testing.T) {
 		up := new(provider)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // Remote is a source of keys that an identity provider publishes. One goroutine
@@ -13,7 +15,7 @@ import (
 //
 // Whatever the provider answers, be it an error, garbage, an empty set, too much
 // or nothing at all, the last good set stays in use until it is older than
-// MaxStale. Keys that the provider has withdrawn are gone with the next good
+// maxStale. Keys that the provider has withdrawn are gone with the next good
 // set.
 type Remote struct {
 	config  RemoteConfig
@@ -23,15 +25,14 @@ type Remote struct {
 	stopped chan struct{} // closed when the goroutine ends
 
 	watchers watchers
+	failures idp.DedupLog
 }
 
 // edition is a good set as it was fetched.
 type edition struct {
-	set        *Set
-	digest     Digest // of the document
-	fetchedAt  time.Time
-	generation uint64
-	fetch      uint64 // its number, see schedule.begun
+	set       *Set
+	fetchedAt time.Time
+	fetch     uint64 // its number, see schedule.begun
 }
 
 var (
@@ -61,17 +62,17 @@ func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 
 // Find answers from the last good set.
 //
-// Before the first set, it waits for it, at most FirstWait. A kid that the set
+// Before the first set, it waits for it, at most firstWait. A kid that the set
 // does not have may belong to a key that is newer than the set. Then the set is
-// fetched again as soon as MinInterval allows, once for all requests together. Only
+// fetched again as soon as minInterval allows, once for all requests together. Only
 // a fetch that began after the token first came can say that there is no such key.
 //
-// Until then the answer is an *UnavailableError: a client whose token was signed by
+// Until then the answer is an *idp.UnavailableError: a client whose token was signed by
 // a fresh key comes back later and is not logged out. A request waits for a fetch
 // that is running or may begin now.
 //
 // Tokens without a kid never cause a fetch. Keys without an ID are returned for an
-// unknown kid at once, beside the *UnavailableError. A key that was published and
+// unknown kid at once, beside the error. A key that was published and
 // cannot be used is known: no fetch is awaited.
 func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	latest := r.current.Load()
@@ -81,21 +82,21 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 		}
 		latest = r.current.Load()
 	}
-	if r.config.Now().Sub(latest.fetchedAt) > r.config.MaxStale {
+	if time.Since(latest.fetchedAt) > maxStale {
 		return nil, r.unavailable(errStale)
 	}
 	keys := latest.set.Find(query.KeyID, query.Algorithm)
 	if query.KeyID == "" || latest.set.Has(query.KeyID) {
 		return keys, nil
 	}
-	running, arrived := r.fetches.ask(r.config.Now(), query.Token)
+	running, arrived := r.fetches.ask(time.Now(), query.Token)
 	switch {
 	case latest.fetch > arrived || latest.set.WhySkipped(query.KeyID) != "":
 		return keys, nil
 	case len(keys) > 0:
 		return keys, r.unavailable(errNewer)
 	case running != nil:
-		ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		if err := r.wait(ctx, running); err != nil {
 			return nil, r.unavailable(err)
@@ -114,10 +115,10 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 // time: requests must not pile up behind a provider that stays down.
 func (r *Remote) awaitFirst(ctx context.Context) error {
 	due, failure := r.fetches.outlook()
-	if failure != nil && due.Sub(r.config.Now()) > r.config.FirstWait {
+	if failure != nil && time.Until(due) > firstWait {
 		return r.unavailable(errNoSet)
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.config.FirstWait)
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
 	defer cancel()
 	select {
 	case <-r.ready:
@@ -147,13 +148,12 @@ func (r *Remote) wait(ctx context.Context, awaited *attempt) error {
 }
 
 // unavailable adds the reason why the last fetch failed, if it did.
-func (r *Remote) unavailable(reason error) *UnavailableError {
+func (r *Remote) unavailable(reason error) *idp.UnavailableError {
 	_, failure := r.fetches.outlook()
 	if failure != nil && !errors.Is(reason, failure) {
 		reason = fmt.Errorf("%w: %w", reason, failure)
 	}
-	wait := r.fetches.reopens().Sub(r.config.Now()) + time.Second - 1
-	return &UnavailableError{Reason: reason, RetryAfter: max(wait.Truncate(time.Second), time.Second)}
+	return idp.Unavailable(reason, time.Until(r.fetches.reopens()))
 }
 
 // Fingerprint is a number that tells the fetched keys from others; zero means
@@ -162,14 +162,6 @@ func (r *Remote) unavailable(reason error) *UnavailableError {
 func (r *Remote) Fingerprint() uint64 {
 	if latest := r.current.Load(); latest != nil {
 		return latest.set.fingerprint
-	}
-	return 0
-}
-
-// Generation counts the documents that differed from the one before.
-func (r *Remote) Generation() uint64 {
-	if latest := r.current.Load(); latest != nil {
-		return latest.generation
 	}
 	return 0
 }

@@ -9,13 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 func TestRemoteStartsWhileProviderIsDown(t *testing.T) {
@@ -24,13 +25,13 @@ func TestRemoteStartsWhileProviderIsDown(t *testing.T) {
 	inBubble(t, down, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 		begin := time.Now()
 		expectUnavailable(t, remote, "a")
-		if waited := time.Since(begin); waited != defaultFirstWait {
+		if waited := time.Since(begin); waited != firstWait {
 			t.Errorf("the first request waited %s", waited)
 		}
 		later(time.Minute)
 		begin = time.Now()
 		unavailable := expectUnavailable(t, remote, "a")
-		if waited := time.Since(begin); waited > defaultFirstWait {
+		if waited := time.Since(begin); waited > firstWait {
 			t.Errorf("a later request waited %s", waited)
 		}
 		if !strings.Contains(unavailable.Error(), "connection refused") || !errors.Is(unavailable, errNoSet) {
@@ -49,7 +50,7 @@ func TestRemoteStartsWhileProviderIsDown(t *testing.T) {
 func TestRemoteDoesNotPileUpRequests(t *testing.T) {
 	inBubble(t, new(provider), RemoteConfig{}, func(t *testing.T, remote *Remote) {
 		later(2 * time.Minute)
-		for due, _ := remote.fetches.outlook(); time.Until(due) <= defaultFirstWait; due, _ = remote.fetches.outlook() {
+		for due, _ := remote.fetches.outlook(); time.Until(due) <= firstWait; due, _ = remote.fetches.outlook() {
 			later(time.Second)
 		}
 		begin := time.Now()
@@ -75,8 +76,8 @@ func TestRemoteFirstRequestWaits(t *testing.T) {
 		if _, err := remote.Find(impatient, queryFor("a")); err == nil {
 			t.Error("a request outlived its context")
 		}
-		if remote.Generation() != 0 {
-			t.Error("a generation before the first set")
+		if remote.Fingerprint() != 0 {
+			t.Error("a fingerprint before the first set")
 		}
 		expect(t, remote, "a", 1)
 	})
@@ -99,7 +100,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 				time.Sleep(time.Second)
 				_, _ = w.Write(document)
 			})
-			later(defaultMinInterval - time.Second) // the fetch that x caused is running
+			later(minInterval - time.Second) // the fetch that x caused is running
 			var requests sync.WaitGroup
 			requests.Go(func() { expect(t, remote, "x", 0) })
 			for i := range 50 {
@@ -115,7 +116,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			if got := up.fetches.Load(); got != 2 {
 				t.Errorf("%d fetches, want the first and one for 54 requests", got)
 			}
-			later(defaultMinInterval + time.Second)
+			later(minInterval + time.Second)
 			expect(t, remote, "y", 0)
 			if got := up.fetches.Load(); got != 3 {
 				t.Errorf("%d fetches, want one more for the tokens that came during the second", got)
@@ -148,14 +149,14 @@ func TestRemoteUnknownKid(t *testing.T) {
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 			later(time.Second)
 			expectUnavailable(t, remote, "guessed")
-			later(defaultMinInterval)
+			later(minInterval)
 			expect(t, remote, "guessed", 0)
 			up.publish(publish(t, "a", "guessed"))
 			honest := Query{Token: Digest{1}, KeyID: "guessed", Algorithm: "EdDSA"}
 			if keys, err := remote.Find(t.Context(), honest); err == nil {
 				t.Errorf("got %v", keys)
 			}
-			later(defaultMinInterval)
+			later(minInterval)
 			if keys, err := remote.Find(t.Context(), honest); err != nil || len(keys) != 1 {
 				t.Errorf("got %v and error %v", keys, err)
 			}
@@ -177,7 +178,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			later(time.Second)
 			up.publish(publish(t, "a", "new"))
 			unavailable := expectUnavailable(t, remote, "new")
-			if unavailable.RetryAfter > defaultMinInterval {
+			if unavailable.RetryAfter > minInterval {
 				t.Errorf("retry after %s", unavailable.RetryAfter)
 			}
 			for range 1000 { // a flood delays nothing
@@ -194,7 +195,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 		slow := new(provider)
 		slow.publish(publish(t, "a"))
 		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
-			later(defaultMinInterval)
+			later(minInterval)
 			document := publish(t, "a")
 			slow.answer(func(w http.ResponseWriter, _ *http.Request) {
 				time.Sleep(time.Second) // "new" is published after this answer was made
@@ -214,7 +215,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 		flaky := new(provider)
 		flaky.publish(publish(t, "a"))
 		inBubble(t, flaky, RemoteConfig{}, func(t *testing.T, remote *Remote) {
-			later(defaultMinInterval)
+			later(minInterval)
 			flaky.answer(nil)
 			expectUnavailable(t, remote, "new")
 			fetches := flaky.fetches.Load()
@@ -224,9 +225,9 @@ func TestRemoteUnknownKid(t *testing.T) {
 			}
 			expect(t, remote, "a", 1)
 			flaky.publish(publish(t, "new"))
-			later(2 * firstBackoff)
+			later(2 * time.Second)
 			expect(t, remote, "new", 1)
-			later(defaultMinInterval)
+			later(minInterval)
 			expect(t, remote, "a", 0)
 		})
 	})
@@ -234,17 +235,17 @@ func TestRemoteUnknownKid(t *testing.T) {
 		slow := new(provider)
 		slow.publish(publish(t, "a"))
 		inBubble(t, slow, RemoteConfig{}, func(t *testing.T, remote *Remote) {
-			later(defaultMinInterval)
+			later(minInterval)
 			slow.answer(hang)
 			impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := remote.Find(impatient, queryFor("new"))
-			if _, ok := errors.AsType[*UnavailableError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+			if _, ok := errors.AsType[*idp.UnavailableError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 			begin := time.Now()
 			expectUnavailable(t, remote, "new")
-			if waited := time.Since(begin); waited > defaultTimeout {
+			if waited := time.Since(begin); waited > timeout {
 				t.Errorf("a request waited %s", waited)
 			}
 		})
@@ -253,7 +254,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, "a"))
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
-			later(defaultMinInterval)
+			later(minInterval)
 			for _, kid := range []string{"", "a"} {
 				if keys, err := remote.Find(t.Context(), Query{KeyID: kid, Algorithm: "RS256"}); err != nil || len(keys) != 0 {
 					t.Errorf("got %v and error %v", keys, err)
@@ -274,7 +275,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			for _, kid := range []string{"new", "made up"} {
 				begin := time.Now()
 				keys, err := remote.Find(t.Context(), queryFor(kid))
-				unavailable, ok := errors.AsType[*UnavailableError](err)
+				unavailable, ok := errors.AsType[*idp.UnavailableError](err)
 				if !ok || len(keys) != 1 || keys[0].ID != "" || time.Since(begin) != 0 {
 					t.Fatalf("%s: got %v and error %v after %s", kid, keys, err, time.Since(begin))
 				}
@@ -304,37 +305,31 @@ func TestRemoteKeepsLastGoodSet(t *testing.T) {
 		"garbage":          body([]byte("<html>")),
 		"empty set":        body([]byte(`{"keys":[]}`)),
 		"unusable keys":    body([]byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)),
-		"oversized":        body(append(publish(t, "b"), bytes.Repeat([]byte(" "), MaxDocument)...)),
+		"oversized":        body(append(publish(t, "b"), bytes.Repeat([]byte(" "), idp.MaxDocument)...)),
 		"hanging":          hang,
 		"connection fails": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			up := new(provider)
 			up.publish(publish(t, "a"))
-			var failed atomic.Int64
-			observed := RemoteConfig{MaxStale: time.Hour, OnRefresh: func(result string) {
-				if result == ResultError {
-					failed.Add(1)
-				}
-			}}
-			inBubble(t, up, observed, func(t *testing.T, remote *Remote) {
+			inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
 				later(time.Second)
 				up.answer(answer)
 				if err := remote.Refresh(t.Context()); err == nil {
 					t.Error("refreshed")
 				}
 				expect(t, remote, "a", 1)
-				later(time.Hour - time.Minute)
+				later(maxStale - time.Minute)
 				expect(t, remote, "a", 1)
-				if failed.Load() < 50 || remote.Generation() != 1 {
-					t.Errorf("%d failures, generation %d", failed.Load(), remote.Generation())
+				if ok, failed := remote.Fetches(); ok != 1 || failed < 1000 {
+					t.Errorf("%d fetches are good and %d failed", ok, failed)
 				}
 				later(time.Minute)
 				if unavailable := expectUnavailable(t, remote, "a"); !errors.Is(unavailable, errStale) {
 					t.Errorf("too old, but got %v", unavailable)
 				}
 				up.publish(publish(t, "b"))
-				later(maxBackoff + defaultTimeout)
+				later(maxBackoff + timeout)
 				expect(t, remote, "b", 1)
 			})
 		})
@@ -352,6 +347,9 @@ func TestRemoteLogsOncePerReason(t *testing.T) {
 		later(time.Hour)
 		if got := logs.FilterLevelExact(zap.WarnLevel).Len(); got != 2 {
 			t.Errorf("%d warnings: %v", got, logs.All())
+		}
+		if got := logs.FilterLevelExact(zap.InfoLevel).Len(); got != 1 {
+			t.Errorf("%d records of the recovery: %v", got, logs.All())
 		}
 		if got := logs.FilterLevelExact(zap.DebugLevel).Len(); got < 4 {
 			t.Errorf("%d successes", got)

@@ -3,6 +3,8 @@ package keyset
 import (
 	"sync"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // schedule decides when keys may be fetched, and lets those who wait for the
@@ -131,7 +133,7 @@ func (s *schedule) fail(now time.Time, reason error) {
 	defer s.mutex.Unlock()
 	s.failures++
 	s.failure = reason
-	again := now.Add(backoff(s.failures))
+	again := now.Add(idp.Backoff(s.failures, maxBackoff))
 	s.end(again, again)
 }
 

@@ -113,16 +113,3 @@ func (s *Set) WhySkipped(kid string) string {
 	}
 	return s.why[kid]
 }
-
-// Merge returns one set with the keys of all; nil sets count as empty.
-func Merge(sets ...*Set) *Set {
-	var keys []*Key
-	var skipped []string
-	for _, set := range sets {
-		if set != nil {
-			keys = append(keys, set.keys...)
-			skipped = append(skipped, set.skipped...)
-		}
-	}
-	return newSet(keys, skipped)
-}

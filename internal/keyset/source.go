@@ -3,15 +3,13 @@ package keyset
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"sync/atomic"
-	"time"
 )
 
 // Source answers which keys may verify a token.
 type Source interface {
 	// Find returns the keys that may verify a token; none is not an error. An
-	// *UnavailableError means that the key may not be known yet. If no returned key
+	// *idp.UnavailableError means that the key may not be known yet. If no returned key
 	// verifies the token, the answer is then 503 and not 401, because a 401 makes a
 	// client throw away a good token.
 	Find(ctx context.Context, query Query) ([]*Key, error)
@@ -30,21 +28,6 @@ var (
 	_ Source = (*Static)(nil)
 	_ Source = (*Remote)(nil)
 )
-
-// UnavailableError says that nobody knows at present: whether a key exists, or
-// what an issuer says of a token.
-type UnavailableError struct {
-	// Reason is for the log, not for the client.
-	Reason error
-	// RetryAfter is when asking again may help, in whole seconds, at least one.
-	RetryAfter time.Duration
-}
-
-// Error is for the log.
-func (e *UnavailableError) Error() string { return fmt.Sprintf("unavailable: %v", e.Reason) }
-
-// Unwrap returns the reason.
-func (e *UnavailableError) Unwrap() error { return e.Reason }
 
 // Static is a source of keys that the operator configured. They may be replaced
 // while requests use them, for example when a watched file has changed.

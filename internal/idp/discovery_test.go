@@ -1,8 +1,9 @@
-package keyset
+package idp
 
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -102,8 +103,6 @@ func TestDiscover(t *testing.T) {
 		{"R8414-4: another member name", "application/json", map[string]string{oauthPlace: `{"Issuer":"{{host}}/t"}`}, 3, "another issuer"},
 		{"R8414-4: no issuer", "application/json", map[string]string{oauthPlace: `{}`}, 3, "another issuer"},
 		{"R8414-1: content type", "text/html", map[string]string{oauthPlace: good}, 3, "content type"},
-		{"R8414-1: jwks_uri without https", "application/json",
-			map[string]string{oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"http://id.example/keys"}`}, 3, "jwks_uri"},
 		{"not found", "application/json", nil, 3, "status 404"},
 		{"garbage", "application/json", map[string]string{oauthPlace: `[]`}, 3, "not a JSON object"},
 	}
@@ -115,35 +114,50 @@ func TestDiscover(t *testing.T) {
 				t.Errorf("asked at %q", asked)
 			}
 			if test.fail != "" {
-				if err == nil || !strings.Contains(err.Error(), test.fail) || metadata != (Metadata{}) {
+				if err == nil || !strings.Contains(err.Error(), test.fail) || metadata != nil {
 					t.Errorf("got %+v and error %v, want %q", metadata, err, test.fail)
 				}
 				return
 			}
-			want := Metadata{Issuer: site.URL + "/t", JWKSURI: site.URL + "/keys?v=1", IntrospectionEndpoint: site.URL + "/i"}
-			if err != nil || metadata != want {
-				t.Errorf("got %+v and error %v", metadata, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for member, want := range map[string]string{"jwks_uri": site.URL + "/keys?v=1", "introspection_endpoint": site.URL + "/i"} {
+				if got, err := metadata.Endpoint(member); got != want || err != nil {
+					t.Errorf("%s: got %q and error %v", member, got, err)
+				}
 			}
 		})
 	}
-	t.Run("R8414-1: introspection without https concerns only who uses it", func(t *testing.T) {
-		site := newSite(t, "application/json", map[string]string{
-			oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/keys","introspection_endpoint":"http://id.example/i"}`,
+}
+
+// TestEndpoint has members of which one cannot be used, which concerns only its user.
+func TestEndpoint(t *testing.T) {
+	for name, test := range map[string]struct{ issuer, member, fail string }{
+		"R8414-1: without https":                           {"http://127.0.0.1", `"http://id.example/i"`, "https://"},
+		"R8414-1: an issuer on https sends nobody to http": {"https://id.example", `"http://127.0.0.1:2019/"`, "as the issuer does"},
+		"R8414-1: nor to a host that may be asked so":      {"https://id.example", `"http://keycloak:2019/"`, "as the issuer does"},
+		"an issuer on http may":                            {"http://keycloak", `"http://KEYCLOAK:8080/i"`, ""},
+		"no string":                                        {"https://id.example", `7`, "not a string"},
+		"null":                                             {"https://id.example", `null`, "have no introspection_endpoint"},
+		"empty":                                            {"https://id.example", `""`, "have no introspection_endpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := fmt.Sprintf(`{"issuer":%q,"jwks_uri":"https://id.example/keys","introspection_endpoint":%s}`, test.issuer, test.member)
+			members, err := readMetadata(&Document{mediaType: "application/json", Body: []byte(body)}, test.issuer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			metadata := &Metadata{test.issuer, members, []string{"keycloak"}}
+			if _, err := metadata.Endpoint("jwks_uri"); err != nil {
+				t.Errorf("the keys: %v", err)
+			}
+			_, err = metadata.Endpoint("introspection_endpoint")
+			if test.fail == "" && err != nil || test.fail != "" && (err == nil || !strings.Contains(err.Error(), test.fail)) {
+				t.Errorf("got %v, want %q", err, test.fail)
+			}
 		})
-		metadata, err := Discover(t.Context(), site.Client(), site.URL+"/t")
-		if err != nil || metadata.JWKSURI != site.URL+"/keys" || metadata.IntrospectionEndpoint != "" {
-			t.Errorf("got %+v and error %v", metadata, err)
-		}
-		if problem := metadata.IntrospectionError; problem == nil || !strings.Contains(problem.Error(), "introspection_endpoint") {
-			t.Errorf("the endpoint is refused with %v", problem)
-		}
-	})
-	t.Run("R8414-1: an issuer on https does not send us to http here", func(t *testing.T) {
-		found := &answer{mediaType: "application/json", body: []byte(`{"issuer":"https://id.example","jwks_uri":"http://127.0.0.1:2019/"}`)}
-		if metadata, err := readMetadata(found, "https://id.example"); err == nil {
-			t.Errorf("got %+v", metadata)
-		}
-	})
+	}
 }
 
 // TestDiscoverPlacesThatHang has places that never answer, and one that is slow.
@@ -195,32 +209,16 @@ func TestDiscoverPlacesThatHang(t *testing.T) {
 				}()
 			}
 			metadata, err := Discover(ctx, server.Client(), host+"/t")
-			if (err == nil) != (test.good != "") || err == nil && metadata.JWKSURI != host+"/keys" {
-				t.Errorf("got %+v and error %v", metadata, err)
+			if (err == nil) != (test.good != "") {
+				t.Fatalf("got %+v and error %v", metadata, err)
+			}
+			if err != nil {
+				return
+			}
+			if keys, err := metadata.Endpoint("jwks_uri"); err != nil || keys != host+"/keys" {
+				t.Errorf("got %q and error %v", keys, err)
 			}
 		})
-	}
-}
-
-func TestRemoteDiscovers(t *testing.T) {
-	// R8414-2: an issuer with a terminating slash, which its document repeats.
-	site := newSite(t, "application/json", map[string]string{
-		oauthPlace: `{"issuer":"{{host}}/t/","jwks_uri":"{{host}}/keys"}`,
-		"/keys":    string(publish(t, "a")),
-	})
-	remote, err := NewRemote(t.Context(), RemoteConfig{Issuer: site.URL + "/t/", FirstWait: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	expect(t, remote, "a", 1)
-	for issuer, reason := range map[string]string{site.URL + "/t": "another issuer", site.URL: "status 404"} {
-		other, err := NewRemote(t.Context(), RemoteConfig{Issuer: issuer})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := other.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%s: got %v", issuer, err)
-		}
 	}
 }
 
@@ -239,24 +237,29 @@ func FuzzMetadata(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		metadata, err := readMetadata(&answer{body: body, mediaType: "application/json"}, issuer)
+		members, err := readMetadata(&Document{Body: body, mediaType: "application/json"}, issuer)
 		if err != nil {
 			return
 		}
+		metadata := Metadata{issuer: issuer, members: members}
 		var plain map[string]any
 		if err := json.Unmarshal(body, &plain); err != nil {
 			t.Fatal(err)
 		}
-		for name, got := range map[string]string{"issuer": metadata.Issuer, "jwks_uri": metadata.JWKSURI, "introspection_endpoint": metadata.IntrospectionEndpoint} {
+		for _, name := range []string{"jwks_uri", "introspection_endpoint"} {
+			got, err := metadata.Endpoint(name)
+			if err != nil {
+				continue
+			}
 			if said, _ := plain[name].(string); said != got {
 				t.Fatalf("%s is %q and was read as %q", name, said, got)
 			}
-			if address, err := url.Parse(got); got != "" && (err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil) {
+			if address, err := url.Parse(got); err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil {
 				t.Fatalf("%s: %q was taken", name, got)
 			}
 		}
-		if metadata.Issuer != issuer {
-			t.Fatalf("the issuer is %q", metadata.Issuer)
+		if plain["issuer"] != issuer {
+			t.Fatalf("the issuer is %q", plain["issuer"])
 		}
 	})
 }

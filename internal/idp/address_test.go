@@ -1,4 +1,4 @@
-package keyset
+package idp
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package keyset
+package idp
 
 import (
 	"context"
@@ -35,26 +35,15 @@ func TestReasonOf(t *testing.T) {
 		ReasonTimeout:     "http://" + listener.Addr().String(),
 	} {
 		t.Run(want, func(t *testing.T) {
-			timeout := 10 * time.Second
+			limit := 10 * time.Second
 			if want == ReasonTimeout {
-				timeout = 50 * time.Millisecond
+				limit = 50 * time.Millisecond
 			}
-			remote, err := NewRemote(t.Context(), RemoteConfig{URL: url, Timeout: timeout})
-			if err != nil {
-				t.Fatal(err)
-			}
-			told := make(chan error, 10)
-			stop := remote.OnFailure(func(failure error) { told <- failure })
-			defer stop()
-			failure := remote.Refresh(context.Background())
-			if got := ReasonOf(failure); got != want || remote.Status().Reason != want {
-				t.Errorf("%v is %q, and the status says %q", failure, got, remote.Status().Reason)
-			}
-			if got := ReasonOf(<-told); got != want {
-				t.Errorf("told of %q", got)
-			}
-			if _, failed := remote.Fetches(); failed == 0 {
-				t.Error("it is not counted")
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := Discover(ctx, NewClient(), url)
+			if got := ReasonOf(err); got != want {
+				t.Errorf("%v is %q", err, got)
 			}
 		})
 	}

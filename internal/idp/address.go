@@ -1,0 +1,82 @@
+package idp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ErrPlaintext refuses http to a host that must not be asked without TLS.
+var ErrPlaintext = errors.New("the URL must begin with https://, since http:// is for this machine only")
+
+// CheckURL accepts what may be asked: https, or http if the host is this machine
+// (localhost, 127.0.0.0/8, ::1) or one of httpHosts. User information is refused,
+// because it would end up in logs, and so is a fragment, which is never sent. The
+// error does not repeat the URL.
+func CheckURL(raw string, httpHosts ...string) error {
+	address, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return fmt.Errorf("not a URL: %w", Plain(err))
+	case address.Scheme != "https" && address.Scheme != "http":
+		return errors.New("the URL must begin with https://")
+	case address.Hostname() == "":
+		return errors.New("the URL has no host")
+	case address.User != nil:
+		return errors.New("the URL must not contain a user name or password")
+	case strings.Contains(raw, "#"):
+		return errors.New("the URL must not have a fragment")
+	case address.Scheme == "http" && !isLoopback(address.Hostname()) && !containsHost(httpHosts, address.Hostname()):
+		return ErrPlaintext
+	}
+	return nil
+}
+
+// CheckIssuer accepts an issuer identifier: as CheckURL, and without a query
+// (RFC 8414 §2).
+func CheckIssuer(raw string, httpHosts ...string) error {
+	if err := CheckURL(raw, httpHosts...); err != nil {
+		return err
+	}
+	if strings.Contains(raw, "?") {
+		return errors.New("an issuer has no query (RFC 8414 §2)")
+	}
+	return nil
+}
+
+func containsHost(hosts []string, host string) bool {
+	return slices.ContainsFunc(hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) })
+}
+
+// IsPlaintext reports whether a URL is reached without TLS and leaves this machine.
+func IsPlaintext(raw string) bool {
+	address, err := url.Parse(raw)
+	return err == nil && address.Scheme == "http" && !isLoopback(address.Hostname())
+}
+
+// isLoopback does not ask the resolver: what a name resolves to may change.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// origin is what the same-origin rule compares (RFC 6454 §4).
+func origin(address *url.URL) string {
+	port := address.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[address.Scheme]
+	}
+	return address.Scheme + "://" + strings.ToLower(address.Hostname()) + ":" + port
+}
+
+// Loggable drops the query, where some providers want a key of their own.
+func Loggable(raw string) string {
+	address, _, _ := strings.Cut(raw, "?")
+	return address
+}

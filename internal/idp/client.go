@@ -1,0 +1,111 @@
+// Package idp talks to an identity provider: it fetches documents, reads metadata
+// and says why a provider cannot answer.
+package idp
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// MaxDocument is the largest document that is fetched, in bytes.
+	MaxDocument = 1 << 20
+	// maxRedirects is how many redirects are followed, all within one origin.
+	maxRedirects = 3
+	// maxIdle is how many connections are kept for the next calls. Keys are fetched
+	// once in a while; tokens are introspected all the time.
+	maxIdle = 128
+)
+
+// NewClient returns a client for one provider. It follows at most three redirects
+// and none to another origin, which includes those from https to http: the operator
+// has not named who would answer then. Connecting and the TLS handshake may take 5
+// seconds each, the header of an answer 10, and everything together 30. The proxy is
+// taken from the environment.
+func NewClient() *http.Client {
+	return &http.Client{Timeout: 30 * time.Second, CheckRedirect: checkRedirect, Transport: newTransport(nil)}
+}
+
+func newTransport(config *tls.Config) *http.Transport {
+	if config == nil {
+		config = new(tls.Config)
+	}
+	config.MinVersion = tls.VersionTLS12
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            whileOnline(dialer.DialContext),
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  10 * time.Second,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    maxIdle,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if to := origin(next.URL); to != origin(via[0].URL) {
+		return fmt.Errorf("redirected to another origin, %.128q", to)
+	}
+	return nil
+}
+
+// Document is a body that came with status 200, and its media type.
+type Document struct {
+	Body      []byte
+	mediaType string
+}
+
+// isJSON reports whether the document was declared to be JSON (RFC 8259 §11, RFC
+// 6839 §3.1).
+func (d *Document) isJSON() bool {
+	return d.mediaType == "application/json" ||
+		strings.HasPrefix(d.mediaType, "application/") && strings.HasSuffix(d.mediaType, "+json")
+}
+
+// Fetch gets a document of at most MaxDocument bytes. Errors name the address,
+// without its query.
+func Fetch(ctx context.Context, client *http.Client, address string, header http.Header) (*Document, error) {
+	found, err := download(ctx, client, address, header)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Loggable(address), Plain(err))
+	}
+	return found, nil
+}
+
+func download(ctx context.Context, client *http.Client, address string, header http.Header) (*Document, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = header
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	if response.StatusCode != http.StatusOK {
+		return nil, StatusError(response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, MaxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > MaxDocument {
+		return nil, fmt.Errorf("answered with more than %d bytes", MaxDocument)
+	}
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return &Document{Body: body, mediaType: mediaType}, nil
+}

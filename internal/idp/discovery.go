@@ -1,0 +1,170 @@
+package idp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
+)
+
+// Metadata is what an issuer says about itself (RFC 8414 §2, OpenID Connect
+// Discovery 1.0 §3).
+type Metadata struct {
+	issuer    string
+	members   map[string]any
+	httpHosts []string
+}
+
+// Endpoint returns the URL in a member, which has passed CheckURL. A member that
+// cannot be used concerns only its user.
+func (m *Metadata) Endpoint(member string) (string, error) {
+	address, ok := m.members[member].(string)
+	switch {
+	case m.members[member] == nil || ok && address == "":
+		return "", fmt.Errorf("the metadata of the issuer have no %s", member)
+	case !ok:
+		return "", fmt.Errorf("%s is not a string", member)
+	}
+	if err := CheckURL(address, m.httpHosts...); err != nil {
+		return "", fmt.Errorf("%s: %w", member, err)
+	}
+	// An issuer that is reached by https cannot send us to http, not even on this
+	// machine.
+	if isHTTPS(m.issuer) && !isHTTPS(address) {
+		return "", fmt.Errorf("%s: the URL must begin with https://, as the issuer does", member)
+	}
+	return address, nil
+}
+
+// Discover fetches the metadata of an issuer. It asks at each well-known place in
+// turn, and uses the first document whose issuer is the given one, code point by
+// code point (RFC 8414 §3.3). The issuer must come from the configuration, never
+// from a token (RFC 8725 §3.10). The hosts in httpHosts may be asked without TLS.
+func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
+	if err := CheckIssuer(issuer, httpHosts...); err != nil {
+		return nil, err
+	}
+	address, err := url.Parse(issuer)
+	if err != nil {
+		return nil, err
+	}
+	members, err := firstMetadata(ctx, client, wellKnownPlaces(address), issuer)
+	if err != nil {
+		return nil, err
+	}
+	return &Metadata{issuer, members, httpHosts}, nil
+}
+
+// maxPlaceWait is how long a place may take before the next one is asked too.
+const maxPlaceWait = 2 * time.Second
+
+// firstMetadata asks the places in turn. One that does not answer does not keep the
+// next one waiting for longer than its share of the time that is left; it may still
+// answer, if it is only slow.
+func firstMetadata(ctx context.Context, client *http.Client, locations []string, issuer string) (map[string]any, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wait := maxPlaceWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)/time.Duration(len(locations)+1))
+	}
+	type answer struct {
+		place   int
+		members map[string]any
+		err     error
+	}
+	answers, asked := make(chan answer, len(locations)), 0 // has room for those that come too late
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	ask := func() {
+		if location := asked; location < len(locations) && ctx.Err() == nil {
+			asked++
+			timer.Reset(wait)
+			go func() {
+				metadata, err := fetchMetadata(ctx, client, locations[location], issuer)
+				answers <- answer{location, metadata, err}
+			}()
+		}
+	}
+	failures := make([]error, len(locations))
+	ask()
+	for answered := 0; answered < asked; {
+		select {
+		case <-timer.C:
+			ask()
+		case found := <-answers:
+			if found.err == nil {
+				return found.members, nil
+			}
+			failures[found.place] = found.err
+			answered++
+			ask()
+		}
+	}
+	return nil, fmt.Errorf("no metadata of the issuer: %w", joined(failures))
+}
+
+// joined joins failures in one line.
+func joined(failures []error) (all error) {
+	for _, failure := range failures {
+		switch {
+		case failure == nil:
+		case all == nil:
+			all = failure
+		default:
+			all = fmt.Errorf("%w; %w", all, failure)
+		}
+	}
+	return all
+}
+
+// wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1
+// inserts the well-known part before the path, and drops a terminating slash;
+// OpenID Connect Discovery §4 appends it, and drops the slash as well.
+func wellKnownPlaces(issuer *url.URL) []string {
+	host := issuer.Scheme + "://" + issuer.Host
+	path := strings.TrimRight(issuer.EscapedPath(), "/")
+	return slices.Compact([]string{
+		host + "/.well-known/oauth-authorization-server" + path,
+		host + "/.well-known/openid-configuration" + path,
+		host + path + "/.well-known/openid-configuration",
+	})
+}
+
+func fetchMetadata(ctx context.Context, client *http.Client, place, issuer string) (map[string]any, error) {
+	found, err := Fetch(ctx, client, place, http.Header{"Accept": {"application/json"}})
+	if err != nil {
+		return nil, err
+	}
+	members, err := readMetadata(found, issuer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	return members, nil
+}
+
+func readMetadata(found *Document, issuer string) (map[string]any, error) {
+	// A page for people, as a single-page application serves it for every path,
+	// must not be read as metadata (RFC 8414 §3.2).
+	if !found.isJSON() {
+		return nil, fmt.Errorf("answered with content type %.64q instead of application/json", found.mediaType)
+	}
+	members, err := strictjson.Object(found.Body)
+	if err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if named, _ := members["issuer"].(string); named != issuer {
+		return nil, fmt.Errorf("the document is that of another issuer, %.256q", named)
+	}
+	return members, nil
+}
+
+func isHTTPS(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme == "https"
+}
