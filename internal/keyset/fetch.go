@@ -58,11 +58,10 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	}
 	// Many providers serve their keys as text/plain, so unlike metadata they
 	// are judged by their content alone.
-	set, err := parseJWKs(found.Body)
+	set, err := Parse(found.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), err)
 	}
-	set.fingerprint = fingerprint(found.Body)
 	return &edition{set: set, fetchedAt: began}, nil
 }
 

@@ -2,9 +2,12 @@ package keyset
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,7 +29,7 @@ var (
 	privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 )
 
-// parseJWKs reads a JWK Set (RFC 7517 §5) or a single JWK (§4).
+// parseJWKs reads a JWK Set (RFC 7517 §5), a single JWK (§4) or certificates by key ID.
 func parseJWKs(data []byte) (*Set, error) {
 	document, err := parseMembers(data)
 	if err != nil {
@@ -39,13 +42,31 @@ func parseJWKs(data []byte) (*Set, error) {
 		}
 	} else if _, found := document["kty"]; found {
 		entries = append(entries, data)
-	} else {
-		return nil, errors.New("neither a JWK Set, which has keys, nor a JWK, which has kty")
+	} else if entries, err = certificatesIn(document); err != nil {
+		return nil, err
 	}
 	if len(entries) > MaxKeys {
 		return nil, fmt.Errorf("a JWK Set may have %d keys, not %d", MaxKeys, len(entries))
 	}
 	return readJWKs(entries)
+}
+
+// certificatesIn makes JWKs of an object whose members are PEM certificates by key ID.
+func certificatesIn(document members) ([]json.RawMessage, error) {
+	var entries []json.RawMessage
+	for _, id := range slices.Sorted(maps.Keys(document)) {
+		text, err := document.text(id)
+		block, rest := pem.Decode([]byte(text))
+		if err != nil || block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) > 0 {
+			return nil, errors.New("neither a JWK Set, which has keys, nor a JWK, which has kty, nor one PEM certificate for each key ID")
+		}
+		entry, err := json.Marshal(map[string]any{"kid": id, "x5c": [][]byte{block.Bytes}})
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
 }
 
 // readJWKs takes the usable keys, and fails only when there is none.
@@ -103,11 +124,37 @@ func keyIn(entry members, id string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := publicKeyIn(entry)
+	read := publicKeyIn
+	if _, hasKey := entry.first("n", "e", "x", "y"); !hasKey && entry["x5c"] != nil {
+		read = certifiedKeyIn
+	}
+	public, err := read(entry)
 	if err != nil {
 		return nil, err
 	}
 	return newKey(id, alg, public)
+}
+
+// certifiedKeyIn takes the key of the first certificate (RFC 7517 §4.7), as CAS
+// publishes it. Neither its dates nor its chain are checked: the document vouches for
+// the key, as it does for any other.
+func certifiedKeyIn(entry members) (any, error) {
+	var chain [][]byte // base64, and not base64url
+	if err := json.Unmarshal(entry["x5c"], &chain); err != nil || len(chain) == 0 {
+		return nil, errors.New("x5c is not a list of certificates")
+	}
+	certificate, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return nil, fmt.Errorf("x5c: %w", err)
+	}
+	kty, err := entry.text("kty")
+	if err != nil {
+		return nil, err
+	}
+	if has := (&Key{Public: certificate.PublicKey}).Type(); kty != "" && kty != has {
+		return nil, fmt.Errorf("kty is %.32q, and the key in x5c is %s", kty, has)
+	}
+	return certificate.PublicKey, nil
 }
 
 // checkPurpose refuses keys that were published for something else than

@@ -20,8 +20,9 @@ const minSecretBytes = 32
 
 var pemMarker = []byte("-----BEGIN ")
 
-// Parse reads verification keys from a PEM file, a JWK or a JWK Set; the content
-// decides which it is.
+// Parse reads verification keys from a PEM file, a JWK, a JWK Set or a JSON object
+// of certificates by key ID, as Firebase publishes them; the content decides which
+// it is.
 //
 // A PEM file holds one or several blocks of type PUBLIC KEY, RSA PUBLIC KEY or
 // CERTIFICATE, and all of them must be sound, since it is the operator who wrote
@@ -55,7 +56,7 @@ func parseDocument(data []byte) (*Set, error) {
 	case bytes.Contains(content, pemMarker):
 		return parsePEM(content)
 	default:
-		return nil, errors.New("neither PEM nor a JWK nor a JWK Set")
+		return nil, errors.New("neither PEM nor a JWK nor a JWK Set nor certificates by key ID")
 	}
 }
 
