@@ -16,7 +16,7 @@ const module = "github.com/excorp/caddy-require-auth"
 
 // leaves are small tools for every package. They import only each other.
 const leaves = "internal/block internal/fairness internal/fieldname internal/fingerprint internal/keytext internal/lasting " +
-	"internal/origin internal/steps internal/strictjson internal/textfile internal/watch"
+	"internal/origin internal/responsewriter internal/steps internal/strictjson internal/textfile internal/watch"
 
 // mayImport are the packages of this module, and of golang.org/x/text, that a
 // package may import besides the leaves. The root package may import all.
@@ -24,13 +24,13 @@ var mayImport = map[string]string{
 	"authn":            "",
 	"authn/apikey":     "authn",
 	"authn/basic":      "authn golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
-	"authn/bearer":     "authn internal/dpop internal/introspection internal/jose internal/keyset",
+	"authn/bearer":     "authn internal/dpop internal/introspection internal/idp internal/jose internal/keyset",
 	"authn/clientcert": "authn",
 	"authn/guessing":   "authn",
 	"authz":            "authn",
 	"mcp":              "authn",
 	"cors":             "",
-	"resource":         "cors internal/keyset",
+	"resource":         "authn cors internal/idp",
 	"openapi":          "authn authz internal/openapi internal/routes",
 	"command":          "authn authz internal/accesstest internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
@@ -39,18 +39,19 @@ var mayImport = map[string]string{
 	"store/redis":          "authn store/internal/marks store/memory",
 	"store/storetest":      "authn",
 
+	"internal/accesstest":    "authn",
 	"internal/denial":        "authn internal/page",
 	"internal/page":          "golang.org/x/text/language",
 	"internal/jose":          "",
-	"internal/keyset":        "",
-	"internal/dpop":          "internal/jose internal/keyset",
+	"internal/idp":           "",
+	"internal/keyset":        "internal/idp",
+	"internal/dpop":          "internal/idp internal/jose internal/keyset",
 	"internal/dpop/dpoptest": "",
-	"internal/introspection": "internal/jose internal/keyset",
+	"internal/introspection": "internal/idp internal/jose internal/keyset",
 	"internal/openapi":       "",
 	"internal/routes":        "",
 	"internal/sourcepos":     "",
 	"internal/dryrun":        "internal/routes",
-	"internal/accesstest":    "authn",
 	"internal/lint":          "internal/routes internal/sourcepos",
 
 	"internal/conformance": "", "internal/licences": "", "internal/reference": "", "internal/testreport": "", // commands of the project

@@ -209,7 +209,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
 		}
-		g.app.registry.addResource(*g.Resource, site, g.schemes, append(g.ChallengeScopes(), g.MCP.Scopes()...))
+		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
 	}
 	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
 }

@@ -51,7 +51,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readMaxSize(d *caddyfile.Dispenser) error {
 	if h.MaxSize != 0 {
-		return d.Err("max_size is repeated: keep one")
+		return d.Err("max_size is written twice: keep one")
 	}
 	var text string
 	if !d.AllArgs(&text) {

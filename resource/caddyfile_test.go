@@ -57,7 +57,7 @@ func TestReadBlock(t *testing.T) {
 		"a line twice":                {"protected_resource {\nname a\nname b\n}", ":4", "twice"},
 		"R9728-8: a bad issuer":       {"protected_resource {\nscope read\nauthorization_server idp.example\n}", ":4", "authorization_server: the URL must begin"},
 		"R9728-8: a bad page":         {"protected_resource {\ntos_uri terms\n}", ":3", "tos_uri: write the URL"},
-		"R9728-8: a scope with quote": {"protected_resource {\nscope a \"b c\"\n}", ":3", "cannot be a scope"},
+		"R9728-8: a scope with quote": {"protected_resource {\nscope a \"b c\"\n}", ":3", "invalid scope"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := read(test.text)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
@@ -59,8 +60,8 @@ func (r *Resource) checkMembers() error {
 		}
 	}
 	for _, scope := range r.Scopes {
-		if !isScope(scope) {
-			return fmt.Errorf("%q cannot be a scope: write scopes such as read, with spaces between them", scope)
+		if !authn.IsScopeToken(scope) {
+			return fmt.Errorf("invalid scope %q: write scopes such as read, with spaces between them", scope)
 		}
 	}
 	return nil
@@ -93,14 +94,4 @@ func checkCharacters(text string) error {
 		}
 	}
 	return nil
-}
-
-// isScope reports whether s is a scope-token of RFC 6749 §3.3.
-func isScope(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -44,9 +44,10 @@ type Resource struct {
 	// order of their names. MCP clients can do nothing without one.
 	AuthorizationServers []string `json:"authorization_servers,omitempty"`
 
-	// The scopes that clients may ask for. Default: those that the gates of
-	// this resource ask for. `offline_access` is never published: it is between
-	// a client and the authorization server.
+	// The scopes that clients may request. Default: those that the gates of this
+	// resource require, without the scopes of single MCP operations, which a
+	// client requests when a call needs them. `offline_access` is never published:
+	// it is between a client and the authorization server.
 	Scopes []string `json:"scopes,omitempty"`
 }
 
