@@ -100,3 +100,40 @@ func namesTests(t *testing.T, folder, text string) {
 		}
 	}
 }
+
+// TestPackages wants a line in CONTRIBUTING.md for each package, and no other.
+func TestPackages(t *testing.T) {
+	_, table, _ := strings.Cut(textOf(t, "../CONTRIBUTING.md"), "\n## Packages\n")
+	var listed, found []string
+	for _, row := range rowsOf(table) {
+		listed = append(listed, strings.Split(row, "`")[1])
+	}
+	err := filepath.WalkDir("..", func(path string, entry os.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == "testdata" || name == "node_modules" || path != ".." && name[0] == '.'):
+			return filepath.SkipDir
+		case filepath.Ext(name) == ".go":
+			folder, err := filepath.Rel("..", filepath.Dir(path))
+			found = append(found, filepath.ToSlash(folder))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	for _, folder := range found {
+		if !slices.Contains(listed, folder) {
+			t.Errorf("%s is not listed", folder)
+		}
+	}
+	for _, folder := range listed {
+		if !slices.Contains(found, folder) {
+			t.Errorf("%s is listed and has no Go file", folder)
+		}
+	}
+}
