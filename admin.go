@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
@@ -205,14 +206,14 @@ func refreshScheme(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	refresher, ok := scheme.Scheme.(authn.Refresher)
+	refresher, ok := scheme.Scheme.(capability.Refresher)
 	if !ok {
-		return nil, apiError(http.StatusConflict, authn.ErrNothingToRefresh)
+		return nil, apiError(http.StatusConflict, capability.ErrNothingToRefresh)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), refreshFor)
 	defer cancel()
 	switch err := refresher.Refresh(ctx); {
-	case errors.Is(err, authn.ErrNothingToRefresh):
+	case errors.Is(err, capability.ErrNothingToRefresh):
 		return nil, apiError(http.StatusConflict, err)
 	case err != nil:
 		// What the provider wrote stays in the log.

@@ -20,6 +20,7 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
 	"github.com/excorp/caddy-require-auth/authn/guessing"
 	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
@@ -226,7 +227,7 @@ func (a *App) Cleanup() error {
 // checkRevocation refuses a caller who was revoked. Schemes of tokens do so
 // themselves: for them it depends on when a token was issued.
 func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *authn.Trace) authn.Outcome {
-	_, itself := s.Scheme.(authn.Revocable)
+	_, itself := s.Scheme.(capability.Revocable)
 	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
 		return outcome
 	}

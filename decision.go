@@ -11,6 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/guessing"
 	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -171,7 +172,7 @@ type schemeGroup struct {
 
 	// Of several members: the one that reads the issuer of a credential, and the
 	// candidates for it, in the order of the gate.
-	reader   authn.Grouped
+	reader   capability.Grouped
 	byIssuer map[string][]*namedScheme
 	unnamed  []*namedScheme // for a credential without an issuer
 	any      []*namedScheme // for an issuer that no member names
@@ -182,7 +183,7 @@ func groupSchemes(schemes []namedScheme) []*schemeGroup {
 	var all []*schemeGroup
 	byName := make(map[string]*schemeGroup)
 	for i := range schemes {
-		grouped, ok := schemes[i].Scheme.(authn.Grouped)
+		grouped, ok := schemes[i].Scheme.(capability.Grouped)
 		if !ok {
 			all = append(all, &schemeGroup{members: []*namedScheme{&schemes[i]}})
 			continue
@@ -207,7 +208,7 @@ func groupSchemes(schemes []namedScheme) []*schemeGroup {
 func (s *schemeGroup) index() {
 	s.byIssuer = make(map[string][]*namedScheme)
 	for _, member := range s.members {
-		issuer, unnamed := member.Scheme.(authn.Grouped).AcceptsIssuer()
+		issuer, unnamed := member.Scheme.(capability.Grouped).AcceptsIssuer()
 		switch {
 		case issuer == "":
 			s.any = append(s.any, member)

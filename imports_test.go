@@ -22,9 +22,9 @@ const leaves = "internal/block internal/fairness internal/fieldname internal/fin
 // package may import besides the leaves. The root package may import all.
 var mayImport = map[string]string{
 	"authn":            "",
-	"authn/apikey":     "authn",
-	"authn/basic":      "authn golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
-	"authn/bearer":     "authn internal/dpop internal/introspection internal/idp internal/jose internal/keyset",
+	"authn/apikey":     "authn internal/capability",
+	"authn/basic":      "authn internal/capability golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
+	"authn/bearer":     "authn internal/capability internal/dpop internal/introspection internal/idp internal/jose internal/keyset",
 	"authn/clientcert": "authn",
 	"authn/guessing":   "authn",
 	"authz":            "authn",
@@ -40,6 +40,7 @@ var mayImport = map[string]string{
 	"store/storetest":      "authn",
 
 	"internal/accesstest":    "authn",
+	"internal/capability":    "authn",
 	"internal/denial":        "authn internal/page",
 	"internal/page":          "golang.org/x/text/language",
 	"internal/jose":          "",

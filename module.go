@@ -21,6 +21,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 	"github.com/excorp/caddy-require-auth/mcp"
@@ -283,7 +284,7 @@ func (g *RequireAuth) checkTransports() error {
 		return nil
 	}
 	for i := range g.schemes {
-		describer, ok := g.schemes[i].Scheme.(authn.MetadataProvider)
+		describer, ok := g.schemes[i].Scheme.(capability.MetadataProvider)
 		if ok && slices.Contains(describer.Metadata().BearerMethods, "query") {
 			return fmt.Errorf("mcp: MCP forbids tokens in the query: take `token_from query` out of the scheme %s, or accept another one", g.schemes[i].name)
 		}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
@@ -189,11 +190,11 @@ func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d decisio
 // observeFetches emits an event for each failed fetch of keys.
 func (a *App) observeFetches() {
 	for _, scheme := range a.registry.allSchemes() {
-		observed, ok := scheme.Scheme.(authn.FetchObserved)
+		observed, ok := scheme.Scheme.(capability.FetchObserved)
 		if !ok {
 			continue
 		}
-		a.stopObservers = append(a.stopObservers, observed.OnFetchFailed(func(failure authn.FetchFailure) {
+		a.stopObservers = append(a.stopObservers, observed.OnFetchFailed(func(failure capability.FetchFailure) {
 			a.events.emit(eventKeysFailed, func() map[string]any {
 				return map[string]any{"scheme": scheme.name, "from": failure.From, "reason": failure.Reason, "keys": failure.Keys}
 			})

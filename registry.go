@@ -13,6 +13,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/cors"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/resource"
 )
@@ -113,7 +114,7 @@ func (a *App) declare(more []authn.Scheme) {
 		if a.registry.declared.CompareAndSwap(known, &all) {
 			var locations []authn.Location
 			for _, scheme := range all {
-				if lister, ok := scheme.(authn.LocationLister); ok {
+				if lister, ok := scheme.(capability.LocationLister); ok {
 					locations = append(locations, lister.Locations()...)
 				}
 			}
@@ -145,7 +146,7 @@ func carriesCredential(request *authn.Request, schemes []authn.Scheme) bool {
 func (a *App) credentialLocations(request *authn.Request) []authn.Location {
 	locations := []authn.Location{authn.AuthorizationField}
 	for _, scheme := range *a.registry.declared.Load() {
-		if lister, ok := scheme.(authn.LocationLister); ok {
+		if lister, ok := scheme.(capability.LocationLister); ok {
 			locations = append(locations, lister.Locations()...)
 		} else if location := locationFoundBy(scheme, request); location.Kind != "" {
 			locations = append(locations, location)
@@ -186,7 +187,7 @@ func (r *registry) addResource(guarded resource.Resource, site *caddyhttp.Subrou
 	facts := &r.resources[i].facts
 	facts.Scopes = append(facts.Scopes, scopes...)
 	for _, scheme := range schemes {
-		if provider, ok := scheme.Scheme.(authn.MetadataProvider); ok {
+		if provider, ok := scheme.Scheme.(capability.MetadataProvider); ok {
 			addMetadata(facts, provider.Metadata())
 		}
 	}
@@ -224,7 +225,7 @@ func (r *registry) originFor(site *caddyhttp.Subroute, ofRequest, path string) s
 	return origin
 }
 
-func addMetadata(facts *resource.Facts, metadata authn.SchemeMetadata) {
+func addMetadata(facts *resource.Facts, metadata capability.SchemeMetadata) {
 	if metadata.Issuer != "" && !slices.Contains(facts.AuthorizationServers, metadata.Issuer) {
 		facts.AuthorizationServers = append(facts.AuthorizationServers, metadata.Issuer)
 	}

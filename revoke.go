@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
@@ -140,7 +141,7 @@ func isCompact(name string) bool {
 // to its issuer.
 func (a *App) resolveScheme(revocation *authn.Revocation) error {
 	for _, scheme := range a.registry.allSchemes() {
-		if _, tokens := scheme.Scheme.(authn.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
+		if _, tokens := scheme.Scheme.(capability.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
 			continue
 		}
 		revocation.Scheme, revocation.Issuer = "", issuerOf(scheme.Scheme)
@@ -165,10 +166,10 @@ func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
 	for _, scheme := range a.registry.allSchemes() {
 		declared = declared || scheme.name == revocation.Scheme
 		concerns := revocation.Subject != "" && revocation.Issuer == "" && (revocation.Scheme == "" || revocation.Scheme == scheme.name)
-		if _, tokens := scheme.Scheme.(authn.Revocable); tokens {
+		if _, tokens := scheme.Scheme.(capability.Revocable); tokens {
 			issuer := issuerOf(scheme.Scheme)
 			concerns = revocation.Scheme == "" && (revocation.Issuer == "" || issuer == "" || issuer == revocation.Issuer)
-		} else if callers, ok := scheme.Scheme.(authn.Callers); ok && concerns {
+		} else if callers, ok := scheme.Scheme.(capability.Callers); ok && concerns {
 			has, err := callers.HasCaller(revocation.Subject)
 			if err != nil {
 				return nil, fmt.Errorf("invalid sub: %w", err)
@@ -189,7 +190,7 @@ func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
 // of it counts only if its signature is good.
 func (a *App) endOf(ctx context.Context, token string, now time.Time) (latest time.Time, err error) {
 	for _, scheme := range a.registry.allSchemes() {
-		if revocable, ok := scheme.Scheme.(authn.Revocable); ok {
+		if revocable, ok := scheme.Scheme.(capability.Revocable); ok {
 			if ends, sure := revocable.Ends(ctx, token); sure && ends.After(latest) {
 				latest = ends
 			}

@@ -8,12 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// LocationLister is implemented by schemes that can list all places where they look
-// for a credential. A gate clears these places without reading them.
-type LocationLister interface {
-	Locations() []Location
-}
-
 // Removal is a credential that a gate removed from a request.
 type Removal struct {
 	Location Location

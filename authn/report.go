@@ -1,10 +1,6 @@
 package authn
 
-import (
-	"context"
-	"errors"
-	"time"
-)
+import "time"
 
 // Reporter is implemented by schemes that have something to tell the operator
 // about their state. It is asked by the admin API and for metrics, at any time
@@ -13,52 +9,6 @@ type Reporter interface {
 	// Report describes the present state. It holds no secret, and no part of a
 	// credential: a dashboard may show it to anybody.
 	Report() Report
-}
-
-// Refresher is implemented by schemes that can fetch again what they judge by.
-type Refresher interface {
-	// Refresh fetches now, whatever was fetched or has failed before, and
-	// returns when that is done. It is [ErrNothingToRefresh] where nothing is
-	// fetched.
-	Refresh(context.Context) error
-}
-
-// ErrNothingToRefresh is the error of a [Refresher] that fetches nothing: its
-// files are read again by themselves when they change.
-var ErrNothingToRefresh = errors.New("the scheme fetches nothing")
-
-// FetchObserved is implemented by schemes that fetch keys and can tell when
-// that fails.
-type FetchObserved interface {
-	// OnFetchFailed has failures told until the returned function is called.
-	OnFetchFailed(tell func(FetchFailure)) (stop func())
-}
-
-// FetchFailure is a failed attempt to fetch keys.
-type FetchFailure struct {
-	// From is where the keys are, without user information and query.
-	From string
-	// Reason is the kind of failure, as in [KeySource.Reason].
-	Reason string
-	// Keys is the number of keys that stay in use.
-	Keys int
-}
-
-// Callers is implemented by schemes that keep a list of their callers.
-type Callers interface {
-	// HasCaller reports whether a caller of this id is in the list. An error
-	// means that the text is no id but a credential.
-	HasCaller(id string) (bool, error)
-}
-
-// Revocable is implemented by schemes of tokens. They honor revocations
-// themselves, and can say until when a credential would be good, given that
-// they find its signature good. The gate honors the revocations of callers of
-// all other schemes.
-type Revocable interface {
-	// Ends returns when a credential ends; false if this scheme cannot vouch
-	// for it. Nobody is asked over the network who would learn the credential.
-	Ends(ctx context.Context, credential string) (time.Time, bool)
 }
 
 // Report is what an operator may see of a scheme.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // Report says how many keys there are.
@@ -28,6 +29,6 @@ func (a *APIKey) HasCaller(id string) (bool, error) {
 
 // Interface guards
 var (
-	_ authn.Reporter = (*APIKey)(nil)
-	_ authn.Callers  = (*APIKey)(nil)
+	_ authn.Reporter     = (*APIKey)(nil)
+	_ capability.Callers = (*APIKey)(nil)
 )

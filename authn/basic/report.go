@@ -1,6 +1,9 @@
 package basic
 
-import "github.com/excorp/caddy-require-auth/authn"
+import (
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
+)
 
 // Report says how many users there are.
 func (b *Basic) Report() authn.Report {
@@ -15,6 +18,6 @@ func (b *Basic) HasCaller(id string) (bool, error) {
 
 // Interface guards
 var (
-	_ authn.Reporter = (*Basic)(nil)
-	_ authn.Callers  = (*Basic)(nil)
+	_ authn.Reporter     = (*Basic)(nil)
+	_ capability.Callers = (*Basic)(nil)
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
@@ -347,4 +348,4 @@ func (b *Bearer) AcceptsIssuer() (issuer string, unnamed bool) {
 	return b.Issuer, b.Introspection != nil
 }
 
-var _ authn.Grouped = (*Bearer)(nil)
+var _ capability.Grouped = (*Bearer)(nil)

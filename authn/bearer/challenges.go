@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 )
 
@@ -81,8 +82,8 @@ func (b *Bearer) answering(presented string) string {
 }
 
 // Metadata says what clients may know beforehand.
-func (b *Bearer) Metadata() authn.SchemeMetadata {
-	description := authn.SchemeMetadata{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
+func (b *Bearer) Metadata() capability.SchemeMetadata {
+	description := capability.SchemeMetadata{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
 	for _, location := range b.TokenFrom {
 		if method, known := bearerMethods[location.Kind]; known {
 			description.BearerMethods = append(description.BearerMethods, method)
@@ -109,6 +110,6 @@ func (b *Bearer) UseStore(store authn.Store) {
 }
 
 var (
-	_ authn.MetadataProvider = (*Bearer)(nil)
-	_ authn.StoreUser        = (*Bearer)(nil)
+	_ capability.MetadataProvider = (*Bearer)(nil)
+	_ authn.StoreUser             = (*Bearer)(nil)
 )

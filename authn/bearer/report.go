@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
@@ -83,20 +84,20 @@ func (b *Bearer) Refresh(ctx context.Context) error {
 		}
 	}
 	if !fetched {
-		return authn.ErrNothingToRefresh
+		return capability.ErrNothingToRefresh
 	}
 	return failure
 }
 
 // OnFetchFailed has failed fetches told.
-func (b *Bearer) OnFetchFailed(tell func(authn.FetchFailure)) (stop func()) {
+func (b *Bearer) OnFetchFailed(tell func(capability.FetchFailure)) (stop func()) {
 	var stops []func()
 	for _, origin := range b.origins {
 		if origin.remote == nil {
 			continue
 		}
 		stops = append(stops, origin.remote.OnFailure(func(failure error) {
-			tell(authn.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
+			tell(capability.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
 		}))
 	}
 	return func() {
@@ -123,8 +124,8 @@ func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) 
 
 // Interface guards
 var (
-	_ authn.Reporter      = (*Bearer)(nil)
-	_ authn.Refresher     = (*Bearer)(nil)
-	_ authn.FetchObserved = (*Bearer)(nil)
-	_ authn.Revocable     = (*Bearer)(nil)
+	_ authn.Reporter           = (*Bearer)(nil)
+	_ capability.Refresher     = (*Bearer)(nil)
+	_ capability.FetchObserved = (*Bearer)(nil)
+	_ capability.Revocable     = (*Bearer)(nil)
 )

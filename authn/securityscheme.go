@@ -1,25 +1,5 @@
 package authn
 
-// MetadataProvider is implemented by schemes that have something to say in the
-// metadata of a protected resource (RFC 9728 §2).
-type MetadataProvider interface {
-	Metadata() SchemeMetadata
-}
-
-// SchemeMetadata is what clients may know about a scheme before they use it.
-type SchemeMetadata struct {
-	// Issuer is the authorization server, empty if it is not known.
-	Issuer string
-	// BearerMethods are where a token may stand: header, body, query.
-	BearerMethods []string
-	// DPoPAlgorithms are the algorithms of proofs; empty without DPoP.
-	DPoPAlgorithms []string
-	// DPoPRequired says that every token has to be bound to a key.
-	DPoPRequired bool
-	// CertificateBound says that every token has to be bound to a certificate.
-	CertificateBound bool
-}
-
 // SecuritySchemer is implemented by schemes that can say in an OpenAPI document how
 // clients use them. It is asked of schemes that are configured and not
 // provisioned too, and answers from the configuration alone.
