@@ -14,12 +14,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	_ "github.com/excorp/caddy-require-auth/authn/apikey"     // registers auth.schemes.api_key
-	_ "github.com/excorp/caddy-require-auth/authn/basic"      // registers auth.schemes.basic
-	_ "github.com/excorp/caddy-require-auth/authn/bearer"     // registers auth.schemes.bearer
+	_ "github.com/excorp/caddy-require-auth/authn/apikey" // registers auth.schemes.api_key
+	_ "github.com/excorp/caddy-require-auth/authn/basic"  // registers auth.schemes.basic
+	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
+	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
-	"github.com/excorp/caddy-require-auth/authn/guessing"
-	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
+	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.auth_cors
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
@@ -65,13 +65,13 @@ type App struct {
 	// Default: `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
 
-	// How often somebody may fail with a password or an API key before they
-	// have to wait. Default: see there.
-	Attempts *guessing.Limits `json:"attempts,omitempty"`
+	// How often a client may fail with a password or an API key before it must
+	// wait. Default: see there.
+	Attempts *bruteforce.Limits `json:"attempts,omitempty"`
 
 	store         authn.Store
 	pages         *page.Set         // nil for those that are built in
-	limiter       *guessing.Limiter // nil: attempts are not counted
+	guard         *bruteforce.Guard // nil: attempts are not counted
 	schemes       map[string]authn.Scheme
 	registry      registry
 	sites         siteRegistry
@@ -200,28 +200,28 @@ func newNamedScheme(name string, scheme authn.Scheme, store authn.Store) namedSc
 	return namedScheme{name: name, Scheme: scheme, metrics: metricsOf(name), store: store}
 }
 
-// goodLogins is what the process remembers of good logins.
-var goodLogins = lasting.Value[*guessing.Memory]{New: guessing.NewMemory}
+// loginMemory is the memory of logins, which outlives a configuration.
+var loginMemory = lasting.Value[*bruteforce.Memory]{New: bruteforce.NewMemory}
 
 // limitAttempts begins to count failed attempts, unless that is off.
 func (a *App) limitAttempts(ctx caddy.Context) error {
-	var limits guessing.Limits
+	var limits bruteforce.Limits
 	if a.Attempts != nil {
 		limits = *a.Attempts
 	}
 	if limits.Off {
 		return nil
 	}
-	a.limiter = guessing.New(limits, a.store, goodLogins.Acquire(), ctx.Logger())
+	a.guard = bruteforce.New(limits, a.store, loginMemory.Acquire(), ctx.Logger())
 	return nil
 }
 
 // Cleanup releases what outlives a configuration.
 func (a *App) Cleanup() error {
-	if a.limiter == nil {
+	if a.guard == nil {
 		return nil
 	}
-	return goodLogins.Release()
+	return loginMemory.Release()
 }
 
 // checkRevocation refuses a caller who was revoked. Schemes of tokens do so

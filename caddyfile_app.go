@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/authn/guessing"
+	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
@@ -103,7 +103,7 @@ func (a *App) readAttempts(d *caddyfile.Dispenser) error {
 	if a.Attempts != nil {
 		return d.Err("attempts is written twice: keep one")
 	}
-	a.Attempts = new(guessing.Limits)
+	a.Attempts = new(bruteforce.Limits)
 	return a.Attempts.ReadLine(d)
 }
 

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/authn/guessing"
+	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
@@ -248,18 +248,18 @@ func (s *schemeGroup) candidatesFor(r *authn.Request, credential authn.Credentia
 // verify has the candidates verify the credential. A client with too many failed
 // attempts is denied before that, where a scheme's credentials can be guessed.
 func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []candidate, d decision) decision {
-	if g.app.limiter == nil || !throttled(candidates) || state.isVerified(d.credential) ||
+	if g.app.guard == nil || !throttled(candidates) || state.isVerified(d.credential) ||
 		state.request.Trace.Skip("attempts", "an explanation is not an attempt") {
 		return verifyAny(state, candidates, d)
 	}
 	address := authn.AddressOf(r)
-	attempt := guessing.Attempt{Address: address, Credential: d.credential.Value, Who: func() guessing.Who {
-		return guessing.Who{Client: authn.ClientOf(address), Account: accountOf(candidates)}
+	attempt := bruteforce.Attempt{Address: address, Credential: d.credential.Value, Subject: func() bruteforce.Subject {
+		return bruteforce.Subject{Client: authn.ClientOf(address), Account: accountOf(candidates)}
 	}}
 	verified := d
-	refusal, refused := g.app.limiter.Judge(r.Context(), attempt, func() guessing.Verdict {
+	refusal, refused := g.app.guard.Allow(r.Context(), attempt, func() bruteforce.Result {
 		verified = verifyAny(state, candidates, d)
-		return state.attemptVerdict(verified)
+		return state.attemptResult(verified)
 	})
 	if refused {
 		d.outcome = refusal
@@ -318,23 +318,23 @@ func (s *requestState) isVerified(credential authn.Credential) bool {
 	return slices.ContainsFunc(s.verified, func(v verification) bool { return v.credential == credential })
 }
 
-// attemptVerdict is what a decision means for the count of failed attempts. A
+// attemptResult is what a decision means for the count of failed attempts. A
 // failure counts where a throttled scheme found the credential wrong, whatever the
 // other schemes found.
-func (s *requestState) attemptVerdict(d decision) guessing.Verdict {
+func (s *requestState) attemptResult(d decision) bruteforce.Result {
 	switch d.outcome.Verdict {
 	case authn.Accepted:
-		return guessing.Good
+		return bruteforce.Success
 	case authn.TemporarilyUnavailable:
-		return guessing.Neither
+		return bruteforce.Ignored
 	}
 	for _, v := range s.verified {
 		_, throttled := v.scheme.Scheme.(authn.Throttled)
 		if throttled && v.credential == d.credential && v.outcome.Code == authn.CodeInvalidCredentials {
-			return guessing.Wrong
+			return bruteforce.Failure
 		}
 	}
-	return guessing.Neither
+	return bruteforce.Ignored
 }
 
 var (

@@ -15,7 +15,7 @@ import (
 const module = "github.com/excorp/caddy-require-auth"
 
 // leaves are small tools for every package. They import only each other.
-const leaves = "internal/block internal/fairness internal/fieldname internal/fingerprint internal/keytext internal/lasting " +
+const leaves = "internal/block internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/lasting " +
 	"internal/origin internal/responsewriter internal/steps internal/strictjson internal/textfile internal/watch"
 
 // mayImport are the packages of this module, and of golang.org/x/text, that a
@@ -26,7 +26,7 @@ var mayImport = map[string]string{
 	"authn/basic":      "authn internal/capability golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
 	"authn/bearer":     "authn internal/capability internal/dpop internal/introspection internal/idp internal/jose internal/keyset",
 	"authn/clientcert": "authn",
-	"authn/guessing":   "authn",
+	"authn/bruteforce": "authn",
 	"authz":            "authn",
 	"mcp":              "authn",
 	"cors":             "",

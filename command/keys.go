@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/excorp/caddy-require-auth/internal/keytext"
+	"github.com/excorp/caddy-require-auth/internal/apikeyformat"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
@@ -43,13 +43,13 @@ Makes a random API key and prints it, and below it the line for the Caddyfile,
 which has only its digest. The key is nowhere else: give it to its holder now.
 
 A key is the prefix, 43 characters for 256 random bits and a checksum of 6. Tell
-your secret scanner to look for ` + keytext.Pattern + `; the
+your secret scanner to look for ` + apikeyformat.Pattern + `; the
 checksum (CRC-32 of all before it, in base 62) tells keys from other text.`,
 		Example: `  caddy auth new-key --id partner-a --scope read
   caddy auth new-key --prefix acme_live_ --expires 90d --json`,
 		Args: cobra.NoArgs,
 		RunE: run(func(cmd *cobra.Command) (int, error) {
-			key, err := keytext.New(options.prefix)
+			key, err := apikeyformat.New(options.prefix)
 			if err != nil {
 				return exitFailed, err
 			}
@@ -57,7 +57,7 @@ checksum (CRC-32 of all before it, in base 62) tells keys from other text.`,
 		}),
 	}
 	options.addFlags(command)
-	command.Flags().StringVar(&options.prefix, "prefix", keytext.DefaultPrefix, "what the key begins with")
+	command.Flags().StringVar(&options.prefix, "prefix", apikeyformat.DefaultPrefix, "what the key begins with")
 	return command
 }
 
@@ -106,7 +106,7 @@ func readKey(cmd *cobra.Command) (string, error) {
 		return "", fmt.Errorf("the key has %d bytes, %d are needed: a shorter one can be guessed from its digest; make one with `caddy auth new-key`", len(key), minKey)
 	case len(key) > maxKey, strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return "", errors.New("the key is too long, or has a space or a line end in it, which no header field can carry as it is")
-	case keytext.Mistyped(key):
+	case apikeyformat.ChecksumMismatch(key):
 		return "", errors.New("the checksum of the key is wrong: it was mistyped or cut off")
 	}
 	return key, nil
@@ -142,7 +142,7 @@ func (o *keyOptions) print(w io.Writer, key string, show bool) error {
 			Scopes  []string `json:"scopes,omitempty"`
 			Roles   []string `json:"roles,omitempty"`
 			Expires string   `json:"expires,omitempty"`
-		}{ID: o.id, Digest: keytext.Digest(key), Scopes: o.scopes, Roles: o.roles, Expires: expires}
+		}{ID: o.id, Digest: apikeyformat.Digest(key), Scopes: o.scopes, Roles: o.roles, Expires: expires}
 		if show {
 			entry.Key = key
 		}
@@ -180,7 +180,7 @@ func (o *keyOptions) end(now time.Time) (string, error) {
 
 // line is the line of the Caddyfile.
 func (o *keyOptions) line(key, expires string) string {
-	line := "key " + o.id + " " + keytext.Digest(key)
+	line := "key " + o.id + " " + apikeyformat.Digest(key)
 	var block []string
 	for _, part := range []struct{ name, value string }{
 		{"scope  ", strings.Join(o.scopes, " ")}, {"role   ", strings.Join(o.roles, " ")}, {"expires", expires},

@@ -110,13 +110,13 @@ func TestBusy(t *testing.T) {
 			h := alone(t, 1)
 			c := &counting{password: "secret"}
 			b := users(t, c, "alice")
-			if !h.turns.Take("somebody", 0) { // and does not come to an end
+			if !h.queue.Acquire(t.Context(), "somebody", 0) { // and does not come to an end
 				t.Fatal("somebody hashes already")
 			}
 			var done atomic.Bool
 			outcomes, wait := crowd(b, 1, func(int) string { return "alice:secret" })
 			go func() { wait(); done.Store(true) }()
-			time.Sleep(waitFor - time.Second) // the clock of the bubble
+			time.Sleep(fairness.HashTimeout - time.Second) // the clock of the bubble
 			synctest.Wait()
 			if done.Load() {
 				t.Fatal("given up early")
@@ -126,7 +126,7 @@ func TestBusy(t *testing.T) {
 			if !done.Load() || outcomes[0].Verdict != authn.TemporarilyUnavailable || c.calls.Load() != 0 {
 				t.Fatalf("done %t, outcome %+v, %d computations", done.Load(), outcomes[0], c.calls.Load())
 			}
-			h.turns.Done()
+			h.queue.Release()
 			if outcome := try(b, "alice:secret"); outcome.Verdict != authn.Accepted {
 				t.Errorf("afterwards: %+v", outcome)
 			}
@@ -138,7 +138,7 @@ func TestBusy(t *testing.T) {
 			c := &counting{password: "secret"}
 			b := users(t, c, "alice")
 			try(b, "alice:secret")
-			h.turns = fairness.NewTurns(0, 0)
+			h.queue = fairness.NewFairQueue(func() int { return 0 }, fairness.NewFairQuota(0))
 			if outcome := try(b, "alice:secret"); outcome.Verdict != authn.Accepted {
 				t.Errorf("outcome %+v", outcome)
 			}

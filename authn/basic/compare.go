@@ -1,6 +1,7 @@
 package basic
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,9 +28,6 @@ const (
 	// waitAtMost bounds how many requests wait for a processor to hash on, of
 	// one client half of them; the next one is turned away with 503.
 	waitAtMost = 128
-	// waitFor bounds how long one of them waits. At bcrypt cost 14 some 30 users can
-	// log in at the same moment on two processors.
-	waitFor = 30 * time.Second
 )
 
 // errBusy is the reason why a password was not looked at.
@@ -46,7 +44,7 @@ var hashing = sync.OnceValue(func() *hasher {
 func newHasher(key []byte, slots int) *hasher {
 	return &hasher{
 		key:   key,
-		turns: fairness.NewTurns(slots, waitAtMost),
+		queue: fairness.NewFairQueue(func() int { return slots }, fairness.NewFairQuota(waitAtMost)),
 		good: otter.Must(&otter.Options[digest, struct{}]{
 			MaximumSize:      rememberAtMost,
 			ExpiryCalculator: otter.ExpiryAccessing[digest, struct{}](rememberFor),
@@ -61,7 +59,7 @@ type digest [sha256.Size]byte
 
 type hasher struct {
 	key     []byte
-	turns   *fairness.Turns
+	queue   *fairness.FairQueue
 	good    *otter.Cache[digest, struct{}]
 	flights singleflight.Group
 }
@@ -112,9 +110,9 @@ func writeLength(mac hash.Hash, n int) {
 // compute hashes the password when it is the client's turn. It does not end with
 // the request that asked first: others may wait for the same answer.
 func (h *hasher) compute(user *account, password, client string) (bool, error) {
-	if !h.turns.Take(client, waitFor) {
+	if !h.queue.Acquire(context.Background(), client, fairness.HashTimeout) {
 		return false, errBusy
 	}
-	defer h.turns.Done()
+	defer h.queue.Release()
 	return user.comparer.Compare(user.hash, []byte(password))
 }

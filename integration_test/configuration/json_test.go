@@ -109,7 +109,7 @@ func TestRefusedJSON(t *testing.T) {
 		"a rule that matches everything":           {schemeOf("client_cert", `"rules": [{"scopes": ["admin"]}]`), anyGate, "every certificate"},
 		"attempts below zero":                      {`"attempts": {"limit": -1}, ` + one, anyGate, "attempts -1"},
 		"attempts off with limits":                 {`"attempts": {"off": true, "per_client": 50}, ` + one, anyGate, "takes no limits"},
-		"attempts that are forgotten at once":      {`"attempts": {"forget": "1m"}, ` + one, anyGate, "forget 1m0s has to be longer"},
+		"attempts that are forgotten at once":      {`"attempts": {"forget": "1m"}, ` + one, anyGate, "forget 1m0s must be longer"},
 		"an unknown member of attempts":            {`"attempts": {"failures": 5}, ` + one, anyGate, `"failures"`},
 		"an unknown store":                         {`"store": {"store": "etcd"}, ` + one, anyGate, "auth.stores.etcd"},
 		"a folder of pages that is not there":      {`"pages": "testdata/files/missing", ` + one, anyGate, "pages testdata/files/missing"},

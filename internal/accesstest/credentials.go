@@ -18,7 +18,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/internal/keytext"
+	"github.com/excorp/caddy-require-auth/internal/apikeyformat"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
@@ -183,7 +183,7 @@ func (c *Credentials) replaceAPIKeys(declared *scheme, config object) error {
 	for _, key := range keys {
 		if key, ok := key.(object); ok {
 			id, _ := key["id"].(string)
-			key["digest"] = keytext.Digest(c.keyOf(id))
+			key["digest"] = apikeyformat.Digest(c.keyOf(id))
 			declared.known = append(declared.known, id)
 		}
 	}

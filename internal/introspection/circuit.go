@@ -22,7 +22,7 @@ const (
 	// has just answered is not down.
 	calm = time.Second
 	// maxTrials bounds the calls in flight while the endpoint fails. One client
-	// alone can have half of them, see [fairness.Shares].
+	// alone can have half of them, see [fairness.FairQuota].
 	maxTrials = 16
 	// maxFailed bounds the clients that are remembered; each further one counts
 	// as a client whose calls have not failed.
@@ -44,11 +44,11 @@ type circuit struct {
 	reason      error
 	failed      map[string]struct{} // clients whose calls failed since the last success
 	lastSuccess time.Time
-	trials      *fairness.Shares
+	trials      *fairness.FairQuota
 }
 
 func newCircuit() circuit {
-	return circuit{failed: make(map[string]struct{}), trials: fairness.NewShares(maxTrials)}
+	return circuit{failed: make(map[string]struct{}), trials: fairness.NewFairQuota(maxTrials)}
 }
 
 var (
@@ -75,7 +75,7 @@ func (c *circuit) enter(now time.Time, client string) (pass, time.Duration, erro
 	if _, failed := c.failed[client]; failed && wait > 0 {
 		return pass{}, wait, fmt.Errorf("%w: %w", errPaused, c.reason)
 	}
-	if !c.trials.Take(client) {
+	if !c.trials.TryAcquire(client) {
 		return pass{}, wait, fmt.Errorf("%w: %w", errTrials, c.reason)
 	}
 	return pass{client: client, round: c.round, trial: true}, 0, nil
@@ -84,7 +84,7 @@ func (c *circuit) enter(now time.Time, client string) (pass, time.Duration, erro
 // leave ends a call.
 func (c *circuit) leave(p pass) {
 	if p.trial {
-		c.trials.Give(p.client)
+		c.trials.Release(p.client)
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // maxInFlight bounds the calls that strangers can cause at one time. One client
-// alone can have half of them, see [fairness.Shares].
+// alone can have half of them, see [fairness.FairQuota].
 const maxInFlight = 128
 
 // Client asks one endpoint about tokens. Many goroutines may share it.
@@ -38,7 +38,7 @@ type Client struct {
 	locator      locator
 	memory       *memory
 	flights      singleflight.Group
-	shares       *fairness.Shares
+	quota        *fairness.FairQuota
 	circuit      circuit
 	failures     idp.DedupLog
 	refusals     idp.DedupLog
@@ -62,7 +62,7 @@ func New(config Config) (*Client, error) {
 		authenticate: authenticate,
 		locator:      locator{config: config, address: config.Endpoint},
 		memory:       kept,
-		shares:       fairness.NewShares(maxInFlight),
+		quota:        fairness.NewFairQuota(maxInFlight),
 		circuit:      newCircuit(),
 	}, nil
 }
@@ -155,10 +155,10 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 		return Answer{}, unavailable(err, wait)
 	}
 	defer c.circuit.leave(entered)
-	if !c.shares.Take(client) {
+	if !c.quota.TryAcquire(client) {
 		return Answer{}, unavailable(errBusy, 0)
 	}
-	defer c.shares.Give(client)
+	defer c.quota.Release(client)
 	edition := c.memory.edition()
 	ctx, cancel := context.WithTimeout(ctx, c.config.timeout)
 	defer cancel()

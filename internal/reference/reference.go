@@ -37,7 +37,7 @@ var Modules = []Module{
 	{"a key of `api_key`", "authn/apikey", "Key"},
 	{"auth.schemes.client_cert", "authn/clientcert", "ClientCert"},
 	{"a rule of `client_cert`", "authn/clientcert", "Rule"},
-	{"`attempts`, in `auth`", "authn/guessing", "Limits"},
+	{"`attempts`, in `auth`", "authn/bruteforce", "Limits"},
 	{"a place of a credential", "authn", "Location"},
 	{"auth.stores.memory", "store/memory", "Memory"},
 	{"auth.stores.redis", "store/redis", "Redis"},

@@ -1,4 +1,4 @@
-package guessing
+package bruteforce
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ func (l *Limits) ReadLine(d *caddyfile.Dispenser) error {
 	start := block.Here(d)
 	switch arguments := d.CountRemainingArgs(); {
 	case arguments > 1:
-		return d.Err("write `attempts <number>` or `attempts off`, and further limits in a block")
+		return d.Err("write `attempts <number>` or `attempts off`, and other limits in a block")
 	case arguments == 1 && d.NextArg() && d.Val() == "off":
 		l.Off = true
 	case arguments == 1:
@@ -43,13 +43,12 @@ func (l *Limits) ReadLine(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if *l == (Limits{}) {
-		return start.Wrap(errors.New("attempts says nothing: write a number, off, or limits in a block"))
+		return start.Wrap(errors.New("attempts is empty: write a number, off, or limits in a block"))
 	}
 	return start.Wrap(l.Check())
 }
 
-// duration reads a duration that is not zero, which would stand for the
-// default.
+// duration reads a duration above zero. Zero would mean the default.
 func duration(target *caddy.Duration) block.Line {
 	read := block.Duration(target)
 	return func(d *caddyfile.Dispenser) error {
@@ -58,7 +57,7 @@ func duration(target *caddy.Duration) block.Line {
 			return err
 		}
 		if *target == 0 {
-			return d.Errf("%s 0 is no time to wait: write for example 30s, or `attempts off`", name)
+			return d.Errf("invalid %s 0: write for example 30s, or `attempts off`", name)
 		}
 		return nil
 	}

@@ -1,4 +1,4 @@
-package keytext
+package apikeyformat
 
 import (
 	"regexp"
@@ -17,7 +17,7 @@ func TestNew(t *testing.T) {
 		if found := finder.FindString("X-API-Key: " + key + "\n"); found != key {
 			t.Fatalf("%s: a scanner finds %q", key, found)
 		}
-		if seen[key] || Mistyped(key) {
+		if seen[key] || ChecksumMismatch(key) {
 			t.Fatalf("%s is there twice, or its checksum is wrong", key)
 		}
 		seen[key] = true
@@ -46,12 +46,12 @@ func TestMistyped(t *testing.T) {
 			other = 'y'
 		}
 		changed := key[:i] + string(other) + key[i+1:]
-		if shape.MatchString(changed) && !Mistyped(changed) {
+		if shape.MatchString(changed) && !ChecksumMismatch(changed) {
 			t.Errorf("%s passes for %s", changed, key)
 		}
 	}
 	for _, foreign := range []string{"", "hunter2", "ghp_0123456789", strings.Repeat("a", 49)} {
-		if Mistyped(foreign) {
+		if ChecksumMismatch(foreign) {
 			t.Errorf("%q is not one of ours, and no mistake therefore", foreign)
 		}
 	}

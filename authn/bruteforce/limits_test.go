@@ -1,4 +1,4 @@
-package guessing
+package bruteforce
 
 import (
 	"fmt"
@@ -44,8 +44,8 @@ func TestCheck(t *testing.T) {
 		"wait 1ms is below a second": {Wait: caddy.Duration(time.Millisecond)},
 		"max_wait 15m0s is below":    {Wait: hour},
 		"max_wait -1s is below":      {MaxWait: -second},
-		"forget 1h0m0s has to be":    {MaxWait: hour},
-		"forget -1h0m0s has to be":   {Forget: -hour},
+		"forget 1h0m0s must be":      {MaxWait: hour},
+		"forget -1h0m0s must be":     {Forget: -hour},
 		"forget 24h1m0s is over":     {Forget: 24*hour + minute},
 	} {
 		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), says) {
@@ -54,43 +54,42 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestDefaults has what SECURITY.md and the manual promise where nothing is
-// configured.
+// TestDefaults checks the limits that SECURITY.md and the manual promise.
 func TestDefaults(t *testing.T) {
 	bubble(t, "LEAK-6: ten failures of a client for an account, then 30 s to 15 min", Limits{}, func(t *testing.T, f *fixture) {
-		f.judged(10, "c", "alice")
+		f.fails(10, "c", "alice")
 		for _, wait := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
 			f.waits(wait, "c", "alice", password)
 			time.Sleep(wait)
-			f.judged(1, "c", "alice")
+			f.fails(1, "c", "alice")
 		}
 	})
-	bubble(t, "LEAK-6: which are forgotten within an hour", Limits{}, func(t *testing.T, f *fixture) {
-		f.judged(9, "c", "alice")
+	bubble(t, "LEAK-6: failures are forgotten within an hour", Limits{}, func(t *testing.T, f *fixture) {
+		f.fails(9, "c", "alice")
 		time.Sleep(time.Hour)
-		f.judged(9, "c", "alice")
+		f.fails(9, "c", "alice")
 		time.Sleep(59 * time.Minute)
-		f.judged(1, "c", "alice")
+		f.fails(1, "c", "alice")
 		f.waits(30*time.Second, "c", "alice", password)
 	})
-	bubble(t, "LEAK-6: a hundred of a client", Limits{}, func(t *testing.T, f *fixture) {
+	bubble(t, "LEAK-6: a hundred failures of a client", Limits{}, func(t *testing.T, f *fixture) {
 		for i := range 100 {
-			f.judged(1, "c", fmt.Sprint("account ", i))
+			f.fails(1, "c", fmt.Sprint("account ", i))
 		}
 		f.waits(30*time.Second, "c", "another account", password)
 	})
-	bubble(t, "LEAK-6: a hundred for an account", Limits{}, func(t *testing.T, f *fixture) {
+	bubble(t, "LEAK-6: a hundred failures for an account", Limits{}, func(t *testing.T, f *fixture) {
 		for i := range 100 {
-			f.judged(1, fmt.Sprint("client ", i), "alice")
+			f.fails(1, fmt.Sprint("client ", i), "alice")
 		}
 		f.waits(30*time.Second, "another client", "alice", password)
 	})
-	bubble(t, "LEAK-6: within an hour", Limits{}, func(t *testing.T, f *fixture) {
+	bubble(t, "LEAK-6: the hundred failures count within an hour", Limits{}, func(t *testing.T, f *fixture) {
 		for i := range 99 {
-			f.judged(1, "c", fmt.Sprint("account ", i))
+			f.fails(1, "c", fmt.Sprint("account ", i))
 		}
 		time.Sleep(time.Hour)
-		f.judged(1, "c", "account 99")
-		f.judged(1, "c", "account 100")
+		f.fails(1, "c", "account 99")
+		f.fails(1, "c", "account 100")
 	})
 }

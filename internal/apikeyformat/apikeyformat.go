@@ -1,7 +1,7 @@
-// Package keytext makes API keys that secret scanners recognize: a prefix, 256
+// Package apikeyformat makes API keys that secret scanners recognize: a prefix, 256
 // random bits and a checksum, in letters and digits only, so that one regular
 // expression finds them and the checksum tells them from everything else.
-package keytext
+package apikeyformat
 
 import (
 	"crypto/rand"
@@ -44,8 +44,8 @@ func New(prefix string) (string, error) {
 
 var shape = regexp.MustCompile(`^[A-Za-z0-9_]{1,31}_[0-9A-Za-z]{49}$`)
 
-// Mistyped reports whether a key looks like one of New and is none.
-func Mistyped(key string) bool {
+// ChecksumMismatch reports whether a key looks like one of New and is none.
+func ChecksumMismatch(key string) bool {
 	if !shape.MatchString(key) {
 		return false
 	}

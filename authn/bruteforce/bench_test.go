@@ -1,4 +1,4 @@
-package guessing
+package bruteforce
 
 import (
 	"testing"
@@ -8,8 +8,8 @@ import (
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
-// BenchmarkJudge is what the limits cost a good password and a good key.
-func BenchmarkJudge(b *testing.B) {
+// BenchmarkAllow measures the cost of the limits for a good password and a good key.
+func BenchmarkAllow(b *testing.B) {
 	for name, attempt := range map[string]Attempt{
 		"password": attemptOf("2001:db8:1:2:3:4:5:6", "alice", "YWxpY2U6Y29ycmVjdCBob3JzZQ=="),
 		"key":      attemptOf("2001:db8:1:2:3:4:5:6", "", "demo-key-4f1c2a9be8d7"),
@@ -17,11 +17,11 @@ func BenchmarkJudge(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			own := NewMemory()
 			defer own.Destruct()
-			l := New(Limits{}, memory.New(), own, zap.NewNop())
-			good := func() Verdict { return Good }
+			g := New(Limits{}, memory.New(), own, zap.NewNop())
+			good := func() Result { return Success }
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, refused := l.Judge(b.Context(), attempt, good); refused {
+				if _, refused := g.Allow(b.Context(), attempt, good); refused {
 					b.Fatal("refused")
 				}
 			}

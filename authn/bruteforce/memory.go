@@ -1,0 +1,106 @@
+package bruteforce
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+const (
+	// A pair of client and account is known for knownPairTTL after a success.
+	// maxKnownPairs of them take about 15 MB.
+	knownPairTTL  = 7 * 24 * time.Hour
+	maxKnownPairs = 100_000
+	// A credential is good for goodCredentialTTL after a success.
+	goodCredentialTTL  = time.Hour
+	maxGoodCredentials = 10_000
+	// maxFailureCounters bounds the counters whose last value is kept, in about
+	// half a MB.
+	maxFailureCounters = 4096
+)
+
+// Memory is the state of the process: known pairs of client and account, good
+// credentials, and the last values of counters. It outlives configurations.
+// Instances do not share it.
+type Memory struct {
+	secret string
+	// knownPairs holds the pairs with the time of the last reset of their counters.
+	knownPairs *otter.Cache[authn.Key, time.Time]
+	// goodCredentials holds digests of credentials with their pairs.
+	goodCredentials *otter.Cache[authn.Key, authn.Key]
+	// failures holds the counters of the store as this process last saw them. They
+	// decide how many attempts may be in flight.
+	failures *otter.Cache[authn.Key, int]
+}
+
+// NewMemory returns an empty memory.
+func NewMemory() *Memory {
+	return &Memory{
+		secret: rand.Text(),
+		knownPairs: otter.Must(&otter.Options[authn.Key, time.Time]{
+			MaximumSize: maxKnownPairs, ExpiryCalculator: otter.ExpiryWriting[authn.Key, time.Time](knownPairTTL),
+		}),
+		goodCredentials: otter.Must(&otter.Options[authn.Key, authn.Key]{
+			MaximumSize: maxGoodCredentials, ExpiryCalculator: otter.ExpiryWriting[authn.Key, authn.Key](goodCredentialTTL),
+		}),
+		failures: otter.Must(&otter.Options[authn.Key, int]{
+			MaximumSize: maxFailureCounters, ExpiryCalculator: otter.ExpiryWriting[authn.Key, int](maxForget),
+		}),
+	}
+}
+
+// Destruct ends the memory when no configuration uses it.
+func (m *Memory) Destruct() error {
+	m.knownPairs.StopAllGoroutines()
+	m.goodCredentials.StopAllGoroutines()
+	m.failures.StopAllGoroutines()
+	return nil
+}
+
+// room returns how many attempts of a counter may be in flight, at least one. When
+// old counters are evicted, a counter that is not found may have failures.
+func (m *Memory) room(counter authn.Key, limit int) int {
+	failures, found := m.failures.GetIfPresent(counter)
+	if !found && m.failures.EstimatedSize() > maxFailureCounters*3/4 {
+		return 1
+	}
+	return max(1, limit-failures)
+}
+
+// digest identifies a credential from an address. It is useless without the
+// secret, which never leaves the process.
+func (m *Memory) digest(a Attempt) authn.Key {
+	return authn.KeyOf("bruteforce: good credential", m.secret, a.Address, a.Credential)
+}
+
+// goodCredential reports whether a scheme accepted the credential recently, and
+// for which pair.
+func (m *Memory) goodCredential(credential authn.Key) (pair authn.Key, good bool) {
+	return m.goodCredentials.GetIfPresent(credential)
+}
+
+func (m *Memory) addGoodCredential(credential, pair authn.Key) {
+	m.goodCredentials.Set(credential, pair)
+}
+
+// knownPair reports whether the client logged in to the account recently.
+func (m *Memory) knownPair(pair authn.Key) bool {
+	_, known := m.knownPairs.GetIfPresent(pair)
+	return known
+}
+
+// addPair remembers a pair, or remembers it for longer. It reports whether to
+// reset its counter, which it does once in each interval.
+func (m *Memory) addPair(pair authn.Key, interval time.Duration) (reset bool) {
+	now := time.Now()
+	m.knownPairs.Compute(pair, func(last time.Time, _ bool) (time.Time, otter.ComputeOp) {
+		if reset = now.Sub(last) >= interval; reset {
+			last = now
+		}
+		return last, otter.WriteOp
+	})
+	return reset
+}
