@@ -130,7 +130,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return a.registerMetrics(ctx.GetMetricsRegistry())
 }
 
-// loadSchemes loads a map of schemes that stands in a field of a module.
+// loadSchemes loads the schemes in a field of a module.
 func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.Scheme, error) {
 	loaded, err := ctx.LoadModule(module, field)
 	if err != nil {
@@ -169,8 +169,7 @@ func (a *App) check() error {
 	return nil
 }
 
-// Start begins to tell of failures. What a scheme needs, it opened when it was
-// loaded.
+// Start begins to report failed fetches. Schemes opened what they need in Provision.
 func (a *App) Start() error {
 	if err := a.sites.check(); err != nil {
 		return err

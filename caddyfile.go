@@ -114,7 +114,7 @@ func (g *RequireAuth) completeResource(app *App) error {
 			urls = append(urls, urlAudiences(raw)...)
 		}
 		if len(urls) != 1 {
-			return errors.New("protected_resource: write the URL by which clients call it, because no audience tells it")
+			return errors.New("protected_resource: write the URL by which clients call it, because there is no audience to take it from")
 		}
 		g.Resource.URL = urls[0]
 	}

@@ -90,7 +90,7 @@ func missingPage(ctx caddy.Context) caddyhttp.HandlerError {
 
 // outermost returns the writer that Caddy's server answers errors with. What the
 // handlers on the way here have put around it never sees an error: it would take
-// a field away, or compress a page, and so tell a hidden denial from a real 404.
+// a field away, or compress a page, and so reveal a hidden denial.
 func outermost(w http.ResponseWriter) http.ResponseWriter {
 	var recorder http.ResponseWriter // of the access log, which must not miss the answer
 	for {
@@ -116,7 +116,7 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // hides reports whether a status is answered as if there were nothing. With `all`
-// every denial is: a status that only a gate has would tell of it.
+// every denial is: a status that only gates use would reveal one.
 func (g *RequireAuth) hides(status int) bool {
 	return g.Hide == hideAll || g.Hide == hideDenied && status == http.StatusForbidden
 }

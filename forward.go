@@ -14,7 +14,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// forwarding is what a gate tells the upstream about the caller.
+// forwarding is the identity that a gate forwards to the upstream.
 type forwarding struct {
 	fields []forwardedField
 	names  fieldNames
@@ -156,8 +156,8 @@ func (f forwarding) setOn(r *http.Request, state *requestState) {
 	}
 }
 
-// dropBody takes the body out of a request that may have none. Over HTTP/3 nobody
-// knows beforehand whether one comes, so it cannot be refused.
+// dropBody takes the body out of a request that may have none. Over HTTP/3 it is not
+// known beforehand whether one comes, so it cannot be refused.
 func dropBody(r *http.Request) {
 	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
 	r.Header.Del("Content-Length")

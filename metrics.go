@@ -31,7 +31,7 @@ const noScheme = "none"
 var (
 	decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: metricDecisions,
-		Help: "Decisions of gates, by the scheme that judged, admitted or denied, and the code of the answer.",
+		Help: "Decisions of gates, by scheme, by decision (admitted or denied) and by the code of the answer.",
 	}, []string{"scheme", "decision", "code"})
 
 	verifications = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -42,7 +42,7 @@ var (
 	}, []string{"scheme", "source"})
 )
 
-// revocationChanges counts what this instance was told to revoke and to undo.
+// revocationChanges counts the revocations and their undoing at this instance.
 var revocationChanges = newRevocationChanges()
 
 // revocationActions are the values of the label action, by event.
@@ -138,7 +138,7 @@ func (a *App) registerMetrics(registry *prometheus.Registry) error {
 	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(revocationChanges), registry.Register(gauges{a}))
 }
 
-// gauges tell the state of an app at the moment they are asked.
+// gauges collect the present state of an app.
 type gauges struct{ app *App }
 
 var (
@@ -155,7 +155,7 @@ func (gauges) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect tells the state. Schemes that gates declare in place under one name
+// Collect collects the state. Schemes that gates declare in place under one name
 // are one to the metrics: entries and fetches add up, and the oldest keys count.
 func (g gauges) Collect(out chan<- prometheus.Metric) {
 	for name, sum := range g.app.aggregate() {

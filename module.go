@@ -32,17 +32,17 @@ func init() {
 	caddy.RegisterModule(new(RequireAuth))
 }
 
-// RequireAuth is a gate: it lets a request pass to the next handler if the
-// caller is known by one of the accepted schemes and meets the requirements.
+// RequireAuth is a gate: it passes a request to the next handler if one of the
+// accepted schemes authenticates the caller and the caller meets the requirements.
 // Otherwise it answers itself:
 //
-//   - 401 with one challenge for each accepted scheme if the caller is not known,
-//   - 403 if they are known and it is not enough,
+//   - 401 with one challenge for each accepted scheme if the caller is unauthenticated,
+//   - 403 if the caller is authenticated and not authorized,
 //   - 400 if the request is ambiguous, for example with two tokens,
 //   - 425 if a credential comes in the early data of TLS, see below,
 //   - 431 if a credential is over 16 KiB,
-//   - 429 if the caller failed too often with a password or a key,
-//   - 503 if the keys to judge by cannot be had.
+//   - 429 if the client failed too often with a password or a key,
+//   - 503 if the keys or the introspection endpoint are unavailable.
 //
 // The body is short, in the format that the client accepts, and carries a
 // trace id; the cause is in the log only. A site with error routes
@@ -51,19 +51,18 @@ func init() {
 // Browsers send no credentials with a CORS preflight. The gate answers one that
 // no `auth_cors` has answered: 204, empty, without CORS fields. Nothing behind the
 // gate is asked, unless `preflight` says that the upstream answers. An OPTIONS
-// request that carries a credential is no preflight.
+// request with a credential is an ordinary request.
 //
-// In early data (0-RTT), which HTTP/3 has where a connection is resumed, no
-// credential counts: those packets may be a copy, and their sender need not be
-// reachable at the address that they name. The answer is 425, upon which clients
-// repeat the request by themselves when the handshake is complete (RFC 8470 §5.2).
+// The gate accepts no credential in early data (0-RTT), which HTTP/3 has on resumed
+// connections: the data can be replayed and its source address is unverified. The
+// answer is 425. Clients then repeat the request after the handshake (RFC 8470 §5.2).
 //
 // Several gates may match one request. All of them must let it pass. A credential
 // is verified once, apart from what depends on the gate: an audience, and a proof
 // of possession, which is used up once. Each gate reads the request as it is when
 // the gate is reached; what an earlier gate stripped still counts.
 //
-// After admission these placeholders are set:
+// The placeholders of an admitted request:
 //
 // Placeholder | Description
 // ------------|------------
@@ -71,7 +70,7 @@ func init() {
 // `{http.auth.user.scope}` | The granted scopes, separated by spaces, without those that have a comma
 // `{http.auth.user.<path>}` | A claim; lists are separated by commas, without members that have one. A string with a comma reads as a list and is empty, apart from the names of a person in OpenID Connect such as `name`
 // `{http.auth.client.id}` | The OAuth client, if the token names one
-// `{http.auth.scheme}` | The name of the scheme that let the caller in
+// `{http.auth.scheme}` | The name of the scheme that accepted the caller
 //
 // And on a denial, for error routes:
 //
@@ -89,11 +88,11 @@ type RequireAuth struct {
 	// Schemes of this gate alone, by name.
 	InlineRaw map[string]json.RawMessage `json:"inline,omitempty" caddy:"namespace=auth.schemes inline_key=scheme"`
 
-	// Lets requests without credentials pass as anonymous. Bad credentials are
-	// refused all the same. Requirements apply to callers who are known.
+	// Passes requests without credentials as anonymous. Invalid credentials are still
+	// denied. Requirements apply to authenticated callers.
 	Optional bool `json:"optional,omitempty"`
 
-	// What is required of a caller who is known.
+	// What is required of an authenticated caller.
 	authz.Requirement
 
 	// Makes the gate known to OAuth clients as a protected resource (RFC 9728):
@@ -107,19 +106,19 @@ type RequireAuth struct {
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
 	// Answers a denial as a 404 with the status, the fields and the body of a
-	// missing page: `denied` does so for 403, `all` for every denial, also for
-	// 503. The time of an answer can still tell, for example where a password is
-	// checked. Default: off.
+	// missing page: `denied` does so for 403, `all` for every denial, also for 503. The
+	// response time can still reveal a gate, for example where a password is checked.
+	// Default: off.
 	Hide string `json:"hide,omitempty"`
 
 	// Header fields for the upstream: their names, and their values with
-	// placeholders. They tell of the caller whom this gate admitted; a caller
+	// placeholders. They describe the caller whom this gate admitted; a caller
 	// who passes an `optional` gate without a credential sets none. A value that
 	// is empty sets no field. Fields of these names that a client sent, however
 	// spelled, and its trailers are removed from every request to the site, also
 	// on routes without a gate, before any route matches. The site is all that
 	// the host of the request can reach on this server. A field in which a scheme
-	// looks for a credential is removed by the gate, once it has judged it.
+	// looks for a credential is removed by the gate, after it has verified it.
 	Forward map[string]string `json:"forward,omitempty"`
 
 	// Who answers a CORS preflight: `answer`, the gate, or `forward`, the upstream,

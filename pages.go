@@ -16,7 +16,7 @@ import (
 //
 // Caddy would run them itself if the gate returned an error. But where no route
 // matches, for example because only another site on the same listener has any,
-// Caddy answers with an empty body, and the gate could not tell. So the gate
+// Caddy answers with an empty body, and the gate does not learn of it. So the gate
 // runs them, and writes its own body if they wrote none.
 type errorPages struct {
 	// inner are the error routes of the innermost subroute around the gate

@@ -11,13 +11,13 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 )
 
-// consider makes the caller known to conditions; the returned function ends it.
+// consider sets the caller for conditions; the returned function ends it.
 func (s *requestState) consider(identity *authn.Identity) func() {
 	s.considered = identity
 	return func() { s.considered = nil }
 }
 
-// placeholder answers for `{http.auth.…}`, when somebody asks.
+// placeholder returns the value of `{http.auth.…}`.
 func (s *requestState) placeholder(key string) (any, bool) {
 	rest, ours := strings.CutPrefix(key, "http.auth.")
 	if !ours || s.hidden && s.identity == nil {
@@ -41,7 +41,7 @@ func (s *requestState) placeholder(key string) (any, bool) {
 	return s.ofDenial(rest)
 }
 
-// caller is whom placeholders speak of.
+// caller is the caller that placeholders describe.
 func (s *requestState) caller() *authn.Identity {
 	if s.considered != nil {
 		return s.considered
@@ -49,8 +49,8 @@ func (s *requestState) caller() *authn.Identity {
 	return s.identity
 }
 
-// ofUser answers for `{http.auth.user.…}`. What is not there is empty, so that
-// no placeholder ever reaches an upstream unreplaced.
+// ofUser returns the value of `{http.auth.user.…}`. A missing claim is empty, so that
+// no placeholder reaches an upstream unreplaced.
 func (s *requestState) ofUser(name string) any {
 	caller := s.caller()
 	if caller == nil {
@@ -71,7 +71,7 @@ func (s *requestState) ofUser(name string) any {
 	return ""
 }
 
-// ofCondition answers for the variables of an `if`.
+// ofCondition returns the variables of an `if`.
 func (s *requestState) ofCondition(key string) (any, bool) {
 	caller := s.considered
 	if caller == nil {
@@ -93,7 +93,7 @@ func (s *requestState) ofCondition(key string) (any, bool) {
 	return nil, false
 }
 
-// ofDenial answers for what error pages show.
+// ofDenial returns the placeholders of error pages.
 func (s *requestState) ofDenial(name string) (any, bool) {
 	if s.denied == nil {
 		return nil, false

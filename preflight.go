@@ -28,7 +28,7 @@ func checkPreflight(who string) error {
 }
 
 // isPreflight reports whether a request is a CORS preflight. What an earlier gate
-// has judged by a credential is none, also where the credential was removed since.
+// has decided by a credential is none, also where the credential was removed since.
 func (g *RequireAuth) isPreflight(state *requestState, r *http.Request) bool {
 	return len(state.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
@@ -92,7 +92,7 @@ func (a *App) removeFromQuery(r *http.Request) {
 }
 
 // closeUnlessBodySent ends the connection after the answer where the client holds
-// its body back until it is told to go on: without this the server would wait for
+// its body back until `100 Continue`: without this the server would wait for
 // the body before it sends the answer.
 func closeUnlessBodySent(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {

@@ -126,7 +126,7 @@ func (a *App) declare(more []authn.Scheme) {
 
 // CarriesCredential reports whether a request has a credential of any scheme
 // that is declared, here or in a gate. No browser sends one with a preflight,
-// apart from what stands in the URL, which a preflight repeats, and what belongs
+// apart from one in the URL, which a preflight repeats, and what belongs
 // to the connection.
 func (a *App) CarriesCredential(r *http.Request) bool {
 	request := authn.NewRequest(r)

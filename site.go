@@ -186,7 +186,7 @@ func hostSetOf(set caddyhttp.MatcherSet) (read hostSet) {
 }
 
 // namesIn returns what the gates in a route forward. A field that a credential
-// can come in stays for the gate to judge, which removes it then.
+// can come in stays for the gate, which removes it after the decision.
 func (s *siteRegistry) namesIn(route caddyhttp.Route, app *App) (names fieldNames) {
 	for _, gate := range s.gates {
 		if !slices.ContainsFunc(route.Handlers, func(h caddyhttp.MiddlewareHandler) bool { return any(h) == any(gate.outermost) }) {
