@@ -5,7 +5,9 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
 )
 
 // answer is what is known of a condition.
@@ -16,16 +18,6 @@ const (
 	no
 	yes
 )
-
-func (a answer) not() answer {
-	switch a {
-	case no:
-		return yes
-	case yes:
-		return no
-	}
-	return maybe
-}
 
 func answerOf(holds bool) answer {
 	if holds {
@@ -87,7 +79,7 @@ func (c Condition) at(status int) answer {
 		if json.Unmarshal([]byte(c.Value), &expression.Expr) != nil && json.Unmarshal([]byte(c.Value), &expression) != nil {
 			return maybe
 		}
-		return evaluate(expression.Expr, status, 0)
+		return evaluate(expression.Expr, status)
 	case "vars":
 		var variables map[string][]string
 		if json.Unmarshal([]byte(c.Value), &variables) != nil || len(variables) != 1 {
@@ -105,118 +97,46 @@ func (c Condition) at(status int) answer {
 const statusName = `\{(?:http\.error|http\.intercept|http\.reverse_proxy)\.status_code\}`
 
 var (
-	statusOnly  = regexp.MustCompile(`^` + statusName + `$`)
-	comparison  = regexp.MustCompile(`^(?:int\()?` + statusName + `\)?\s*(==|!=|<=|>=|<|>)\s*(\d{3})$`)
-	enumeration = regexp.MustCompile(`^(?:int\()?` + statusName + `\)?\s*in\s*\[([\d\s,]*)\]$`)
+	statusOnly = regexp.MustCompile(`^` + statusName + `$`)
+	anywhere   = regexp.MustCompile(statusName)
+	others     = regexp.MustCompile(`\\?\{[a-zA-Z][\w.-]+\}`)
 )
 
+// The names that take the place of placeholders in an expression.
+const (
+	statusVariable  = "__status_of_denial"
+	unknownVariable = "__unknown"
+)
+
+// maxCost bounds the evaluation of one expression, in steps of CEL.
+const maxCost = 10_000
+
+// language is CEL without the functions of Caddy: a call of one is an error, which
+// `true || …` and `false && …` do without.
+var language = sync.OnceValues(func() (*cel.Env, error) { return cel.NewEnv() })
+
 // evaluate says what a CEL expression is where the status is given, as far as it
-// is about the status.
-func evaluate(expression string, status, depth int) answer {
-	expression = strings.TrimSpace(expression)
-	if depth > maxDepth || strings.Contains(expression, "?") {
-		return maybe // a ternary binds less than all that is understood here
+// is about the status alone.
+func evaluate(expression string, status int) answer {
+	env, err := language()
+	if err != nil {
+		return maybe
 	}
-	if parts := splitOutside(expression, "||"); len(parts) > 1 {
-		return combine(parts, status, depth, yes)
+	expression = others.ReplaceAllLiteralString(anywhere.ReplaceAllLiteralString(expression, statusVariable), unknownVariable)
+	parsed, issues := env.Parse(expression)
+	if issues.Err() != nil {
+		return maybe
 	}
-	if parts := splitOutside(expression, "&&"); len(parts) > 1 {
-		return combine(parts, status, depth, no)
+	program, err := env.Program(parsed, cel.CostLimit(maxCost))
+	if err != nil {
+		return maybe
 	}
-	if negated, ok := strings.CutPrefix(expression, "!"); ok && isEnclosed(negated) {
-		return evaluate(negated, status, depth+1).not()
+	value, _, err := program.Eval(map[string]any{statusVariable: status})
+	if err != nil {
+		return maybe
 	}
-	if isEnclosed(expression) {
-		return evaluate(expression[1:len(expression)-1], status, depth+1)
-	}
-	if found := comparison.FindStringSubmatch(expression); found != nil {
-		with, _ := strconv.Atoi(found[2])
-		return answerOf(compare(status, found[1], with))
-	}
-	if found := enumeration.FindStringSubmatch(expression); found != nil {
-		return answerOf(slices.ContainsFunc(strings.Split(found[1], ","), func(one string) bool {
-			return strings.TrimSpace(one) == strconv.Itoa(status)
-		}))
+	if holds, ok := value.Value().(bool); ok {
+		return answerOf(holds)
 	}
 	return maybe
-}
-
-// combine joins the parts of an expression of which one that is decisive
-// decides.
-func combine(parts []string, status, depth int, decisive answer) answer {
-	result := decisive.not()
-	for _, part := range parts {
-		switch evaluate(part, status, depth+1) {
-		case decisive:
-			return decisive
-		case maybe:
-			result = maybe
-		}
-	}
-	return result
-}
-
-func compare(x int, operator string, y int) bool {
-	switch operator {
-	case "==":
-		return x == y
-	case "!=":
-		return x != y
-	case "<":
-		return x < y
-	case "<=":
-		return x <= y
-	case ">":
-		return x > y
-	}
-	return x >= y
-}
-
-// isEnclosed reports whether one pair of parentheses encloses an expression.
-func isEnclosed(expression string) bool {
-	if !strings.HasPrefix(expression, "(") || !strings.HasSuffix(expression, ")") {
-		return false
-	}
-	depth := 0
-	for i := range len(expression) - 1 {
-		switch expression[i] {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		case '"', '\'', '`':
-			return false // a parenthesis in a text would be counted
-		}
-		if depth == 0 {
-			return false
-		}
-	}
-	return depth == 1
-}
-
-// splitOutside splits an expression at an operator that stands outside of
-// parentheses, brackets and quotes.
-func splitOutside(expression, operator string) (parts []string) {
-	depth, start, quote := 0, 0, byte(0)
-	for i := 0; i < len(expression); i++ {
-		switch c := expression[i]; {
-		case quote != 0 && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'' || c == '`':
-			quote = c
-		case c == '(' || c == '[':
-			depth++
-		case c == ')' || c == ']':
-			depth--
-		case depth == 0 && strings.HasPrefix(expression[i:], operator):
-			parts = append(parts, expression[start:i])
-			start = i + len(operator)
-			i = start - 1
-		}
-	}
-	return append(parts, expression[start:])
 }
