@@ -13,6 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/mcp"
 )
 
 // decision is what a gate decides about a request.
@@ -39,8 +40,28 @@ func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
 	// The client's own identity fields go here: a credential may come in one of
 	// them, and a condition must not believe them.
 	g.forward.names.removeFrom(r, state.forwarded)
+	if (d.Allowed || d.outcome.Verdict == authn.Accepted) && g.MCP.Inspects(r) && state.explained == nil {
+		d = g.inspect(state, r, d)
+	}
 	if d.outcome.Verdict == authn.Accepted {
 		d = g.authorize(state, r, d)
+	}
+	return d
+}
+
+// inspect adds what the body of an MCP request requires. Only a caller who is let in
+// so far has their body read.
+func (g *RequireAuth) inspect(state *requestState, r *http.Request, admitted decision) (d decision) {
+	defer recoverTo(&d)
+	d = admitted
+	operation, err := g.MCP.Inspect(r, state.setReadDeadline)
+	d.required, d.malformed = g.Requirement.With(operation), err
+	switch {
+	case d.outcome.Verdict == authn.Accepted: // authorize goes on
+	case err != nil:
+		return d.deny(authn.CodeInvalidRequest, err)
+	case len(operation) > 0:
+		return d.deny(authn.CodeMissing, noCredentials(&state.request))
 	}
 	return d
 }
@@ -103,7 +124,9 @@ func (d decision) tooLarge() bool {
 }
 
 // status is the HTTP status of a denial, unless it is hidden.
-func (d decision) status() int { return denial.Denial{Code: d.Code, TooLarge: d.tooLarge()}.Status() }
+func (d decision) status() int {
+	return denial.Denial{Code: d.Code, TooLarge: d.tooLarge(), BodyTooLarge: errors.Is(d.Reason, mcp.ErrBodyTooLarge)}.Status()
+}
 
 // recoverTo denies after a panic in a scheme or a condition. The value of the panic
 // may hold a credential, so only a runtime error is logged as it is.

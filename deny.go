@@ -16,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
+	"github.com/excorp/caddy-require-auth/mcp"
 )
 
 // retryAfter is when to ask again if a scheme does not know better.
@@ -33,6 +34,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *reques
 	answer := denial.Denial{
 		Code:           d.Code,
 		TooLarge:       d.tooLarge(),
+		BodyTooLarge:   errors.Is(d.Reason, mcp.ErrBodyTooLarge),
 		CrossSite:      crossSite,
 		RequiredScopes: d.RequiredScopes,
 		RequiredRoles:  d.RequiredRoles,
@@ -51,11 +53,49 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *reques
 		w.Header().Set(nonceHeader, d.outcome.Nonce)
 	}
 	closeUnlessBodySent(w, r)
+	if answer.BodyTooLarge && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	if g.MCP.IsRPC(r) {
+		answer.RPC = rpcOf(r, state, d)
+	}
 	if g.pages.serve(w, r, answer.Status(), errDenied(answer)) {
 		return nil
 	}
 	return answer.Write(w, r, g.ErrorFormat)
 }
+
+// rpcOf is the error of JSON-RPC for a denied MCP request.
+func rpcOf(r *http.Request, state *requestState, d decision) *denial.RPC {
+	answer := &denial.RPC{Code: rpcDenied}
+	if !errors.Is(d.Reason, mcp.ErrBodyTooLarge) {
+		answer.ID = mcp.ID(r, state.setReadDeadline)
+	}
+	revision, unsupported := errors.AsType[*mcp.RevisionError](d.Reason)
+	switch {
+	case unsupported:
+		answer.Code, answer.Supported, answer.Requested = rpcUnsupportedRevision, revision.Supported, revision.Requested
+	case errors.Is(d.Reason, mcp.ErrMismatch):
+		answer.Code = rpcMismatch
+	case errors.Is(d.Reason, mcp.ErrNotJSON):
+		answer.Code = rpcNotJSON
+	case d.Code == authn.CodeInvalidRequest:
+		answer.Code = rpcInvalid
+	case d.Code == authn.CodeInternal:
+		answer.Code = rpcInternal
+	}
+	return answer
+}
+
+// Error codes of JSON-RPC 2.0 §5.1, and of MCP from the revision 2026-07-28 on.
+const (
+	rpcNotJSON             = -32700
+	rpcInvalid             = -32600
+	rpcInternal            = -32603
+	rpcMismatch            = -32020
+	rpcUnsupportedRevision = -32022
+	rpcDenied              = -32010 // of those that MCP leaves to implementations
+)
 
 // hide answers as Caddy does for a missing page: with the site's error routes, or
 // an empty body. It does not return an error, because Caddy would log the request

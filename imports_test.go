@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 	"authn/clientcert": "authn",
 	"authn/bruteforce": "authn",
 	"authz":            "authn",
-	"mcp":              "authn",
+	"mcp":              "authn golang.org/x/text/unicode/norm", // names of tools
 	"cors":             "",
 	"resource":         "authn cors internal/idp",
 	"openapi":          "authn authz internal/openapi internal/routes",

@@ -300,6 +300,9 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		return g.servePreflight(w, r, state, next)
 	}
 	g.setResource(state)
+	if g.MCP != nil {
+		state.setReadDeadline = http.NewResponseController(w).SetReadDeadline
+	}
 	d := g.decide(state, r)
 	g.observe(state, r, d)
 	g.stripCredential(state, d)

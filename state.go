@@ -53,6 +53,9 @@ type requestState struct {
 	restored []authn.Location
 
 	trace string
+
+	// setReadDeadline bounds the time in which the body of an MCP request arrives.
+	setReadDeadline func(time.Time) error
 }
 
 // verification is the outcome of a credential at a scheme.

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
@@ -14,6 +15,7 @@ import (
 //		prompt   <name> <scope>...
 //		resource <uri> <scope>...
 //		method   <method> <scope>...
+//		inspect  <size>
 //	}
 func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 	start := block.Here(d)
@@ -26,6 +28,7 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 		"prompt":   p.readRule("prompts/get"),
 		"resource": p.readRule("resources/read"),
 		"method":   p.readMethod,
+		"inspect":  p.readInspect,
 	})
 	if err != nil {
 		return err
@@ -58,5 +61,21 @@ func (p *Policy) readMethod(d *caddyfile.Dispenser) error {
 		return d.Err("write `method <method> <scope>...`")
 	}
 	p.Rules = append(p.Rules, Rule{Method: arguments[0], Scopes: arguments[1:]})
+	return nil
+}
+
+func (p *Policy) readInspect(d *caddyfile.Dispenser) error {
+	if p.BodyLimit != 0 {
+		return d.Err("inspect is written twice: keep one")
+	}
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 || size > maxInspect {
+		return d.Errf("invalid size %q: write for example 1MiB", text)
+	}
+	p.BodyLimit = size
 	return nil
 }

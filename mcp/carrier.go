@@ -22,8 +22,11 @@ var errTunnel = errors.New("the connection would go on in another protocol, wher
 // IsBodiless reports whether a request has to go on without its body, in which a
 // server could find an operation although the method asks for none.
 func (p *Policy) IsBodiless(r *http.Request) bool {
-	return p != nil && len(p.Rules) > 0 && slices.Contains(withoutOperation, r.Method)
+	return p.restricts() && slices.Contains(withoutOperation, r.Method)
 }
+
+// restricts reports whether operations have rules, or bodies are read.
+func (p *Policy) restricts() bool { return p != nil && (len(p.Rules) > 0 || p.BodyLimit > 0) }
 
 // checkCarrier refuses a request that could carry operations past its fields.
 func checkCarrier(r *http.Request) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +17,6 @@ import (
 const validatedSince = "2026-07-28"
 
 var (
-	errRevision = errors.New("MCP-Protocol-Version names no revision whose header fields can be relied on")
 	errNoMethod = errors.New("Mcp-Method is missing")
 	errNoName   = errors.New("Mcp-Name is missing")
 	errEncoding = errors.New("the encoding is broken")
@@ -35,26 +33,42 @@ const (
 type operation struct{ method, name string }
 
 // read takes the operation from header fields, if the server behind the gate
-// is sure to read the same in them.
+// reads the same in them.
 func read(h http.Header) (operation, error) {
-	if err := checkArrival(h); err != nil {
-		return operation{}, err
-	}
-	revision, err := single(h, revisionField)
+	revision, err := readRevision(h)
 	if err != nil {
 		return operation{}, err
 	}
 	if !isDate(revision) || revision < validatedSince {
-		return operation{}, errRevision
+		return operation{}, &RevisionError{Requested: revision, Supported: []string{validatedSince}}
 	}
-	var asked operation
+	asked, err := readFields(h)
+	if err != nil {
+		return operation{}, err
+	}
+	if asked.method == "" {
+		return operation{}, errNoMethod
+	}
+	if _, named := nameMembers[asked.method]; named && asked.name == "" {
+		return operation{}, errNoName
+	}
+	return asked, nil
+}
+
+// readRevision returns the revision of a request, empty if it is missing.
+func readRevision(h http.Header) (string, error) {
+	if err := checkArrival(h); err != nil {
+		return "", err
+	}
+	return single(h, revisionField)
+}
+
+// readFields returns the operation that header fields name, as far as they do.
+func readFields(h http.Header) (asked operation, err error) {
 	if asked.method, err = single(h, methodField); err != nil {
 		return operation{}, err
 	}
-	switch {
-	case asked.method == "":
-		return operation{}, errNoMethod
-	case isEncoded(asked.method):
+	if isEncoded(asked.method) {
 		return operation{}, fmt.Errorf("%s: only names may be encoded", methodField)
 	}
 	name, err := single(h, nameField)
@@ -63,9 +77,6 @@ func read(h http.Header) (operation, error) {
 	}
 	if asked.name, err = decode(name); err != nil {
 		return operation{}, fmt.Errorf("%s: %w", nameField, err)
-	}
-	if asked.name == "" && slices.Contains(named, asked.method) {
-		return operation{}, errNoName
 	}
 	return asked, nil
 }

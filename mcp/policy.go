@@ -16,10 +16,11 @@ import (
 
 // Policy makes a gate one for an MCP server (Model Context Protocol).
 //
-// Scopes of single operations go by the header fields Mcp-Method and Mcp-Name,
-// which repeat what the body says since the revision 2026-07-28. From then on
+// Scopes of single operations depend on the body, with `inspect`. Without it they
+// depend on the header fields Mcp-Method and Mcp-Name, which repeat the body
+// since the revision 2026-07-28. From then on
 // servers have to refuse a request whose body says something else; a server
-// that does not would let clients around these scopes. With rules a request of
+// that does not would let clients around these scopes. With rules and without `inspect` a request of
 // an older revision, or of none, is refused with 400: its body could ask for
 // anything. So is one whose fields a server could read in another way than the
 // gate, one that goes on as a WebSocket or the like, in which anything can be
@@ -39,6 +40,14 @@ type Policy struct {
 	// Scopes for single operations, besides those of the gate. All rules that
 	// match apply.
 	Rules []Rule `json:"rules,omitempty"`
+
+	// Reads the body of each request up to this size, in bytes. Rules then hold
+	// for the revisions 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, and for
+	// every message of a batch of the first. Header fields and body must agree. A
+	// larger body is 413. A body that is not strict JSON in UTF-8, that has a
+	// repeated member or a content coding, or that takes longer than 30 seconds is
+	// 400. The body passes unchanged. Default: bodies are not read.
+	BodyLimit uint64 `json:"inspect,omitempty"`
 }
 
 // Rule asks for scopes for an operation.
@@ -55,9 +64,9 @@ type Rule struct {
 	Scopes []string `json:"scopes"`
 }
 
-// named are the methods for which Mcp-Name repeats a name or a URI of the body.
-// For any other method no server compares it, so no rule may go by it.
-var named = []string{"tools/call", "prompts/get", "resources/read"}
+// nameMembers are the methods for which Mcp-Name repeats a member of the params.
+// For any other method no server compares it, so no rule may depend on it.
+var nameMembers = map[string]string{"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 // Check reports what is wrong with the configuration.
 func (p *Policy) Check() error {
@@ -68,6 +77,9 @@ func (p *Policy) Check() error {
 		if err := origin.Check(allowed); err != nil {
 			return fmt.Errorf("mcp: %w", err)
 		}
+	}
+	if p.BodyLimit > maxInspect {
+		return fmt.Errorf("mcp: inspect is over %d bytes", maxInspect)
 	}
 	for _, rule := range p.Rules {
 		if err := rule.check(); err != nil {
@@ -85,8 +97,11 @@ func (r Rule) check() error {
 		return fmt.Errorf("%s %s asks for no scope", r.Method, r.Name)
 	case strings.Contains(strings.TrimSuffix(r.Name, "*"), "*"):
 		return fmt.Errorf("%q: a * stands at the end of a name only", r.Name)
-	case r.Name != "" && !slices.Contains(named, r.Method):
+	case r.Name != "" && nameMembers[r.Method] == "":
 		return fmt.Errorf("%s has no name to go by: write `method %s <scope>...`", r.Method, r.Method)
+	}
+	if err := checkText(r.Name); err != nil {
+		return fmt.Errorf("%q: %w", r.Name, err)
 	}
 	for _, scope := range r.Scopes {
 		if !authn.IsScopeToken(scope) {
@@ -127,7 +142,7 @@ func (p *Policy) Describe() string {
 // Required returns the scopes for the operation of a request. An error means
 // that the request does not say reliably what its operation is, and is 400.
 func (p *Policy) Required(r *http.Request) ([]string, error) {
-	if p == nil || len(p.Rules) == 0 {
+	if !p.restricts() {
 		return nil, nil
 	}
 	if err := checkCarrier(r); err != nil {
@@ -137,21 +152,30 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 		return nil, nil
 	}
 	asked, err := read(r.Header)
+	if _, older := errors.AsType[*RevisionError](err); older && p.BodyLimit > 0 {
+		return nil, nil // the body decides
+	}
 	if err != nil {
 		return nil, err
 	}
-	var scopes []string
-	for _, rule := range p.Rules {
-		if !rule.matches(asked) {
-			continue
-		}
-		for _, scope := range rule.Scopes {
-			if !slices.Contains(scopes, scope) {
-				scopes = append(scopes, scope)
+	return p.scopesFor([]operation{asked}), nil
+}
+
+// scopesFor returns the scopes for operations.
+func (p *Policy) scopesFor(all []operation) (scopes []string) {
+	for _, asked := range all {
+		for _, rule := range p.Rules {
+			if !rule.matches(asked) {
+				continue
+			}
+			for _, scope := range rule.Scopes {
+				if !slices.Contains(scopes, scope) {
+					scopes = append(scopes, scope)
+				}
 			}
 		}
 	}
-	return scopes, nil
+	return scopes
 }
 
 func (r Rule) matches(asked operation) bool {

@@ -29,12 +29,22 @@ type Problem struct {
 	RequiredScopes []string `json:"required_scopes"`
 	RequiredRoles  []string `json:"required_roles"`
 	TraceID        string   `json:"trace_id"`
+
+	Supported []string `json:"supported"`
+	Requested string   `json:"requested"`
 }
 
 // Problem decodes the body and refuses members that are not known.
 func (r *Response) Problem() Problem {
 	r.t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(r.Body))
+	body := r.Body
+	var rpc struct {
+		Error struct{ Data json.RawMessage }
+	} // of an MCP request
+	if json.Unmarshal([]byte(body), &rpc) == nil && rpc.Error.Data != nil {
+		body = string(rpc.Error.Data)
+	}
+	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.DisallowUnknownFields()
 	var problem Problem
 	if err := decoder.Decode(&problem); err != nil {

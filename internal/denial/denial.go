@@ -20,6 +20,12 @@ type Denial struct {
 	// TooLarge says that the credential is over the bound: the status is 431.
 	TooLarge bool
 
+	// BodyTooLarge says that the body is over the bound: the status is 413.
+	BodyTooLarge bool
+
+	// RPC makes the answer an error of JSON-RPC where the body is JSON.
+	RPC *RPC
+
 	// CrossSite says that another site made a browser send the request: the caller
 	// does not lack permissions.
 	CrossSite bool
@@ -50,6 +56,9 @@ func (d Denial) Status() int {
 	if d.TooLarge {
 		return http.StatusRequestHeaderFieldsTooLarge
 	}
+	if d.BodyTooLarge {
+		return http.StatusRequestEntityTooLarge
+	}
 	return d.Code.Status()
 }
 
@@ -57,6 +66,9 @@ func (d Denial) Status() int {
 func (d Denial) Detail() string {
 	if d.TooLarge {
 		return "The credential is too large"
+	}
+	if d.BodyTooLarge {
+		return "The body is too large"
 	}
 	if d.CrossSite {
 		return "The request comes from another site"
@@ -96,7 +108,11 @@ func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) err
 	if format.negotiated() {
 		addVary(h, "Accept")
 	}
-	write := writers[format.of(r)]
+	name := format.of(r)
+	write := writers[name]
+	if d.RPC != nil && (name == FormatProblem || name == FormatJSON) {
+		write = writer{"application/json", rpcError}
+	}
 	body, err := write.body(d, r, h)
 	if err != nil {
 		return err

@@ -65,23 +65,34 @@ var writers = map[Format]writer{
 // document is the body of RFC 9457. `about:blank` says that the title is the
 // phrase of the status (§4.2.1).
 func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
+	return encodeJSON(d.problem())
+}
+
+func encodeJSON(value any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(struct {
-		Type           string     `json:"type"`
-		Title          string     `json:"title"`
-		Status         int        `json:"status"`
-		Detail         string     `json:"detail"`
-		Code           authn.Code `json:"code"`
-		RequiredScopes []string   `json:"required_scopes,omitempty"`
-		RequiredRoles  []string   `json:"required_roles,omitempty"`
-		TraceID        string     `json:"trace_id"`
-	}{
+	err := encoder.Encode(value)
+	return b.Bytes(), err
+}
+
+// problem is a denial in the members of RFC 9457.
+type problem struct {
+	Type           string     `json:"type"`
+	Title          string     `json:"title"`
+	Status         int        `json:"status"`
+	Detail         string     `json:"detail"`
+	Code           authn.Code `json:"code"`
+	RequiredScopes []string   `json:"required_scopes,omitempty"`
+	RequiredRoles  []string   `json:"required_roles,omitempty"`
+	TraceID        string     `json:"trace_id"`
+}
+
+func (d Denial) problem() problem {
+	return problem{
 		"about:blank", http.StatusText(d.Status()), d.Status(), d.Detail(),
 		d.Code, d.RequiredScopes, d.RequiredRoles, d.TraceID,
-	})
-	return b.Bytes(), err
+	}
 }
 
 // line is the body for people at a terminal.

@@ -24,7 +24,10 @@ func LoadPages(folder string) (*page.Set, error) {
 var builtInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
 
 func loadPages(folder fs.FS) (*page.Set, error) {
-	cases := []page.Case{{Status: http.StatusRequestHeaderFieldsTooLarge, Code: string(authn.CodeInvalidRequest)}}
+	cases := []page.Case{
+		{Status: http.StatusRequestHeaderFieldsTooLarge, Code: string(authn.CodeInvalidRequest)},
+		{Status: http.StatusRequestEntityTooLarge, Code: string(authn.CodeInvalidRequest)},
+	}
 	for _, code := range authn.Codes() {
 		cases = append(cases, page.Case{Status: code.Status(), Code: string(code)})
 	}

@@ -25,22 +25,31 @@ const MaxDepth = 32
 // Object decodes one JSON object. Members are string, bool, nil, int64 for
 // integers that fit, float64 for other numbers, []any and map[string]any.
 func Object(data []byte) (map[string]any, error) {
+	value, err := Value(data)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("not an object")
+	}
+	return object, nil
+}
+
+// Value decodes one JSON value, see [Object].
+func Value(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8")
 	}
 	d := decoder{text: string(data)}
-	d.space()
-	if d.peek() != '{' {
-		return nil, d.fail("not an object")
-	}
-	object, err := d.object(MaxDepth)
+	value, err := d.value(MaxDepth)
 	if err != nil {
 		return nil, err
 	}
 	if d.space(); d.at < len(d.text) {
-		return nil, d.fail("text after the object")
+		return nil, d.fail("text after the value")
 	}
-	return object, nil
+	return value, nil
 }
 
 type decoder struct {

@@ -1,0 +1,309 @@
+package mcp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/excorp/caddy-require-auth/internal/fieldname"
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
+)
+
+// revisions are those whose bodies the gate can read. A request without a revision
+// is one of the first.
+var revisions = []string{"2025-03-26", "2025-06-18", "2025-11-25", validatedSince}
+
+// maxInspect is the largest size that can be configured.
+const maxInspect = 64 << 20
+
+// Bounds of a body: how long it may take to arrive, and how many messages a batch
+// may have.
+const (
+	bodyTime = 30 * time.Second
+	maxBatch = 100
+)
+
+// Errors of [Policy.Inspect] that have an answer of their own.
+var (
+	ErrBodyTooLarge = errors.New("the body is larger than `inspect` allows")
+	ErrNotJSON      = errors.New("the body is not strict JSON")
+	ErrMismatch     = errors.New("header fields and body disagree")
+)
+
+var (
+	errMedia   = errors.New("the body must be application/json in UTF-8 without a content coding")
+	errBatch   = fmt.Errorf("a batch needs the revision %s, and 1 to %d messages", revisions[0], maxBatch)
+	errMessage = errors.New("invalid JSON-RPC message")
+	errText    = errors.New("a method or name has control characters or is not in Unicode normal form C")
+)
+
+// RevisionError says that the gate cannot apply its rules to a revision.
+type RevisionError struct {
+	Requested string
+	Supported []string
+}
+
+func (e *RevisionError) Error() string {
+	return "unsupported MCP-Protocol-Version: the rules hold for " + strings.Join(e.Supported, ", ")
+}
+
+// Inspects reports whether the body of a request decides.
+func (p *Policy) Inspects(r *http.Request) bool {
+	return p != nil && p.BodyLimit > 0 && !slices.Contains(withoutOperation, r.Method)
+}
+
+// Inspect reads the body of a request and returns the scopes for its operations.
+// The body can be read again. An error means that the request is malformed.
+func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error) ([]string, error) {
+	if err := checkCarrier(r); err != nil {
+		return nil, err
+	}
+	revision, err := readRevision(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if revision == "" {
+		revision = revisions[0]
+	}
+	if !slices.Contains(revisions, revision) {
+		return nil, &RevisionError{Requested: revision, Supported: revisions}
+	}
+	fields, err := readFields(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMedia(r.Header); err != nil {
+		return nil, err
+	}
+	body, err := readBody(r, p.BodyLimit, bodyTime, setReadDeadline)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := readOperations(body, revision, len(r.Header[revisionField]) > 0, fields)
+	if err != nil {
+		return nil, err
+	}
+	return p.scopesFor(asked), nil
+}
+
+// checkMedia refuses a body that a server could read in another way than the gate.
+func checkMedia(h http.Header) error {
+	for name := range h {
+		for _, field := range []string{"Content-Type", "Content-Encoding"} {
+			if name != field && fieldname.FoldsTo(name, strings.ToLower(field)) {
+				return fmt.Errorf("invalid spelling of %s", field)
+			}
+		}
+	}
+	media, parameters, err := mime.ParseMediaType(strings.Join(h["Content-Type"], ", "))
+	if err != nil || media != "application/json" || !strings.EqualFold(parameters["charset"], "utf-8") && parameters["charset"] != "" {
+		return errMedia
+	}
+	for _, coding := range h["Content-Encoding"] {
+		if !strings.EqualFold(coding, "identity") {
+			return errMedia
+		}
+	}
+	return nil
+}
+
+// replay is a body that was read.
+type replay struct {
+	io.Reader
+	io.Closer
+}
+
+// readBody reads a body up to a limit, within a time, and puts it back.
+func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadline func(time.Time) error) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	if r.ContentLength > int64(limit) {
+		return nil, ErrBodyTooLarge
+	}
+	if err := setReadDeadline(time.Now().Add(within)); err != nil {
+		return nil, fmt.Errorf("the time for the body cannot be bounded: %w", err)
+	}
+	var body bytes.Buffer
+	size, err := body.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
+	r.Body = replay{io.MultiReader(bytes.NewReader(body.Bytes()), r.Body), r.Body}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the body: %w", err)
+	case uint64(size) > limit:
+		return nil, ErrBodyTooLarge
+	}
+	return body.Bytes(), setReadDeadline(time.Time{})
+}
+
+// readOperations returns what the messages of a body ask for.
+func readOperations(body []byte, revision string, named bool, fields operation) ([]operation, error) {
+	value, err := strictjson.Value(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
+	}
+	batch, isBatch := value.([]any)
+	if !isBatch {
+		batch = []any{value}
+	} else if revision != revisions[0] || len(batch) == 0 || len(batch) > maxBatch {
+		return nil, errBatch
+	}
+	if isBatch && fields != (operation{}) {
+		return nil, ErrMismatch
+	}
+	var all []operation
+	for _, element := range batch {
+		message, ok := element.(map[string]any)
+		if !ok {
+			return nil, errMessage
+		}
+		asked, version, err := readMessage(message)
+		if err != nil {
+			return nil, err
+		}
+		if version != "" && (!named || version != revision) || !isBatch && !fields.agree(asked, revision >= validatedSince) {
+			return nil, ErrMismatch
+		}
+		if asked.method != "" {
+			all = append(all, asked)
+		}
+	}
+	return all, nil
+}
+
+// agree reports whether header fields repeat the operation of the body: where they
+// are there, and all of them where the revision has them.
+func (fields operation) agree(body operation, required bool) bool {
+	if (required || fields.method != "") && fields.method != body.method {
+		return false
+	}
+	_, hasName := nameMembers[body.method]
+	return !hasName || !required && fields.name == "" || fields.name == body.name
+}
+
+// readMessage returns the operation of a message, empty for a response, and the
+// revision that the body names.
+func readMessage(message map[string]any) (asked operation, version string, err error) {
+	if err := checkNames(message, "jsonrpc", "id", "method", "params", "result", "error"); err != nil {
+		return asked, "", err
+	}
+	_, isResult := message["result"]
+	_, isError := message["error"]
+	method, isRequest := message["method"]
+	switch id, hasID := message["id"]; id.(type) {
+	case string, int64, float64:
+	default:
+		if hasID && (id != nil || isRequest) {
+			return asked, "", errMessage
+		}
+	}
+	if message["jsonrpc"] != "2.0" || isRequest == (isResult || isError) {
+		return asked, "", errMessage
+	}
+	if !isRequest {
+		return asked, "", nil
+	}
+	var ok bool
+	if asked.method, ok = method.(string); !ok || asked.method == "" {
+		return asked, "", errMessage
+	}
+	params, err := objectIn(message, "params", "name", "uri", "_meta")
+	if err != nil {
+		return asked, "", err
+	}
+	if member, named := nameMembers[asked.method]; named {
+		if asked.name, ok = params[member].(string); !ok || asked.name == "" {
+			return asked, "", errNoName
+		}
+	}
+	if err := errors.Join(checkText(asked.method), checkText(asked.name)); err != nil {
+		return asked, "", err
+	}
+	meta, err := objectIn(params, "_meta", versionMember)
+	if err != nil {
+		return asked, "", err
+	}
+	if named, present := meta[versionMember]; present {
+		if version, ok = named.(string); !ok || version == "" {
+			return asked, "", errMessage
+		}
+	}
+	return asked, version, nil
+}
+
+// versionMember is the member of `_meta` that names the revision.
+const versionMember = "io.modelcontextprotocol/protocolVersion"
+
+// objectIn returns a member that is an object, nil if it is missing. The names are
+// those of its members that count.
+func objectIn(holder map[string]any, member string, names ...string) (map[string]any, error) {
+	value, present := holder[member]
+	object, ok := value.(map[string]any)
+	if present && !ok {
+		return nil, errMessage
+	}
+	return object, checkNames(object, names...)
+}
+
+// checkNames refuses a member in another case: some servers read it as the same.
+func checkNames(object map[string]any, names ...string) error {
+	for member := range object {
+		for _, name := range names {
+			if member != name && strings.EqualFold(member, name) {
+				return errMessage
+			}
+		}
+	}
+	return nil
+}
+
+// checkText refuses a text that a server could take for another one.
+func checkText(text string) error {
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) || !norm.NFC.IsNormalString(text) {
+		return errText
+	}
+	return nil
+}
+
+// Bounds of the body of a denied request, of which only the id is of interest.
+const (
+	idLimit = 64 << 10
+	idTime  = 2 * time.Second
+)
+
+// IsRPC reports whether a request is a message of JSON-RPC by its fields.
+func (p *Policy) IsRPC(r *http.Request) bool {
+	if p == nil || r.Method != http.MethodPost {
+		return false
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "application/json"
+}
+
+// ID returns the id of a request that is denied; nil if it cannot be read.
+func ID(r *http.Request, setReadDeadline func(time.Time) error) any {
+	if r.Header.Get("Expect") != "" || r.Header.Get("Content-Encoding") != "" {
+		return nil
+	}
+	body, err := readBody(r, idLimit, idTime, setReadDeadline)
+	if err != nil {
+		return nil
+	}
+	message, err := strictjson.Object(body)
+	if err != nil {
+		return nil
+	}
+	switch id := message["id"].(type) {
+	case string, int64:
+		return id
+	}
+	return nil
+}
