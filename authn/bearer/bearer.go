@@ -50,6 +50,27 @@ type Bearer struct {
 	// again whenever it changes. Default: by discovery from the issuer.
 	JWKS string `json:"jwks,omitempty"`
 
+	// A file with the bearer token for the URL in `jwks`, read for each fetch, such as
+	// that of a Kubernetes service account. It is sent to that URL only, and only with
+	// TLS. Default: none.
+	JWKSTokenFile string `json:"jwks_token_file,omitempty"`
+
+	// A file with PEM certificates of authorities, trusted beside those of the system
+	// for every fetch of this scheme: metadata, keys, introspection. It is read again
+	// when it changes; a file that breaks is logged, and the last good one stays.
+	CAFile string `json:"ca_file,omitempty"`
+
+	// The hosts that may be asked without TLS, such as those of a container network:
+	// whoever can change that traffic can make tokens. Each must be in use. Default:
+	// none but this machine.
+	AllowHTTP []string `json:"allow_http,omitempty"`
+
+	// The tenants whose tokens are accepted where the issuer is a template with
+	// `{tenantid}` (Microsoft Entra ID): `iss` is then the template with the tenant in
+	// `tid`. `*` alone accepts every tenant, so anybody with an account anywhere; it
+	// must be written. Required with a template, and an error without one.
+	Tenants []string `json:"tenants,omitempty"`
+
 	// Files with a PEM public key or certificate, a JWK or a JWK Set, read
 	// again whenever they change.
 	KeyFiles []string `json:"key_files,omitempty"`

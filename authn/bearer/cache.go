@@ -345,6 +345,9 @@ func (b *Bearer) IssuerOf(r *authn.Request, credential authn.Credential) string 
 // AcceptsIssuer is the issuer, and with introspection also the tokens that only the
 // issuer can read.
 func (b *Bearer) AcceptsIssuer() (issuer string, unnamed bool) {
+	if b.isTemplate() {
+		return "", b.Introspection != nil
+	}
 	return b.Issuer, b.Introspection != nil
 }
 

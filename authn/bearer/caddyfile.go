@@ -17,7 +17,12 @@ import (
 //		realm        <text>
 //		issuer       <url>
 //		audience     <identifier>...|*
-//		jwks         <url or file>
+//		tenants      <id>...|*
+//		jwks         <url or file> {
+//			bearer_token_file <path>
+//		}
+//		ca_file      <path>
+//		allow_http   <host>...
 //		key_file     <path>...
 //		hmac_secret  <secret>
 //		algorithms   <name>...
@@ -48,7 +53,10 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"realm":        block.String(&b.Realm),
 		"issuer":       block.String(&b.Issuer),
 		"audience":     block.Strings(&b.Audiences),
-		"jwks":         block.String(&b.JWKS),
+		"jwks":         b.readJWKS,
+		"tenants":      block.Strings(&b.Tenants),
+		"ca_file":      block.String(&b.CAFile),
+		"allow_http":   block.Strings(&b.AllowHTTP),
 		"key_file":     block.Strings(&b.KeyFiles),
 		"hmac_secret":  block.Secret(&b.HMACSecret),
 		"algorithms":   block.Strings(&b.Algorithms),

@@ -83,7 +83,10 @@ func (b *Bearer) answering(presented string) string {
 
 // Metadata says what clients may know beforehand.
 func (b *Bearer) Metadata() capability.SchemeMetadata {
-	description := capability.SchemeMetadata{Issuer: b.Issuer, CertificateBound: b.CertificateBound == bindingRequired}
+	description := capability.SchemeMetadata{CertificateBound: b.CertificateBound == bindingRequired}
+	if !b.isTemplate() { // which is the issuer of no tenant
+		description.Issuer = b.Issuer
+	}
 	for _, location := range b.TokenFrom {
 		if method, known := bearerMethods[location.Kind]; known {
 			description.BearerMethods = append(description.BearerMethods, method)

@@ -246,7 +246,7 @@ func (b *Bearer) isIssuer(t *token) error {
 	if b.Issuer == "" {
 		return nil
 	}
-	if issuer, _ := t.claims["iss"].(string); issuer != b.Issuer {
+	if !b.isOwnIssuer(t.claims) {
 		return &authn.MismatchError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: authn.Printable(t.claims["iss"])}
 	}
 	return nil

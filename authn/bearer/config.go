@@ -31,7 +31,14 @@ const (
 // environment or from files. A placeholder without a value is refused: without
 // the value a check would be left out, or the placeholder itself would be a secret.
 func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
-	values := map[string]*string{"issuer": &b.Issuer, "jwks": &b.JWKS, "hmac_secret": &b.HMACSecret}
+	values := map[string]*string{
+		"jwks": &b.JWKS, "hmac_secret": &b.HMACSecret, "ca_file": &b.CAFile, "jwks_token_file": &b.JWKSTokenFile,
+	}
+	// In an issuer, the place of the tenant is no placeholder.
+	issuer := strings.SplitN(b.Issuer, idp.TenantPlaceholder, 2)
+	for i := range issuer {
+		values[fmt.Sprintf("issuer, part %d", i+1)] = &issuer[i]
+	}
 	if asked := b.Introspection; asked != nil {
 		values["introspection"], values["client_id"] = &asked.Endpoint, &asked.ClientID
 		values["client_secret"], values["introspection key_file"] = &asked.ClientSecret, &asked.KeyFile
@@ -48,6 +55,7 @@ func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 			return err
 		}
 	}
+	b.Issuer = strings.Join(issuer, idp.TenantPlaceholder)
 	return nil
 }
 
@@ -88,7 +96,7 @@ func withDefaultName(location authn.Location) authn.Location {
 // check reports what is wrong with the configuration. Placeholders pass: they
 // are checked once they are replaced.
 func (b *Bearer) check() error {
-	for _, check := range []func() error{b.checkAudiences, b.checkKeys, b.checkRest} {
+	for _, check := range []func() error{b.checkAudiences, b.checkTenants, b.checkKeys, b.checkAccess, b.checkRest} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -121,13 +129,13 @@ func (b *Bearer) checkKeys() error {
 	case !public && b.Issuer == "" && b.Introspection == nil:
 		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
 	case !public && b.Issuer != "" && !block.HasPlaceholder(b.Issuer):
-		if err := idp.CheckIssuer(b.Issuer); err != nil {
-			return fmt.Errorf("issuer: %w", err)
+		if err := idp.CheckIssuer(b.Issuer, b.AllowHTTP...); err != nil {
+			return withHint("issuer", err)
 		}
 	}
 	if isURL(b.JWKS) {
-		if err := idp.CheckURL(b.JWKS); err != nil {
-			return fmt.Errorf("jwks: %w", err)
+		if err := idp.CheckURL(b.JWKS, b.AllowHTTP...); err != nil {
+			return withHint("jwks", err)
 		}
 	}
 	return nil
@@ -137,7 +145,7 @@ func isURL(jwks string) bool { return strings.Contains(jwks, "://") }
 
 func (b *Bearer) checkRest() error {
 	if b.Introspection != nil {
-		if err := b.Introspection.check(b.Issuer); err != nil {
+		if err := b.Introspection.check(b.Issuer, b.AllowHTTP); err != nil {
 			return err
 		}
 	}

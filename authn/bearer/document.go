@@ -58,7 +58,7 @@ func (b *Bearer) format() string {
 
 // discovers reports whether the issuer publishes where its keys are.
 func (b *Bearer) discovers() bool {
-	return strings.HasPrefix(b.Issuer, "https://") && !block.HasPlaceholder(b.Issuer) &&
+	return strings.HasPrefix(b.Issuer, "https://") && !block.HasPlaceholder(b.Issuer) && !b.isTemplate() &&
 		b.JWKS == "" && len(b.KeyFiles) == 0 && b.HMACSecret == "" && b.Introspection == nil && b.DPoP != bindingRequired
 }
 

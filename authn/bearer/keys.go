@@ -69,7 +69,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 	}
 	switch {
 	case isURL(b.JWKS):
-		return b.openRemote(keyset.RemoteConfig{URL: b.JWKS})
+		return b.openRemote(keyset.RemoteConfig{URL: b.JWKS, TokenFile: b.JWKSTokenFile})
 	case b.JWKS != "":
 		return b.openFile(ctx, b.JWKS)
 	case len(b.KeyFiles) == 0 && b.Issuer != "":
@@ -110,15 +110,20 @@ func (r *remote) Destruct() error {
 
 func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 	config.Logger = running(b.logger)
-	key := fmt.Sprintf("%s %s", config.URL, config.Issuer)
+	config.HTTPHosts = b.AllowHTTP
+	key := fmt.Sprintf("%q", []any{config.URL, config.Issuer, config.TokenFile, b.CAFile, b.AllowHTTP})
 	opened, _, err := remotes.LoadOrNew(key, func() (caddy.Destructor, error) {
 		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
-		set, err := keyset.NewRemote(ctx, config)
-		if err != nil {
-			stop()
-			return nil, err
+		asking, err := b.newHTTPClient(ctx)
+		if err == nil {
+			config.Client = asking
+			var set *keyset.Remote
+			if set, err = keyset.NewRemote(ctx, config); err == nil {
+				return &remote{Remote: set, stop: stop}, nil
+			}
 		}
-		return &remote{Remote: set, stop: stop}, nil
+		stop()
+		return nil, err
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -49,11 +50,11 @@ const defaultIntrospectionCache = time.Minute
 const autoEndpoint = "auto"
 
 // config makes the configuration of a client; the key file is read.
-func (i *Introspection) config(issuer string) (introspection.Config, error) {
+func (i *Introspection) config(issuer string, httpHosts []string) (introspection.Config, error) {
 	config := introspection.Config{
 		Endpoint: i.Endpoint, Issuer: issuer,
 		ClientID: i.ClientID, ClientSecret: i.ClientSecret, Authentication: i.ClientAuth,
-		Cache: defaultIntrospectionCache,
+		Cache: defaultIntrospectionCache, HTTPHosts: httpHosts,
 	}
 	if i.Endpoint == autoEndpoint {
 		config.Endpoint = ""
@@ -72,7 +73,7 @@ func (i *Introspection) config(issuer string) (introspection.Config, error) {
 }
 
 // check reports what is wrong with the lines as they are written.
-func (i *Introspection) check(issuer string) error {
+func (i *Introspection) check(issuer string, httpHosts []string) error {
 	switch {
 	case i.Endpoint == autoEndpoint && issuer == "":
 		return errors.New("introspection auto needs `issuer <url>`")
@@ -81,8 +82,8 @@ func (i *Introspection) check(issuer string) error {
 	case i.ClientSecret == "" && i.KeyFile == "":
 		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
 	case i.Endpoint != autoEndpoint && !block.HasPlaceholder(i.Endpoint):
-		if err := idp.CheckURL(i.Endpoint); err != nil {
-			return fmt.Errorf("introspection: %w", err)
+		if err := idp.CheckURL(i.Endpoint, httpHosts...); err != nil {
+			return withHint("introspection", err)
 		}
 	}
 	return i.checkAuthentication()
@@ -110,11 +111,15 @@ func (i *Introspection) checkAuthentication() error {
 // outlive a configuration.
 var clients = caddy.NewUsagePool()
 
-type client struct{ *introspection.Client }
+type client struct {
+	*introspection.Client
+	stop context.CancelFunc
+}
 
 // Destruct forgets the client once no configuration uses it.
 func (c client) Destruct() error {
 	c.Close()
+	c.stop()
 	return nil
 }
 
@@ -122,17 +127,32 @@ func (b *Bearer) openIntrospection() error {
 	if b.Introspection == nil {
 		return nil
 	}
-	config, err := b.Introspection.config(b.Issuer)
+	issuer := b.Issuer
+	if b.isTemplate() {
+		issuer = "" // no issuer has the name of the template
+	}
+	config, err := b.Introspection.config(issuer, b.AllowHTTP)
 	if err != nil {
 		return err
 	}
 	config.Logger = running(b.logger)
 	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
-	key := fmt.Sprintf("%s %s %s %s %s %s", config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
-		config.Cache, hex.EncodeToString(secrets[:]))
+	key := fmt.Sprintf("%q", []any{
+		config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
+		config.Cache.String(), hex.EncodeToString(secrets[:]), b.CAFile, b.AllowHTTP,
+	})
 	opened, _, err := clients.LoadOrNew(key, func() (caddy.Destructor, error) {
-		opened, err := introspection.New(config)
-		return client{opened}, err
+		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
+		asking, err := b.newHTTPClient(ctx)
+		if err == nil {
+			config.Client = asking
+			var opened *introspection.Client
+			if opened, err = introspection.New(config); err == nil {
+				return client{opened, stop}, nil
+			}
+		}
+		stop()
+		return nil, err
 	})
 	if err != nil {
 		return err

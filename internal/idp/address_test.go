@@ -59,3 +59,23 @@ func TestCheckIssuer(t *testing.T) {
 		}
 	}
 }
+
+func TestAllowedHosts(t *testing.T) {
+	// R8414-1.
+	for raw, want := range map[string]bool{
+		"http://keycloak:8080/realms/main": true,
+		"http://KEYCLOAK/":                 true,
+		"http://[fd00::1]:8080/":           true,
+		"http://keycloak.evil/":            false,
+		"http://hydra/":                    false,
+		"ftp://keycloak/":                  false,
+		"http://user@keycloak/":            false,
+	} {
+		if err := CheckURL(raw, "keycloak", "fd00::1"); (err == nil) != want {
+			t.Errorf("%q: got %v", raw, err)
+		}
+	}
+	if !IsPlaintext("http://keycloak/") || IsPlaintext("http://localhost/") || IsPlaintext("https://keycloak/") {
+		t.Error("plaintext is mistaken")
+	}
+}

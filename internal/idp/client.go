@@ -30,13 +30,10 @@ const (
 // seconds each, the header of an answer 10, and everything together 30. The proxy is
 // taken from the environment.
 func NewClient() *http.Client {
-	return &http.Client{Timeout: 30 * time.Second, CheckRedirect: checkRedirect, Transport: newTransport(nil)}
+	return &http.Client{Timeout: 30 * time.Second, CheckRedirect: checkRedirect, Transport: newTransport(new(tls.Config))}
 }
 
 func newTransport(config *tls.Config) *http.Transport {
-	if config == nil {
-		config = new(tls.Config)
-	}
 	config.MinVersion = tls.VersionTLS12
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{

@@ -45,11 +45,14 @@ func (m *Metadata) Endpoint(member string) (string, error) {
 // turn, and uses the first document whose issuer is the given one, code point by
 // code point (RFC 8414 §3.3). The issuer must come from the configuration, never
 // from a token (RFC 8725 §3.10). The hosts in httpHosts may be asked without TLS.
+//
+// The metadata of an issuer with [TenantPlaceholder] are those of its common tenant,
+// whose issuer is the template itself.
 func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
 	if err := CheckIssuer(issuer, httpHosts...); err != nil {
 		return nil, err
 	}
-	address, err := url.Parse(issuer)
+	address, err := url.Parse(strings.Replace(issuer, TenantPlaceholder, "common", 1))
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +62,10 @@ func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts
 	}
 	return &Metadata{issuer, members, httpHosts}, nil
 }
+
+// TenantPlaceholder is where an issuer with many tenants names the one of a token
+// (Microsoft Entra ID).
+const TenantPlaceholder = "{tenantid}"
 
 // maxPlaceWait is how long a place may take before the next one is asked too.
 const maxPlaceWait = 2 * time.Second

@@ -160,6 +160,21 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// TestDiscoverTenants has the metadata of an issuer with many tenants.
+func TestDiscoverTenants(t *testing.T) {
+	for named, want := range map[string]bool{"{tenantid}": true, "common": false, "11111111": false} {
+		t.Run("R8414-4: the issuer of "+named, func(t *testing.T) {
+			site := newSite(t, "application/json", map[string]string{
+				"/common/v2.0/.well-known/openid-configuration": `{"issuer":"{{host}}/` + named + `/v2.0","jwks_uri":"{{host}}/common/keys"}`,
+			})
+			metadata, err := Discover(t.Context(), site.Client(), site.URL+"/{tenantid}/v2.0")
+			if (err == nil) != want {
+				t.Fatalf("got %+v and error %v", metadata, err)
+			}
+		})
+	}
+}
+
 // TestDiscoverPlacesThatHang has places that never answer, and one that is slow.
 func TestDiscoverPlacesThatHang(t *testing.T) {
 	for name, test := range map[string]struct {

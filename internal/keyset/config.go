@@ -40,6 +40,9 @@ type RemoteConfig struct {
 	URL string
 	// Issuer is used only when URL is empty.
 	Issuer string
+	// TokenFile holds a bearer token for URL. It is read for each fetch, because such
+	// tokens end. Default: none.
+	TokenFile string
 	// HTTPHosts may be asked without TLS.
 	HTTPHosts []string
 	// Client defaults to [idp.NewClient].

@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // run fetches at once and then whenever it is due or asked for, until ctx ends.
@@ -52,7 +54,15 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := idp.Fetch(ctx, r.config.Client, address, http.Header{"Accept": {"application/jwk-set+json, application/json"}})
+	header := http.Header{"Accept": {"application/jwk-set+json, application/json"}}
+	if r.config.TokenFile != "" {
+		token, err := textfile.Read(r.config.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		header.Set("Authorization", "Bearer "+string(bytes.TrimSpace(token)))
+	}
+	found, err := idp.Fetch(ctx, r.config.Client, address, header)
 	if err != nil {
 		return nil, err
 	}

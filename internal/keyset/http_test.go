@@ -3,6 +3,8 @@ package keyset
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -58,6 +60,35 @@ func TestRemoteDiscovers(t *testing.T) {
 		}
 		if err := other.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%s: got %v", issuer, err)
+		}
+	}
+}
+
+// TestTokenFile has a key set that wants a token, which changes.
+func TestTokenFile(t *testing.T) {
+	document := publish(t, "a")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.Header.Get("Authorization") != "Bearer second" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write(document)
+	}))
+	t.Cleanup(server.Close)
+	path := filepath.Join(t.TempDir(), "token")
+	remote, err := NewRemote(t.Context(), RemoteConfig{URL: server.URL, TokenFile: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ content, fail string }{{"", "no such file"}, {"first\n", "status 401"}, {"sec\nond", "invalid header"}, {"second\n", ""}} {
+		if test.content != "" {
+			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := remote.Refresh(t.Context())
+		if (err == nil) != (test.fail == "") || err != nil && (!strings.Contains(err.Error(), test.fail) || strings.Contains(err.Error(), "sec\n")) {
+			t.Errorf("%q: got %v, want %q", test.content, err, test.fail)
 		}
 	}
 }

@@ -59,6 +59,8 @@ type scheme struct {
 	Issuer     string   `json:"issuer"`
 	Audiences  []string `json:"audiences"`
 	HMACSecret string   `json:"hmac_secret"`
+	AllowHTTP  []string `json:"allow_http"`
+	Tenants    []string `json:"tenants"`
 	ClockSkew  int64    `json:"clock_skew"` // nanoseconds
 	TokenFrom  []place  `json:"token_from"`
 	From       []place  `json:"from"`

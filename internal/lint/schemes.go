@@ -32,6 +32,28 @@ var schemeRules = []*Rule{
 		}),
 	},
 	{
+		ID: "any-tenant", Level: Warning,
+		Danger: "anybody with an account in any tenant, which everybody can create, has a token that this scheme accepts",
+		Remedy: "Write the tenants: `tenants <id>`; or let the gate require a role, a user or `claim tid`.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if !slices.Contains(one.Tenants, "*") {
+				return nil
+			}
+			return []Finding{one.at("tokens of any tenant", "tenants", sourcepos.Line{Names: []string{"tenants"}, Words: []string{"*"}})}
+		}),
+	},
+	{
+		ID: "provider-without-tls", Level: Warning,
+		Danger: "whoever can change the traffic to that host gives this gate keys of their own, and so can make tokens for anybody",
+		Remedy: "Serve the provider by TLS, with `ca_file` for an authority of your own.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if len(one.AllowHTTP) == 0 {
+				return nil
+			}
+			return []Finding{one.at("a provider that is asked by http, without TLS", "allow_http", sourcepos.Line{Names: []string{"allow_http"}})}
+		}),
+	},
+	{
 		ID: "hmac-shared", Level: Warning,
 		Danger: "everybody who has the secret can make tokens for anybody",
 		Remedy: "Have the issuer sign with a private key, and give the public one here: `jwks`, `key_file` or discovery.",

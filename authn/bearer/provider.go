@@ -1,0 +1,133 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/idp"
+)
+
+// newHTTPClient returns the client for every fetch of this scheme.
+func (b *Bearer) newHTTPClient(ctx context.Context) (*http.Client, error) {
+	if b.CAFile == "" {
+		return idp.NewClient(), nil
+	}
+	client, err := idp.NewClientTrusting(ctx, b.CAFile, running(b.logger)())
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	return client, nil
+}
+
+func (b *Bearer) readJWKS(d *caddyfile.Dispenser) error {
+	if b.JWKS != "" {
+		return d.Err("jwks is written twice: keep one")
+	}
+	if !d.AllArgs(&b.JWKS) || b.JWKS == "" {
+		return d.Err("write `jwks <url or file>`")
+	}
+	return block.Read(d, block.Lines{"bearer_token_file": block.String(&b.JWKSTokenFile)})
+}
+
+// withHint names the way out for a host that is asked without TLS.
+func withHint(line string, err error) error {
+	if errors.Is(err, idp.ErrPlaintext) {
+		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
+	}
+	return fmt.Errorf("%s: %w", line, err)
+}
+
+// checkAccess checks how the provider is reached.
+func (b *Bearer) checkAccess() error {
+	switch {
+	case b.JWKSTokenFile != "" && !isURL(b.JWKS) && !block.HasPlaceholder(b.JWKS):
+		return errors.New("bearer_token_file is for the URL of a key set: write `jwks <url>`")
+	case b.JWKSTokenFile != "" && idp.IsPlaintext(b.JWKS):
+		return errors.New("bearer_token_file would be sent without TLS: write an https:// URL in `jwks`")
+	}
+	asked := []string{b.JWKS, b.Issuer}
+	if b.Introspection != nil {
+		asked = append(asked, b.Introspection.Endpoint)
+	}
+	if b.CAFile != "" && !slices.ContainsFunc(asked, func(address string) bool { return isURL(address) || block.HasPlaceholder(address) }) {
+		return errors.New("ca_file is for fetches, and this scheme fetches nothing")
+	}
+	for _, host := range b.AllowHTTP {
+		if !hostName.MatchString(host) {
+			return fmt.Errorf("allow_http: %q is not a host: write its name without scheme, port and path", host)
+		}
+		if !slices.ContainsFunc(asked, func(address string) bool { return usesHTTP(address, host) }) {
+			return fmt.Errorf("allow_http: no http:// URL of this scheme has the host %s", host)
+		}
+	}
+	return nil
+}
+
+// hostName is a name or an IP address, that of IPv6 without brackets.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$`)
+
+// usesHTTP reports whether an address is, or may become, an http:// URL of the host.
+func usesHTTP(address, host string) bool {
+	if block.HasPlaceholder(address) {
+		return true
+	}
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme == "http" && strings.EqualFold(parsed.Hostname(), host)
+}
+
+// anyTenant accepts every tenant.
+const anyTenant = "*"
+
+// tenantID is what `tid` may be. Entra has GUIDs there.
+var tenantID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+
+// checkTenants wants tenants for a template, and a template for tenants.
+func (b *Bearer) checkTenants() error {
+	places := strings.Count(b.Issuer, idp.TenantPlaceholder)
+	switch {
+	case places == 0 && len(b.Tenants) > 0:
+		return errors.New("tenants needs `{tenantid}` in the issuer, such as https://login.microsoftonline.com/{tenantid}/v2.0")
+	case places > 1:
+		return errors.New("the issuer has `{tenantid}` twice")
+	case places == 1 && len(b.Tenants) == 0:
+		return errors.New("the issuer has `{tenantid}`: add `tenants <id>...`, or `tenants *` if users of every tenant are meant")
+	case places == 1 && b.Introspection != nil && b.Introspection.Endpoint == autoEndpoint:
+		return errors.New("introspection auto needs one issuer: write `introspection <url>` beside `tenants`")
+	case slices.Contains(b.Tenants, anyTenant):
+		if len(b.Tenants) > 1 {
+			return errors.New("tenants * makes the other tenants meaningless: write either")
+		}
+		return nil
+	}
+	for _, tenant := range b.Tenants {
+		if !tenantID.MatchString(tenant) {
+			return fmt.Errorf("tenants: %q is not the ID of a tenant", tenant)
+		}
+	}
+	return nil
+}
+
+// isTemplate reports whether the issuer is one for each tenant.
+func (b *Bearer) isTemplate() bool { return strings.Contains(b.Issuer, idp.TenantPlaceholder) }
+
+// isOwnIssuer reports whether `iss` is the issuer, code point by code point. With a
+// template it is that of an accepted tenant, which `tid` names too.
+func (b *Bearer) isOwnIssuer(claims map[string]any) bool {
+	issuer, _ := claims["iss"].(string)
+	before, after, template := strings.Cut(b.Issuer, idp.TenantPlaceholder)
+	if !template {
+		return issuer == b.Issuer
+	}
+	tenant, _ := claims["tid"].(string)
+	accepted := b.Tenants[0] == anyTenant || slices.Contains(b.Tenants, tenant)
+	return accepted && tenantID.MatchString(tenant) && issuer == before+tenant+after
+}

@@ -1,0 +1,53 @@
+package bearer
+
+import (
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// TestTenants has an issuer with many tenants.
+func TestTenants(t *testing.T) {
+	const (
+		template = "https://login.example.com/{tenantid}/v2.0"
+		one      = "11111111-2222-3333-4444-555555555555"
+		other    = "99999999-2222-3333-4444-555555555555"
+	)
+	issuerOf := func(tenant string) string { return "https://login.example.com/" + tenant + "/v2.0" }
+	files := []string{file(t, public(t, signer{testKeys()["RS"]}))}
+	named := provisioned(t, &Bearer{Issuer: template, Tenants: []string{one}, KeyFiles: files})
+	every := provisioned(t, &Bearer{Issuer: template, Tenants: []string{"*"}, KeyFiles: files})
+	for name, test := range map[string]struct {
+		issuer     any
+		tenant     any
+		named, any bool
+	}{
+		"R9068-2: a named tenant":                     {issuerOf(one), one, true, true},
+		"R9068-2: another tenant":                     {issuerOf(other), other, false, true},
+		"R9068-2: iss of one tenant, tid of another":  {issuerOf(one), other, false, false},
+		"R9068-2: iss of another tenant, tid of one":  {issuerOf(other), one, false, false},
+		"R9068-2: the template itself":                {template, "{tenantid}", false, false},
+		"R9068-2: the template itself, no tid":        {template, nil, false, false},
+		"R9068-2: no tid":                             {issuerOf(one), nil, false, false},
+		"R9068-2: no tenant":                          {issuerOf(""), "", false, false},
+		"R9068-2: a tid that goes elsewhere":          {issuerOf("../" + one), "../" + one, false, false},
+		"R9068-2: a tid that is a list":               {issuerOf(one), []string{one}, false, false},
+		"R9068-2: a tid that ends the host":           {issuerOf("a/b"), "a/b", false, false},
+		"R9068-2: any tenant is no tenant named by *": {issuerOf("*"), "*", false, false},
+		"R9068-2: another issuer":                     {"https://login.example.com.evil/" + one + "/v2.0", one, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := sign(t, "RS256", nil, map[string]any{"iss": test.issuer, "tid": test.tenant})
+			for b, good := range map[*Bearer]bool{named: test.named, every: test.any} {
+				if good {
+					accepted(t, b, token)
+				} else {
+					refused(t, b, token, authn.CodeInvalidToken)
+				}
+			}
+		})
+	}
+	if issuer, _ := named.AcceptsIssuer(); issuer != "" || named.Metadata().Issuer != "" {
+		t.Error("the template passes for an issuer")
+	}
+}
