@@ -5,7 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"mime"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,6 +19,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
 func init() {
@@ -33,8 +39,7 @@ func (*adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Routes returns the endpoints. Another method on one of them is answered 405
-// by the router.
+// Routes returns the endpoints. The router answers 405 to other methods.
 func (*adminAPI) Routes() []caddy.AdminRoute {
 	endpoint := func(pattern string, answer func(*App, *http.Request) (any, error)) caddy.AdminRoute {
 		return caddy.AdminRoute{Pattern: pattern, Handler: caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -42,13 +47,13 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 			if err != nil {
 				return apiError(http.StatusNotFound, err)
 			}
-			said, err := answer(app, r)
+			response, err := answer(app, r)
 			if err != nil {
 				return err
 			}
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Cache-Control", "no-store")
-			return json.NewEncoder(w).Encode(said)
+			return json.NewEncoder(w).Encode(response)
 		})}
 	}
 	return []caddy.AdminRoute{
@@ -83,21 +88,21 @@ type SchemeList struct {
 
 // StoreStatus is what an operator may see of a store.
 type StoreStatus struct {
-	// Kind is the name of the module: `memory` or `redis`.
+	// Kind is the module: `memory` or `redis`.
 	Kind string `json:"kind"`
-	// Healthy is false while shared state is out of reach.
+	// Healthy is false while the shared state is unavailable.
 	Healthy bool `json:"healthy"`
 }
 
 // SchemeStatus is the answer of `GET /auth/schemes/<name>`.
 type SchemeStatus struct {
-	// Name is the name by which gates and logs speak of the scheme.
+	// Name is the name of the scheme in gates and logs.
 	Name string `json:"name"`
 	// Kind is the name of the module, such as `bearer`.
 	Kind string `json:"kind"`
-	// InPlace says that the scheme is declared in its gate, for that alone.
+	// InPlace reports whether the scheme is declared in a gate, for that gate alone.
 	InPlace bool `json:"in_place,omitempty"`
-	// Gates are those that accept the scheme.
+	// Gates are the gates that accept the scheme.
 	Gates []GateStatus `json:"gates"`
 
 	authn.Report
@@ -108,15 +113,15 @@ type GateStatus struct {
 	// Config is the path of the gate in Caddy's config API; absent for a gate
 	// inside of a handler of another plugin.
 	Config string `json:"config,omitempty"`
-	// Required is what is required of a caller who is known, in one line.
+	// Required is the requirement on an authenticated caller, in one line.
 	Required string `json:"required,omitempty"`
-	// Optional says that anonymous callers pass.
+	// Optional reports whether anonymous callers pass.
 	Optional bool `json:"optional,omitempty"`
 
 	gate *RequireAuth
 }
 
-// operator is the view of an app for the length of one question.
+// operator is the view of an app during one request.
 type operator struct {
 	app *App
 	at  map[*RequireAuth]string
@@ -148,8 +153,8 @@ func showScheme(app *App, r *http.Request) (any, error) {
 	return view.status(scheme), nil
 }
 
-// find looks for the scheme that a request names. Several gates may have one of
-// the same name in place: then the parameter `gate` says which is meant.
+// find returns the scheme that a request names. The parameter `gate` selects one if
+// several gates declare a scheme of that name in place.
 func (o operator) find(r *http.Request) (declaredScheme, error) {
 	var found []declaredScheme
 	gate := r.URL.Query().Get("gate")
@@ -160,7 +165,7 @@ func (o operator) find(r *http.Request) (declaredScheme, error) {
 	}
 	switch len(found) {
 	case 0:
-		return declaredScheme{}, apiError(http.StatusNotFound, errors.New("no scheme of that name"))
+		return declaredScheme{}, apiError(http.StatusNotFound, errors.New("scheme not found"))
 	case 1:
 		return found[0], nil
 	default:
@@ -190,16 +195,16 @@ func (a *App) storeStatus() StoreStatus {
 	return status
 }
 
-// storeHealthy reports whether the state is shared with those it should be.
+// storeHealthy reports whether the state is shared with the other instances.
 func (a *App) storeHealthy() bool {
 	health, ok := a.store.(authn.StoreHealth)
 	return !ok || health.Healthy()
 }
 
-// refreshFor bounds how long somebody waits for a refresh.
+// refreshFor bounds the wait for a refresh.
 const refreshFor = 30 * time.Second
 
-// refreshScheme has keys fetched now and tells the outcome.
+// refreshScheme fetches the keys of a scheme now.
 func refreshScheme(app *App, r *http.Request) (any, error) {
 	view := viewOf(app)
 	scheme, err := view.find(r)
@@ -220,6 +225,46 @@ func refreshScheme(app *App, r *http.Request) (any, error) {
 		return nil, apiError(http.StatusBadGateway, fmt.Errorf("the keys could not be fetched: %s", idp.ReasonOf(err)))
 	}
 	return view.status(scheme), nil
+}
+
+// maxAdminBody bounds the body of a request to the admin API, in bytes.
+const maxAdminBody = 64 << 10
+
+// readMembers reads a JSON object of known members.
+func readMembers(r *http.Request, known ...string) (map[string]any, error) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, apiError(http.StatusUnsupportedMediaType, errors.New("invalid Content-Type: send application/json"))
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAdminBody+1))
+	switch {
+	case err != nil:
+		return nil, apiError(http.StatusBadRequest, errors.New("the body could not be read"))
+	case len(body) > maxAdminBody:
+		return nil, apiError(http.StatusRequestEntityTooLarge, fmt.Errorf("the body is over %d bytes", maxAdminBody))
+	}
+	members, err := strictjson.Object(body)
+	if repeated, ok := errors.AsType[*strictjson.RepeatedError](err); ok {
+		return nil, apiError(http.StatusBadRequest, fmt.Errorf("%s is there twice", sayable(repeated.Name)))
+	}
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, fmt.Errorf("invalid JSON object in the body: %w", err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(known, name) {
+			return nil, apiError(http.StatusBadRequest, fmt.Errorf("unrecognized member %s: write %s", sayable(name), strings.Join(known, ", ")))
+		}
+	}
+	return members, nil
+}
+
+// sayable is the name of a member for an error, which the log repeats. By mistake the
+// name may be a token.
+func sayable(name string) string {
+	plain := func(c rune) bool { return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+	if name == "" || len(name) > 24 || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return "a member with a strange name"
+	}
+	return name
 }
 
 // Interface guards

@@ -34,10 +34,10 @@ var mayImport = map[string]string{
 	"openapi":          "authn authz internal/openapi internal/routes",
 	"command":          "authn authz internal/accesstest internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
-	"store/internal/marks": "authn",
-	"store/memory":         "authn store/internal/marks",
-	"store/redis":          "authn store/internal/marks store/memory",
-	"store/storetest":      "authn",
+	"store/internal/entries": "authn",
+	"store/memory":           "authn store/internal/entries",
+	"store/redis":            "authn store/internal/entries store/memory",
+	"store/storetest":        "authn",
 
 	"internal/accesstest":    "authn",
 	"internal/capability":    "authn",

@@ -3,6 +3,7 @@ package requireauth
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // Revoked is a revocation: the answer of `POST` and `DELETE /auth/revocations`,
@@ -25,19 +27,18 @@ import (
 type Revoked struct {
 	// ID names the revocation, for `DELETE /auth/revocations`.
 	ID string `json:"id"`
-	// Revoked is what the revocation goes by: `jti`, `sub` or `token`. Absent,
-	// as is what it concerns, if an instance announced it that does not write
-	// that down.
+	// Revoked is what the revocation goes by: `jti`, `sub` or `token`. It is absent
+	// if an older instance published the revocation, as are the members below.
 	Revoked string `json:"revoked,omitempty"`
 	authn.About
-	// Schemes are those that it concerns at this instance, by their names. Only
+	// Schemes are the names of the schemes that it concerns at this instance. Only
 	// the answer of `POST` has them.
 	Schemes []string `json:"schemes,omitzero"`
-	// Before is when the tokens of the subject were issued at the latest.
+	// Before limits the revocation to tokens of the subject that were issued earlier.
 	Before time.Time `json:"before,omitzero"`
 	// Until is when the revocation ends.
 	Until time.Time `json:"until"`
-	// Created is when it was announced.
+	// Created is when it was published.
 	Created time.Time `json:"created,omitzero"`
 }
 
@@ -57,11 +58,189 @@ func revokedOf(entry authn.Entry) Revoked {
 	return revoked
 }
 
+// revoke ends credentials before their time, at all instances that share the
+// store.
+func revoke(app *App, r *http.Request) (any, error) {
+	members, err := readMembers(r, "jti", "sub", "before", "token", "issuer", "scheme", "until")
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	revocation, err := revocationOf(r.Context(), app, members, now)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	schemes, err := app.concerned(revocation)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	entry, err := revocation.Entry(now)
+	if err != nil {
+		return nil, apiError(http.StatusBadRequest, err)
+	}
+	if err := app.store.Publish(r.Context(), entry); err != nil {
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusServiceUnavailable, Err: err,
+			Message: "the revocation failed, and some instances may never hear of it: send it again",
+		}
+	}
+	app.observeRevocation(eventRevoked, "a revocation was announced", entry)
+	answer := revokedOf(entry)
+	answer.Schemes = schemes
+	return answer, nil
+}
+
+// revocationOf reads a revocation. Errors name the member and never its value.
+func revocationOf(ctx context.Context, app *App, members map[string]any, now time.Time) (authn.Revocation, error) {
+	texts, err := readTexts(members)
+	if err != nil {
+		return authn.Revocation{}, err
+	}
+	revocation, err := app.readNames(texts, "jti, sub and token are all missing: give one of them")
+	if err != nil {
+		return revocation, err
+	}
+	for name, at := range map[string]*time.Time{"before": &revocation.Before, "until": &revocation.Until} {
+		if texts[name] == "" {
+			continue
+		}
+		if *at, err = time.Parse(time.RFC3339, texts[name]); err != nil {
+			return revocation, fmt.Errorf("invalid %s: write an instant of RFC 3339, such as 2099-01-01T00:00:00Z", name)
+		}
+	}
+	switch {
+	case !revocation.Before.IsZero() && revocation.Subject == "":
+		return revocation, errors.New("before goes with sub only")
+	case !revocation.Before.IsZero() && revocation.Scheme != "":
+		return revocation, errors.New("before goes with tokens only: the credentials of this scheme do not say when they were issued")
+	case !revocation.Until.IsZero() && !revocation.Until.After(now):
+		return revocation, errors.New("until is in the past")
+	case texts["token"] == "" || !revocation.Until.IsZero():
+		return revocation, nil
+	}
+	revocation.Until, err = app.endOf(ctx, texts["token"], now)
+	return revocation, err
+}
+
+// readTexts reads members that are strings.
+func readTexts(members map[string]any) (map[string]string, error) {
+	texts := make(map[string]string, len(members))
+	for name, value := range members {
+		text, ok := value.(string)
+		if !ok || text == "" {
+			return nil, fmt.Errorf("invalid %s: write a string that is not empty", name)
+		}
+		texts[name] = text
+	}
+	return texts, nil
+}
+
+// readNames reads what a revocation names.
+func (a *App) readNames(texts map[string]string, missing string) (authn.Revocation, error) {
+	revocation := authn.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
+	named := ""
+	for _, name := range []string{"jti", "sub", "token"} {
+		switch {
+		case texts[name] == "":
+			continue
+		case named != "":
+			return revocation, fmt.Errorf("%s and %s are both there: give one of them", named, name)
+		case name != "token" && isCompact(texts[name]):
+			return revocation, fmt.Errorf("%s is a whole token: write it as token", name)
+		}
+		named = name
+	}
+	token := texts["token"]
+	switch {
+	case named == "":
+		return revocation, errors.New(missing)
+	case revocation.Scheme != "" && (named != "sub" || revocation.Issuer != ""):
+		return revocation, errors.New("scheme goes with sub only, and not beside issuer")
+	case revocation.Issuer != "" && named == "token":
+		return revocation, errors.New("issuer goes with jti and sub only: a token has one issuer")
+	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return revocation, errors.New("invalid token: write it without spaces and without a scheme such as Bearer")
+	case token != "":
+		revocation.Digest = authn.DigestOfToken(token)
+	}
+	return revocation, a.resolveScheme(&revocation)
+}
+
+// isCompact reports whether a name has the form of a signed or encrypted token.
+// Names are listed, so a token must not be written as a name.
+func isCompact(name string) bool {
+	return strings.HasPrefix(name, "eyJ") && strings.Count(name, ".") >= 2
+}
+
+// resolveScheme replaces a scheme of tokens by its issuer.
+func (a *App) resolveScheme(revocation *authn.Revocation) error {
+	for _, scheme := range a.registry.allSchemes() {
+		if _, tokens := scheme.Scheme.(capability.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
+			continue
+		}
+		revocation.Scheme, revocation.Issuer = "", issuerOf(scheme.Scheme)
+		if revocation.Issuer == "" {
+			return errors.New("the scheme takes tokens of any issuer: write issuer in its place")
+		}
+	}
+	return nil
+}
+
+func issuerOf(scheme authn.Scheme) string {
+	if reporter, ok := scheme.(authn.Reporter); ok {
+		return reporter.Report().Issuer
+	}
+	return ""
+}
+
+// concerned returns the names of the schemes that a revocation concerns. A scheme
+// that has a list of its callers is concerned only if the caller is in it.
+func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
+	names, declared := []string{}, false
+	for _, scheme := range a.registry.allSchemes() {
+		declared = declared || scheme.name == revocation.Scheme
+		concerns := revocation.Subject != "" && revocation.Issuer == "" && (revocation.Scheme == "" || revocation.Scheme == scheme.name)
+		if _, tokens := scheme.Scheme.(capability.Revocable); tokens {
+			issuer := issuerOf(scheme.Scheme)
+			concerns = revocation.Scheme == "" && (revocation.Issuer == "" || issuer == "" || issuer == revocation.Issuer)
+		} else if callers, ok := scheme.Scheme.(capability.Callers); ok && concerns {
+			has, err := callers.HasCaller(revocation.Subject)
+			if err != nil {
+				return nil, fmt.Errorf("invalid sub: %w", err)
+			}
+			concerns = has
+		}
+		if concerns && !slices.Contains(names, scheme.name) {
+			names = append(names, scheme.name)
+		}
+	}
+	if revocation.Scheme != "" && !declared {
+		return nil, errors.New("scheme not found")
+	}
+	return names, nil
+}
+
+// endOf returns when a token expires. It is zero for a token whose signature no
+// scheme can verify.
+func (a *App) endOf(ctx context.Context, token string, now time.Time) (latest time.Time, err error) {
+	for _, scheme := range a.registry.allSchemes() {
+		if revocable, ok := scheme.Scheme.(capability.Revocable); ok {
+			if ends, sure := revocable.Ends(ctx, token); sure && ends.After(latest) {
+				latest = ends
+			}
+		}
+	}
+	if !latest.IsZero() && !latest.After(now) {
+		return latest, errors.New("the token has expired: it needs no revocation")
+	}
+	return latest, nil
+}
+
 // RevocationList is the answer of `GET /auth/revocations`.
 type RevocationList struct {
-	// Revocations are those that hold, the newest first.
+	// Revocations are those in force, the newest first.
 	Revocations []Revoked `json:"revocations"`
-	// Total is how many hold.
+	// Total is how many are in force.
 	Total int `json:"total"`
 	// Next is the parameter `after` for the rest of the list; absent at its end.
 	Next string `json:"next,omitempty"`
@@ -74,7 +253,7 @@ const (
 
 var errUnread = errors.New("the revocations are not known yet: the store is out of reach")
 
-// listRevocations answers with a page of the revocations that hold.
+// listRevocations answers with a page of the revocations in force.
 func listRevocations(app *App, r *http.Request) (any, error) {
 	limit, after, err := pageOf(r.URL.Query())
 	if err != nil {
@@ -95,7 +274,7 @@ func listRevocations(app *App, r *http.Request) (any, error) {
 	return list, nil
 }
 
-// pageOf reads which part of the list is asked for.
+// pageOf reads the bounds of the requested page.
 func pageOf(query url.Values) (limit int, after *authn.Entry, err error) {
 	limit = defaultPage
 	for name, values := range query {
@@ -118,8 +297,8 @@ func pageOf(query url.Values) (limit int, after *authn.Entry, err error) {
 	return limit, after, nil
 }
 
-// cursorOf says after which revocation a page begins. It means the same however
-// many revocations come and go.
+// cursorOf names the last revocation of a page. The next page begins after it, even
+// if it has ended by then.
 func cursorOf(entry authn.Entry) string {
 	return strconv.FormatInt(entry.Created.UnixMilli(), 10) + "." + base64.RawURLEncoding.EncodeToString(entry.Key[:])
 }
@@ -147,8 +326,8 @@ func newestFirst(a, b authn.Entry) int {
 	return cmp.Or(cmp.Compare(b.Created.UnixMilli(), a.Created.UnixMilli()), bytes.Compare(a.Key[:], b.Key[:]))
 }
 
-// selectPage returns the first marks of the list after one, and how many there
-// are in all. It keeps at most twice as many as it returns.
+// selectPage returns the first entries of the list after a cursor, and the length
+// of the list. It holds at most twice as many entries as it returns.
 func selectPage(all iter.Seq[authn.Entry], after *authn.Entry, size int) (page []authn.Entry, total int) {
 	trim := func() {
 		slices.SortFunc(page, newestFirst)
@@ -167,7 +346,7 @@ func selectPage(all iter.Seq[authn.Entry], after *authn.Entry, size int) (page [
 	return page, total
 }
 
-// undoRevocation ends a revocation at all instances that share the store.
+// undoRevocation ends a revocation early, at all instances that share the store.
 func undoRevocation(app *App, r *http.Request) (any, error) {
 	members, err := readMembers(r, "id", "jti", "sub", "token", "issuer", "scheme")
 	if err != nil {
@@ -185,9 +364,9 @@ func undoRevocation(app *App, r *http.Request) (any, error) {
 		}
 	}
 	if !found {
-		return nil, apiError(http.StatusNotFound, errors.New("no such revocation: see GET /auth/revocations"))
+		return nil, apiError(http.StatusNotFound, errors.New("revocation not found: see GET /auth/revocations"))
 	}
-	app.tellRevocation(eventUndone, "a revocation was undone", entry)
+	app.observeRevocation(eventUndone, "a revocation was undone", entry)
 	return revokedOf(entry), nil
 }
 
@@ -198,7 +377,7 @@ func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
 	}
 	if id := texts["id"]; id != "" {
 		if len(texts) > 1 {
-			return authn.Key{}, errors.New("id goes with no other member")
+			return authn.Key{}, errors.New("id goes with no other member: write id alone")
 		}
 		return readRevocationID(id)
 	}
@@ -209,9 +388,9 @@ func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
 	return named.Key()
 }
 
-// tellRevocation has the log, the metrics and whoever listens to events hear of
-// a revocation that began or ended here.
-func (a *App) tellRevocation(event, message string, entry authn.Entry) {
+// observeRevocation writes a revocation that begins or ends here to the log, the
+// metrics and the events.
+func (a *App) observeRevocation(event, message string, entry authn.Entry) {
 	revocationChanges.WithLabelValues(revocationActions[event]).Inc()
 	revoked := revokedOf(entry)
 	data := map[string]any{

@@ -10,37 +10,38 @@ import (
 	"time"
 )
 
-// KeepRevocation is how long a revocation holds that does not say: longer than
-// any access token should be good.
+// KeepRevocation is the default lifetime of a revocation. It is longer than that of
+// any access token.
 const KeepRevocation = 365 * 24 * time.Hour
 
-// Revocation names credentials that are no longer good, by exactly one of the id
-// of a token, a subject and a digest of the whole token.
+// Revocation names revoked credentials by exactly one of: the id of a token, a
+// subject, a digest of the token.
 type Revocation struct {
 	// TokenID is the `jti` of a token.
 	TokenID string
-	// Subject is the `sub` of tokens; those issued before Before are meant. It is
-	// also the id of an API key, a Basic user or another caller whose credential
-	// does not say when it was issued: those are revoked whatever Before says.
+	// Subject is the `sub` of tokens that were issued before Before. It is also the id
+	// of an API key, a Basic user or another caller whose credential does not say
+	// when it was issued. Before does not limit those.
 	Subject string
 	Before  time.Time
-	// Digest is that of a token, as [DigestOfToken] makes it.
+	// Digest is the result of [DigestOfToken].
 	Digest Key
 
-	// Issuer limits a TokenID or a Subject to the tokens of one issuer. Empty:
-	// whoever issued them, and for a Subject the callers of all other schemes too.
+	// Issuer limits a TokenID or a Subject to the tokens of one issuer. If it is empty,
+	// a TokenID means the tokens of all issuers, and a Subject also the callers of all
+	// other schemes.
 	Issuer string
 
-	// Scheme limits a Subject to the callers of one scheme whose credentials are
-	// not tokens, by the name under which it is declared.
+	// Scheme limits a Subject to the callers of one declared scheme whose credentials
+	// are not tokens.
 	Scheme string
 
-	// Until is when the revocation may be forgotten, because whatever it is
-	// about has expired by then. Default: [KeepRevocation] from now.
+	// Until is when the revocation ends: the credential has expired by then. Default:
+	// [KeepRevocation] from now.
 	Until time.Time
 }
 
-// Entry makes the mark that ends what the revocation names.
+// Entry returns the entry of the revocation.
 func (r Revocation) Entry(now time.Time) (Entry, error) {
 	entry := Entry{Kind: EntryRevoked, Until: r.Until, Created: now.Truncate(time.Millisecond), About: r.about()}
 	if entry.Until.IsZero() {
@@ -62,7 +63,7 @@ func (r Revocation) Entry(now time.Time) (Entry, error) {
 	return entry, nil
 }
 
-// Key is the key of the mark. It depends only on what the revocation names.
+// Key is the key of the entry. It depends only on what the revocation names.
 func (r Revocation) Key() (key Key, err error) {
 	names := 0
 	if r.TokenID != "" {
@@ -89,10 +90,10 @@ func (r Revocation) Key() (key Key, err error) {
 	return key, nil
 }
 
-// About says what a revocation concerns. It holds no credential: of a token
-// only its digest.
+// About says what a revocation concerns. It holds the digest of a token, never a
+// credential.
 type About struct {
-	// TokenID, Subject and Digest are what the revocation goes by: one of them.
+	// TokenID, Subject or Digest is what the revocation goes by.
 	TokenID string `json:"jti,omitempty"`
 	Subject string `json:"sub,omitempty"`
 	Digest  string `json:"digest,omitempty"`
@@ -101,8 +102,8 @@ type About struct {
 	Scheme string `json:"scheme,omitempty"`
 }
 
-// maxName bounds each name in an [About], in bytes. A longer one is cut there
-// and ends in an ellipsis; the revocation itself goes by the whole name.
+// maxName bounds each name in an [About], in bytes. A longer name is cut and ends in
+// an ellipsis. The revocation goes by the whole name.
 const maxName = 256
 
 func (r Revocation) about() string {
@@ -124,8 +125,8 @@ func cut(name string) string {
 	return strings.ToValidUTF8(name[:maxName], "") + "…"
 }
 
-// ReadAbout reads what a mark says about its revocation. It is empty for a mark
-// that says nothing.
+// ReadAbout reads the About of an entry. It is empty for an entry of an older
+// instance.
 func ReadAbout(entry Entry) (about About) {
 	if json.Unmarshal([]byte(entry.About), &about) != nil {
 		return About{}
@@ -133,9 +134,9 @@ func ReadAbout(entry Entry) (about About) {
 	return about
 }
 
-// CheckCaller returns why a caller was revoked that a scheme let in whose
-// credentials are not tokens: by the name of the scheme or by the subject alone.
-// It is [ErrRevoked], or the error of a store that does not know yet.
+// CheckCaller returns [ErrRevoked] for a revoked caller of a scheme whose credentials
+// are not tokens. It looks for revocations of the subject, with the name of the
+// scheme and without. Another error means that the store does not know yet.
 func CheckCaller(store Store, scheme, id string) error {
 	revoking, err := store.HasRevocations()
 	if err != nil || !revoking || id == "" {
@@ -149,25 +150,24 @@ func CheckCaller(store Store, scheme, id string) error {
 	return nil
 }
 
-// ErrRevoked is why a caller is refused who was revoked.
+// ErrRevoked is the error for a revoked caller.
 var ErrRevoked = errors.New("the caller was revoked: see GET /auth/revocations of the admin API")
 
-// KeyOfTokenID is the key of the revocation of a `jti`, of one issuer or, if
-// that is empty, of any.
+// KeyOfTokenID is the key of the revocation of a `jti`. An empty issuer means all
+// issuers.
 func KeyOfTokenID(issuer, id string) Key { return KeyOf("jti", issuer, id) }
 
-// KeyOfSubject is the key of the revocation of a `sub`, of one issuer or, if
-// that is empty, of any.
+// KeyOfSubject is the key of the revocation of a `sub`. An empty issuer means all
+// issuers.
 func KeyOfSubject(issuer, subject string) Key { return KeyOf("sub", issuer, subject) }
 
-// KeyOfCaller is the key of the revocation of a caller of one scheme whose
-// credentials are not tokens, such as the id of an API key.
+// KeyOfCaller is the key of the revocation of a caller of one scheme, such as the id
+// of an API key.
 func KeyOfCaller(scheme, id string) Key { return KeyOf("caller", scheme, id) }
 
-// DigestOfToken is the SHA-256 of what makes a token the one it is. Of a signed
-// one that is what the signature covers: to an ECDSA signature (r, s) there is
-// (r, n-s), which is as good, so who holds such a token can write it in another
-// way. Of any other token it is the whole.
+// DigestOfToken is a SHA-256 digest that identifies a token. It covers the signed part
+// of a signed token: an ECDSA signature (r, s) has a second valid form (r, n-s), so
+// a holder can rewrite the signature. It covers the whole of any other token.
 func DigestOfToken(token string) Key {
 	if end := strings.LastIndexByte(token, '.'); end > 0 && isSigned(token[:end]) {
 		return sha256.Sum256([]byte(token[:end]))
@@ -175,8 +175,8 @@ func DigestOfToken(token string) Key {
 	return sha256.Sum256([]byte(token))
 }
 
-// isSigned reports whether a text is what the signature of a compact JWS covers:
-// two parts, of which the first is a JSON object (RFC 7515 §7.1).
+// isSigned reports whether a text is the signed part of a compact JWS: two parts, of
+// which the first is a JSON object (RFC 7515 §7.1).
 func isSigned(text string) bool {
 	header, claims, _ := strings.Cut(text, ".")
 	if claims == "" || strings.Contains(claims, ".") {

@@ -8,71 +8,67 @@ import (
 	"time"
 )
 
-// StoreNamespace is where Caddy finds the modules that implement [Store].
+// StoreNamespace is the namespace of the modules that implement [Store].
 const StoreNamespace = "auth.stores"
 
-// Store is the memory that must outlive a configuration, and that several
-// instances may share. It is used by many requests at once.
+// Store keeps what must outlive a configuration and what several instances may
+// share. Its methods are safe for concurrent use.
 type Store interface {
-	// First reports whether an owner's key has not been seen before, and
-	// remembers it until the given time. An error means that this cannot be said,
-	// also because the owner has [MaxKeys] of them; whoever asks must then not let
-	// the request pass.
+	// First reports whether an owner's key is new, and remembers it until the given
+	// time. It is an error if the store cannot know, or if the owner has [MaxKeys]
+	// keys. The caller must deny the request then.
 	First(ctx context.Context, owner, key Key, until time.Time) (bool, error)
 
-	// Count adds one to a counter and returns what it stands at. A counter
-	// that was not added to for the given time begins anew. Of more than
-	// [MaxCounters] some that are seldom added to make way. Where the state is
-	// shared and out of reach the counter of this process goes on alone:
-	// counting protects against guessing, and must not turn everybody away.
+	// Count adds one to a counter and returns its value. A counter starts again at 1
+	// after the given time without an addition. With more than [MaxCounters] the
+	// store removes some that are seldom added to. A counter of this process
+	// continues alone while shared state is unavailable: throttling must not deny
+	// all requests.
 	Count(ctx context.Context, key Key, forget time.Duration) int
 
-	// Reset lets a counter begin anew.
+	// Reset sets a counter to zero.
 	Reset(ctx context.Context, key Key)
 
-	// Publish tells all who share the store of a mark. An error means that
-	// some of them may never hear of it.
+	// Publish adds an entry at all instances that share the store. After an error
+	// some of them may never know it.
 	Publish(ctx context.Context, entry Entry) error
 
-	// Lookup finds a mark that has not ended. It is asked for every request
-	// and waits for nobody: the process keeps a copy of all marks.
+	// Lookup returns an entry that has not ended. Every request calls it, so it never
+	// waits: the process has a copy of all entries.
 	Lookup(kind EntryKind, key Key) (Entry, bool)
 
-	// Undo ends a revocation early, for all who share the store, and returns
-	// it. It reports false where the store has no such revocation. After an
-	// error the revocation still holds.
+	// Undo ends a revocation early at all instances that share the store, and returns
+	// it. It reports false if the store does not have the revocation. After an error
+	// the revocation stays in force.
 	Undo(ctx context.Context, key Key) (Entry, bool, error)
 
-	// Revocations lists the revocations that have not ended, in no order.
+	// Revocations lists the revocations that have not ended, in any order.
 	Revocations() iter.Seq[Entry]
 
-	// HasRevocations reports whether there are any revocations, so that nobody has
-	// to look for one in vain. It is an error until the copy of the marks has
-	// been read once: what depends on a mark not being there cannot be decided
-	// before.
+	// HasRevocations reports whether any revocation exists. It is an error until the
+	// copy of the entries is complete: until then a missing entry proves nothing.
 	HasRevocations() (bool, error)
 }
 
-// MaxKeys is how many keys of one owner a [Store] remembers at once: so many
-// that a busy client never notices, and so few that none takes the room of all.
+// MaxKeys bounds the keys of one owner in a [Store]. A busy client stays below it,
+// and no owner can fill the store.
 const MaxKeys = 50_000
 
-// MaxCounters is how many counters a [Store] keeps.
+// MaxCounters bounds the counters in a [Store].
 const MaxCounters = 200_000
 
-// StoreHealth is implemented by stores that may be out of reach.
+// StoreHealth is implemented by stores that may be unavailable.
 type StoreHealth interface {
-	// Healthy reports whether the state is shared at this moment. While it is
-	// not, what the documentation of the store says of an outage holds.
+	// Healthy reports whether the state is shared now. The documentation of a store
+	// says what happens during an outage.
 	Healthy() bool
 }
 
-// Key names something in a [Store] without saying what.
+// Key is a digest that names something in a [Store].
 type Key = [sha256.Size]byte
 
-// KeyOf makes the key of something out of its kind and what tells it apart
-// from others of that kind. The lengths keep one list of parts from reading as
-// another.
+// KeyOf returns the key of a kind and of parts that are unique within the kind. The
+// digest includes the length of each part, so no two lists of parts collide.
 func KeyOf(kind string, parts ...string) Key {
 	var room [256]byte
 	text := append(room[:0], kind...)
@@ -83,74 +79,74 @@ func KeyOf(kind string, parts ...string) Key {
 	return sha256.Sum256(text)
 }
 
-// EntryKind says what a [Entry] means.
+// EntryKind is the meaning of an [Entry].
 type EntryKind string
 
-// The kinds of marks.
+// The kinds of entries.
 const (
-	// EntryRevoked ends credentials before their time. Such marks are never
-	// forgotten early: when there is no room, announcing one is an error.
+	// EntryRevoked is a revocation. A store never removes one early: publishing one
+	// more to a full store is an error.
 	EntryRevoked EntryKind = "revoked"
-	// MarkBlocked turns away who guessed. When there is no room, old ones make
-	// way for new ones.
+	// EntryBlocked blocks a client after failed attempts. A full store removes old
+	// ones.
 	EntryBlocked EntryKind = "blocked"
 	// EntryUndo ends a revocation of the same key that was created at Before or
-	// earlier. A store keeps it until that revocation would have ended, so that
-	// no instance brings the revocation back.
+	// earlier. A store keeps it until that revocation would have ended, so that no
+	// instance restores the revocation.
 	EntryUndo EntryKind = "undo"
 )
 
-// Entry is something that all instances have to know at once.
+// Entry is what all instances have to know at once.
 type Entry struct {
 	Kind EntryKind
 	Key  Key
 
-	// Before limits a revocation to what was issued earlier, to the
-	// millisecond. Zero: whenever it was issued.
+	// Before limits a revocation to credentials that were issued earlier, to the
+	// millisecond. Zero means no limit.
 	Before time.Time
 
-	// Until is when the mark ends, to the millisecond.
+	// Until is when the entry ends, to the millisecond.
 	Until time.Time
 
-	// Created is when a revocation was announced, to the millisecond. Zero: an
-	// instance announced it that does not write this down.
+	// Created is when a revocation was published, to the millisecond. It is zero for
+	// one of an older instance.
 	Created time.Time
 
-	// About says what a revocation concerns, see [Revocation.Entry] and
-	// [ReadAbout]. Empty: an instance announced it that does not write this down.
+	// About says what a revocation concerns, see [Revocation.Entry] and [ReadAbout].
+	// It is empty for one of an older instance.
 	About string
 }
 
-// Covers reports whether a credential that was issued at an instant is meant.
-// One that does not say when it was issued is.
-func (m Entry) Covers(issued time.Time) bool {
-	return m.Before.IsZero() || issued.IsZero() || issued.Before(m.Before)
+// Covers reports whether the entry covers a credential that was issued at an
+// instant. It covers one whose instant is unknown.
+func (e Entry) Covers(issued time.Time) bool {
+	return e.Before.IsZero() || issued.IsZero() || issued.Before(e.Before)
 }
 
-// Wider returns the mark that covers what both of them do, at least.
-func (m Entry) Wider(other Entry) Entry {
-	if other.Until.After(m.Until) {
-		m.Until = other.Until
+// Wider returns an entry that covers everything that either of the two covers.
+func (e Entry) Wider(other Entry) Entry {
+	if other.Until.After(e.Until) {
+		e.Until = other.Until
 	}
-	if other.Before.IsZero() || !m.Before.IsZero() && other.Before.After(m.Before) {
-		m.Before = other.Before
+	if other.Before.IsZero() || !e.Before.IsZero() && other.Before.After(e.Before) {
+		e.Before = other.Before
 	}
-	if m.About == "" || other.About != "" && other.Created.After(m.Created) {
-		m.About = other.About
+	if e.About == "" || other.About != "" && other.Created.After(e.Created) {
+		e.About = other.About
 	}
-	if other.Created.After(m.Created) {
-		m.Created = other.Created
+	if other.Created.After(e.Created) {
+		e.Created = other.Created
 	}
-	return m
+	return e
 }
 
 // Ends reports whether an undo ends a revocation of the same key.
-func (m Entry) Ends(revocation Entry) bool {
-	return m.Kind == EntryUndo && !revocation.Created.After(m.Before)
+func (e Entry) Ends(revocation Entry) bool {
+	return e.Kind == EntryUndo && !revocation.Created.After(e.Before)
 }
 
-// StoreUser is implemented by schemes that need a store. They are given one
-// before the first request.
+// StoreUser is implemented by schemes that need a store. They get it before the
+// first request.
 type StoreUser interface {
 	UseStore(Store)
 }

@@ -107,9 +107,9 @@ func TestRevocationsRefused(t *testing.T) {
 	s := harness.StartWithAdmin(t, one)
 	expired := harness.Token(t, harness.Claims{"exp": time.Now().Add(-time.Hour).Unix()})
 	for name, test := range map[string]struct{ body, says string }{
-		"nothing":                      {``, "no JSON object"},
-		"a list":                       {`[]`, "no JSON object"},
-		"text after it":                {`{"jti": "a"} {}`, "no JSON object"},
+		"nothing":                      {``, "invalid JSON object"},
+		"a list":                       {`[]`, "invalid JSON object"},
+		"text after it":                {`{"jti": "a"} {}`, "invalid JSON object"},
 		"an empty object":              {`{}`, "jti, sub and token"},
 		"an issuer alone":              {`{"issuer": "i"}`, "jti, sub and token"},
 		"an unknown member":            {`{"jti": "a", "reason": "b"}`, "reason"},
@@ -130,7 +130,7 @@ func TestRevocationsRefused(t *testing.T) {
 		"a whole token as a subject":   {`{"sub": "` + expired + `"}`, "write it as token"},
 		"a scheme for an id":           {`{"jti": "a", "scheme": "bearer"}`, "scheme goes with sub"},
 		"a scheme beside an issuer":    {`{"sub": "a", "scheme": "bearer", "issuer": "b"}`, "scheme goes with sub"},
-		"an unknown scheme":            {`{"sub": "a", "scheme": "b"}`, "no scheme of that name"},
+		"an unknown scheme":            {`{"sub": "a", "scheme": "b"}`, "scheme not found"},
 		"a token with its scheme":      {`{"token": "Bearer a"}`, "token"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -104,7 +104,7 @@ func TestCallersAreRevoked(t *testing.T) {
 				t.Errorf("undone is %+v, announced was %+v", undone, got)
 			}
 			is(t, http.StatusOK, append(test.ends, test.not...)...)
-			wantError(t, undo(s, test.names), http.StatusNotFound, "no such revocation")
+			wantError(t, undo(s, test.names), http.StatusNotFound, "revocation not found")
 		})
 	}
 	t.Run("the answer is that to a wrong key, the log says why", func(t *testing.T) {

@@ -9,9 +9,8 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// counters count what may be forgotten, in about 30 MB. Of more than
-// [authn.MaxCounters] those that are seldom added to make way: a guesser's own are
-// added to often.
+// counters are at most [authn.MaxCounters] counters, in about 30 MB. One that is
+// seldom added to makes way for a new one. An attacker's own are added to often.
 type counters struct {
 	cache *otter.Cache[authn.Key, counter]
 }
@@ -21,7 +20,7 @@ type counter struct {
 	forget time.Duration
 }
 
-// newCounters returns counters that stand at nothing.
+// newCounters returns an empty set of counters.
 func newCounters() *counters {
 	return &counters{cache: otter.Must(&otter.Options[authn.Key, counter]{
 		MaximumSize: authn.MaxCounters,
@@ -31,7 +30,7 @@ func newCounters() *counters {
 	})}
 }
 
-// Count adds one to a counter and returns what it stands at.
+// Count adds one to a counter and returns its value.
 func (c *counters) Count(_ context.Context, key authn.Key, forget time.Duration) int {
 	added, _ := c.cache.Compute(key, func(known counter, _ bool) (counter, otter.ComputeOp) {
 		return counter{count: known.count + 1, forget: forget}, otter.WriteOp
@@ -39,5 +38,5 @@ func (c *counters) Count(_ context.Context, key authn.Key, forget time.Duration)
 	return added.count
 }
 
-// Reset lets a counter begin anew.
+// Reset sets a counter to zero.
 func (c *counters) Reset(_ context.Context, key authn.Key) { c.cache.Invalidate(key) }

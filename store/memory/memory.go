@@ -1,4 +1,4 @@
-// Package memory is the store that keeps its state in this process.
+// Package memory is the store of one process.
 package memory
 
 import (
@@ -11,18 +11,17 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
-	"github.com/excorp/caddy-require-auth/store/internal/marks"
+	"github.com/excorp/caddy-require-auth/store/internal/entries"
 )
 
 func init() {
 	caddy.RegisterModule(new(Memory))
 }
 
-// Memory keeps what must be remembered in the memory of this process: it is
-// the default, and right for one instance. It lasts as long as the process, also
-// through a configuration without gates. Several instances do not know of each other,
-// so that a DPoP proof can be used once at each, and what is revoked at one is
-// good at the others.
+// Memory keeps its state in the memory of this process. It is the default, and right
+// for one instance. The state lasts as long as the process, also over a configuration
+// without gates. Several instances share nothing: each accepts a DPoP proof once, and
+// a revocation is in force only at the instance that received it.
 type Memory struct {
 	*state
 	acquired bool
@@ -47,14 +46,14 @@ func (*Memory) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // process is the state of this process.
 var process = lasting.Value[*state]{New: newState}
 
-// Provision finds the state of the process.
+// Provision acquires the state of the process.
 func (m *Memory) Provision(caddy.Context) error {
 	m.state, m.acquired = process.Acquire(), true
 	return nil
 }
 
-// Cleanup lets go of the state. Requests of the old configuration may still be
-// using it, so it stays where it is.
+// Cleanup releases the state. It keeps the pointer, because requests of the old
+// configuration may still use the state.
 func (m *Memory) Cleanup() error {
 	if !m.acquired {
 		return nil
@@ -63,51 +62,51 @@ func (m *Memory) Cleanup() error {
 	return process.Release()
 }
 
-// state is what outlives a configuration.
+// state outlives a configuration.
 type state struct {
 	*seen
 	*counters
-	marks *marks.Set
+	entries *entries.Set
 }
 
 func newState() *state {
-	return &state{seen: newSeen(), counters: newCounters(), marks: marks.New()}
+	return &state{seen: newSeen(), counters: newCounters(), entries: entries.New()}
 }
 
-// Publish adds a mark.
-func (s *state) Publish(_ context.Context, entry authn.Entry) error { return s.marks.Put(entry) }
+// Publish adds an entry.
+func (s *state) Publish(_ context.Context, entry authn.Entry) error { return s.entries.Put(entry) }
 
-// Lookup finds a mark.
+// Lookup returns an entry.
 func (s *state) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
-	return s.marks.Find(kind, key)
+	return s.entries.Find(kind, key)
 }
 
 // Undo ends a revocation.
 func (s *state) Undo(_ context.Context, key authn.Key) (authn.Entry, bool, error) {
-	entry, found := s.marks.Remove(key)
+	entry, found := s.entries.Remove(key)
 	return entry, found, nil
 }
 
 // Revocations lists the revocations.
-func (s *state) Revocations() iter.Seq[authn.Entry] { return s.marks.Revoked() }
+func (s *state) Revocations() iter.Seq[authn.Entry] { return s.entries.Revoked() }
 
-// HasRevocations reports whether there are any revocations.
-func (s *state) HasRevocations() (bool, error) { return s.marks.HasRevocations(), nil }
+// HasRevocations reports whether any revocation exists.
+func (s *state) HasRevocations() (bool, error) { return s.entries.HasRevocations(), nil }
 
 // Destruct ends the state when Caddy stops.
 func (s *state) Destruct() error {
 	s.counters.cache.StopAllGoroutines()
-	return s.marks.Destruct()
+	return s.entries.Destruct()
 }
 
-// Own is a store of its own, which ends when it is destructed.
+// Own is a store that shares nothing, and ends with Destruct.
 type Own interface {
 	authn.Store
 	caddy.Destructor
 }
 
-// New returns a store of its own, for tests and for other stores to fall back
-// on.
+// New returns a store that shares nothing, for tests and as the fallback of other
+// stores.
 func New() Own { return newState() }
 
 // Interface guards

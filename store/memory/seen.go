@@ -10,15 +10,14 @@ import (
 )
 
 const (
-	// maxKeys bounds the memory, to about 120 MB. Only holders of good tokens
-	// can add to it, each a twentieth at most.
+	// maxKeys bounds the memory to about 120 MB. Only holders of valid tokens can add
+	// keys, each a twentieth at most.
 	maxKeys = 20 * authn.MaxKeys
-	// sweepEvery is how often what has ended is removed.
+	// sweepEvery is the time between removals of ended keys.
 	sweepEvery = time.Second
 )
 
-// These are errors and no eviction: a key that is forgotten early could be used
-// again.
+// A full store refuses new keys. An evicted key could be used again.
 var (
 	errFull  = errors.New("the store is full")
 	errShare = errors.New("the share of one token in the store is full")
@@ -33,13 +32,12 @@ type seen struct {
 	most   int // of all owners
 	each   int // of one
 	now    func() time.Time
-	// passed is how long the store is there: unlike the clock it never jumps.
+	// passed is the age of the store. Unlike the clock it never jumps.
 	passed func() time.Duration
 }
 
-// end is when a key may be forgotten: when the clock says so, and as much time
-// has really passed. A clock that jumps ahead and back would bring used keys
-// back otherwise.
+// end is when a key may be removed: at a time of the clock, and after as much time has
+// really passed. A clock that jumps ahead and back must not remove a used key.
 type end struct {
 	clock  int64 // Unix nanoseconds
 	passed time.Duration
@@ -60,7 +58,7 @@ func newSeen() *seen {
 	}
 }
 
-// over reports whether a key may be forgotten.
+// over reports whether a key may be removed.
 func (s *seen) over(e end, now time.Time) bool {
 	return e.clock <= now.UnixNano() && e.passed <= s.passed()
 }

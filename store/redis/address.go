@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// address is one address as it is written. What is wrong with one is never
-// told by showing it: it may hold a password.
+// address is one parsed address. Errors never show an address, because it may hold a
+// password.
 type address struct {
 	dial     string // host:port, or the path of a socket
 	tls      bool
@@ -19,12 +19,11 @@ type address struct {
 }
 
 var (
-	errAddress  = errors.New("an address is not of the form redis://<host>:<port>/<database>, rediss://…, unix://<path> or <host>:<port>")
-	errDatabase = errors.New("the database of an address is not a number")
+	errAddress  = errors.New("invalid address: write redis://<host>:<port>/<database>, rediss://…, unix://<path> or <host>:<port>")
+	errDatabase = errors.New("invalid database of an address: write a number")
 )
 
-// parseAddress reads an address; the port is that of Redis or of its sentinels
-// by default.
+// parseAddress reads an address. The port is the default one.
 func parseAddress(text, port string) (address, error) {
 	if !strings.Contains(text, "://") {
 		text = "redis://" + text
@@ -62,7 +61,8 @@ func parseAddress(text, port string) (address, error) {
 	return a, nil
 }
 
-// parseAddresses reads several. The first one tells how to speak to all.
+// parseAddresses reads several addresses. The first one may have a user, a password and
+// a database for all.
 func parseAddresses(texts []string, port string) (first address, dials []string, err error) {
 	for i, text := range texts {
 		a, err := parseAddress(text, port)

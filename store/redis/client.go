@@ -13,30 +13,29 @@ import (
 
 const (
 	// maxConnections bounds the connections of a process to each server. A command
-	// takes well under a millisecond, so that few are used by many requests.
+	// takes well under a millisecond, so a few connections serve many requests.
 	maxConnections = 32
-	// maxGuesses bounds how many of them are used because somebody guessed, which
-	// strangers do as often as they like.
+	// maxGuesses bounds the connections for failed attempts, which anonymous clients
+	// cause without a bound.
 	maxGuesses = maxConnections / 2
-	// maxProofs bounds how many proofs use, so that neither keeps the other waiting
-	// and some are left for revocations.
+	// maxProofs bounds the connections for proofs, so that neither delays the other and
+	// some remain for revocations.
 	maxProofs = maxConnections * 3 / 8
 )
 
-// connect makes a client. It dials when it is asked.
+// connect returns a client. It dials at the first command.
 func connect(s settings) redis.UniversalClient {
 	options := s.options
-	// Deadlines are those of contexts; these are for calls without one.
+	// Contexts set the deadlines. These are for calls without one.
 	options.ContextTimeoutEnabled = true
 	options.ReadTimeout, options.WriteTimeout = followTimeout, followTimeout
 	options.DialTimeout, options.PoolTimeout = s.timeout, s.timeout
-	// Whether a command that failed was carried out nobody knows: a proof must
-	// not be taken for used because of it, and no attempt be counted twice. The
-	// client of a cluster tries again all the same.
+	// Redis may have run a command that failed. A second one would take a new proof for
+	// a used one, or count an attempt twice. The client of a cluster retries anyway.
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.PoolSize, options.MaxActiveConns, options.PipelinePoolSize = maxConnections, maxConnections, -1
 	options.ConnMaxIdleTime = 5 * time.Minute
-	// Nothing that old servers and narrow access control lists do not know.
+	// Old servers and narrow access control lists refuse newer commands.
 	options.Protocol, options.DisableIdentity = 2, true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch {
@@ -49,11 +48,11 @@ func connect(s settings) redis.UniversalClient {
 	}
 }
 
-// quiet takes what the client library would write to standard error: a line for
-// each attempt to connect, and nothing that is not also returned as an error.
+// quiet replaces the logger of the client library, which writes a line to standard
+// error for each failed connection. All of it is also returned as errors.
 type quiet struct{}
 
-// Printf writes to Caddy's log, for debugging.
+// Printf writes to Caddy's log at DEBUG.
 func (quiet) Printf(_ context.Context, format string, values ...any) {
 	if logger := caddy.Log().Named("auth.stores.redis"); logger.Core().Enabled(zap.DebugLevel) {
 		logger.Debug(fmt.Sprintf(format, values...))

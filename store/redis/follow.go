@@ -15,22 +15,19 @@ import (
 )
 
 const (
-	// listenFor is how long the follower waits for changes before it looks
-	// whether it has missed any. Together with the time-out it bounds how long
-	// a connection that died in silence goes unnoticed.
+	// listenFor is how long the follower waits for changes before it checks whether it
+	// has missed any. With the time-out it bounds how long it takes a silently dead
+	// connection for a live one.
 	listenFor = 200 * time.Millisecond
-	// retryAfter is the pause between attempts while Redis is away, give or
-	// take a half.
+	// retryAfter is the pause between attempts while Redis is away, plus or minus a half.
 	retryAfter = 250 * time.Millisecond
-	// followTimeout bounds a command of the follower, for which no request
-	// waits.
+	// followTimeout bounds a command of the follower. No request waits for it.
 	followTimeout = 2 * time.Second
-	// steadyAfter is how long all has to go well for a failure to be taken for
-	// that of a connection and not of Redis.
+	// steadyAfter is the age of a connection whose failure is not yet an outage.
 	steadyAfter = time.Second
-	// removeEvery is how often what has ended is removed from Redis.
+	// removeEvery is the time between removals of ended entries from Redis.
 	removeEvery = time.Minute
-	// page is how many marks are read or written at once.
+	// page is how many entries one command reads or writes.
 	page = 1000
 )
 
@@ -39,7 +36,7 @@ var (
 	beginning = "0-0" // the identifier before the first one
 )
 
-// run keeps the copy of the marks up to date, and finds out when Redis is back.
+// run updates the copy of the entries, and finds out when Redis is back.
 func (s *shared) run(ctx context.Context) {
 	defer close(s.stopped)
 	for ctx.Err() == nil {
@@ -60,8 +57,8 @@ func pause(ctx context.Context, length time.Duration) {
 	}
 }
 
-// follow reads all marks and then each change, until that fails. If it went
-// well for a while before, it may be tried again at once.
+// follow reads all entries and then each change, until an error. After a steady
+// connection the caller may try again at once.
 func (s *shared) follow(ctx context.Context) (steady bool, err error) {
 	cursor, err := s.load(ctx)
 	if err != nil {
@@ -76,7 +73,7 @@ func (s *shared) follow(ctx context.Context) (steady bool, err error) {
 	return time.Since(began) > steadyAfter, err
 }
 
-// listen learns of each change after the given one.
+// listen reads each change after the given one.
 func (s *shared) listen(ctx context.Context, cursor string) (err error) {
 	for removed := time.Now(); err == nil; {
 		cursor, err = s.next(ctx, cursor)
@@ -91,7 +88,7 @@ func (s *shared) listen(ctx context.Context, cursor string) (err error) {
 	return err
 }
 
-// recover ends an outage, if there is one, once Redis takes what is written.
+// recover ends an outage if Redis accepts writes.
 func (s *shared) recover(ctx context.Context) error {
 	if s.outage.err() == nil {
 		return nil
@@ -105,7 +102,7 @@ func (s *shared) recover(ctx context.Context) error {
 	return err
 }
 
-// next waits for changes and returns the last one it knows of.
+// next waits for changes and returns the last known one.
 func (s *shared) next(ctx context.Context, cursor string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listenFor+s.timeout)
 	defer cancel()
@@ -140,7 +137,7 @@ func (s *shared) learn(change map[string]any) error {
 	if kind == string(authn.EntryUndo) {
 		value, _ = change["undo"].(string)
 	}
-	entry, err := decodeMark(authn.EntryKind(kind), key, value)
+	entry, err := decodeEntry(authn.EntryKind(kind), key, value)
 	if err == nil {
 		entry, err = decodeAbout(entry, about)
 	}
@@ -150,8 +147,8 @@ func (s *shared) learn(change map[string]any) error {
 	return s.copies.Put(entry)
 }
 
-// checkMissed finds out whether the last change is gone: Redis has lost it, or
-// another server has taken over that never had it.
+// checkMissed returns an error if Redis no longer has the last change: Redis has lost
+// it, or another server without it has taken over.
 func (s *shared) checkMissed(ctx context.Context, cursor string) error {
 	last, err := s.lastChange(ctx)
 	if err != nil {
@@ -185,18 +182,18 @@ func parts(identifier string) (milli, number uint64) {
 	return milli, number
 }
 
-// briefly bounds a command of the follower.
+// briefly runs a command of the follower within its time-out.
 func (s *shared) briefly(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
 	return command(ctx)
 }
 
-// removeEnded removes what has ended from Redis.
+// removeEnded removes ended entries from Redis.
 func (s *shared) removeEnded(ctx context.Context) error {
 	for _, kind := range kinds {
 		if err := s.briefly(ctx, func(ctx context.Context) error { return s.store(ctx, kind, asBackup) }); err != nil {
-			return fmt.Errorf("removing what has ended: %w", err)
+			return fmt.Errorf("removing ended entries: %w", err)
 		}
 	}
 	return nil

@@ -12,12 +12,12 @@ import (
 )
 
 // keys names the keys in Redis. A script needs all its keys on one node of a
-// cluster, so they share a hash tag, the part in braces. All marks are on one node
+// cluster, so they share a hash tag, the part in braces. All entries are on one node
 // and all counters on another or the same. Used proofs are spread over the nodes, by
 // owner.
 type keys struct{ prefix string }
 
-// first is a sorted set of what an owner has used up.
+// first is a sorted set of the used keys of an owner.
 func (k keys) first(owner authn.Key) string { return k.prefix + ":first:" + encode(owner) }
 
 // counters is a hash of the counters, counterEnds a sorted set of their ends.
@@ -26,27 +26,26 @@ func (k keys) counterEnds() string { return k.counters() + ":ends" }
 
 func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 
-// probe is written to find out whether Redis takes anything.
+// probe is a key that tests whether Redis accepts writes.
 func (k keys) probe() string { return k.group() + ":probe" }
 
-// marks is a hash with the marks of a kind, ends a sorted set of when they end.
-func (k keys) marks(kind authn.EntryKind) string { return k.group() + ":" + string(kind) }
-func (k keys) ends(kind authn.EntryKind) string  { return k.marks(kind) + ":ends" }
+// entries is a hash of the entries of a kind, ends a sorted set of their ends.
+func (k keys) entries(kind authn.EntryKind) string { return k.group() + ":" + string(kind) }
+func (k keys) ends(kind authn.EntryKind) string    { return k.entries(kind) + ":ends" }
 
-// about is a hash with what else is said of the marks of a kind. Instances of older
-// versions do not read it. What they read may not change its form.
-func (k keys) about(kind authn.EntryKind) string { return k.marks(kind) + ":about" }
+// about is a hash of more members of the entries of a kind. Older instances do not
+// read it. The form of what they read must not change.
+func (k keys) about(kind authn.EntryKind) string { return k.entries(kind) + ":about" }
 
-// changes is a stream of marks as they were announced.
+// changes is a stream of the published entries.
 func (k keys) changes() string { return k.group() + ":changes" }
 
 func encode(key authn.Key) string { return base64.RawURLEncoding.EncodeToString(key[:]) }
 
-var errForeign = errors.New("Redis holds something under the prefix that is no mark")
+var errNoEntry = errors.New("invalid entry under the prefix in Redis")
 
-// encodeMark writes what a mark says beside its kind and key: the two instants
-// in Unix milliseconds, zero for none.
-func encodeMark(entry authn.Entry) (before, until string) {
+// encodeEntry writes the two instants of an entry in Unix milliseconds, zero for none.
+func encodeEntry(entry authn.Entry) (before, until string) {
 	if !entry.Before.IsZero() {
 		before = strconv.FormatInt(entry.Before.UnixMilli(), 10)
 	}
@@ -56,19 +55,19 @@ func encodeMark(entry authn.Entry) (before, until string) {
 	return before, strconv.FormatInt(entry.Until.UnixMilli(), 10)
 }
 
-// decodeMark reads a mark as it is in Redis.
-func decodeMark(kind authn.EntryKind, key, value string) (authn.Entry, error) {
+// decodeEntry reads an entry from Redis.
+func decodeEntry(kind authn.EntryKind, key, value string) (authn.Entry, error) {
 	entry := authn.Entry{Kind: kind}
 	digest, err := base64.RawURLEncoding.Strict().DecodeString(key)
 	if err != nil || len(digest) != len(entry.Key) {
-		return entry, errForeign
+		return entry, errNoEntry
 	}
 	entry.Key = authn.Key(digest)
 	before, until, _ := strings.Cut(value, " ")
 	beforeMilli, errBefore := strconv.ParseInt(before, 10, 64)
 	untilMilli, errUntil := strconv.ParseInt(until, 10, 64)
 	if errBefore != nil || errUntil != nil {
-		return entry, fmt.Errorf("%w: its instants are no numbers", errForeign)
+		return entry, fmt.Errorf("%w: its instants are not numbers", errNoEntry)
 	}
 	if beforeMilli != 0 {
 		entry.Before = time.UnixMilli(beforeMilli)
@@ -77,8 +76,8 @@ func decodeMark(kind authn.EntryKind, key, value string) (authn.Entry, error) {
 	return entry, nil
 }
 
-// encodeAbout writes what else a mark says: when it was created, in Unix
-// milliseconds, and what it is about. It is empty if the mark says neither.
+// encodeAbout writes Created, in Unix milliseconds, and About. It is empty if the entry
+// has neither.
 func encodeAbout(entry authn.Entry) string {
 	if entry.Created.IsZero() {
 		return ""
@@ -86,7 +85,7 @@ func encodeAbout(entry authn.Entry) string {
 	return strconv.FormatInt(entry.Created.UnixMilli(), 10) + " " + entry.About
 }
 
-// decodeAbout adds to a mark what else Redis has about it.
+// decodeAbout adds Created and About to an entry.
 func decodeAbout(entry authn.Entry, value string) (authn.Entry, error) {
 	if value == "" {
 		return entry, nil
@@ -94,13 +93,13 @@ func decodeAbout(entry authn.Entry, value string) (authn.Entry, error) {
 	created, about, _ := strings.Cut(value, " ")
 	milli, err := strconv.ParseInt(created, 10, 64)
 	if err != nil {
-		return entry, fmt.Errorf("%w: its creation is no number", errForeign)
+		return entry, fmt.Errorf("%w: its creation is not a number", errNoEntry)
 	}
 	entry.Created, entry.About = time.UnixMilli(milli), about
 	return entry, nil
 }
 
-// rounded leaves out of a mark what is finer than a millisecond.
+// rounded truncates the instants of an entry to milliseconds.
 func rounded(entry authn.Entry) authn.Entry {
 	if !entry.Before.IsZero() {
 		entry.Before = time.UnixMilli(entry.Before.UnixMilli())

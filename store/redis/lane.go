@@ -8,14 +8,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-var errCrowded = errors.New("too many requests of one kind wait for Redis")
+var errCrowded = errors.New("too many requests wait for Redis")
 
-// lane has room for as many calls of one kind as may use connections at once.
-// The others wait for each other and leave connections for the rest: a full lane
-// is no failure of Redis.
+// lane bounds the connections that calls of one purpose use at once, so that others
+// keep some. A full lane is no failure of Redis.
 type lane chan struct{}
 
-// enter waits for room for a time. Then leave has to follow.
+// enter waits until the lane has room, at most for a time. Call leave afterwards.
 func (l lane) enter(within time.Duration) error {
 	select {
 	case l <- struct{}{}:
@@ -34,9 +33,9 @@ func (l lane) enter(within time.Duration) error {
 
 func (l lane) leave() { <-l }
 
-// askOfGuess is ask for what strangers can cause any number of. A call that takes
-// too long is no outage, which would keep proofs from being accepted: if Redis does
-// not answer, the follower notices.
+// askOfGuess is ask for calls that anonymous clients cause without a bound. A slow call
+// must not begin an outage, in which proofs are denied. The follower notices a Redis
+// that does not answer.
 func (s *shared) askOfGuess(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err
@@ -57,7 +56,7 @@ func isTimeout(err error) bool {
 	return errors.Is(err, redis.ErrPoolTimeout) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// askOfProof is ask for what holders of good tokens can cause any number of.
+// askOfProof is ask for calls that holders of valid tokens cause without a bound.
 func (s *shared) askOfProof(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err

@@ -13,9 +13,9 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// load reads all marks, and writes back the revocations that only this process
-// knows: Redis has lost them, or did not take them. It returns the last change
-// from before it began to read.
+// load reads all entries, and writes back the revocations that only this process has:
+// Redis has lost them, or did not accept them. It returns the last change before the
+// reading.
 func (s *shared) load(ctx context.Context) (cursor string, err error) {
 	err = s.briefly(ctx, func(ctx context.Context) error {
 		cursor, err = s.lastChange(ctx)
@@ -26,7 +26,7 @@ func (s *shared) load(ctx context.Context) (cursor string, err error) {
 	}
 	for _, kind := range kinds {
 		if err := s.loadKind(ctx, kind); err != nil {
-			return cursor, fmt.Errorf("reading the marks %s: %w", kind, err)
+			return cursor, fmt.Errorf("reading the entries %s: %w", kind, err)
 		}
 	}
 	if err := s.restore(ctx, authn.EntryUndo, s.copies.Undos()); err != nil {
@@ -35,12 +35,12 @@ func (s *shared) load(ctx context.Context) (cursor string, err error) {
 	return cursor, s.restore(ctx, authn.EntryRevoked, s.copies.Revoked())
 }
 
-// loadKind reads the marks of a kind, page by page.
+// loadKind reads the entries of a kind, page by page.
 func (s *shared) loadKind(ctx context.Context, kind authn.EntryKind) error {
 	for cursor := uint64(0); ; {
 		var pairs []string
 		err := s.briefly(ctx, func(ctx context.Context) (err error) {
-			pairs, cursor, err = s.client.HScan(ctx, s.keys.marks(kind), cursor, "", page).Result()
+			pairs, cursor, err = s.client.HScan(ctx, s.keys.entries(kind), cursor, "", page).Result()
 			return err
 		})
 		if err != nil {
@@ -59,7 +59,7 @@ func (s *shared) loadKind(ctx context.Context, kind authn.EntryKind) error {
 	}
 }
 
-// abouts reads what else is said of a page of revocations.
+// abouts reads the about members of a page of revocations.
 func (s *shared) abouts(ctx context.Context, kind authn.EntryKind, pairs []string) ([]*redis.StringCmd, error) {
 	all := make([]*redis.StringCmd, len(pairs)/2)
 	if kind != authn.EntryRevoked || len(all) == 0 {
@@ -80,11 +80,11 @@ func (s *shared) abouts(ctx context.Context, kind authn.EntryKind, pairs []strin
 	})
 }
 
-// take adds a page to the copy, and writes back those that are wider there.
+// take adds a page to the copy, and writes back the entries that are wider in the copy.
 func (s *shared) take(ctx context.Context, kind authn.EntryKind, pairs []string, abouts []*redis.StringCmd) error {
 	var wider []authn.Entry
 	for i := 0; i+1 < len(pairs); i += 2 {
-		entry, err := decodeMark(kind, pairs[i], pairs[i+1])
+		entry, err := decodeEntry(kind, pairs[i], pairs[i+1])
 		if err == nil && abouts[i/2] != nil {
 			entry, err = decodeAbout(entry, abouts[i/2].Val())
 		}
@@ -105,8 +105,8 @@ func sameInstants(one, other authn.Entry) bool {
 	return one.Before.Equal(other.Before) && one.Until.Equal(other.Until) && one.Created.Equal(other.Created)
 }
 
-// restore writes all marks of a kind back if Redis has fewer of them. Those that
-// end within the next minute do not count: they end while this is found out.
+// restore writes all entries of a kind back if Redis has fewer of them. It does not
+// count those that end within the next minute.
 func (s *shared) restore(ctx context.Context, kind authn.EntryKind, all iter.Seq[authn.Entry]) error {
 	horizon := time.Now().Add(time.Minute)
 	known := int64(0)

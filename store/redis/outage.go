@@ -13,34 +13,34 @@ import (
 )
 
 const (
-	// tolerated is how many requests in a row may fail before nobody waits for
-	// Redis any longer. A packet that is lost is no outage.
+	// tolerated is how many requests in a row may fail before an outage begins. A lost
+	// packet is no outage.
 	tolerated = 2
-	// tellAgain is the shortest time between two records of the log that say
-	// that Redis is away: one that comes and goes must not fill it.
-	tellAgain = time.Minute
+	// logAgain is the shortest time between two log records of an outage, so that an
+	// unstable Redis does not fill the log.
+	logAgain = time.Minute
 )
 
-// outage knows whether Redis is away. While it is, no request waits for it; one
-// goroutine finds out when it is back.
+// outage knows whether Redis is away. During an outage no request waits for Redis, and
+// the follower finds out when it is back.
 type outage struct {
 	log      func() *zap.Logger
 	failures atomic.Int32 // in a row
 	away     atomic.Pointer[awayError]
 
-	mutex sync.Mutex
-	since time.Time
-	told  time.Time
-	quiet bool // this outage was not told of
+	mutex  sync.Mutex
+	since  time.Time
+	logged time.Time
+	quiet  bool // this outage is not logged
 }
 
-// awayError is why Redis is not asked.
+// awayError is the error of all calls during an outage.
 type awayError struct{ cause error }
 
 func (e *awayError) Error() string { return "Redis is away: " + e.cause.Error() }
 func (e *awayError) Unwrap() error { return e.cause }
 
-// err is why Redis is not asked, or nil.
+// err is the error of calls during an outage, else nil.
 func (o *outage) err() error {
 	if away := o.away.Load(); away != nil {
 		return away
@@ -48,7 +48,7 @@ func (o *outage) err() error {
 	return nil
 }
 
-// note takes the result of a request.
+// note records the result of a request.
 func (o *outage) note(err error) {
 	switch {
 	case err == nil:
@@ -60,7 +60,7 @@ func (o *outage) note(err error) {
 	}
 }
 
-// begin says that Redis is away.
+// begin begins an outage.
 func (o *outage) begin(cause error) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -68,14 +68,14 @@ func (o *outage) begin(cause error) {
 		return
 	}
 	o.since = time.Now()
-	o.quiet = o.since.Sub(o.told) < tellAgain
+	o.quiet = o.since.Sub(o.logged) < logAgain
 	if !o.quiet {
-		o.told = o.since
+		o.logged = o.since
 		o.log().Warn("Redis is away: proofs of possession are answered with 503, attempts are counted by this instance alone, revocations are those known here", zap.Error(cause))
 	}
 }
 
-// end says that Redis is back.
+// end ends an outage.
 func (o *outage) end() {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -85,8 +85,8 @@ func (o *outage) end() {
 	}
 }
 
-// redacted keeps secrets out of errors: Redis repeats the arguments of a
-// command that it does not know.
+// redacted removes secrets from an error. Redis repeats the arguments of an unknown
+// command.
 func redacted(err error, secrets []string) error {
 	var reply redis.Error
 	if err == nil || errors.Is(err, redis.Nil) || !errors.As(err, &reply) {

@@ -1,4 +1,4 @@
-// Package redis is the store that several instances share by a Redis server.
+// Package redis is the store that several instances share through a Redis server.
 package redis
 
 import (
@@ -16,75 +16,78 @@ func init() {
 	redis.SetLogger(quiet{})
 }
 
-// Redis keeps what several instances have to agree on in a Redis server, 6.2
-// or newer, or in one that speaks its protocol: the proofs of possession that
-// were used, the revocations, and how often somebody guessed wrong. Instances
-// with the same server and prefix are one group.
+// Redis keeps the state that several instances share in a Redis server, 6.2 or
+// newer, or in a server with the same protocol: used proofs of possession,
+// revocations, and counters of failed attempts. Instances with the same server and
+// prefix are one group.
 //
-// Caddy starts without Redis, and goes on without it:
+// Caddy starts without Redis, and continues without it:
 //
-//   - Whether a proof was used before cannot be said then, so it is not
-//     accepted: 503 with Retry-After.
-//   - Each instance honors the revocations it knows. One that has not read
-//     them yet since it started lets no caller in: 503. A revocation that Redis
-//     did not take is an error for who announced it. It holds at that instance
-//     all the same, and the others hear of it when Redis is back. A revocation
-//     is not undone meanwhile.
+//   - The gate answers a proof of possession with 503 and Retry-After, because the
+//     proof may have been used at another instance.
+//   - Each instance enforces the revocations that it knows. An instance that has not
+//     read them since it started answers 503 to every valid credential. Publishing a
+//     revocation fails. It is in force at that instance, and at the others as soon as
+//     Redis is back. Undoing a revocation fails too.
 //   - Each instance counts attempts alone.
 //
-// A revocation reaches the other instances in milliseconds. Where a connection
-// has died in silence this is noticed, and what was missed is read, after 200 ms
-// and the time-out. A process that knows of revocations which Redis has lost
-// writes them back.
+// A revocation reaches the other instances in milliseconds. If a connection dies
+// silently, they read it after 200 ms plus the time-out. An instance writes back
+// revocations that Redis has lost.
 //
-// Keys in Redis are digests, and no credential is ever there. A revocation has
-// the names by which it was announced, so that it can be listed. All keys end by
-// themselves. The server should have `maxmemory-policy noeviction`: one that
-// is full then refuses, where others would forget what was used.
+// Keys in Redis are digests, and Redis never holds a credential. A revocation has
+// the names by which it was published, for the list of revocations. All keys expire.
+// Configure the server with `maxmemory-policy noeviction`: a full server then refuses
+// writes. With another policy it forgets used proofs.
 type Redis struct {
-	// Where Redis is: `redis://<host>:<port>/<database>`, with `rediss` for
-	// TLS, `unix://<path>`, or just `<host>:<port>`. A user and a password may
-	// stand in the first one. Several are those of `sentinel` or of `cluster`.
-	// Placeholders such as `{env.REDIS_URL}` are replaced at load.
+	// The addresses: `redis://<host>:<port>/<database>`, `rediss` for TLS,
+	// `unix://<path>`, or only `<host>:<port>`. The first one may have a user and a
+	// password. Several addresses need `sentinel` or `cluster`. Placeholders such as
+	// `{env.REDIS_URL}` are replaced at load.
 	Addresses []string `json:"addresses,omitempty"`
 
-	// The addresses are those of sentinels, which know the master.
+	// Takes the addresses for those of sentinels, which know the master.
 	Sentinel *Sentinel `json:"sentinel,omitempty"`
 
-	// The addresses are those of some nodes of a cluster.
+	// Takes the addresses for those of some nodes of a cluster. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// The user of Redis' access control lists. Default: that of the address,
-	// else Redis' default user.
+	// The user in Redis' access control lists. Default: the user of the address, else
+	// Redis' default user. Placeholders are replaced at load.
 	User string `json:"user,omitempty"`
 
-	// The password, for which placeholders such as `{env.REDIS_PASSWORD}` and
-	// `{file./run/secrets/redis}` are replaced at load.
+	// The password. Placeholders such as `{env.REDIS_PASSWORD}` and
+	// `{file./run/secrets/redis}` are replaced at load. Default: the password of the
+	// address.
 	Password string `json:"password,omitempty"`
 
-	// The certificates of TLS, for addresses that begin with `rediss`.
+	// Certificates and names for TLS. The addresses have to begin with `rediss`.
 	TLS *TLS `json:"tls,omitempty"`
 
-	// For how long a request waits for Redis at most, connecting included.
-	// Default: 250ms.
+	// The longest time for which a request waits for Redis, including the connection.
+	// At most 10s. Default: 250ms.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// What all keys begin with. Groups of instances that share a server
-	// without sharing their state have different ones. Default: `caddy-auth`.
+	// The prefix of all keys: up to 64 letters, digits and `_ . : / -`. Groups of
+	// instances with different prefixes share a server and no state. Default:
+	// `caddy-auth`.
 	Prefix string `json:"prefix,omitempty"`
 
 	*shared
-	poolKey string // empty once it is let go of
+	poolKey string // empty after Cleanup
 }
 
-// Sentinel says how to find the master by asking sentinels.
+// Sentinel says how sentinels find the master.
 type Sentinel struct {
-	// The name by which the sentinels know the master.
+	// The name of the master at the sentinels. It is required.
 	Master string `json:"master"`
 
-	// The user and the password for the sentinels themselves, if they have
-	// any. Placeholders are replaced at load.
-	User     string `json:"user,omitempty"`
+	// The user at the sentinels themselves. Default: none. Placeholders are replaced at
+	// load.
+	User string `json:"user,omitempty"`
+
+	// The password at the sentinels themselves. Default: none. Placeholders are
+	// replaced at load.
 	Password string `json:"password,omitempty"`
 }
 
@@ -96,12 +99,11 @@ func (*Redis) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// pool holds connections, and what was read over them, from one configuration
-// to the next.
+// pool keeps connections and state from one configuration to the next.
 var pool = caddy.NewUsagePool()
 
-// Provision finds the state that the last configuration has left, or begins to
-// connect. It does not wait for that.
+// Provision acquires the state of the last configuration, or begins to connect. It
+// does not wait for the connection.
 func (r *Redis) Provision(ctx caddy.Context) error {
 	settings, err := r.settings(caddy.NewReplacer())
 	if err != nil {
@@ -117,8 +119,8 @@ func (r *Redis) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup lets go of the state. Requests of the old configuration may still be
-// using it, so it stays where it is.
+// Cleanup releases the state. It keeps the pointer, because requests of the old
+// configuration may still use the state.
 func (r *Redis) Cleanup() error {
 	if r.poolKey == "" {
 		return nil

@@ -26,15 +26,15 @@ const (
 	sentinelPort = "26379"
 )
 
-// goodPrefix leaves out braces, which decide where keys are in a cluster.
+// goodPrefix excludes braces, which are hash tags in a cluster.
 var goodPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,64}$`)
 
-// check reports what is wrong with the configuration as it is written.
-// Addresses with placeholders are looked at when these are replaced.
+// check validates the configuration. Addresses with placeholders are validated after
+// the replacement.
 func (r *Redis) check() error {
 	switch {
 	case len(r.Addresses) == 0:
-		return errors.New("write where Redis is: `store redis redis://127.0.0.1:6379/0`")
+		return errors.New("no address of Redis: write `store redis redis://127.0.0.1:6379/0`")
 	case r.Sentinel != nil && r.Cluster:
 		return errors.New("sentinel beside cluster: keep one")
 	case len(r.Addresses) > 1 && r.Sentinel == nil && !r.Cluster:
@@ -42,9 +42,9 @@ func (r *Redis) check() error {
 	case r.Sentinel != nil && r.Sentinel.Master == "":
 		return errors.New("sentinel without the name of the master")
 	case r.Timeout < 0 || time.Duration(r.Timeout) > maxTimeout:
-		return fmt.Errorf("timeout: requests would wait for longer than %s", maxTimeout)
+		return fmt.Errorf("invalid timeout: write at most %s, because requests wait so long", maxTimeout)
 	case r.Prefix != "" && !goodPrefix.MatchString(r.Prefix):
-		return errors.New("prefix: write up to 64 letters, digits and _ . : / -")
+		return errors.New("invalid prefix: write up to 64 letters, digits and _ . : / -")
 	case r.TLS != nil && (r.TLS.ClientCert == "") != (r.TLS.ClientKey == ""):
 		return errors.New("client_cert needs a certificate file and a key file")
 	case slices.ContainsFunc(r.Addresses, block.HasPlaceholder):
@@ -54,8 +54,7 @@ func (r *Redis) check() error {
 	return err
 }
 
-// address reads the addresses. User and password may stand in their own
-// members instead.
+// address reads the addresses, and the user and password of their own members.
 func (r *Redis) address() (address, []string, error) {
 	port := redisPort
 	if r.Sentinel != nil {
@@ -68,18 +67,19 @@ func (r *Redis) address() (address, []string, error) {
 	case r.User != "" && first.user != "", r.Password != "" && first.password != "":
 		return first, nil, errors.New("the user or the password is written in the address and in a line: keep one")
 	case r.Cluster && first.database != 0:
-		return first, nil, errors.New("a cluster has no databases")
+		return first, nil, errors.New("a cluster has no databases: leave the database out of the address")
 	case r.TLS != nil && !first.tls:
-		return first, nil, errors.New("certificates are written, and the address asks for no TLS: write rediss://")
+		return first, nil, errors.New("certificates without TLS: write the address with rediss://")
 	}
 	first.user, first.password = cmp.Or(r.User, first.user), cmp.Or(r.Password, first.password)
 	if first.user != "" && first.password == "" {
-		return first, nil, errors.New("a user without a password")
+		return first, nil, errors.New("a user without a password: write both")
 	}
 	return first, dials, nil
 }
 
-// settings are a configuration with placeholders replaced and files read.
+// settings are a configuration after the replacement of placeholders and the reading
+// of files.
 type settings struct {
 	options redis.UniversalOptions
 	timeout time.Duration
@@ -127,7 +127,7 @@ func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
 	return s, nil
 }
 
-// identify makes a digest of all that tells one configuration from another.
+// identify returns a digest of all settings.
 func (s settings) identify(tls bool, certificates []string) string {
 	o := s.options
 	parts := []string{

@@ -15,39 +15,37 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
-	"github.com/excorp/caddy-require-auth/store/internal/marks"
+	"github.com/excorp/caddy-require-auth/store/internal/entries"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
-// shared is the state of a group of instances as this process sees it. It
-// outlives a configuration.
+// shared is this process' view of the state of a group. It outlives a configuration.
 type shared struct {
 	client  redis.UniversalClient
 	keys    keys
 	timeout time.Duration
 	secrets []string
 	outage  *outage
-	guesses lane // what is asked because a client guessed
-	proofs  lane // what is asked because a client has a proof
-	each    int  // how many keys one owner may have
-	most    int  // how many counters there may be
+	guesses lane // for failed attempts
+	proofs  lane // for proofs of possession
+	each    int  // bounds the keys of one owner
+	most    int  // bounds the counters
 
-	alone  memory.Own  // counts while Redis is away
-	copies *marks.Set  // of the marks in Redis
-	group  string      // names the instances that share the marks
-	loaded atomic.Bool // all marks were read once
+	alone  memory.Own   // counts while Redis is away
+	copies *entries.Set // of the entries in Redis
+	group  string       // names the instances that share the entries
+	loaded atomic.Bool  // all entries were read once
 
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when the follower has ended
 }
 
-// groups are the marks that this process knows of each group. They outlive the
-// connections: Redis may not have taken a revocation when the last configuration
-// with this store ends.
-var groups = lasting.Pool[*marks.Set]{New: marks.New}
+// groups are the copies of the entries of each group. They outlive the connections,
+// because Redis may lack a revocation when the last configuration with this store
+// ends.
+var groups = lasting.Pool[*entries.Set]{New: entries.New}
 
-// share connects, and goes on until Destruct. The logger is for as long as no
-// configuration runs.
+// share connects, until Destruct. It uses the logger while no configuration runs.
 func share(s settings, logger *zap.Logger) *shared {
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &shared{
@@ -61,8 +59,8 @@ func share(s settings, logger *zap.Logger) *shared {
 	return shared
 }
 
-// currentLogger is that of the running configuration: the one with which the
-// connection began may be gone.
+// currentLogger is the logger of the running configuration. The configuration that
+// opened the connection may have ended.
 func currentLogger(first *zap.Logger) *zap.Logger {
 	if active := caddy.ActiveContext(); active.Context != nil {
 		return active.Logger(new(Redis))
@@ -70,7 +68,7 @@ func currentLogger(first *zap.Logger) *zap.Logger {
 	return first
 }
 
-// Destruct closes the connections once no configuration uses them.
+// Destruct closes the connections when no configuration uses them.
 func (s *shared) Destruct() error {
 	s.stop()
 	err := s.client.Close() // wakes up the follower
@@ -78,8 +76,8 @@ func (s *shared) Destruct() error {
 	return errors.Join(err, groups.Release(s.group), s.alone.Destruct())
 }
 
-// ask runs one command for a request, for no longer than the time-out, and not
-// at all while Redis is away. A client that goes away is no failure of Redis.
+// ask runs one command for a request, within the time-out, and not at all while Redis
+// is away. A client that cancels its request is no failure of Redis.
 func (s *shared) ask(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err
@@ -89,14 +87,14 @@ func (s *shared) ask(ctx context.Context, command func(context.Context) error) e
 	return err
 }
 
-// call runs one command for no longer than the time-out.
+// call runs one command within the time-out.
 func (s *shared) call(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
 	return redacted(command(ctx), s.secrets)
 }
 
-// note takes the result of a call.
+// note records the result of a call.
 func (s *shared) note(err error) {
 	if !errors.Is(err, redis.ErrClosed) { // by Destruct
 		s.outage.note(err)
@@ -108,21 +106,21 @@ var firstSource string
 
 var first = redis.NewScript(firstSource)
 
-var errShare = errors.New("the share of one token in Redis is full")
+var errShare = errors.New("the token has too many used proofs in Redis")
 
-// First reports whether a key is new to the whole group. It is an error when
-// Redis does not say.
+// First reports whether a key is new to the whole group. It is an error if Redis does
+// not answer.
 func (s *shared) First(ctx context.Context, owner, key authn.Key, until time.Time) (bool, error) {
-	var said int
+	var result int
 	err := s.askOfProof(ctx, func(ctx context.Context) (err error) {
 		keep := max(time.Until(until), 0)/time.Millisecond + 1
-		said, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), s.each).Int()
+		result, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), s.each).Int()
 		return err
 	})
-	if err == nil && said < 0 {
-		err = errShare // Redis is well
+	if err == nil && result < 0 {
+		err = errShare // and no failure of Redis
 	}
-	return said > 0 && err == nil, err
+	return result > 0 && err == nil, err
 }
 
 //go:embed count.lua
@@ -132,8 +130,8 @@ var count = redis.NewScript(countSource)
 
 func (s *shared) counterKeys() []string { return []string{s.keys.counters(), s.keys.counterEnds()} }
 
-// Count adds one to a counter of the group, or to that of this process, which has
-// gone along, while Redis is away or too many are counted.
+// Count adds one to a counter of the group. A counter of this process counts the same,
+// and is the result while Redis is away or its lane is full.
 func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
 	var counted int
 	err := s.askOfGuess(ctx, func(ctx context.Context) (err error) {
@@ -141,7 +139,7 @@ func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration)
 		return err
 	})
 	if err == nil && counted == 1 {
-		s.alone.Reset(ctx, key) // somebody has reset it
+		s.alone.Reset(ctx, key) // another instance has reset it
 	}
 	alone := s.alone.Count(ctx, key, forget)
 	if err != nil {
@@ -150,11 +148,11 @@ func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration)
 	return counted
 }
 
-// Reset lets a counter begin anew. If Redis is away only that of this process
-// does.
+// Reset sets a counter to zero. While Redis is away it resets only the counter of this
+// process.
 func (s *shared) Reset(ctx context.Context, key authn.Key) {
 	s.alone.Reset(ctx, key)
-	_ = s.askOfGuess(ctx, func(ctx context.Context) error { // a counter ends by itself
+	_ = s.askOfGuess(ctx, func(ctx context.Context) error { // a counter expires anyway
 		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
 			both.HDel(ctx, s.keys.counters(), encode(key))
 			both.ZRem(ctx, s.keys.counterEnds(), encode(key))
@@ -164,12 +162,12 @@ func (s *shared) Reset(ctx context.Context, key authn.Key) {
 	})
 }
 
-// Publish has a mark hold at this instance at once, and stores it for the
-// others. An error means that it is not stored. It holds here all the same, and
-// a revocation is stored when Redis is back if this process lives so long.
+// Publish adds an entry at this instance at once, and stores it for the others. An
+// error means that it is not stored. It is in force here, and a revocation is stored
+// when Redis is back if this process lives so long.
 func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
 	if _, known := limits[entry.Kind]; !known {
-		return fmt.Errorf("a mark of an unknown kind %q", entry.Kind)
+		return fmt.Errorf("unknown kind of entry %q", entry.Kind)
 	}
 	entry = rounded(entry)
 	if !entry.Until.After(time.Now()) {
@@ -185,23 +183,23 @@ func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
 	}
 	full := false
 	err := ask(ctx, func(ctx context.Context) error {
-		err := s.store(ctx, entry.Kind, asNews, entry)
-		if full = errors.Is(err, marks.ErrFull); full {
-			return nil // Redis is well
+		err := s.store(ctx, entry.Kind, asNew, entry)
+		if full = errors.Is(err, entries.ErrFull); full {
+			return nil // no failure of Redis
 		}
 		return err
 	})
 	if full {
-		err = marks.ErrFull
+		err = entries.ErrFull
 	}
 	if err != nil {
-		return fmt.Errorf("other instances do not know: %w", err)
+		return fmt.Errorf("other instances do not know the entry: %w", err)
 	}
 	return nil
 }
 
-// Undo ends a revocation in Redis, and then here. While Redis is away nothing is
-// undone: the other instances would not know.
+// Undo ends a revocation in Redis, and then here. It fails while Redis is away, because
+// the other instances would not know.
 func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, error) {
 	if _, err := s.HasRevocations(); err != nil {
 		return authn.Entry{}, false, err
@@ -214,9 +212,9 @@ func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, er
 	if entry.Created.After(undo.Before) {
 		undo.Before = entry.Created // by a clock that is ahead of this one
 	}
-	err := s.ask(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNews, undo) })
+	err := s.ask(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNew, undo) })
 	if err != nil {
-		return entry, false, fmt.Errorf("the revocation still holds: %w", err)
+		return entry, false, fmt.Errorf("the revocation stays in force: %w", err)
 	}
 	return entry, true, s.copies.Put(undo)
 }
@@ -224,14 +222,15 @@ func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, er
 // Revocations lists the revocations that this instance knows.
 func (s *shared) Revocations() iter.Seq[authn.Entry] { return s.copies.Revoked() }
 
-// Lookup finds a mark in the copy of this process.
+// Lookup returns an entry of the copy in this process.
 func (s *shared) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	return s.copies.Find(kind, key)
 }
 
-var errNotLoaded = errors.New("the revocations were not read from Redis yet")
+var errNotLoaded = errors.New("the revocations are not read from Redis yet")
 
-// HasRevocations reports whether there are any revocations, once they were read.
+// HasRevocations reports whether any revocation exists. It is an error until they are
+// read.
 func (s *shared) HasRevocations() (bool, error) {
 	if !s.loaded.Load() {
 		if err := s.outage.err(); err != nil {
@@ -242,29 +241,29 @@ func (s *shared) HasRevocations() (bool, error) {
 	return s.copies.HasRevocations(), nil
 }
 
-// Healthy reports whether Redis is there and its marks are known.
+// Healthy reports whether Redis is available and its entries are read.
 func (s *shared) Healthy() bool { return s.outage.err() == nil && s.loaded.Load() }
 
-// limit is what to do about many marks of a kind.
+// limit bounds the entries of a kind.
 type limit struct {
 	most     int
 	whenFull string // see announce.lua
 }
 
 var limits = map[authn.EntryKind]limit{
-	authn.EntryRevoked: {most: marks.MaxRevoked, whenFull: "refuse"},
-	authn.EntryUndo:    {most: marks.MaxRevoked, whenFull: "refuse"},
-	authn.EntryBlocked: {most: marks.MaxBlocked, whenFull: "evict"},
+	authn.EntryRevoked: {most: entries.MaxRevoked, whenFull: "refuse"},
+	authn.EntryUndo:    {most: entries.MaxRevoked, whenFull: "refuse"},
+	authn.EntryBlocked: {most: entries.MaxBlocked, whenFull: "evict"},
 }
 
-// kinds are the kinds of marks in the order in which they are read: what undoes a
-// revocation comes before it.
+// kinds are the kinds of entries in the order of reading: an undo comes before the
+// revocation that it ends.
 var kinds = []authn.EntryKind{authn.EntryUndo, authn.EntryRevoked, authn.EntryBlocked}
 
-// What announce.lua takes marks for.
+// The kinds of calls of announce.lua.
 const (
-	asNews   = "new"   // announced by this instance at this moment
-	asBackup = "again" // written back, because Redis has lost them
+	asNew    = "new"   // published now
+	asBackup = "again" // written back, because Redis has lost it
 )
 
 //go:embed announce.lua
@@ -272,21 +271,21 @@ var announceSource string
 
 var announce = redis.NewScript(announceSource)
 
-// store writes marks of one kind; without any it removes what has ended.
+// store writes entries of one kind. Without entries it only removes ended ones.
 func (s *shared) store(ctx context.Context, kind authn.EntryKind, as string, all ...authn.Entry) error {
 	limit := limits[kind]
 	arguments := append(make([]any, 0, 4+4*len(all)), string(kind), limit.most, limit.whenFull, as)
 	for _, entry := range all {
-		before, until := encodeMark(entry)
+		before, until := encodeEntry(entry)
 		arguments = append(arguments, encode(entry.Key), before, until, encodeAbout(entry))
 	}
 	k := s.keys
 	stored, err := announce.Run(ctx, s.client, []string{
-		k.marks(kind), k.ends(kind), k.changes(), k.about(kind),
-		k.marks(authn.EntryRevoked), k.ends(authn.EntryRevoked), k.about(authn.EntryRevoked), k.marks(authn.EntryUndo),
+		k.entries(kind), k.ends(kind), k.changes(), k.about(kind),
+		k.entries(authn.EntryRevoked), k.ends(authn.EntryRevoked), k.about(authn.EntryRevoked), k.entries(authn.EntryUndo),
 	}, arguments...).Int()
 	if err == nil && stored < len(all) {
-		return marks.ErrFull
+		return entries.ErrFull
 	}
 	return err
 }

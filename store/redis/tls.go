@@ -8,22 +8,24 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// TLS says whom to trust and who asks. Files are read at load.
+// TLS configures the certificates of a connection. Files are read at load.
 type TLS struct {
-	// A PEM file with the certificates of the authorities that Redis'
-	// certificate may come from. Default: those of the system.
+	// A PEM file of the authorities that may issue the certificate of Redis. Default:
+	// the authorities of the system.
 	CAFile string `json:"ca_file,omitempty"`
 
-	// PEM files with the certificate of this client and its key.
+	// A PEM file with the certificate of this client. It needs `client_key`.
+	// Default: no client certificate.
 	ClientCert string `json:"client_cert,omitempty"`
-	ClientKey  string `json:"client_key,omitempty"`
 
-	// The name in Redis' certificate. Default: the host of the address.
+	// A PEM file with the private key of `client_cert`.
+	ClientKey string `json:"client_key,omitempty"`
+
+	// The name in the certificate of Redis. Default: the host of the address.
 	ServerName string `json:"server_name,omitempty"`
 }
 
-// load reads the files. It returns what to use, and what tells that from
-// another configuration.
+// load reads the files. It also returns the values that identify the result.
 func (t *TLS) load() (*tls.Config, []string, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t == nil {

@@ -44,8 +44,8 @@ func undoOn(t *testing.T, s *shared, entry authn.Entry) {
 // knows neither what marks are about nor undoing.
 func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry authn.Entry) {
 	t.Helper()
-	before, until := encodeMark(entry)
-	server.HSet(k.marks(entry.Kind), encode(entry.Key), before+" "+until)
+	before, until := encodeEntry(entry)
+	server.HSet(k.entries(entry.Kind), encode(entry.Key), before+" "+until)
 	if _, err := server.ZAdd(k.ends(entry.Kind), float64(entry.Until.UnixMilli()), encode(entry.Key)); err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +96,9 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		announceOn(t, one, entry)
 		undoOn(t, one, entry)
 		server.FlushAll()
-		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.marks(authn.EntryUndo)) })
-		before, until := encodeMark(rounded(entry))
-		server.HSet(one.keys.marks(authn.EntryRevoked), encode(entry.Key), before+" "+until)
+		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.entries(authn.EntryUndo)) })
+		before, until := encodeEntry(rounded(entry))
+		server.HSet(one.keys.entries(authn.EntryRevoked), encode(entry.Key), before+" "+until)
 		server.HSet(one.keys.about(authn.EntryRevoked), encode(entry.Key), encodeAbout(rounded(entry)))
 		if holds(instances(t, server, 1)[0], entry) || holds(one, entry) {
 			t.Error("the revocation is back")
@@ -122,7 +122,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		eventually(t, "both know", func() bool { return holds(all[1], again) })
 		undoOn(t, all[0], again)
 		again.Created = again.Created.Add(-time.Minute)
-		if err := all[1].store(t.Context(), again.Kind, asNews, rounded(again)); err != nil { // before it has heard of the undo
+		if err := all[1].store(t.Context(), again.Kind, asNew, rounded(again)); err != nil { // before it has heard of the undo
 			t.Fatal(err)
 		}
 		eventually(t, "both know", func() bool { return holds(all[0], again) && holds(all[1], again) })
@@ -179,9 +179,9 @@ func TestOlderInstances(t *testing.T) {
 		announceOn(t, one, named(t, "another"))
 		form := regexp.MustCompile(`^[0-9]+ [0-9]+$`)
 		for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
-			fields, _ := server.HKeys(one.keys.marks(kind))
+			fields, _ := server.HKeys(one.keys.entries(kind))
 			for _, field := range fields {
-				if value := server.HGet(one.keys.marks(kind), field); !form.MatchString(value) {
+				if value := server.HGet(one.keys.entries(kind), field); !form.MatchString(value) {
 					t.Errorf("%q", value)
 				}
 			}
@@ -195,7 +195,7 @@ func TestOlderInstances(t *testing.T) {
 			for n := 0; n+1 < len(entry.Values); n += 2 {
 				values[entry.Values[n]] = entry.Values[n+1]
 			}
-			older, err := decodeMark(authn.EntryKind(values["kind"]), values["key"], values["mark"])
+			older, err := decodeEntry(authn.EntryKind(values["kind"]), values["key"], values["mark"])
 			if err != nil {
 				t.Errorf("change %d: %v", i, err)
 			}
@@ -213,7 +213,7 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 		announceOn(t, one, named(t, strconv.Itoa(i)))
 	}
 	undoOn(t, one, named(t, "0"))
-	for name, want := range map[string]int{one.keys.about(authn.EntryRevoked): 2, one.keys.marks(authn.EntryRevoked): 2, one.keys.marks(authn.EntryUndo): 1} {
+	for name, want := range map[string]int{one.keys.about(authn.EntryRevoked): 2, one.keys.entries(authn.EntryRevoked): 2, one.keys.entries(authn.EntryUndo): 1} {
 		if fields, err := server.HKeys(name); len(fields) != want || err != nil {
 			t.Errorf("%s has %q, %v", name, fields, err)
 		}

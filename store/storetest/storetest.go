@@ -56,7 +56,7 @@ func Run(t *testing.T, instances ...authn.Store) {
 	})
 	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
 	for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
-		t.Run(fmt.Sprintf("a mark %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
+		t.Run(fmt.Sprintf("an entry %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
 	}
 }
 
@@ -153,16 +153,16 @@ func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the mark is known", func() bool {
+	eventually(t, "the entry is known", func() bool {
 		entry, found := last.Lookup(kind, long.Key)
 		return found && entry.Before.UnixMilli() == now.UnixMilli() && entry.Until.UnixMilli() == long.Until.UnixMilli()
 	})
-	eventually(t, "the mark has ended", func() bool {
+	eventually(t, "the entry has ended", func() bool {
 		_, found := last.Lookup(kind, short.Key)
 		return !found && time.Now().After(short.Until)
 	})
 	if _, found := last.Lookup(kind, authn.KeyOf("another")); found {
-		t.Error("a mark that nobody made is there")
+		t.Error("an entry that was never published is there")
 	}
 	// Each of these is wider in one thing and narrower in the other.
 	shorter, later := long, long
@@ -173,7 +173,7 @@ func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the mark is wider", func() bool {
+	eventually(t, "the entry is wider", func() bool {
 		entry, found := last.Lookup(kind, long.Key)
 		return found && entry.Before.IsZero() && entry.Until.UnixMilli() == later.Until.UnixMilli()
 	})

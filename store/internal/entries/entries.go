@@ -1,6 +1,6 @@
-// Package marks is the copy of all marks that a process keeps, so that no
-// request has to ask for them elsewhere.
-package marks
+// Package entries is the copy of all entries of a store in this process, so that no
+// request waits for another server.
+package entries
 
 import (
 	"errors"
@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// MaxRevoked bounds the revocations, to about 400 MB, and apart from them those
-	// that were undone.
+	// MaxRevoked bounds the revocations, to about 400 MB. It also bounds the undone
+	// revocations.
 	MaxRevoked = 1_000_000
-	// MaxBlocked bounds who is turned away at once, to about 20 MB.
+	// MaxBlocked bounds the blocks, to about 20 MB.
 	MaxBlocked = 100_000
-	// sweepEvery is how often marks that have ended are removed.
+	// sweepEvery is the time between removals of ended entries.
 	sweepEvery = time.Minute
 )
 
 // ErrFull is the error for a revocation beyond [MaxRevoked].
-var ErrFull = errors.New("there is no room for more revocations")
+var ErrFull = errors.New("the store is full of revocations")
 
-// Set is a set of marks. Reading it takes no lock.
+// Set is a set of entries. Reading it takes no lock.
 type Set struct {
 	now func() time.Time
-	// passed is how long the set is there: unlike the clock it never jumps.
+	// passed is the age of the set. Unlike the clock it never jumps.
 	passed  func() time.Duration
 	most    int64
 	revoked sync.Map // authn.Key to kept
@@ -44,8 +44,8 @@ type Set struct {
 	swept   time.Duration // see passed
 }
 
-// kept is a mark, and how long it is kept at least, whatever the clock says: one
-// that jumps ahead and back would bring back what was revoked otherwise.
+// kept is an entry, and the shortest time for which the set keeps it. A clock that
+// jumps ahead and back must not remove a revocation.
 type kept struct {
 	authn.Entry
 	keep time.Duration // see Set.passed
@@ -65,7 +65,7 @@ func New() *Set {
 	}
 }
 
-// Put adds a mark. One that is there already is widened, never narrowed.
+// Put adds an entry. It widens an existing one and never narrows it.
 func (s *Set) Put(entry authn.Entry) error {
 	now := s.now()
 	if !entry.Until.After(now) {
@@ -104,9 +104,8 @@ func (s *Set) putUndo(fresh kept) error {
 	return nil
 }
 
-// putRevoked keeps a revocation, unless an undo has ended it. One without an
-// instant of creation comes from an instance that does not know of undoing, and
-// so holds.
+// putRevoked keeps a revocation, unless an undo has ended it. A revocation without an
+// instant of creation comes from an instance that knows no undo, and stays in force.
 func (s *Set) putRevoked(fresh kept) error {
 	if undo, found := s.undo[fresh.Key]; found && fresh.Created.IsZero() {
 		fresh.Created = undo.Before.Add(time.Millisecond)
@@ -156,8 +155,8 @@ func (s *Set) Remove(key authn.Key) (authn.Entry, bool) {
 	return entry, found
 }
 
-// AfterUndo dates a revocation that is announced now after the undo that came
-// before it: the clocks of two instances differ.
+// AfterUndo dates a revocation that is published now after an earlier undo of the same
+// key, because the clocks of instances differ.
 func (s *Set) AfterUndo(entry authn.Entry) authn.Entry {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -167,7 +166,7 @@ func (s *Set) AfterUndo(entry authn.Entry) authn.Entry {
 	return entry
 }
 
-// Find finds a mark that has not ended.
+// Find returns an entry that has not ended.
 func (s *Set) Find(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	if kind == authn.EntryBlocked {
 		entry, found := s.blocked.GetIfPresent(key)
@@ -190,7 +189,7 @@ func (s *Set) Find(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 	return entry, entry.Until.After(s.now())
 }
 
-// HasRevocations reports whether there are any revocations.
+// HasRevocations reports whether any revocation exists.
 func (s *Set) HasRevocations() bool { return s.count.Load() > 0 }
 
 // Revoked lists the revocations that have not ended.
@@ -204,7 +203,7 @@ func (s *Set) Revoked() iter.Seq[authn.Entry] {
 	}
 }
 
-// Undos lists what has ended revocations early.
+// Undos lists the entries that ended revocations early.
 func (s *Set) Undos() iter.Seq[authn.Entry] {
 	s.writing.Lock()
 	defer s.writing.Unlock()

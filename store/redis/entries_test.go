@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
-	"github.com/excorp/caddy-require-auth/store/internal/marks"
+	"github.com/excorp/caddy-require-auth/store/internal/entries"
 )
 
 func TestMarksAreWidened(t *testing.T) {
@@ -33,12 +33,12 @@ func TestMarksAreWidened(t *testing.T) {
 			server := start(t)
 			one := instances(t, server, 1)[0]
 			for _, entry := range each[:2] {
-				if err := one.store(t.Context(), entry.Kind, asNews, entry); err != nil {
+				if err := one.store(t.Context(), entry.Kind, asNew, entry); err != nil {
 					t.Fatal(err)
 				}
 			}
-			value := server.HGet(one.keys.marks(authn.EntryRevoked), encode(each[2].Key))
-			if got, err := decodeMark(authn.EntryRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
+			value := server.HGet(one.keys.entries(authn.EntryRevoked), encode(each[2].Key))
+			if got, err := decodeEntry(authn.EntryRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
 				t.Errorf("got %v, want %v, %v", got, each[2], err)
 			}
 			if wider := each[0].Wider(each[1]); wider != each[2] {
@@ -78,7 +78,7 @@ func TestRedisLosesEverything(t *testing.T) {
 	}
 	eventually(t, "both know", func() bool { return revoked(all[1], "token") })
 	server.FlushAll()
-	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.marks(authn.EntryRevoked)) })
+	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.entries(authn.EntryRevoked)) })
 	if !revoked(instances(t, server, 1)[0], "token") {
 		t.Error("a new instance does not know")
 	}
@@ -92,7 +92,7 @@ func TestRedisHasAnOlderState(t *testing.T) {
 	if err := announcer.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
-	name := one.keys.marks(authn.EntryRevoked)
+	name := one.keys.entries(authn.EntryRevoked)
 	before := server.HGet(name, encode(entry.Key))
 	entry.Until = entry.Until.Add(time.Hour)
 	if err := announcer.Publish(t.Context(), entry); err != nil {
@@ -117,10 +117,10 @@ func TestMissedChange(t *testing.T) {
 	// A change whose predecessor is not there any more, as after the loss of a
 	// server: what it left can only be found among the marks.
 	lost := revocation("lost", time.Hour)
-	before, until := encodeMark(lost)
-	server.HSet(one.keys.marks(authn.EntryRevoked), encode(lost.Key), before+" "+until)
+	before, until := encodeEntry(lost)
+	server.HSet(one.keys.entries(authn.EntryRevoked), encode(lost.Key), before+" "+until)
 	next := revocation("next", time.Hour)
-	before, until = encodeMark(next)
+	before, until = encodeEntry(next)
 	id := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10) + "-0"
 	if _, err := server.XAdd(one.keys.changes(), id, []string{"prev", "1-1", "kind", "revoked", "key", encode(next.Key), "mark", before + " " + until}); err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestNoRoom(t *testing.T) {
 		for _, each := range []struct {
 			name string
 			want error
-		}{{"a", nil}, {"b", marks.ErrFull}, {"a", nil}} {
+		}{{"a", nil}, {"b", entries.ErrFull}, {"a", nil}} {
 			if err := one.Publish(t.Context(), revocation(each.name, time.Hour)); !errors.Is(err, each.want) {
 				t.Errorf("%s: %v", each.name, err)
 			}
@@ -176,7 +176,7 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, left := range []func() ([]string, error){
-		func() ([]string, error) { return server.HKeys(one.keys.marks(authn.EntryRevoked)) },
+		func() ([]string, error) { return server.HKeys(one.keys.entries(authn.EntryRevoked)) },
 		func() ([]string, error) { return server.ZMembers(one.keys.ends(authn.EntryRevoked)) },
 	} {
 		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("long")) {
@@ -222,7 +222,7 @@ func TestForeignMarks(t *testing.T) {
 	for _, each := range [][2]string{
 		{"", "0 1"}, {"short", "0 1"}, {key + "A", "0 1"}, {key, ""}, {key, "0"}, {key, "0 x"}, {key, "x 1"}, {key, "0 1 2"},
 	} {
-		if _, err := decodeMark(authn.EntryRevoked, each[0], each[1]); !errors.Is(err, errForeign) {
+		if _, err := decodeEntry(authn.EntryRevoked, each[0], each[1]); !errors.Is(err, errNoEntry) {
 			t.Errorf("%q: %v", each, err)
 		}
 	}
