@@ -45,7 +45,7 @@ func (x *explainer) Decide(ctx context.Context, r accesstest.Request) (accesstes
 	}
 	for _, gate := range explained.Gates {
 		judged := accesstest.Judged{
-			Where: gate.Config, Denied: gate.Decision == "denied", Code: string(gate.Code), Reason: gate.Reason, Missing: gate.Missing,
+			Where: gate.Config, Denied: gate.Decision == denied, Code: string(gate.Code), Reason: gate.Reason, Missing: gate.Missing,
 			Met: make(map[string]bool),
 		}
 		rules := gate.gate.Requirement.Rules()

@@ -7,7 +7,7 @@ import (
 // DescribeGate says what the gate asks for, for OpenAPI documents.
 func (g *RequireAuth) DescribeGate() openapi.Gate {
 	described := openapi.Gate{
-		Optional: g.Optional, Silent: g.Hide != "", Hidden: g.Hide == hideAll, Requirement: &g.Requirement,
+		Optional: g.Optional || g.ReportOnly, Silent: g.Hide != "", Hidden: g.Hide == hideAll, Requirement: &g.Requirement,
 	}
 	for _, scheme := range g.schemes {
 		described.Names = append(described.Names, scheme.name)

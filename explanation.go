@@ -37,7 +37,7 @@ type GateExplanation struct {
 	Accepts []string `json:"accepts"`
 	GateStatus
 	SchemeExplanation
-	// Decision is `admitted` or `denied`; `answered` for a preflight.
+	// Decision is `admitted`, `denied` or `would_deny`; `answered` for a preflight.
 	Decision string `json:"decision"`
 	// Code is what a denied client is told.
 	Code authn.Code `json:"code,omitempty"`
@@ -96,14 +96,14 @@ func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status()}
 	gate.Decision, gate.Status, gate.Reason = "answered", http.StatusNoContent, "the gate answers CORS preflights itself"
 	if forwards {
-		gate.Decision, gate.Status, gate.Reason = "admitted", 0, "`preflight forward` leaves CORS preflights to the upstream"
+		gate.Decision, gate.Status, gate.Reason = admitted, 0, "`preflight forward` leaves CORS preflights to the upstream"
 	}
 	e.Gates = append(e.Gates, gate)
 }
 
 // addGate notes what a gate decided.
 func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
-	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status(), Decision: "admitted"}
+	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status(), Decision: admitted}
 	gate.Checks = state.request.Trace.Take()
 	if d.required != nil {
 		gate.Required = d.required.Describe()
@@ -114,7 +114,7 @@ func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
 		gate.Checks = checks
 	}
 	if !d.Allowed {
-		gate.Decision, gate.Code, gate.Status, gate.Missing = "denied", d.Code, g.statusOf(d), d.Missing
+		gate.Decision, gate.Code, gate.Status, gate.Missing = g.verdict(d), d.Code, g.statusOf(d), d.Missing
 		if d.Reason != nil {
 			gate.Reason = d.Reason.Error()
 		}

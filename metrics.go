@@ -31,7 +31,7 @@ const noScheme = "none"
 var (
 	decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: metricDecisions,
-		Help: "Decisions of gates, by scheme, by decision (admitted or denied) and by the code of the answer.",
+		Help: "Decisions of gates, by scheme, by decision (admitted, denied or would_deny) and by the code of the answer.",
 	}, []string{"scheme", "decision", "code"})
 
 	verifications = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -97,36 +97,44 @@ func (m *schemeMetrics) observeVerify(source authn.Source, duration time.Duratio
 
 // decisionCounters count the decisions by one scheme, or by none.
 type decisionCounters struct {
-	admitted prometheus.Counter
-	denied   *prometheus.CounterVec // by code
+	admitted  prometheus.Counter
+	denied    *prometheus.CounterVec // by code
+	wouldDeny *prometheus.CounterVec // by code, of gates with report_only
 }
 
 // newDecisionCounters creates the series of each code, because an increase from
 // no series to 1 is not an increase to Prometheus.
 func newDecisionCounters(scheme string) decisionCounters {
-	denied := decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": "denied"})
-	for _, code := range authn.Codes() {
-		denied.WithLabelValues(string(code))
+	by := func(decision string) *prometheus.CounterVec {
+		return decisions.MustCurryWith(prometheus.Labels{"scheme": scheme, "decision": decision})
 	}
-	return decisionCounters{admitted: decisions.WithLabelValues(scheme, "admitted", ""), denied: denied}
+	counters := decisionCounters{admitted: decisions.WithLabelValues(scheme, admitted, ""), denied: by(denied), wouldDeny: by(wouldDeny)}
+	for _, code := range authn.Codes() {
+		counters.denied.WithLabelValues(string(code))
+	}
+	return counters
 }
 
 var decidedByNone = newDecisionCounters(noScheme)
 
 // count counts a decision. A code that no constant names is counted as a fault
 // of the server, which is how it is answered.
-func count(d decision) {
+func count(d decision, reportOnly bool) {
 	counters := &decidedByNone
 	if d.scheme != nil {
 		counters = &d.scheme.metrics.decided
+	}
+	refused := counters.denied
+	if reportOnly {
+		refused = counters.wouldDeny
 	}
 	switch {
 	case d.Allowed:
 		counters.admitted.Inc()
 	case d.Code.Known():
-		counters.denied.WithLabelValues(string(d.Code)).Inc()
+		refused.WithLabelValues(string(d.Code)).Inc()
 	default:
-		counters.denied.WithLabelValues(string(authn.CodeInternal)).Inc()
+		refused.WithLabelValues(string(authn.CodeInternal)).Inc()
 	}
 }
 

@@ -129,6 +129,12 @@ type RequireAuth struct {
 	// Default: `answer`; the log then says once for each site how to change it.
 	Preflight string `json:"preflight,omitempty"`
 
+	// Lets every request pass, also those that the gate would deny. The decision is
+	// logged and counted as `would_deny`. A caller who would be denied has no
+	// identity: `forward` sets no fields. CORS preflights go on unchanged. Use it to
+	// add a gate to a running site, and remove the line then. Default: off.
+	ReportOnly bool `json:"report_only,omitempty"`
+
 	// Keeps the credential from the upstream. A denied request reaches error
 	// routes without any credential of any scheme.
 	StripCredentials bool `json:"strip_credentials,omitempty"`
@@ -174,6 +180,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	g.pages = findErrorPages(ctx)
 	g.csrf = http.NewCrossOriginProtection()
+	if g.ReportOnly {
+		g.logger.Warn("report_only: this gate lets every request pass", zap.Strings("schemes", g.Schemes), zap.String("required", g.Describe()))
+	}
 	if g.Hide != "" {
 		g.missing = missingPage(ctx)
 	}
@@ -297,6 +306,9 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	state := stateOf(r)
 	state.request.Expect(g.app.registry.credentialNames.Load())
 	if g.isPreflight(state, r) {
+		if g.ReportOnly {
+			return next.ServeHTTP(w, r)
+		}
 		return g.servePreflight(w, r, state, next)
 	}
 	g.setResource(state)
@@ -306,7 +318,10 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	d := g.decide(state, r)
 	g.observe(state, r, d)
 	g.stripCredential(state, d)
-	if !d.Allowed {
+	switch {
+	case !d.Allowed && g.ReportOnly:
+		return next.ServeHTTP(w, r)
+	case !d.Allowed:
 		return g.deny(w, r, state, d)
 	}
 	answer := g.allow(w, r, state, d)

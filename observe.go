@@ -25,9 +25,9 @@ func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) 
 		state.explained.addGate(g, state, d)
 		return
 	}
-	count(d)
+	count(d, g.ReportOnly)
 	g.record(state, r, d)
-	if !d.Allowed {
+	if !d.Allowed && !g.ReportOnly {
 		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(state, r, d) })
 	}
 }
@@ -35,9 +35,9 @@ func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) 
 // record logs a decision. Only this record has the cause of a denial; no part of a
 // credential is in it.
 func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
-	level, decision := zapcore.InfoLevel, "denied"
+	level, decision := zapcore.InfoLevel, g.verdict(d)
 	if d.Allowed {
-		level, decision = zapcore.DebugLevel, "admitted"
+		level = zapcore.DebugLevel
 	}
 	entry := g.logger.Check(level, decision)
 	if entry == nil {
@@ -62,6 +62,24 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 		fields = append(fields, g.denialFields(d)...)
 	}
 	entry.Write(fields...)
+}
+
+// The decisions of a gate, as the log and the metrics have them.
+const (
+	admitted  = "admitted"
+	denied    = "denied"
+	wouldDeny = "would_deny" // by a gate with report_only
+)
+
+// verdict names a decision.
+func (g *RequireAuth) verdict(d decision) string {
+	switch {
+	case d.Allowed:
+		return admitted
+	case g.ReportOnly:
+		return wouldDeny
+	}
+	return denied
 }
 
 func identityFields(identity *authn.Identity) []zap.Field {

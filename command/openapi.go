@@ -159,7 +159,7 @@ func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 		return openapi.Gate{}, false
 	}
 	described := openapi.Gate{
-		Optional: gate.Optional, Silent: config.Hide != "", Hidden: config.Hide == "all", Requirement: &config.Requirement,
+		Optional: gate.Optional || gate.ReportOnly, Silent: config.Hide != "", Hidden: config.Hide == "all", Requirement: &config.Requirement,
 	}
 	for _, name := range gate.Schemes {
 		raw, ok := config.Inline[name]

@@ -15,13 +15,15 @@ type gate struct {
 	Handler  string   `json:"handler"`
 	Schemes  []string `json:"schemes,omitempty"`
 	Optional bool     `json:"optional,omitempty"`
+	// ReportOnly gates let every request pass.
+	ReportOnly bool `json:"report_only,omitempty"`
 	// Requires is what is asked of a caller who is known.
 	Requires string `json:"requires,omitempty"`
 	Where    string `json:"where"`
 }
 
 func newGate(passed routes.Gate) gate {
-	described := gate{Handler: passed.Handler, Schemes: passed.Schemes, Optional: passed.Optional, Where: passed.Where}
+	described := gate{Handler: passed.Handler, Schemes: passed.Schemes, Optional: passed.Optional, ReportOnly: passed.ReportOnly, Where: passed.Where}
 	var required struct {
 		authz.Requirement
 		MCP *mcp.Policy `json:"mcp"`
@@ -39,6 +41,9 @@ func (g gate) String() string {
 	}
 	if g.Optional {
 		words = "optional " + words
+	}
+	if g.ReportOnly {
+		words = "report_only " + words
 	}
 	if g.Requires != "" {
 		words += ": " + g.Requires
@@ -74,7 +79,7 @@ func (r route) takes() string {
 func (r route) repeats(i int) bool {
 	one := r.Gates[i]
 	for j, other := range r.Gates {
-		same := one.Handler == other.Handler && slices.Equal(one.Schemes, other.Schemes) && one.Optional == other.Optional
+		same := one.Handler == other.Handler && slices.Equal(one.Schemes, other.Schemes) && one.Optional == other.Optional && one.ReportOnly == other.ReportOnly
 		if same && i != j && (one.Requires == "" && other.Requires != "" || one.Requires == other.Requires && j < i) {
 			return true
 		}

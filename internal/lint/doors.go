@@ -13,6 +13,12 @@ import (
 // doorRules find ways around a gate that its matcher does not show.
 var doorRules = []*Rule{
 	{
+		ID: "report-only", Level: Warning,
+		Danger: "`report_only` lets every request pass, whoever sends it",
+		Remedy: "Read in the log which requests would be denied (`would_deny`), then remove the line.",
+		find:   reporting,
+	},
+	{
 		ID: "method-without-gate", Level: Warning,
 		Danger: "a request with another method passes no gate, and an upstream may answer it as it answers GET, or do what it asks",
 		Remedy: "Write the gate for all others with `not method GET HEAD`, or let one gate match every method.",
@@ -42,6 +48,18 @@ var doorRules = []*Rule{
 		Remedy: "Put the filter on the default logger: the global option `log` with `format filter`, as docs/operations.md shows.",
 		find:   shownInLog,
 	},
+}
+
+// reporting finds gates that only report.
+func reporting(s *subject) []Finding {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			if gate.ReportOnly {
+				all = append(all, Finding{What: "the gate denies no request", Where: gate.Where, Query: queryOf(gate)})
+			}
+		}
+		return all
+	})
 }
 
 // opens reports whether a row answers a path that the route of a gate sees, and

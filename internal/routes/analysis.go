@@ -34,7 +34,7 @@ type PlacedHandler struct {
 
 // Open reports whether content is reached without a credential.
 func (r Row) Open() bool {
-	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional })
+	return r.Kind == Answers && !slices.ContainsFunc(r.Gates, func(g Gate) bool { return !g.Optional && !g.ReportOnly })
 }
 
 // PlacedGate is a gate in its place.

@@ -191,9 +191,11 @@ type Gate struct {
 	Schemes []string
 	// Optional gates let callers without credentials pass.
 	Optional bool
-	Config   json.RawMessage
-	Where    string
-	Live     any
+	// ReportOnly gates let every request pass.
+	ReportOnly bool
+	Config     json.RawMessage
+	Where      string
+	Live       any
 }
 
 // gate understands a handler that guards. A gate that names no scheme means
@@ -204,12 +206,13 @@ func (c *Config) gate(h Handler) Gate {
 		Schemes   []string                   `json:"schemes"`
 		Inline    map[string]json.RawMessage `json:"inline"`
 		Optional  bool                       `json:"optional"`
+		Report    bool                       `json:"report_only"`
 		Providers map[string]json.RawMessage `json:"providers"`
 	}
 	if json.Unmarshal(h.Config, &config) != nil {
 		return gate
 	}
-	gate.Optional = config.Optional
+	gate.Optional, gate.ReportOnly = config.Optional, config.Report
 	gate.Schemes = config.Schemes
 	for _, name := range slices.Sorted(maps.Keys(config.Inline)) {
 		if !slices.Contains(gate.Schemes, name) {
