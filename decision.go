@@ -185,7 +185,24 @@ func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
 	if len(found) == 0 {
 		return ofConnection, nil
 	}
-	return found, nil
+	return byForm(found), nil
+}
+
+// byForm returns the candidates that read the form of the credential, if there are
+// any. So a token is no failed attempt of a scheme of keys in the same field.
+func byForm(candidates []candidate) []candidate {
+	if len(candidates) == 1 {
+		return candidates
+	}
+	jws := capability.IsJWS(candidates[0].credential.Value)
+	isOther := func(c candidate) bool {
+		reader, ok := c.scheme.Scheme.(capability.FormReader)
+		return ok && !reader.ReadsForm(jws)
+	}
+	if !slices.ContainsFunc(candidates, func(c candidate) bool { return !isOther(c) }) {
+		return candidates
+	}
+	return slices.DeleteFunc(candidates, isOther)
 }
 
 // schemeGroup is the schemes of a gate that find the same credential. Most groups

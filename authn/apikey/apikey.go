@@ -1,9 +1,10 @@
-// Package apikey is the scheme of API keys: one secret string in a header
-// field, a query parameter or a cookie. No authentication scheme is
-// registered for them, so the challenge is a scheme of our own, `ApiKey`.
+// Package apikey is the scheme of API keys: a secret string in a header field, a
+// query parameter, a cookie, or the field Authorization. No authentication scheme
+// is registered for keys outside Authorization: their challenge is `ApiKey`.
 package apikey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +36,12 @@ type APIKey struct {
 	// app.
 	Realm string `json:"realm,omitempty"`
 
-	// Where a key may stand. The first place is the one that the challenge
-	// names. Default: the header field X-API-Key.
+	// The locations of a key: `header`, `query` or `cookie` with a name, or
+	// `authorization` with the authentication scheme before the key, such as
+	// `Bearer` (the default), `Token` or `Basic`. With `Basic` the key is the
+	// password, whatever the user name is. Beside a scheme of tokens in one gate, a
+	// JWS is a token, and anything else is a key. The challenge names the first
+	// location. Default: the header field X-API-Key.
 	From []authn.Location `json:"from,omitempty"`
 
 	// The keys.
@@ -47,9 +52,11 @@ type APIKey struct {
 	// empty or cannot be used is logged, and the keys read before stay.
 	KeysFile string `json:"keys_file,omitempty"`
 
-	keys   atomic.Pointer[index]
-	static []Key
-	now    func() time.Time
+	keys    atomic.Pointer[index]
+	static  []Key
+	fields  []authn.Location // of From, those outside Authorization
+	schemes []string         // of From, the authentication schemes in Authorization
+	now     func() time.Time
 }
 
 // CaddyModule returns the Caddy module information.
@@ -60,18 +67,13 @@ func (*APIKey) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// DefaultPlace is where a key is looked for if nothing else is configured.
-var DefaultPlace = authn.Location{Kind: authn.InHeader, Name: "X-API-Key"}
-
 // Provision checks the configuration and reads the file of keys.
 func (a *APIKey) Provision(ctx caddy.Context) error {
 	if err := a.check(); err != nil {
 		return err
 	}
 	a.now = time.Now
-	if len(a.From) == 0 {
-		a.From = []authn.Location{DefaultPlace}
-	}
+	a.setLocations()
 	replacer := caddy.NewReplacer()
 	for _, key := range a.Keys {
 		var err error
@@ -112,12 +114,7 @@ func (a *APIKey) check() error {
 	if err := authn.CheckRealm(a.Realm); err != nil {
 		return err
 	}
-	for _, location := range a.From {
-		if err := checkPlace(location); err != nil {
-			return err
-		}
-	}
-	if err := authn.CheckDistinct(a.From); err != nil {
+	if err := checkLocations(a.From); err != nil {
 		return err
 	}
 	for _, key := range a.Keys {
@@ -128,33 +125,13 @@ func (a *APIKey) check() error {
 	return nil
 }
 
-// checkPlace refuses the Authorization field: its values have a scheme name
-// in front, which is for the schemes that own the field.
-func checkPlace(location authn.Location) error {
-	if location.Kind == authn.InForm {
-		return errors.New("an API key cannot be read from a form: write header, query or cookie")
-	}
-	if location.VaryField() == "Authorization" {
-		return errors.New("an API key cannot be read from Authorization: name a field such as X-API-Key, or use the scheme bearer")
-	}
-	return location.Check()
-}
-
-// Find looks for a key at the configured places.
-func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
-	return authn.FindIn(r, a.From)
-}
-
-// Locations lists where credentials may be.
-func (a *APIKey) Locations() []authn.Location { return a.From }
-
 // Verify looks the key up by its digest. An unknown, an expired and a
 // malformed key are answered alike.
 func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	if len(credential.Value) > authn.MaxCredential {
 		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
-	entry := a.keys.Load().find(credential.Value)
+	entry := a.keys.Load().find(keyOf(credential))
 	if entry == nil {
 		return authn.Skip(authn.CodeInvalidCredentials, r.Trace.Note("key", errors.New("unknown key")))
 	}
@@ -169,20 +146,22 @@ func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Cr
 // Account is empty: an unknown key is nobody's.
 func (*APIKey) Account(authn.Credential) string { return "" }
 
-// Challenges names the place of the key. It says nothing to a caller who is
-// known.
-func (a *APIKey) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+// Challenges names the first location. An authenticated caller gets no challenge.
+func (a *APIKey) Challenges(params authn.ChallengeParams) []authn.Challenge {
+	if !params.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{
-		Scheme: "ApiKey",
-		Realm:  authn.RealmFor(a.Realm, ask.Realm),
-		Extra: []authn.Parameter{
-			{Name: "in", Value: string(a.From[0].Kind)},
-			{Name: "name", Value: a.From[0].Name},
-		},
-	}}
+	challenge := authn.Challenge{Scheme: "ApiKey", Realm: authn.RealmFor(a.Realm, params.Realm)}
+	switch first := a.From[0]; {
+	case first.Kind != inAuthorization:
+		challenge.Extra = []authn.Parameter{{Name: "in", Value: string(first.Kind)}, {Name: "name", Value: first.Name}}
+	case schemeOf(first) == "Basic": // which needs a realm, RFC 7617 §2
+		challenge.Scheme, challenge.Realm = "Basic", cmp.Or(challenge.Realm, authn.DefaultRealm)
+		challenge.Extra = []authn.Parameter{{Name: "charset", Value: "UTF-8"}}
+	default:
+		challenge.Scheme = schemeOf(first)
+	}
+	return []authn.Challenge{challenge}
 }
 
 // Interface guards

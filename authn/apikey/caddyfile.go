@@ -14,6 +14,7 @@ import (
 //	api_key [<name>] {
 //		realm <text>
 //		from  header|query|cookie <name>
+//		from  authorization [<scheme>]
 //		key   <id> sha256:<digest> {
 //			scope   <scope>...
 //			role    <role>...
@@ -28,7 +29,7 @@ func (a *APIKey) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	err = block.Read(d, block.Lines{
 		"realm":     block.String(&a.Realm),
-		"from":      a.readPlace,
+		"from":      a.readLocation,
 		"key":       a.readKey,
 		"keys_file": block.String(&a.KeysFile),
 	})
@@ -38,13 +39,18 @@ func (a *APIKey) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return start.Wrap(a.check())
 }
 
-func (a *APIKey) readPlace(d *caddyfile.Dispenser) error {
-	var in, name string
-	if !d.AllArgs(&in, &name) {
-		return d.Err("write `from header|query|cookie <name>`")
+func (a *APIKey) readLocation(d *caddyfile.Dispenser) error {
+	arguments := d.RemainingArgs()
+	var location authn.Location
+	switch {
+	case len(arguments) == 2:
+		location = authn.Location{Kind: authn.LocationKind(arguments[0]), Name: arguments[1]}
+	case len(arguments) == 1 && arguments[0] == string(inAuthorization):
+		location = authn.Location{Kind: inAuthorization, Name: "Bearer"}
+	default:
+		return d.Err("write `from header|query|cookie <name>` or `from authorization [<scheme>]`")
 	}
-	location := authn.Location{Kind: authn.LocationKind(in), Name: name}
-	if err := checkPlace(location); err != nil {
+	if err := checkLocation(location); err != nil {
 		return d.WrapErr(err)
 	}
 	a.From = append(a.From, location)
@@ -78,7 +84,7 @@ func (k *Key) readExpires(d *caddyfile.Dispenser) error {
 	}
 	expires, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return d.Errf("%q is no time: write for example 2099-01-01T00:00:00Z", text)
+		return d.Errf("invalid time %q: write for example 2099-01-01T00:00:00Z", text)
 	}
 	k.Expires = &expires
 	return nil

@@ -1,13 +1,29 @@
 package apikey
 
-import "github.com/excorp/caddy-require-auth/authn"
+import (
+	"cmp"
+	"strings"
 
-// SecuritySchemes says how a key is sent.
+	"github.com/excorp/caddy-require-auth/authn"
+)
+
+// SecuritySchemes describes how a key is sent. It works before Provision.
 func (a *APIKey) SecuritySchemes() []authn.SecurityScheme {
 	if len(a.From) == 0 {
-		return authn.KeysAt([]authn.Location{DefaultPlace})
+		return authn.KeysAt([]authn.Location{DefaultLocation})
 	}
-	return authn.KeysAt(a.From)
+	var all []authn.SecurityScheme
+	for _, location := range a.From {
+		if location.Kind == inAuthorization {
+			all = append(all, authn.SecurityScheme{Type: "http", Scheme: strings.ToLower(schemeOf(location))})
+		}
+	}
+	all = append(all, authn.KeysAt(a.From)...)
+	for i := range all[min(1, len(all)):] { // the first has no variant
+		one := &all[i+1]
+		one.Variant = cmp.Or(one.Variant, string(one.Kind), one.Scheme)
+	}
+	return all
 }
 
 var _ authn.SecuritySchemer = (*APIKey)(nil)

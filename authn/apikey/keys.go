@@ -109,8 +109,12 @@ func newIndex(keys []Key) (*index, error) {
 	return index, nil
 }
 
-// find returns the holder of a key, nil if there is none.
+// find returns the holder of a key, nil if there is none. An empty key has no
+// holder, whatever digest is configured.
 func (i *index) find(key string) *authn.Identity {
+	if key == "" {
+		return nil
+	}
 	steps.Add(len(key))
 	digest := sha256.Sum256([]byte(key))
 	entry := i.byDigest[digest]

@@ -24,10 +24,11 @@ func scheme(t *testing.T, now time.Time) *APIKey {
 	t.Helper()
 	noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC)
 	a := &APIKey{
-		From:   []authn.Location{DefaultPlace},
+		From:   []authn.Location{DefaultLocation},
 		static: []Key{{ID: "forever", Digest: digestOf("for ever")}, {ID: "noon", Digest: digestOf("till noon"), Expires: &noon, Scopes: []string{"read"}, Roles: []string{"guest"}}},
 		now:    func() time.Time { return now },
 	}
+	a.setLocations()
 	if err := a.use(nil); err != nil {
 		t.Fatal(err)
 	}

@@ -231,6 +231,11 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 		at = from[0]
 	}
 	switch name := cmp.Or(at.Name, usual.Name); at.Kind {
+	case "authorization": // of an API key, the name is that of the scheme
+		if strings.EqualFold(at.Name, "Basic") {
+			value = base64.StdEncoding.EncodeToString([]byte(":" + value))
+		}
+		r.Header.Add("Authorization", cmp.Or(at.Name, "Bearer")+" "+value)
 	case authn.InHeader:
 		if scheme != "" && strings.EqualFold(name, "Authorization") {
 			value = scheme + " " + value
