@@ -205,7 +205,7 @@ func TestListOfRevocations(t *testing.T) {
 		}
 		for body, says := range map[string]string{
 			`{}`: "id, jti, sub and token", `{"id": "x"}`: "invalid id", `{"id": 1}`: "id", `{"jti": "a", "sub": "b"}`: "jti and sub",
-			`{"id": "` + announced[0].ID + `", "sub": "b"}`: "no other member", `{"sub": "a", "before": "2001-01-01T00:00:00Z"}`: "before is unknown",
+			`{"id": "` + announced[0].ID + `", "sub": "b"}`: "no other member", `{"sub": "a", "before": "2001-01-01T00:00:00Z"}`: "unrecognized member before",
 		} {
 			wantError(t, undo(s, body), http.StatusBadRequest, says)
 		}
