@@ -160,11 +160,11 @@ func TestExplain(t *testing.T) {
 
 	t.Run("each check", func(t *testing.T) {
 		for want, claims := range map[string]harness.Claims{
-			"issuer":    {"iss": "https://other.example"},
-			"audience":  {"aud": "other"},
-			"expiry":    {"exp": 1000},
-			"beginning": {"nbf": 99999999999},
-			"kind":      {"events": "logout"},
+			"issuer":     {"iss": "https://other.example"},
+			"audience":   {"aud": "other"},
+			"expiry":     {"exp": 1000},
+			"not_before": {"nbf": 99999999999},
+			"token_type": {"events": "logout"},
 		} {
 			got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": p.Token(claims)}).Gates[0]
 			if names := failed(got.Checks); !slices.Equal(names, []string{want}) || got.Decision != "denied" || got.Scheme != "corp" {
