@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -224,3 +226,19 @@ func withoutPrompt(all []authn.Challenge) []authn.Challenge {
 
 // errDenied is what error pages see as `{http.error.message}`: it is public.
 func errDenied(answer denial.Denial) error { return errors.New(answer.Detail()) }
+
+// checkLoginURL refuses what is no link to a page, a path or a URL of http or
+// https, and what a browser could read as another one. The link is the same for
+// everybody: placeholders would let a request say where it leads.
+func checkLoginURL(login string) error {
+	if login == "" {
+		return nil
+	}
+	parsed, err := url.Parse(login)
+	path := err == nil && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
+	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && parsed.User == nil
+	if !path && !web || strings.ContainsAny(login, `\{}`) {
+		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL, without placeholders", login)
+	}
+	return nil
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -163,18 +162,41 @@ func dropBody(r *http.Request) {
 	r.Header.Del("Content-Length")
 }
 
-// checkLoginURL refuses what is no link to a page, a path or a URL of http or
-// https, and what a browser could read as another one. The link is the same for
-// everybody: placeholders would let a request say where it leads.
-func checkLoginURL(login string) error {
-	if login == "" {
-		return nil
+// keepToHTTPRequest removes from a request the wish to go on in another kind of HTTP on
+// the same connection: after the answer 101 a client could ask an upstream for
+// anything, and no gate would see it. That goes for `h2c`, which servers may
+// ignore anyway (RFC 9113 §3.1), and for `HTTP/…` and `TLS/…`. WebSockets and
+// other protocols are what the one request is about, and go on.
+func keepToHTTPRequest(h http.Header) {
+	fields, asked := h["Upgrade"]
+	if !asked {
+		return
 	}
-	parsed, err := url.Parse(login)
-	path := err == nil && strings.HasPrefix(login, "/") && !strings.HasPrefix(login, "//")
-	web := err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" && parsed.User == nil
-	if !path && !web || strings.ContainsAny(login, `\{}`) {
-		return fmt.Errorf("login_url %q: write a path such as /login or an absolute http or https URL, without placeholders", login)
+	h.Del("HTTP2-Settings")
+	var kept []string
+	for _, field := range fields {
+		steps.Add(len(field))
+		for protocol := range strings.SplitSeq(field, ",") {
+			if protocol = strings.TrimSpace(protocol); protocol != "" && !carriesHTTP(protocol) {
+				kept = append(kept, protocol)
+			}
+		}
 	}
-	return nil
+	if len(kept) == 0 {
+		h.Del("Upgrade")
+		return
+	}
+	h["Upgrade"] = []string{strings.Join(kept, ", ")}
+}
+
+// carriesHTTP reports whether requests can follow in a protocol, as it is named
+// in Upgrade (RFC 9110 §7.8).
+func carriesHTTP(protocol string) bool {
+	name, _, _ := strings.Cut(strings.ToLower(protocol), "/")
+	switch name {
+	case "h2c", "h2", "h3", "http", "https", "tls":
+		return true
+	default:
+		return false
+	}
 }
