@@ -97,6 +97,16 @@ type Bearer struct {
 	// itself; one from a query parameter does not go on to the upstream.
 	TokenFrom []authn.Location `json:"token_from,omitempty"`
 
+	// Accepts ID tokens (OpenID Connect Core §2) as access tokens, for providers that
+	// issue no others, such as Dex, Kakao, LINE or gcloud. An ID token says who has
+	// logged in to a client, and not what that client may do here, so its audience
+	// must be configured for this API. Default: off, as RFC 8725 §3.11 wants.
+	AcceptIDTokens bool `json:"accept_id_tokens,omitempty"`
+
+	// The claims that name the client, of which the first with a value counts.
+	// Default: client_id, azp, cid, appid.
+	ClientClaims []string `json:"client_claims,omitempty"`
+
 	// The claim that names the user. Default: sub, or username in an answer of
 	// the introspection endpoint that has no sub. A number in another claim than sub
 	// is the user as it is written, to the last digit.
@@ -106,7 +116,8 @@ type Bearer struct {
 	// spaces. What is no scope-token (RFC 6749 §3.3) is left out. Default: scope, scp.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
-	// The paths of the claims that hold roles, as a list or as one string.
+	// The paths of the claims that hold roles: as a list, as one string, or as the
+	// names of the members of an object whose values are objects, as Zitadel does.
 	// Default: roles, groups, realm_access.roles.
 	RoleClaims []string `json:"role_claims,omitempty"`
 

@@ -29,6 +29,8 @@ import (
 //		clock_skew   <duration>
 //		profile      at+jwt
 //		token_from   header|query|cookie|form [<name>]
+//		accept_id_tokens
+//		client_claims <path>...
 //		user_claim   <path>
 //		scope_claims <path>...
 //		role_claims  <path>...
@@ -50,24 +52,26 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	err = block.Read(d, block.Lines{
-		"realm":        block.String(&b.Realm),
-		"issuer":       block.String(&b.Issuer),
-		"audience":     block.Strings(&b.Audiences),
-		"jwks":         b.readJWKS,
-		"tenants":      block.Strings(&b.Tenants),
-		"ca_file":      block.String(&b.CAFile),
-		"allow_http":   block.Strings(&b.AllowHTTP),
-		"key_file":     block.Strings(&b.KeyFiles),
-		"hmac_secret":  block.Secret(&b.HMACSecret),
-		"algorithms":   block.Strings(&b.Algorithms),
-		"clock_skew":   b.readSkew,
-		"profile":      block.String(&b.Profile),
-		"token_from":   b.readPlace,
-		"user_claim":   block.String(&b.UserClaim),
-		"scope_claims": block.Strings(&b.ScopeClaims),
-		"role_claims":  block.Strings(&b.RoleClaims),
-		"dpop":         block.String(&b.DPoP),
-		"dpop_nonce":   block.Flag(&b.DPoPNonce),
+		"realm":            block.String(&b.Realm),
+		"issuer":           block.String(&b.Issuer),
+		"audience":         block.Strings(&b.Audiences),
+		"jwks":             b.readJWKS,
+		"tenants":          block.Strings(&b.Tenants),
+		"ca_file":          block.String(&b.CAFile),
+		"allow_http":       block.Strings(&b.AllowHTTP),
+		"key_file":         block.Strings(&b.KeyFiles),
+		"hmac_secret":      block.Secret(&b.HMACSecret),
+		"algorithms":       block.Strings(&b.Algorithms),
+		"clock_skew":       b.readSkew,
+		"profile":          block.String(&b.Profile),
+		"token_from":       b.readPlace,
+		"client_claims":    block.Strings(&b.ClientClaims),
+		"accept_id_tokens": block.Flag(&b.AcceptIDTokens),
+		"user_claim":       block.String(&b.UserClaim),
+		"scope_claims":     block.Strings(&b.ScopeClaims),
+		"role_claims":      block.Strings(&b.RoleClaims),
+		"dpop":             block.String(&b.DPoP),
+		"dpop_nonce":       block.Flag(&b.DPoPNonce),
 
 		"certificate_bound": block.String(&b.CertificateBound),
 		"introspection":     b.readIntrospection,

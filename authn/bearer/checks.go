@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -432,6 +433,13 @@ func audiences(claim any) ([]string, error) {
 // What says that it is an access token by its type is believed instead.
 var otherKinds = []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"}
 
+// idTokenClaims are the claims of otherKinds that ID tokens have, and idTokenKinds the
+// values of kindValues.
+var (
+	idTokenClaims = []string{"nonce", "at_hash", "c_hash", "s_hash"}
+	idTokenKinds  = []string{"ID", "id"}
+)
+
 // accessClaims are claims of access tokens. Beside one of them a nonce is that of
 // the login, which authentik and Azure AD B2C repeat in access tokens.
 var accessClaims = []string{"scope", "scp", "azp", "uid", "client_id"}
@@ -451,7 +459,7 @@ var kindValues = map[string][]string{
 // checkTokenType refuses tokens that are not bearer access tokens, and tokens that
 // ask for a proof that this package does not know.
 func (b *Bearer) checkTokenType(v *verification) error {
-	if err := checkKind(v.token); err != nil {
+	if err := b.checkKind(v.token); err != nil {
 		return err
 	}
 	var err error
@@ -459,8 +467,8 @@ func (b *Bearer) checkTokenType(v *verification) error {
 	return err
 }
 
-// checkKind refuses verified tokens that are no bearer access tokens.
-func checkKind(t *token) error {
+// checkKind refuses verified tokens that are not bearer access tokens.
+func (b *Bearer) checkKind(t *token) error {
 	if kind, _ := t.claims["token_type"].(string); t.introspected() && strings.Contains(strings.ToLower(kind), "refresh") {
 		return errors.New("token_type says that this is a refresh token")
 	}
@@ -471,7 +479,7 @@ func checkKind(t *token) error {
 	declared := false
 	for claim, accepted := range kindValues {
 		kind, ok := t.claims[claim].(string)
-		if ok && !slices.Contains(accepted, kind) {
+		if ok && !slices.Contains(accepted, kind) && !(b.AcceptIDTokens && slices.Contains(idTokenKinds, kind)) {
 			return &authn.MismatchError{
 				Reason:   fmt.Sprintf("the claim %s says that this is another kind of token", claim),
 				Expected: strings.Join(accepted, " "), Found: authn.Printable(kind),
@@ -483,6 +491,9 @@ func checkKind(t *token) error {
 		return nil // Keycloak copies the nonce into access tokens too
 	}
 	for _, claim := range otherKinds {
+		if b.AcceptIDTokens && slices.Contains(idTokenClaims, claim) {
+			continue
+		}
 		if _, present := t.claims[claim]; present && (claim != "nonce" || !hasAccessClaim(t)) {
 			return fmt.Errorf("the claim %s belongs to another kind of token", claim)
 		}
@@ -542,7 +553,7 @@ func (b *Bearer) identify(v *verification) error {
 	identity := &authn.Identity{
 		Claims: authn.ClaimsOf(v.claims),
 		Scopes: scopesIn(v.claims, b.ScopeClaims),
-		Roles:  collect(v.claims, b.RoleClaims, func(role string) []string { return []string{role} }),
+		Roles:  rolesIn(v.claims, b.RoleClaims),
 	}
 	v.identity = identity
 	issuer, _ := v.claims["iss"].(string)
@@ -554,7 +565,7 @@ func (b *Bearer) identify(v *verification) error {
 	if err != nil {
 		return err
 	}
-	client, _ := v.claims["client_id"].(string)
+	client := b.client(v.claims)
 	if subject, _ := v.claims["sub"].(string); client != "" && client == subject {
 		identity.Client = client
 		return nil
@@ -608,6 +619,33 @@ func name(claims map[string]any, path string) (string, error) {
 func scopesIn(claims map[string]any, paths []string) []string {
 	all := collect(claims, paths, func(text string) []string { return strings.Split(text, " ") })
 	return slices.DeleteFunc(all, func(scope string) bool { return !authn.IsScopeToken(scope) })
+}
+
+// rolesIn gathers the roles of a token. Zitadel writes an object with a member for each
+// role, whose value is an object as well.
+func rolesIn(claims map[string]any, paths []string) []string {
+	all := collect(claims, paths, func(role string) []string { return []string{role} })
+	for _, path := range paths {
+		value, _ := authn.Lookup(claims, path)
+		members, _ := value.(map[string]any)
+		for _, role := range slices.Sorted(maps.Keys(members)) {
+			if _, ok := members[role].(map[string]any); ok {
+				all = append(all, role)
+			}
+		}
+	}
+	return all
+}
+
+// client reads the first of the client claims that has a value.
+func (b *Bearer) client(claims map[string]any) string {
+	for _, claim := range b.ClientClaims {
+		value, _ := authn.Lookup(claims, claim)
+		if client, _ := value.(string); client != "" {
+			return client
+		}
+	}
+	return ""
 }
 
 // collect gathers strings from several claims: from lists each member, from a

@@ -185,6 +185,54 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+func TestAcceptIDTokens(t *testing.T) {
+	meant := func(b *Bearer) { b.AcceptIDTokens = true }
+	for name, tc := range map[string]struct {
+		header, claims map[string]any
+		good           bool
+	}{
+		"LINE, with a nonce":       {nil, map[string]any{"nonce": "x"}, true},
+		"Dex, with at_hash":        {map[string]any{"typ": nil}, map[string]any{"at_hash": "x", "c_hash": "y"}, true},
+		"Keycloak, by typ":         {nil, map[string]any{"typ": "ID"}, true},
+		"Cognito, by token_use":    {nil, map[string]any{"token_use": "id"}, true},
+		"a refresh token":          {nil, map[string]any{"typ": "Refresh"}, false},
+		"a logout token":           {map[string]any{"typ": "logout+jwt"}, nil, false},
+		"a logout token by events": {nil, map[string]any{"events": map[string]any{}}, false},
+		"for another audience":     {nil, map[string]any{"nonce": "x", "aud": "other"}, false},
+	} {
+		t.Run("JWT-13: "+name, func(t *testing.T) {
+			token := sign(t, "ES256", tc.header, tc.claims)
+			if tc.good {
+				accepted(t, scheme(t, meant), token)
+			} else {
+				refused(t, scheme(t, meant), token, authn.CodeInvalidToken)
+			}
+		})
+	}
+}
+
+func TestClientClaims(t *testing.T) {
+	for name, tc := range map[string]struct {
+		claims     map[string]any
+		configured []string
+		client     string
+	}{
+		"client_id comes first":      {map[string]any{"azp": "b", "client_id": "a"}, nil, "a"},
+		"azp, as Keycloak writes it": {map[string]any{"azp": "b"}, nil, "b"},
+		"cid, as Okta writes it":     {map[string]any{"cid": "c"}, nil, "c"},
+		"appid, as ADFS writes it":   {map[string]any{"appid": "d", "client_id": 7}, nil, "d"},
+		"another claim":              {map[string]any{"client_id": "a", "app": map[string]any{"name": "e"}}, []string{"app.name"}, "e"},
+		"none":                       {nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := accepted(t, scheme(t, func(b *Bearer) { b.ClientClaims = tc.configured }), sign(t, "ES256", nil, tc.claims))
+			if got.Client != tc.client || got.ID != "alice" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestProfile(t *testing.T) {
 	strict := func(b *Bearer) { b.Profile = profileAccessToken }
 	full := map[string]any{"client_id": "app", "jti": "1"}
@@ -220,6 +268,8 @@ func TestIdentity(t *testing.T) {
 		"R9068-4: a list of other types": {map[string]any{"scope": []any{1, "read", nil}}, []string{"read"}, nil},
 		"R9068-4: roles in all places":   {map[string]any{"roles": []string{"a"}, "groups": "b c", "realm_access": map[string]any{"roles": []string{"d"}}}, nil, []string{"a", "b c", "d"}},
 		"R9068-4: roles of another type": {map[string]any{"roles": true}, nil, nil},
+		"R9068-4: roles as Zitadel's":    {map[string]any{"roles": map[string]any{"b": map[string]any{"1": "x"}, "a": map[string]any{}}}, nil, []string{"a", "b"}},
+		"R9068-4: flags are no roles":    {map[string]any{"roles": map[string]any{"admin": false, "ops": true}}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := identity(tc.claims)

@@ -73,6 +73,9 @@ func (b *Bearer) setDefaults() {
 	if b.UserClaim == "" {
 		b.UserClaim = subjectClaim
 	}
+	if b.ClientClaims == nil {
+		b.ClientClaims = []string{"client_id", "azp", "cid", "appid"}
+	}
 	if b.ScopeClaims == nil {
 		b.ScopeClaims = []string{"scope", "scp"}
 	}

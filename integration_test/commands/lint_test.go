@@ -37,6 +37,7 @@ func TestLint(t *testing.T) {
 		"a cookie":           {scheme: "token_from cookie t"},
 		"an exact minute":    {scheme: "clock_skew 1m"},
 		"more than a minute": {scheme: "clock_skew 61s", want: "clock-skew"},
+		"ID tokens":          {scheme: "accept_id_tokens", want: "id-tokens"},
 
 		"an answer before the gate":                   {site: "a.example.com {\n route {\n respond /x y\n require_auth corp\n respond z\n }\n}", want: "bypass"},
 		"a redirect before the gate":                  {site: "a.example.com {\n route {\n redir /x /y\n require_auth corp\n respond z\n }\n}"},

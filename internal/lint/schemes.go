@@ -82,6 +82,17 @@ var schemeRules = []*Rule{
 		}),
 	},
 	{
+		ID: "id-tokens", Level: Note,
+		Danger: "an ID token says who has logged in to a client, and not what that client may do here",
+		Remedy: "Where the provider issues access tokens for this API, use those and leave `accept_id_tokens` out.",
+		find: eachScheme(func(s *subject, one scheme) []Finding {
+			if !one.AcceptIDTokens {
+				return nil
+			}
+			return []Finding{one.at("ID tokens count as access tokens", "accept_id_tokens", sourcepos.Line{Names: []string{"accept_id_tokens"}})}
+		}),
+	},
+	{
 		ID: "clock-skew", Level: Warning,
 		Danger: "tokens are good for that long after they have expired",
 		Remedy: "Keep the clocks right and leave the line out: the default is 30s.",
