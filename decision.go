@@ -30,6 +30,9 @@ type decision struct {
 	// request adds.
 	required *authz.Requirement
 
+	// lists says that the answer may list what the caller may not use.
+	lists bool
+
 	// malformed is why an MCP request is answered 400 after authentication.
 	malformed error
 }
@@ -40,8 +43,11 @@ func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
 	// The client's own identity fields go here: a credential may come in one of
 	// them, and a condition must not believe them.
 	g.forward.names.removeFrom(r, state.forwarded)
-	if (d.Allowed || d.outcome.Verdict == authn.Accepted) && g.MCP.Inspects(r) && state.explained == nil {
-		d = g.inspect(state, r, d)
+	if (d.Allowed || d.outcome.Verdict == authn.Accepted) && state.explained == nil {
+		d.lists = g.MCP.ResumesStream(r)
+		if g.MCP.Inspects(r) {
+			d = g.inspect(state, r, d)
+		}
 	}
 	if d.outcome.Verdict == authn.Accepted {
 		d = g.authorize(state, r, d)
@@ -54,7 +60,8 @@ func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
 func (g *RequireAuth) inspect(state *requestState, r *http.Request, admitted decision) (d decision) {
 	defer recoverTo(&d)
 	d = admitted
-	operation, err := g.MCP.Inspect(r, state.setReadDeadline)
+	operation, lists, err := g.MCP.Inspect(r, state.setReadDeadline)
+	d.lists = lists
 	d.required, d.malformed = g.Requirement.With(operation), err
 	switch {
 	case d.outcome.Verdict == authn.Accepted: // authorize goes on

@@ -325,11 +325,28 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		return g.deny(w, r, state, d)
 	}
 	answer := g.allow(w, r, state, d)
+	if d.lists {
+		next = g.filterLists(next, d)
+	}
 	err := next.ServeHTTP(answer, r)
 	if writer, ok := answer.(*responsewriter.Writer); ok && err != nil {
 		writer.Apply() // the error is answered past this writer
 	}
 	return err
+}
+
+// filterLists removes from the lists of an MCP answer what the caller may not use.
+func (g *RequireAuth) filterLists(next caddyhttp.Handler, d decision) caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		lists := g.MCP.FilterLists(w, r, func(scopes []string) bool { return g.Holds(d.outcome.Identity, scopes) })
+		if err := next.ServeHTTP(lists, r); err != nil {
+			return err
+		}
+		if err := lists.Close(); err != nil {
+			g.logger.Error("the answer to a list does not pass", zap.Error(err))
+		}
+		return nil
+	})
 }
 
 // setResource makes the audience and the origin of this gate known to schemes.

@@ -170,6 +170,12 @@ func (q *Requirement) decideSession(_ *http.Request, caller *authn.Identity) Dec
 	return q.Session.decide(caller)
 }
 
+// Holds reports whether a caller, who may be anonymous, has all of some scopes.
+func (q *Requirement) Holds(caller *authn.Identity, scopes []string) bool {
+	return len(scopes) == 0 || caller != nil &&
+		!slices.ContainsFunc(scopes, func(scope string) bool { return !q.grants.cover(caller.Scopes, scope) })
+}
+
 func (q *Requirement) decideScopes(_ *http.Request, caller *authn.Identity) Decision {
 	if len(q.Scopes) == 0 && len(q.AnyScopes) == 0 {
 		return allowed

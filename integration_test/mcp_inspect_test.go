@@ -1,7 +1,10 @@
 package integration
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +19,24 @@ import (
 func inspectedMCP(t *testing.T) *harness.Server {
 	t.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.Copy(w, r.Body)
+		switch r.URL.Path {
+		case "/list":
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, toolList("read", "delete_x"))
+		case "/events":
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "data: %s\n\n", toolList("read", "delete_x"))
+			_ = http.NewResponseController(w).Flush()
+			if r.Method == http.MethodGet {
+				<-r.Context().Done()
+			}
+		case "/broken":
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, toolList("delete_x")[:60])
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.Copy(w, r.Body)
+		}
 	}))
 	t.Cleanup(upstream.Close)
 	return harness.Start(t, `{
@@ -39,6 +58,15 @@ http://localhost:8080 {
 		mcp {
 			tool delete_* mcp:delete
 			inspect 1KiB
+		}
+	}
+	@lists path /list /events /broken
+	require_auth @lists {
+		optional
+		mcp {
+			tool delete_* mcp:delete
+			inspect 1KiB
+			list filtered
 		}
 	}
 	require_auth /fields {
@@ -154,6 +182,66 @@ func TestMCPInspect(t *testing.T) {
 	t.Run("MCP-7: a client that accepts HTML alone gets no JSON", func(t *testing.T) {
 		if got := post("/mcp", deleteCall, harness.Header("Accept", "text/html")); !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("%v", got.Header)
+		}
+	})
+}
+
+func toolList(names ...string) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, fmt.Sprintf(`{"name":%q}`, name))
+	}
+	return `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + strings.Join(all, ",") + `],"nextCursor":"n"}}`
+}
+
+func TestMCPLists(t *testing.T) {
+	s := inspectedMCP(t)
+	list := harness.Body("application/json", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	token := harness.Bearer(harness.Token(t, harness.Claims{"scope": "read"}))
+	wider := harness.Bearer(harness.Token(t, harness.Claims{"scope": "mcp:delete"}))
+	event := func(text string) string { return "data: " + text + "\n\n" }
+	for name, c := range map[string]struct {
+		path    string
+		options []harness.Option
+		want    string
+	}{
+		"JSON":                               {"/list", []harness.Option{token}, toolList("read")},
+		"JSON for an anonymous caller":       {"/list", nil, toolList("read")},
+		"JSON for a caller with the scope":   {"/list", []harness.Option{wider}, toolList("read", "delete_x")},
+		"events":                             {"/events", []harness.Option{token}, event(toolList("read"))},
+		"events for a caller with the scope": {"/events", []harness.Option{wider}, event(toolList("read", "delete_x"))},
+	} {
+		t.Run("MCP-4: a list in "+name, func(t *testing.T) {
+			if got := s.Do("POST", s.URL(c.path), append(c.options, list)...); got.Status != 200 || got.Body != c.want {
+				t.Errorf("%d %q", got.Status, got.Body)
+			}
+		})
+	}
+	t.Run("MCP-4: a list that cannot be read does not pass", func(t *testing.T) {
+		if got := s.Do("POST", s.URL("/broken"), token, list); got.Status != 502 || strings.Contains(got.Body, "delete_x") {
+			t.Errorf("%d %q", got.Status, got.Body)
+		}
+	})
+	t.Run("MCP-4: another answer passes unchanged", func(t *testing.T) {
+		if got := s.Do("POST", s.URL("/list"), token, harness.Body("application/json", readCall)); got.Body != toolList("read", "delete_x") {
+			t.Errorf("%d %q", got.Status, got.Body)
+		}
+	})
+	t.Run("MCP-4: an event of a stream that goes on arrives at once", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr()+"/events", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "localhost:8080"
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if line, err := bufio.NewReader(answer.Body).ReadString('\n'); err != nil || line != "data: "+toolList("read")+"\n" {
+			t.Errorf("%v %q", err, line)
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 //		resource <uri> <scope>...
 //		method   <method> <scope>...
 //		inspect  <size>
+//		list     filtered
 //	}
 func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 	start := block.Here(d)
@@ -29,6 +30,7 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 		"resource": p.readRule("resources/read"),
 		"method":   p.readMethod,
 		"inspect":  p.readInspect,
+		"list":     p.readList,
 	})
 	if err != nil {
 		return err
@@ -77,5 +79,15 @@ func (p *Policy) readInspect(d *caddyfile.Dispenser) error {
 		return d.Errf("invalid size %q: write for example 1MiB", text)
 	}
 	p.BodyLimit = size
+	return nil
+}
+
+func (p *Policy) readList(d *caddyfile.Dispenser) error {
+	if p.List != "" {
+		return d.Err("list is written twice: keep one")
+	}
+	if !d.AllArgs(&p.List) {
+		return d.ArgErr()
+	}
 	return nil
 }

@@ -60,38 +60,39 @@ func (p *Policy) Inspects(r *http.Request) bool {
 	return p != nil && p.BodyLimit > 0 && !slices.Contains(withoutOperation, r.Method)
 }
 
-// Inspect reads the body of a request and returns the scopes for its operations.
-// The body can be read again. An error means that the request is malformed.
-func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error) ([]string, error) {
+// Inspect reads the body of a request and returns the scopes for its operations,
+// and whether the lists in its answer are filtered. The body can be read again. An error means that the request is malformed.
+func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error) (scopes []string, lists bool, err error) {
 	if err := checkCarrier(r); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	revision, err := readRevision(r.Header)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if revision == "" {
 		revision = revisions[0]
 	}
 	if !slices.Contains(revisions, revision) {
-		return nil, &RevisionError{Requested: revision, Supported: revisions}
+		return nil, false, &RevisionError{Requested: revision, Supported: revisions}
 	}
 	fields, err := readFields(r.Header)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := checkMedia(r.Header); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	body, err := readBody(r, p.BodyLimit, bodyTime, setReadDeadline)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	asked, err := readOperations(body, revision, len(r.Header[revisionField]) > 0, fields)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return p.scopesFor(asked), nil
+	lists = p.List != "" && slices.ContainsFunc(asked, func(o operation) bool { return slices.Contains(listMethods, o.method) })
+	return p.scopesFor(asked), lists, nil
 }
 
 // checkMedia refuses a body that a server could read in another way than the gate.
@@ -278,6 +279,12 @@ const (
 	idLimit = 64 << 10
 	idTime  = 2 * time.Second
 )
+
+// ResumesStream reports whether the answer to a request may repeat the events of an
+// earlier one, whose lists are filtered.
+func (p *Policy) ResumesStream(r *http.Request) bool {
+	return p != nil && p.List != "" && r.Method == http.MethodGet
+}
 
 // IsRPC reports whether a request is a message of JSON-RPC by its fields.
 func (p *Policy) IsRPC(r *http.Request) bool {

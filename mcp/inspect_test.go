@@ -104,7 +104,7 @@ func TestInspect(t *testing.T) {
 				r.Header.Set("Content-Type", "application/json")
 			}
 			r.Body = io.NopCloser(strings.NewReader(c.body))
-			scopes, err := guarded.Inspect(r, noDeadline)
+			scopes, _, err := guarded.Inspect(r, noDeadline)
 			got := strings.Join(scopes, " ")
 			if err != nil {
 				got = err.Error()
@@ -123,7 +123,7 @@ func TestInspectBoundsTime(t *testing.T) {
 	t.Run("COST-1: a body without a bound on its time is refused", func(t *testing.T) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(deleteCall))
 		r.Header.Set("Content-Type", "application/json")
-		if _, err := guarded.Inspect(r, func(time.Time) error { return errors.ErrUnsupported }); !errors.Is(err, errors.ErrUnsupported) {
+		if _, _, err := guarded.Inspect(r, func(time.Time) error { return errors.ErrUnsupported }); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -131,7 +131,7 @@ func TestInspectBoundsTime(t *testing.T) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(deleteCall))
 		r.Header.Set("Content-Type", "application/json")
 		var set []bool
-		if _, err := guarded.Inspect(r, func(at time.Time) error { set = append(set, at.IsZero()); return nil }); err != nil || !slices.Equal(set, []bool{false, true}) {
+		if _, _, err := guarded.Inspect(r, func(at time.Time) error { set = append(set, at.IsZero()); return nil }); err != nil || !slices.Equal(set, []bool{false, true}) {
 			t.Errorf("%v %v", set, err)
 		}
 	})
@@ -212,7 +212,7 @@ func BenchmarkInspect(b *testing.B) {
 	for b.Loop() {
 		r := request("POST", "Content-Type", "application/json")
 		r.Body = io.NopCloser(strings.NewReader(body))
-		if _, err := policy.Inspect(r, noDeadline); err != nil {
+		if _, _, err := policy.Inspect(r, noDeadline); err != nil {
 			b.Fatal(err)
 		}
 	}

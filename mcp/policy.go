@@ -48,6 +48,13 @@ type Policy struct {
 	// repeated member or a content coding, or that takes longer than 30 seconds is
 	// 400. The body passes unchanged. Default: bodies are not read.
 	BodyLimit uint64 `json:"inspect,omitempty"`
+
+	// `filtered` removes from the answers to tools/list, prompts/list,
+	// resources/list and resources/templates/list what the caller lacks a scope
+	// for, in JSON and in event streams. An answer that cannot be read is 502: one
+	// over 8 MiB, in another media type, or with a content coding. Needs `inspect`
+	// and a rule for a name. Default: lists pass unchanged.
+	List string `json:"list,omitempty"`
 }
 
 // Rule asks for scopes for an operation.
@@ -81,10 +88,30 @@ func (p *Policy) Check() error {
 	if p.BodyLimit > maxInspect {
 		return fmt.Errorf("mcp: inspect is over %d bytes", maxInspect)
 	}
+	if err := p.checkList(); err != nil {
+		return fmt.Errorf("mcp: %w", err)
+	}
 	for _, rule := range p.Rules {
 		if err := rule.check(); err != nil {
 			return fmt.Errorf("mcp: %w", err)
 		}
+	}
+	return nil
+}
+
+// filtered is the value of [Policy.List].
+const filtered = "filtered"
+
+func (p *Policy) checkList() error {
+	switch {
+	case p.List == "":
+		return nil
+	case p.List != filtered:
+		return fmt.Errorf("invalid list %q: write `list filtered`", p.List)
+	case p.BodyLimit == 0:
+		return errors.New("`list filtered` needs the bodies of requests: write for example `inspect 1MiB` as well")
+	case !slices.ContainsFunc(p.Rules, func(r Rule) bool { return nameMembers[r.Method] != "" }):
+		return errors.New("`list filtered` has nothing to remove: write a line `tool`, `prompt` or `resource`")
 	}
 	return nil
 }
