@@ -55,7 +55,7 @@ var mayImport = map[string]string{
 	"internal/dryrun":        "internal/routes",
 	"internal/lint":          "internal/routes internal/sourcepos",
 
-	"internal/conformance": "", "internal/licences": "", "internal/reference": "", "internal/testreport": "", // commands of the project
+	"internal/conformance": "", "internal/licences": "", "internal/testreport": "", // commands of the project
 }
 
 // outside are the folders that use the module as a reader of the documentation does.
