@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
 )
@@ -78,7 +79,9 @@ type Bearer struct {
 	// The secret for HS256, HS384 and HS512, at least 32 bytes; it cannot be
 	// combined with public keys. Everybody who can verify such tokens can also
 	// make them. Placeholders such as `{env.JWT_SECRET}` are replaced at load.
-	HMACSecret string `json:"hmac_secret,omitempty"`
+	// A list has the secrets of a rotation: a token may be signed with any of them. A
+	// secret that begins with `base64:` is decoded, and then has to have 32 bytes.
+	HMACSecret block.Secrets `json:"hmac_secret,omitempty"`
 
 	// The algorithms that are accepted, out of RS256, RS384, RS512, PS256,
 	// PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, HS256, HS384, HS512.

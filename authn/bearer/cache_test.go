@@ -14,6 +14,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -34,7 +35,7 @@ func newRemembering(tb testing.TB) *remembering {
 		tb.Fatal(err)
 	}
 	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_000_000_000, 0)}
-	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}}
+	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}, HMACSecret: block.Secrets{string(cacheSecret)}}
 	r.setDefaults()
 	r.cache, r.keys = newCache(defaultCacheSize), sources{r.static}
 	r.now = func() time.Time { return r.clock }
@@ -194,7 +195,7 @@ func TestWeight(t *testing.T) {
 func TestCacheOutlivesConfiguration(t *testing.T) {
 	secret, size, off := strings.Repeat("s", 32), uint64(1<<20), uint64(0)
 	open := func(change func(*Bearer)) *Bearer {
-		b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: secret}
+		b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: block.Secrets{secret}}
 		change(b)
 		return provisioned(t, b)
 	}
@@ -212,7 +213,7 @@ func TestCacheOutlivesConfiguration(t *testing.T) {
 		"the same":        {func(*Bearer) {}, true, true},
 		"another claim":   {func(b *Bearer) { b.UserClaim = "email" }, true, false},
 		"another profile": {func(b *Bearer) { b.Profile = profileAccessToken }, true, false},
-		"another secret":  {func(b *Bearer) { b.HMACSecret = strings.Repeat("t", 32) }, true, false},
+		"another secret":  {func(b *Bearer) { b.HMACSecret = block.Secrets{strings.Repeat("t", 32)} }, true, false},
 		"another size":    {func(b *Bearer) { b.TokenCache = &size }, false, false},
 		"none":            {func(b *Bearer) { b.TokenCache = &off }, false, false},
 	} {

@@ -24,7 +24,7 @@ import (
 //		ca_file      <path>
 //		allow_http   <host>...
 //		key_file     <path>...
-//		hmac_secret  <secret>
+//		hmac_secret  <secret>|base64:<secret>
 //		algorithms   <name>...
 //		clock_skew   <duration>
 //		profile      at+jwt
@@ -60,7 +60,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"ca_file":          block.String(&b.CAFile),
 		"allow_http":       block.Strings(&b.AllowHTTP),
 		"key_file":         block.Strings(&b.KeyFiles),
-		"hmac_secret":      block.Secret(&b.HMACSecret),
+		"hmac_secret":      b.HMACSecret.ReadLine,
 		"algorithms":       block.Strings(&b.Algorithms),
 		"clock_skew":       b.readSkew,
 		"profile":          block.String(&b.Profile),

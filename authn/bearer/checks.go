@@ -233,6 +233,7 @@ func parse(text string) (*token, error) {
 var (
 	errNotBearer    = errors.New("not the form of credentials in the Authorization field (RFC 6750 §2.1)")
 	errNoKey        = errors.New("no key of the issuer fits kid and alg")
+	errNoSecret     = fmt.Errorf("%w: the token is signed with a secret, and this scheme has public keys", errNoKey)
 	errBadSignature = errors.New("the signature fits no key")
 	errGraph        = errors.New("the signature fits no key: the header has a nonce, as tokens for Microsoft Graph do, which only Graph can verify; request a token with a scope of this API")
 	errEncrypted    = errors.New("the token is encrypted (JWE): have the provider issue signed access tokens; Auth0 does so where the client names an audience")
@@ -276,7 +277,11 @@ func (b *Bearer) checkHeader(v *verification) error {
 // checkSignature verifies the signature with the keys of the issuer. With
 // introspection, the endpoint decides about a token whose key is not published.
 func (b *Bearer) checkSignature(v *verification) error {
-	unavailable, err := b.keys.check(v.ctx, v.key.digest, v.token, func(keys []*keyset.Key) error { return verifyOnce(v, keys) })
+	var unavailable error
+	err := errNoSecret
+	if !strings.HasPrefix(v.algorithm, "HS") || len(b.HMACSecret) > 0 {
+		unavailable, err = b.keys.check(v.ctx, v.key.digest, v.token, func(keys []*keyset.Key) error { return verifyOnce(v, keys) })
+	}
 	switch {
 	case errors.Is(err, errNoKey) && b.remote != nil:
 		v.token = new(token)

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ const (
 // the value a check would be left out, or the placeholder itself would be a secret.
 func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 	values := map[string]*string{
-		"jwks": &b.JWKS, "hmac_secret": &b.HMACSecret, "ca_file": &b.CAFile, "jwks_token_file": &b.JWKSTokenFile,
+		"jwks": &b.JWKS, "ca_file": &b.CAFile, "jwks_token_file": &b.JWKSTokenFile,
 	}
 	// In an issuer, the place of the tenant is no placeholder.
 	issuer := strings.SplitN(b.Issuer, idp.TenantPlaceholder, 2)
@@ -45,6 +46,9 @@ func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 	}
 	for i := range b.Audiences {
 		values[fmt.Sprintf("audience %d", i+1)] = &b.Audiences[i]
+	}
+	for i := range b.HMACSecret {
+		values[fmt.Sprintf("hmac_secret %d", i+1)] = &b.HMACSecret[i]
 	}
 	for i := range b.KeyFiles {
 		values[fmt.Sprintf("key_file %d", i+1)] = &b.KeyFiles[i]
@@ -123,11 +127,16 @@ func (b *Bearer) checkAudiences() error {
 func (b *Bearer) checkKeys() error {
 	public := b.JWKS != "" || len(b.KeyFiles) > 0
 	switch {
-	case b.HMACSecret != "" && public:
+	case len(b.HMACSecret) > 0 && public:
 		return errors.New("an HMAC secret beside public keys lets whoever knows a public key forge tokens: declare two schemes")
-	case b.HMACSecret != "":
-		if !block.HasPlaceholder(b.HMACSecret) && len(b.HMACSecret) < minSecret {
-			return fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(b.HMACSecret), minSecret)
+	case len(b.HMACSecret) > 0:
+		for i, text := range b.HMACSecret {
+			if slices.Contains(b.HMACSecret[:i], text) {
+				return errors.New("hmac_secret is written twice with the same secret: keep one")
+			}
+			if _, err := decodeSecret(text); err != nil && !block.HasPlaceholder(text) {
+				return err
+			}
 		}
 	case !public && b.Issuer == "" && b.Introspection == nil:
 		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
@@ -142,6 +151,22 @@ func (b *Bearer) checkKeys() error {
 		}
 	}
 	return nil
+}
+
+// decodeSecret returns the bytes of a configured HMAC secret.
+func decodeSecret(text string) ([]byte, error) {
+	secret := []byte(text)
+	if encoded, found := strings.CutPrefix(text, "base64:"); found {
+		encoded = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(encoded), "=")
+		var err error
+		if secret, err = base64.RawStdEncoding.Strict().DecodeString(encoded); err != nil || strings.ContainsAny(encoded, "\r\n") {
+			return nil, errors.New("invalid base64 after `base64:` in hmac_secret: write the output of `openssl rand -base64 48`, or leave `base64:` out")
+		}
+	}
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(secret), minSecret)
+	}
+	return secret, nil
 }
 
 func isURL(jwks string) bool { return strings.Contains(jwks, "://") }

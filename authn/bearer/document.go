@@ -59,7 +59,7 @@ func (b *Bearer) format() string {
 // discovers reports whether the issuer publishes where its keys are.
 func (b *Bearer) discovers() bool {
 	return strings.HasPrefix(b.Issuer, "https://") && !block.HasPlaceholder(b.Issuer) && !b.isTemplate() &&
-		b.JWKS == "" && len(b.KeyFiles) == 0 && b.HMACSecret == "" && b.Introspection == nil && b.DPoP != bindingRequired
+		b.JWKS == "" && len(b.KeyFiles) == 0 && len(b.HMACSecret) == 0 && b.Introspection == nil && b.DPoP != bindingRequired
 }
 
 var _ authn.SecuritySchemer = (*Bearer)(nil)

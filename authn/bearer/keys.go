@@ -52,14 +52,20 @@ func (s sources) check(ctx context.Context, digest keyset.Digest, t *token, veri
 
 // openKeys opens every configured source of keys.
 func (b *Bearer) openKeys(ctx caddy.Context) error {
-	if b.HMACSecret != "" {
-		set, err := keyset.FromSecret([]byte(b.HMACSecret))
+	for _, text := range b.HMACSecret {
+		secret, err := decodeSecret(text)
+		if err != nil {
+			return err
+		}
+		set, err := keyset.FromSecret(secret)
 		if err != nil {
 			return err
 		}
 		static := keyset.NewStatic(set)
-		b.keys = sources{static}
-		b.origins = []origin{{kind: "secret", keys: static}}
+		b.keys = append(b.keys, static)
+		b.origins = append(b.origins, origin{kind: "secret", keys: static})
+	}
+	if len(b.HMACSecret) > 0 {
 		return nil
 	}
 	for _, path := range b.KeyFiles {

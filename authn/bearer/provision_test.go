@@ -21,6 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
@@ -104,7 +105,7 @@ func TestSecrets(t *testing.T) {
 	secret := strings.Repeat("0123456789abcdef", 4)
 	algorithms := []jwa.SignatureAlgorithm{jwa.HS256, jwa.HS384, jwa.HS512}
 	for size, allowed := range map[int]int{32: 1, 47: 1, 48: 2, 63: 2, 64: 3} {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: secret[:size]})
+		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret[:size]}})
 		for i, algorithm := range algorithms {
 			token := hmacToken(t, algorithm, []byte(secret[:size]))
 			if i < allowed {
@@ -117,24 +118,24 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	t.Run("JWT-4: another secret, a longer one, a shorter one", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: secret})
+		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, other := range []string{strings.ToUpper(secret), secret + "0", secret[:63], secret + "\x00", " " + secret} {
 			refused(t, b, hmacToken(t, jwa.HS256, []byte(other)), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-2: a list of algorithms narrows what a secret may do", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: secret, Algorithms: []string{"HS512"}})
+		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}, Algorithms: []string{"HS512"}})
 		accepted(t, b, hmacToken(t, jwa.HS512, []byte(secret)))
 		refused(t, b, hmacToken(t, jwa.HS256, []byte(secret)), authn.CodeInvalidToken)
 	})
 	t.Run("JWT-3: tokens of a key pair mean nothing to a secret", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: secret})
+		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, algorithm := range []string{"RS256", "PS256", "ES256", "EdDSA"} {
 			refused(t, b, sign(t, algorithm, nil, nil), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-4: a part of the signature is none", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: secret})
+		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		input, _, _ := cutLast(hmacToken(t, jwa.HS256, []byte(secret)))
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(input))

@@ -24,6 +24,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -217,11 +218,11 @@ func TestAlgorithms(t *testing.T) {
 		}
 	})
 	t.Run("JWT-4: HMAC with a long secret only", func(t *testing.T) {
-		b := &Bearer{Audiences: []string{"a"}, HMACSecret: strings.Repeat("x", 31)}
+		b := &Bearer{Audiences: []string{"a"}, HMACSecret: block.Secrets{strings.Repeat("x", 31)}}
 		if b.check() == nil {
 			t.Error("31 bytes were accepted")
 		}
-		b.HMACSecret += "x"
+		b.HMACSecret[0] += "x"
 		if err := b.check(); err != nil {
 			t.Error(err)
 		}

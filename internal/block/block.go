@@ -4,6 +4,7 @@
 package block
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -102,6 +103,40 @@ func Secret(target *string) Line {
 		}
 		return nil
 	}
+}
+
+// Secrets are secrets of which nearly every configuration has one. JSON may have
+// a single one as a string.
+type Secrets []string
+
+// MarshalJSON writes a single secret as a string.
+func (s Secrets) MarshalJSON() ([]byte, error) {
+	if len(s) == 1 {
+		return json.Marshal(s[0])
+	}
+	return json.Marshal([]string(s))
+}
+
+// UnmarshalJSON reads a string or a list of strings.
+func (s *Secrets) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		if *s = nil; one != "" {
+			*s = Secrets{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(s))
+}
+
+// ReadLine reads one more secret, or its placeholder.
+func (s *Secrets) ReadLine(d *caddyfile.Dispenser) error {
+	var secret string
+	if err := Secret(&secret)(d); err != nil {
+		return err
+	}
+	*s = append(*s, secret)
+	return nil
 }
 
 // List reads the rest of a line as a list. Spaces separate its items, so one that

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
@@ -55,16 +56,16 @@ type scheme struct {
 	name, where string
 	gate        *routes.PlacedGate // in whose block it is declared; nil in the app
 
-	Kind           string   `json:"scheme"`
-	Issuer         string   `json:"issuer"`
-	Audiences      []string `json:"audiences"`
-	HMACSecret     string   `json:"hmac_secret"`
-	AllowHTTP      []string `json:"allow_http"`
-	Tenants        []string `json:"tenants"`
-	AcceptIDTokens bool     `json:"accept_id_tokens"`
-	ClockSkew      int64    `json:"clock_skew"` // nanoseconds
-	TokenFrom      []place  `json:"token_from"`
-	From           []place  `json:"from"`
+	Kind           string        `json:"scheme"`
+	Issuer         string        `json:"issuer"`
+	Audiences      []string      `json:"audiences"`
+	HMACSecret     block.Secrets `json:"hmac_secret"`
+	AllowHTTP      []string      `json:"allow_http"`
+	Tenants        []string      `json:"tenants"`
+	AcceptIDTokens bool          `json:"accept_id_tokens"`
+	ClockSkew      int64         `json:"clock_skew"` // nanoseconds
+	TokenFrom      []place       `json:"token_from"`
+	From           []place       `json:"from"`
 
 	Introspection struct {
 		ClientSecret string `json:"client_secret"`

@@ -64,7 +64,7 @@ var schemeRules = []*Rule{
 		Danger: "the secret stands in the configuration, and so in its backups, in the admin API and in what Caddy saves of it",
 		Remedy: "Keep it out of the file: `hmac_secret {env.JWT_SECRET}` or `{file.…}`. `{$JWT_SECRET}` does not help: it is replaced before.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
-			if one.HMACSecret == "" || block.HasPlaceholder(one.HMACSecret) {
+			if !slices.ContainsFunc(one.HMACSecret, func(secret string) bool { return !block.HasPlaceholder(secret) }) {
 				return nil
 			}
 			return []Finding{one.at("an HMAC secret in clear text", "hmac_secret", sourcepos.Line{Names: []string{"hmac_secret"}})}
@@ -75,7 +75,7 @@ var schemeRules = []*Rule{
 		Danger: "whoever can check such tokens can make them",
 		Remedy: "Let nobody but the issuer and this server have the secret, or have tokens signed with a private key.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
-			if one.HMACSecret == "" {
+			if len(one.HMACSecret) == 0 {
 				return nil
 			}
 			return []Finding{one.at("tokens signed with a shared secret", "hmac_secret", sourcepos.Line{Names: []string{"hmac_secret"}})}
@@ -134,7 +134,7 @@ func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 // hmacShared finds secrets that others have to know too: the service of a
 // second audience, whoever verifies by another scheme, or an OAuth client.
 func hmacShared(s *subject, one scheme) (found []Finding) {
-	if one.HMACSecret == "" {
+	if len(one.HMACSecret) == 0 {
 		return nil
 	}
 	line := sourcepos.Line{Names: []string{"hmac_secret"}}
@@ -143,9 +143,9 @@ func hmacShared(s *subject, one scheme) (found []Finding) {
 	}
 	for _, other := range s.schemes {
 		switch {
-		case other.Introspection.ClientSecret == one.HMACSecret:
+		case slices.Contains(one.HMACSecret, other.Introspection.ClientSecret):
 			found = append(found, one.at("the HMAC secret is the client secret of scheme "+other.name, "hmac_secret", line))
-		case other.HMACSecret == one.HMACSecret && other.where != one.where && other.Issuer != one.Issuer:
+		case slices.ContainsFunc(other.HMACSecret, func(secret string) bool { return slices.Contains(one.HMACSecret, secret) }) && other.where != one.where && other.Issuer != one.Issuer:
 			found = append(found, one.at("the HMAC secret is that of scheme "+other.name+" too", "hmac_secret", line))
 		}
 	}
