@@ -263,8 +263,8 @@ func (e *Explanation) walk(r *http.Request, server *caddyhttp.Server) {
 }
 
 // explain has what follows noted.
-func (v *requestState) explain(in *Explanation) {
-	v.explained, v.request.Trace = in, new(authn.Trace)
+func (s *requestState) explain(in *Explanation) {
+	s.explained, s.request.Trace = in, new(authn.Trace)
 }
 
 // judgeToken has schemes judge a token that came without a request.

@@ -196,17 +196,8 @@ func readMessage(message map[string]any) (asked operation, version string, err e
 	if err := checkNames(message, "jsonrpc", "id", "method", "params", "result", "error"); err != nil {
 		return asked, "", err
 	}
-	_, isResult := message["result"]
-	_, isError := message["error"]
 	method, isRequest := message["method"]
-	switch id, hasID := message["id"]; id.(type) {
-	case string, int64, float64:
-	default:
-		if hasID && (id != nil || isRequest) {
-			return asked, "", errMessage
-		}
-	}
-	if message["jsonrpc"] != "2.0" || isRequest == (isResult || isError) {
+	if !isValidEnvelope(message, isRequest) {
 		return asked, "", errMessage
 	}
 	if !isRequest {
@@ -238,6 +229,21 @@ func readMessage(message map[string]any) (asked operation, version string, err e
 		}
 	}
 	return asked, version, nil
+}
+
+// isValidEnvelope reports whether the members beside the method are those of JSON-RPC
+// 2.0: a request has no result, and its id is a string or a number.
+func isValidEnvelope(message map[string]any, isRequest bool) bool {
+	_, isResult := message["result"]
+	_, isError := message["error"]
+	switch id, hasID := message["id"]; id.(type) {
+	case string, int64, float64:
+	default:
+		if hasID && (id != nil || isRequest) {
+			return false
+		}
+	}
+	return message["jsonrpc"] == "2.0" && isRequest != (isResult || isError)
 }
 
 // versionMember is the member of `_meta` that names the revision.

@@ -48,7 +48,11 @@ func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
 		values[fmt.Sprintf("audience %d", i+1)] = &b.Audiences[i]
 	}
 	for i := range b.HMACSecret {
-		values[fmt.Sprintf("hmac_secret %d", i+1)] = &b.HMACSecret[i]
+		name := "hmac_secret"
+		if len(b.HMACSecret) > 1 {
+			name = fmt.Sprintf("hmac_secret %d", i+1)
+		}
+		values[name] = &b.HMACSecret[i]
 	}
 	for i := range b.KeyFiles {
 		values[fmt.Sprintf("key_file %d", i+1)] = &b.KeyFiles[i]

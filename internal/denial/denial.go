@@ -1,3 +1,5 @@
+// Package denial writes the response of a denied request: its status, its header
+// fields and its body.
 package denial
 
 import (

@@ -42,7 +42,7 @@ func Begin(ctx context.Context) (context.Context, *Walk) {
 	return context.WithValue(ctx, walkKey{}, walk), walk
 }
 
-// LocationKind reports whether a request is one of a dry run.
+// In reports whether a request is one of a dry run.
 func In(ctx context.Context) bool { return ctx.Value(walkKey{}) != nil }
 
 // Server returns a server that has what a dry run needs of one.

@@ -35,15 +35,21 @@ var ErrScalar = errors.New("neither an object nor an array")
 
 // walk reads a value, and calls the function with each part of an object or array.
 func (d *decoder) walk(depth int, each func(name string, start, end int) error) error {
-	opening := d.peek()
-	if opening == '"' {
+	switch d.peek() {
+	case '{', '[':
+		return d.walkParts(depth, each)
+	case '"':
 		_, err := d.string()
 		return err
-	}
-	if opening != '{' && opening != '[' {
+	default:
 		_, err := d.value(1)
 		return err
 	}
+}
+
+// walkParts reads an object or an array.
+func (d *decoder) walkParts(depth int, each func(name string, start, end int) error) error {
+	opening := d.peek()
 	if depth == 0 {
 		return d.fail("nested too deeply")
 	}
@@ -53,14 +59,11 @@ func (d *decoder) walk(depth int, each func(name string, start, end int) error) 
 		return nil
 	}
 	for {
-		name, err := "", error(nil)
+		name := ""
 		if opening == '{' {
-			d.space()
-			if name, err = d.string(); err != nil {
+			var err error
+			if name, err = d.memberName(); err != nil {
 				return err
-			}
-			if !d.take(':') {
-				return d.fail("no colon after a name")
 			}
 		}
 		d.space()
@@ -80,6 +83,16 @@ func (d *decoder) walk(depth int, each func(name string, start, end int) error) 
 			return d.fail("no comma between values")
 		}
 	}
+}
+
+// memberName reads the name of a member and the colon behind it.
+func (d *decoder) memberName() (string, error) {
+	d.space()
+	name, err := d.string()
+	if err == nil && !d.take(':') {
+		err = d.fail("no colon after a name")
+	}
+	return name, err
 }
 
 // Text decodes a value that is a string; ok is false for another one.
