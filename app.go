@@ -150,7 +150,7 @@ func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.
 
 // check reports what is wrong with the configuration as it is written.
 func (a *App) check() error {
-	if err := authn.CheckRealm(a.Realm); err != nil {
+	if err := authn.CheckParameter("realm", a.Realm); err != nil {
 		return err
 	}
 	if a.Attempts != nil {

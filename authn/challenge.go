@@ -24,11 +24,11 @@ type Challenge struct {
 	ResourceMetadata string        // RFC 9728 §5.1
 	ErrorDescription string        // RFC 6750 §3
 
-	// Extra are parameters of schemes other than OAuth's, after the realm.
+	// Extra are parameters that OAuth does not define, after the realm.
 	Extra []Parameter
 }
 
-// Parameter is an auth-param of RFC 9110 §11.2, of a scheme other than OAuth's.
+// Parameter is an auth-param of RFC 9110 §11.2 that OAuth does not define.
 type Parameter struct{ Name, Value string }
 
 // String returns the challenge as a field value.
@@ -131,19 +131,19 @@ func IsScopeToken(s string) bool {
 	return s != ""
 }
 
-// CheckRealm reports why a configured realm cannot be sent; empty is the
-// default. There is no reliable way to transport characters outside ASCII
-// (RFC 7617 §3). Clients that search challenges with regular expressions must
-// not find a parameter in a realm.
-func CheckRealm(realm string) error {
-	for i := range len(realm) {
-		if c := realm[i]; c < ' ' || c >= 0x7f {
-			return fmt.Errorf("realm %q: only printable ASCII can be sent reliably (RFC 7617 §3)", realm)
+// CheckParameter reports why a configured parameter of a challenge, such as the
+// realm, cannot be sent; empty is the default. There is no reliable way to
+// transport characters outside ASCII (RFC 7617 §3). Clients that search challenges
+// with regular expressions must not find another parameter in the value.
+func CheckParameter(name, value string) error {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c >= 0x7f {
+			return fmt.Errorf("%s %q: only printable ASCII can be sent reliably (RFC 7617 §3)", name, value)
 		}
 	}
-	for _, name := range []string{"scope=", "error=", "resource_metadata="} {
-		if strings.Contains(realm, name) {
-			return fmt.Errorf("realm %q: %q would be read as a parameter by clients", realm, name)
+	for _, other := range []string{"scope=", "error=", "resource_metadata="} {
+		if strings.Contains(value, other) {
+			return fmt.Errorf("%s %q: %q would be read as a parameter by clients", name, value, other)
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 func TestCheckRealm(t *testing.T) {
 	for _, realm := range []string{"", "off", "api", "My API (v2), staging", `a "quoted" realm`, `back\slash`, "a=b", "error", "~", " "} {
 		t.Run("R9110-9: it may be "+realm, func(t *testing.T) {
-			if err := authn.CheckRealm(realm); err != nil {
+			if err := authn.CheckParameter("realm", realm); err != nil {
 				t.Error(err)
 			}
 		})
@@ -20,7 +20,7 @@ func TestCheckRealm(t *testing.T) {
 		"CLI-2: scope": `x" scope="y`, "CLI-2: error": "error=x", "CLI-2: metadata": "see resource_metadata=https://evil.example",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
-			if authn.CheckRealm(realm) == nil {
+			if authn.CheckParameter("realm", realm) == nil {
 				t.Errorf("%q was accepted", realm)
 			}
 		})

@@ -49,6 +49,11 @@ func take(t *testing.T, site string, tour []step) (asked int) {
 			if problem := step.compare(answer); problem != "" {
 				t.Errorf("%s\n%s\n\nthe answer was\n%s", step.command, problem, answer)
 			}
+		case strings.HasPrefix(command, "git "):
+			asked++
+			if hasGit() {
+				git(t, site, words[1:])
+			}
 		case assignment.MatchString(command):
 			parts := assignment.FindStringSubmatch(command)
 			variables[parts[1]] = mint(t, split(t, parts[2]))

@@ -40,7 +40,11 @@ func runnable(t *testing.T, text string) string {
 	t.Helper()
 	text = siteOfDocs.ReplaceAllString(text, "http://localhost:8080 {")
 	text = regexp.MustCompile(`(?m)^\s*issuer .*$`).ReplaceAllString(text, "$0\nhmac_secret demonstration-only-secret-of-32-bytes-or-more")
-	return strings.ReplaceAll(text, "localhost:9000", upstream(t))
+	text = strings.ReplaceAll(text, "localhost:9000", upstream(t))
+	if strings.Contains(text, "localhost:3000") {
+		text = strings.ReplaceAll(text, "localhost:3000", gitServer(t))
+	}
+	return text
 }
 
 // TestRecipes runs every recipe: its Caddyfile, its files, its commands.

@@ -111,7 +111,7 @@ func (a *APIKey) check() error {
 	if len(a.Keys) == 0 && a.KeysFile == "" {
 		return errors.New("api_key has no keys: add `key <id> sha256:<digest>` or `keys_file <path>`")
 	}
-	if err := authn.CheckRealm(a.Realm); err != nil {
+	if err := authn.CheckParameter("realm", a.Realm); err != nil {
 		return err
 	}
 	if err := checkLocations(a.From); err != nil {

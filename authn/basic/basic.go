@@ -126,7 +126,7 @@ func (b *Basic) check() error {
 	if len(b.Users) == 0 && b.UsersFile == "" {
 		return errors.New("basic has no users: add `user <name> <hash>` or `users_file <path>`")
 	}
-	if err := authn.CheckRealm(b.Realm); err != nil {
+	if err := authn.CheckParameter("realm", b.Realm); err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(b.Users))

@@ -37,6 +37,11 @@ type Bearer struct {
 	// app.
 	Realm string `json:"realm,omitempty"`
 
+	// The parameter `service` of the Bearer challenge. Clients of a container
+	// registry send it to the token server, whose URL is the realm. Default:
+	// none.
+	Service string `json:"service,omitempty"`
+
 	// The issuer: the exact value of `iss`, compared code point by code point.
 	// Several bearer schemes of one gate are told apart by it. Default: any
 	// issuer, which is only sensible where the keys belong to one.

@@ -15,6 +15,7 @@ import (
 //
 //	bearer [<name>] {
 //		realm        <text>
+//		service      <name>
 //		issuer       <url>
 //		audience     <identifier>...|*
 //		tenants      <id>...|*
@@ -53,6 +54,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	err = block.Read(d, block.Lines{
 		"realm":            block.String(&b.Realm),
+		"service":          block.String(&b.Service),
 		"issuer":           block.String(&b.Issuer),
 		"audience":         block.Strings(&b.Audiences),
 		"jwks":             b.readJWKS,

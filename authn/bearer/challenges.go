@@ -49,6 +49,9 @@ func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Chall
 		Scheme: scheme, Realm: authn.RealmFor(b.Realm, ask.Realm),
 		Scope: ask.Scope, ResourceMetadata: ask.ResourceMetadata,
 	}
+	if scheme == bearerScheme && b.Service != "" {
+		challenge.Extra = []authn.Parameter{{Name: "service", Value: b.Service}}
+	}
 	if scheme == dpopScheme {
 		challenge.Algorithms = dpop.Algorithms()
 	}

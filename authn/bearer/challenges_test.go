@@ -22,6 +22,7 @@ func TestChallenges(t *testing.T) {
 		"R6750-7: realm off":                      {Bearer{Realm: "off"}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer`}},
 		"R6750-7: realm off in the app":           {Bearer{}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "off"}, []string{`Bearer`}},
 		"R6750-7: its own realm":                  {Bearer{Realm: "own"}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api"}, []string{`Bearer realm="own"`}},
+		"R6750-7: a service":                      {Bearer{Service: "registry"}, authn.ChallengeParams{Code: authn.CodeMissing, Realm: "api", Scope: scope}, []string{`Bearer realm="api", service="registry", scope="read admin"`}},
 		"R6750-8: a bad token":                    {Bearer{}, authn.ChallengeParams{Code: authn.CodeInvalidToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", ` + invalid}},
 		"R6750-8: an expired token":               {Bearer{}, authn.ChallengeParams{Code: authn.CodeExpiredToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is expired"`}},
 		"R6750-8: a revoked token":                {Bearer{}, authn.ChallengeParams{Code: authn.CodeRevokedToken, Realm: "api", Presented: "Bearer"}, []string{`Bearer realm="api", error="invalid_token", error_description="The access token is revoked"`}},

@@ -213,7 +213,10 @@ func (b *Bearer) checkRest() error {
 	if err := checkBindingMode("certificate_bound", b.CertificateBound); err != nil {
 		return err
 	}
-	return authn.CheckRealm(b.Realm)
+	if err := authn.CheckParameter("service", b.Service); err != nil {
+		return err
+	}
+	return authn.CheckParameter("realm", b.Realm)
 }
 
 func checkPlace(location authn.Location) error {

@@ -107,7 +107,7 @@ func (c *ClientCert) Provision(caddy.Context) error {
 
 // check reports what is wrong with the configuration as it is written.
 func (c *ClientCert) check() error {
-	if err := authn.CheckRealm(c.Realm); err != nil {
+	if err := authn.CheckParameter("realm", c.Realm); err != nil {
 		return err
 	}
 	if err := c.UserFrom.checkUser(); err != nil {
