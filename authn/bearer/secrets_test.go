@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
@@ -53,9 +52,4 @@ func TestSecretsInRotation(t *testing.T) {
 			}
 		})
 	}
-	t.Run("JWT-3: a token signed with a secret is not of published keys, and no fetch is awaited", func(t *testing.T) {
-		b := scheme(t)
-		b.keys = sources{away{}}
-		refused(t, b, signRaw(t, "ES256", `{"alg":"HS256","kid":"x"}`, `{"iss":"`+testIssuer+`","aud":"`+testAudience+`","exp":1000000060}`), authn.CodeInvalidToken)
-	})
 }

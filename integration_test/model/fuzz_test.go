@@ -263,11 +263,20 @@ func checkBody(asked *http.Request, w *httptest.ResponseRecorder) string {
 	}
 	switch media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";"); media {
 	case "application/problem+json", "application/json":
-		var body struct {
+		type problem struct {
 			Status int    `json:"status"`
 			Trace  string `json:"trace_id"`
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Status != w.Code {
+		var body problem
+		var rpc struct { // the answer to a JSON-RPC POST at a gate with mcp
+			Version string `json:"jsonrpc"`
+			Error   struct{ Data problem }
+		}
+		err := json.Unmarshal(w.Body.Bytes(), &body)
+		if json.Unmarshal(w.Body.Bytes(), &rpc) == nil && rpc.Version == "2.0" {
+			body = rpc.Error.Data
+		}
+		if err != nil || body.Status != w.Code {
 			return "the body is not what its type says"
 		}
 		if body.Trace == "" || body.Trace != w.Header().Get("X-Trace-Id") {

@@ -127,8 +127,8 @@ func TestSchemes(t *testing.T) {
 		}
 	})
 	t.Run("what is not there", func(t *testing.T) {
-		wantError(t, s.Do("GET", s.AdminURL("/auth/schemes/none")), http.StatusNotFound, "no scheme")
-		wantError(t, post(s, "/auth/schemes/none/refresh", ""), http.StatusNotFound, "no scheme")
+		wantError(t, s.Do("GET", s.AdminURL("/auth/schemes/none")), http.StatusNotFound, "scheme not found")
+		wantError(t, post(s, "/auth/schemes/none/refresh", ""), http.StatusNotFound, "scheme not found")
 		if got := s.Do("GET", s.AdminURL("/auth/none")).Status; got != http.StatusNotFound {
 			t.Error(got)
 		}

@@ -54,7 +54,7 @@ func TestVerifyRefusesJSON(t *testing.T) {
 	sound := proof(t, key, nil, nil)
 	header, claims := string(part(t, sound, 0)), string(part(t, sound, 1))
 	for name, test := range map[string]struct{ header, claims, reason string }{
-		"R9449-2: header is no JSON":            {"x", claims, "header: not an object"},
+		"R9449-2: header is no JSON":            {"x", claims, "header: no value"},
 		"R9449-2: header is a list":             {"[]", claims, "header: not an object"},
 		"R9449-2: claims are a string":          {header, `"a"`, "claims: not an object"},
 		"R9449-2: header names alg twice":       {`{"alg":"none",` + header[1:], claims, "header: repeated member"},

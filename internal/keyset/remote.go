@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +87,8 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 		return nil, r.unavailable(errStale)
 	}
 	keys := latest.set.Find(query.KeyID, query.Algorithm)
-	if query.KeyID == "" || latest.set.Has(query.KeyID) {
+	// No newer set has a key for a token that is signed with a secret.
+	if query.KeyID == "" || latest.set.Has(query.KeyID) || strings.HasPrefix(query.Algorithm, "HS") {
 		return keys, nil
 	}
 	running, arrived := r.fetches.ask(time.Now(), query.Token)

@@ -265,6 +265,18 @@ func TestRemoteUnknownKid(t *testing.T) {
 			}
 		})
 	})
+	t.Run("JWT-3: no newer set has a key for a token that is signed with a secret", func(t *testing.T) {
+		up := new(provider)
+		up.publish(publish(t, "a"))
+		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {
+			later(time.Second)
+			query := queryFor("x")
+			query.Algorithm = "HS256"
+			if keys, err := remote.Find(t.Context(), query); len(keys) != 0 || err != nil {
+				t.Errorf("%v, %v", keys, err)
+			}
+		})
+	})
 	t.Run("KEY-9: keys without an ID are tried at once, and a newer fetch decides", func(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, ""))
