@@ -104,7 +104,7 @@ func TestFiles(t *testing.T) {
 		t.Run(file.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "watched")
 			put(t, path, file.first)
-			s := harness.Start(t, "{\nauto_https off\nauth {\n"+fmt.Sprintf(file.scheme, path)+"\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
+			s := harness.Start(t, "{\nauto_https off\nauth {\nattempts off\n"+fmt.Sprintf(file.scheme, path)+"\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
 			letsIn := func(option harness.Option) bool { return s.Get("/", option).Status == 200 }
 			for name, damage := range damages {
 				t.Run("GW-5: "+name, func(t *testing.T) {
