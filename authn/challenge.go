@@ -151,13 +151,17 @@ func CheckParameter(name, value string) error {
 
 // rank is the place of a scheme in an answer: Bearer first, because clients
 // of OAuth look at the first word; DPoP next; other registered schemes; then
-// the unregistered, which some clients cannot parse past (RFC 9110 §11.3).
-func rank(scheme string) int {
+// the unregistered, which some clients cannot parse past (RFC 9110 §11.3). A
+// client that sent a request with the DPoP scheme looks for DPoP in the first word.
+func rank(scheme, presented string) int {
 	switch scheme {
+	case "DPoP":
+		if strings.EqualFold(presented, scheme) {
+			return -1
+		}
+		return 1
 	case "Bearer":
 		return 0
-	case "DPoP":
-		return 1
 	case "Basic":
 		return 2
 	default:
@@ -165,11 +169,11 @@ func rank(scheme string) int {
 	}
 }
 
-// ChallengeFields returns the field values for an answer: sorted by the rank of the
-// scheme, otherwise in the given order. Of challenges for the same scheme and
+// ChallengeFields returns the field values for an answer to a request that presented
+// a scheme, or none: sorted by the rank of the scheme, otherwise in the given order. Of challenges for the same scheme and
 // realm one is sent, the one that names an error if there is one: two schemes
 // that take the same kind of token are one thing to a client.
-func ChallengeFields(challenges []Challenge) []string {
+func ChallengeFields(challenges []Challenge, presented string) []string {
 	distinct := make([]Challenge, 0, len(challenges))
 	for _, c := range challenges {
 		i := slices.IndexFunc(distinct, func(d Challenge) bool {
@@ -182,7 +186,7 @@ func ChallengeFields(challenges []Challenge) []string {
 			distinct[i] = c
 		}
 	}
-	slices.SortStableFunc(distinct, func(a, b Challenge) int { return rank(a.Scheme) - rank(b.Scheme) })
+	slices.SortStableFunc(distinct, func(a, b Challenge) int { return rank(a.Scheme, presented) - rank(b.Scheme, presented) })
 	fields := make([]string, len(distinct))
 	for i, c := range distinct {
 		fields[i] = c.String()

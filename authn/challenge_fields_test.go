@@ -19,28 +19,35 @@ func TestChallengeFields(t *testing.T) {
 		failed  = authn.Challenge{Scheme: "Bearer", Realm: "api", Error: "invalid_token"}
 	)
 	for name, tc := range map[string]struct {
-		given []authn.Challenge
-		want  []string
+		given     []authn.Challenge
+		want      []string
+		presented string
 	}{
-		"R9110-10: none is none": {nil, nil},
+		"R9110-10: none is none": {},
 		"R9110-10 R9110-11 CLI-1: Bearer, DPoP, registered, unregistered": {
-			[]authn.Challenge{apiKey, basic, dpop, bearer},
-			[]string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`, `ApiKey realm="api", in="header"`},
+			given: []authn.Challenge{apiKey, basic, dpop, bearer},
+			want:  []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`, `ApiKey realm="api", in="header"`},
+		},
+		"R9449-16: DPoP first for a request that came with it": {
+			given: []authn.Challenge{basic, dpop, bearer}, want: []string{`DPoP realm="api", algs="ES256"`, `Bearer realm="api"`, `Basic realm="api"`}, presented: "dpop",
+		},
+		"R9449-16: no other scheme is moved": {
+			given: []authn.Challenge{basic, dpop, bearer}, want: []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`}, presented: "Basic",
 		},
 		"R9110-10: those of one rank stay in the given order": {
-			[]authn.Challenge{inQuery, xBasic, apiKey, other, bearer},
-			[]string{`Bearer realm="other"`, `Bearer realm="api"`, `ApiKey realm="api", in="query"`, `xBasic realm="api"`, `ApiKey realm="api", in="header"`},
+			given: []authn.Challenge{inQuery, xBasic, apiKey, other, bearer},
+			want:  []string{`Bearer realm="other"`, `Bearer realm="api"`, `ApiKey realm="api", in="query"`, `xBasic realm="api"`, `ApiKey realm="api", in="header"`},
 		},
-		"R9110-10: one for each scheme and realm":     {[]authn.Challenge{bearer, bearer, basic, basic}, []string{`Bearer realm="api"`, `Basic realm="api"`}},
-		"R9110-10: the one that names an error stays": {[]authn.Challenge{bearer, failed}, []string{`Bearer realm="api", error="invalid_token"`}},
-		"R9110-10: wherever it stands":                {[]authn.Challenge{failed, bearer}, []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: one for each scheme and realm":     {given: []authn.Challenge{bearer, bearer, basic, basic}, want: []string{`Bearer realm="api"`, `Basic realm="api"`}},
+		"R9110-10: the one that names an error stays": {given: []authn.Challenge{bearer, failed}, want: []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: wherever it stands":                {given: []authn.Challenge{failed, bearer}, want: []string{`Bearer realm="api", error="invalid_token"`}},
 		"R9110-10: another realm is another challenge": {
-			[]authn.Challenge{other, failed}, []string{`Bearer realm="other"`, `Bearer realm="api", error="invalid_token"`},
+			given: []authn.Challenge{other, failed}, want: []string{`Bearer realm="other"`, `Bearer realm="api", error="invalid_token"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(tc.given)
-			if got := authn.ChallengeFields(tc.given); !slices.Equal(got, tc.want) {
+			if got := authn.ChallengeFields(tc.given, tc.presented); !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)
 			}
 			for i := range before {
@@ -52,9 +59,9 @@ func TestChallengeFields(t *testing.T) {
 	}
 	t.Run("R9110-10: the order is the same each time", func(t *testing.T) {
 		given := []authn.Challenge{apiKey, inQuery, xBasic, basic, other, dpop, failed, bearer}
-		want := authn.ChallengeFields(given)
+		want := authn.ChallengeFields(given, "")
 		for range 1000 {
-			if got := authn.ChallengeFields(given); !slices.Equal(got, want) {
+			if got := authn.ChallengeFields(given, ""); !slices.Equal(got, want) {
 				t.Fatalf("\n got %q\nthen %q", want, got)
 			}
 		}

@@ -39,7 +39,7 @@ func TestChallenges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			if all := tc.scheme.Challenges(tc.ask); len(all) > 0 {
-				got = authn.ChallengeFields(all)
+				got = authn.ChallengeFields(all, "")
 			}
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)

@@ -82,7 +82,7 @@ func TestDPoP(t *testing.T) {
 	url := s.URL("/optional")
 	offered := []string{`Bearer realm="api"`, `DPoP realm="api", ` + algorithms}
 	refused := func(code, description string) []string {
-		return []string{offered[0], `DPoP realm="api", error="` + code + `", ` + algorithms + `, ` + description}
+		return []string{`DPoP realm="api", error="` + code + `", ` + algorithms + `, ` + description, offered[0]}
 	}
 	t.Run("R9449-15: without credentials both are offered without an error", func(t *testing.T) {
 		s.Get("/optional").Want(401, "missing_credentials", offered...)
@@ -91,7 +91,7 @@ func TestDPoP(t *testing.T) {
 		h := newHolder(t)
 		s.Get("/optional", h.presented(), h.proof(t, "GET", url)).Want(200, "")
 	})
-	t.Run("R9449-2: no proof, two proofs", func(t *testing.T) {
+	t.Run("R9449-2 R9449-16: no proof, two proofs", func(t *testing.T) {
 		h := newHolder(t)
 		s.Get("/optional", h.presented()).Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
 		s.Get("/optional", h.presented(), h.proof(t, "GET", url), h.proof(t, "GET", url)).
