@@ -197,7 +197,7 @@ func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) Decis
 	}
 	return Decision{
 		Code: authn.CodeInsufficientRole, RequiredRoles: slices.Concat(q.Roles, q.AnyRoles), Missing: missing,
-		Reason: errors.New("a required role is missing"),
+		Reason: because("a required role is missing", caller, ""),
 	}
 }
 
@@ -230,7 +230,7 @@ func (q *Requirement) decideClaims(_ *http.Request, caller *authn.Identity) Deci
 	for _, claim := range q.Claims {
 		value, _ := caller.Claim(claim.Path)
 		if !matches(value, claim.Values) {
-			return deny("claim "+claim.Path, errors.New("a required claim is missing or has another value"))
+			return deny("claim "+claim.Path, because("a required claim is missing or has another value", caller, claim.Path))
 		}
 	}
 	return allowed

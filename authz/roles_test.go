@@ -44,6 +44,41 @@ func TestRoles(t *testing.T) {
 	})
 }
 
+// TestOverage has tokens without the groups of their user.
+func TestOverage(t *testing.T) {
+	groups := map[string]any{"groups": "src1"}
+	sources := map[string]any{"src1": map[string]any{"endpoint": "https://graph.windows.net/t/users/u/getMemberObjects"}}
+	for name, test := range map[string]struct {
+		claims  map[string]any
+		role    bool   // a role is required, and else the claim
+		claim   string // the path of the claim
+		part    string // of the reason
+		another bool   // the reason is the usual one
+	}{
+		"groups are elsewhere":                 {map[string]any{"_claim_names": groups, "_claim_sources": sources}, true, "", "the user has too many", false},
+		"hasgroups":                            {map[string]any{"hasgroups": true}, true, "", "the user has too many", false},
+		"hasgroups as text":                    {map[string]any{"hasgroups": "true"}, true, "", "the user has too many", false},
+		"a claim of groups":                    {map[string]any{"_claim_names": groups}, false, "groups", "the user has too many", false},
+		"another claim that is elsewhere":      {map[string]any{"_claim_names": map[string]any{"address": "src1"}}, false, "address.country", "elsewhere (_claim_names)", false},
+		"no groups elsewhere, for a role":      {map[string]any{"_claim_names": map[string]any{"address": "src1"}}, true, "", "", true},
+		"groups elsewhere, for another claim":  {map[string]any{"_claim_names": groups, "hasgroups": true}, false, "department", "", true},
+		"hasgroups that is false":              {map[string]any{"hasgroups": false}, true, "", "", true},
+		"names that are a list":                {map[string]any{"_claim_names": []any{"groups"}}, true, "", "", true},
+		"a token that has nothing of the kind": {map[string]any{}, true, "", "", true},
+	} {
+		t.Run("R9457-3: "+name, func(t *testing.T) {
+			q := Requirement{Roles: []string{"ops"}}
+			if !test.role {
+				q = Requirement{Claims: []Claim{{Path: test.claim, Values: []string{"ops"}}}}
+			}
+			got := decide(t, q, nil, &authn.Identity{Claims: authn.ClaimsOf(test.claims)})
+			if got.Allowed || !strings.Contains(got.Reason.Error(), test.part) || test.another == strings.Contains(got.Reason.Error(), ":") {
+				t.Errorf("allowed %t, reason %v", got.Allowed, got.Reason)
+			}
+		})
+	}
+}
+
 // TestOrderOfRules: what a client can do something about is asked first.
 func TestOrderOfRules(t *testing.T) {
 	full := Requirement{
