@@ -277,7 +277,12 @@ func (b *Bearer) checkHeader(v *verification) error {
 // checkSignature verifies the signature with the keys of the issuer. With
 // introspection, the endpoint decides about a token whose key is not published.
 func (b *Bearer) checkSignature(v *verification) error {
-	unavailable, err := b.keys.check(v.ctx, v.key.digest, v.token, func(keys []*keyset.Key) error { return verifyOnce(v, keys) })
+	unavailable, err := b.keys.check(v.ctx, v.key.digest, v.token, func(keys []*keyset.Key) error {
+		if keys = b.forIssuer(v.token, keys); len(keys) == 0 {
+			return errOtherTenant
+		}
+		return verifyOnce(v, keys)
+	})
 	if errors.Is(err, errNoKey) && strings.HasPrefix(v.algorithm, "HS") && len(b.HMACSecret) == 0 {
 		err = errNoSecret
 	}

@@ -1,6 +1,8 @@
 package bearer
 
 import (
+	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -49,5 +51,58 @@ func TestTenants(t *testing.T) {
 	}
 	if issuer, _ := named.AcceptsIssuer(); issuer != "" || named.Metadata().Issuer != "" {
 		t.Error("the template passes for an issuer")
+	}
+}
+
+// TestTenantsOfKeys has a document of keys that many tenants share. A JWK names the
+// issuer whose tokens it may sign.
+func TestTenantsOfKeys(t *testing.T) {
+	const (
+		template = "https://login.example.com/{tenantid}/v2.0"
+		one      = "https://login.example.com/1111/v2.0"
+		other    = "https://login.example.com/2222/v2.0"
+	)
+	for name, test := range map[string]struct {
+		issuers   []string // of the keys that the document has under one ID
+		configure string   // the issuer of the scheme
+		good      bool
+	}{
+		"JWT-8: a key for every tenant":                 {[]string{template}, template, true},
+		"JWT-8: a key without an issuer":                {[]string{""}, template, true},
+		"JWT-8: the key of the tenant":                  {[]string{one}, template, true},
+		"JWT-8: the key of another tenant":              {[]string{other}, template, false},
+		"JWT-8: another site":                           {[]string{"https://login.other.com/{tenantid}/v2.0"}, template, false},
+		"JWT-8: the template twice":                     {[]string{template + "{tenantid}"}, template, false},
+		"JWT-8: one ID, one key of each tenant":         {[]string{other, one}, template, true},
+		"JWT-8: a scheme of one tenant takes every key": {[]string{other}, one, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var keys []json.RawMessage
+			for _, issuer := range test.issuers {
+				more := map[string]string{"kid": "k1"}
+				if issuer != "" {
+					more["issuer"] = issuer
+				}
+				keys = append(keys, jwkOf(t, "RS", more))
+			}
+			set, err := json.Marshal(map[string]any{"keys": keys})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &Bearer{Issuer: test.configure, KeyFiles: []string{file(t, set)}}
+			if test.configure == template {
+				b.Tenants = []string{"*"}
+			}
+			b = provisioned(t, b)
+			token := sign(t, "RS256", map[string]any{"kid": "k1"}, map[string]any{"iss": one, "tid": "1111"})
+			if test.good {
+				accepted(t, b, token)
+				return
+			}
+			refused(t, b, token, authn.CodeInvalidToken)
+			if err := ask(b, token).Reason; !errors.Is(err, errOtherTenant) {
+				t.Errorf("the reason is %v", err)
+			}
+		})
 	}
 }

@@ -132,7 +132,12 @@ func keyIn(entry members, id string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKey(id, alg, public)
+	key, err := newKey(id, alg, public)
+	if err != nil {
+		return nil, err
+	}
+	key.Issuer, err = entry.text("issuer")
+	return key, err
 }
 
 // certifiedKeyIn takes the key of the first certificate (RFC 7517 §4.7), as CAS

@@ -42,6 +42,9 @@ var (
 type Key struct {
 	// ID is the `kid`, an opaque string; empty when the key has none.
 	ID string
+	// Issuer is the `issuer` member that Microsoft Entra ID adds to a JWK: whose tokens
+	// the key may sign. It can have a `{tenantid}`. Empty for any.
+	Issuer string
 	// Algorithms holds JWA names; it is never empty.
 	Algorithms []string
 	// Public is an *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or a
