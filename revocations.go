@@ -27,14 +27,15 @@ import (
 type Revoked struct {
 	// ID names the revocation, for `DELETE /auth/revocations`.
 	ID string `json:"id"`
-	// Revoked is what the revocation goes by: `jti`, `sub` or `token`. It is absent
+	// Revoked is what the revocation goes by: `jti`, `sub`, `sid` or `token`. It is absent
 	// if an older instance published the revocation, as are the members below.
 	Revoked string `json:"revoked,omitempty"`
 	authn.About
 	// Schemes are the names of the schemes that it concerns at this instance. Only
 	// the answer of `POST` has them.
 	Schemes []string `json:"schemes,omitzero"`
-	// Before limits the revocation to tokens of the subject that were issued earlier.
+	// Before limits the revocation to tokens of the subject or session that were issued
+	// earlier.
 	Before time.Time `json:"before,omitzero"`
 	// Until is when the revocation ends.
 	Until time.Time `json:"until"`
@@ -52,6 +53,8 @@ func revokedOf(entry authn.Entry) Revoked {
 		revoked.Revoked = "jti"
 	case revoked.Subject != "":
 		revoked.Revoked = "sub"
+	case revoked.Session != "":
+		revoked.Revoked = "sid"
 	case revoked.Digest != "":
 		revoked.Revoked = "token"
 	}
@@ -61,7 +64,7 @@ func revokedOf(entry authn.Entry) Revoked {
 // revoke ends credentials before their time, at all instances that share the
 // store.
 func revoke(app *App, r *http.Request) (any, error) {
-	members, err := readMembers(r, "jti", "sub", "before", "token", "issuer", "scheme", "until")
+	members, err := readMembers(r, "jti", "sub", "sid", "before", "token", "issuer", "scheme", "until")
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func revocationOf(ctx context.Context, app *App, members map[string]any, now tim
 	if err != nil {
 		return authn.Revocation{}, err
 	}
-	revocation, err := app.readNames(texts, "jti, sub and token are all missing: give one of them")
+	revocation, err := app.readNames(texts, "jti, sub, sid and token are all missing: give one of them")
 	if err != nil {
 		return revocation, err
 	}
@@ -109,8 +112,8 @@ func revocationOf(ctx context.Context, app *App, members map[string]any, now tim
 		}
 	}
 	switch {
-	case !revocation.Before.IsZero() && revocation.Subject == "":
-		return revocation, errors.New("before goes with sub only")
+	case !revocation.Before.IsZero() && revocation.Subject == "" && revocation.Session == "":
+		return revocation, errors.New("before goes with sub and sid only")
 	case !revocation.Before.IsZero() && revocation.Scheme != "":
 		return revocation, errors.New("before goes with tokens only: the credentials of this scheme do not say when they were issued")
 	case !revocation.Until.IsZero() && !revocation.Until.After(now):
@@ -137,9 +140,9 @@ func readTexts(members map[string]any) (map[string]string, error) {
 
 // readNames reads what a revocation names.
 func (a *App) readNames(texts map[string]string, missing string) (authn.Revocation, error) {
-	revocation := authn.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
+	revocation := authn.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Session: texts["sid"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
 	named := ""
-	for _, name := range []string{"jti", "sub", "token"} {
+	for _, name := range []string{"jti", "sub", "sid", "token"} {
 		switch {
 		case texts[name] == "":
 			continue
@@ -157,7 +160,7 @@ func (a *App) readNames(texts map[string]string, missing string) (authn.Revocati
 	case revocation.Scheme != "" && (named != "sub" || revocation.Issuer != ""):
 		return revocation, errors.New("scheme goes with sub only, and not beside issuer")
 	case revocation.Issuer != "" && named == "token":
-		return revocation, errors.New("issuer goes with jti and sub only: a token has one issuer")
+		return revocation, errors.New("issuer goes with jti, sub and sid only: a token has one issuer")
 	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return revocation, errors.New("invalid token: write it without spaces and without a scheme such as Bearer")
 	case token != "":
@@ -348,7 +351,7 @@ func selectPage(all iter.Seq[authn.Entry], after *authn.Entry, size int) (page [
 
 // undoRevocation ends a revocation early, at all instances that share the store.
 func undoRevocation(app *App, r *http.Request) (any, error) {
-	members, err := readMembers(r, "id", "jti", "sub", "token", "issuer", "scheme")
+	members, err := readMembers(r, "id", "jti", "sub", "sid", "token", "issuer", "scheme")
 	if err != nil {
 		return nil, err
 	}
@@ -381,7 +384,7 @@ func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
 		}
 		return readRevocationID(id)
 	}
-	named, err := a.readNames(texts, "id, jti, sub and token are all missing: give one of them")
+	named, err := a.readNames(texts, "id, jti, sub, sid and token are all missing: give one of them")
 	if err != nil {
 		return authn.Key{}, err
 	}
@@ -394,11 +397,11 @@ func (a *App) observeRevocation(event, message string, entry authn.Entry) {
 	revocationChanges.WithLabelValues(revocationActions[event]).Inc()
 	revoked := revokedOf(entry)
 	data := map[string]any{
-		"id": revoked.ID, "revoked": revoked.Revoked, "jti": revoked.TokenID, "sub": revoked.Subject,
+		"id": revoked.ID, "revoked": revoked.Revoked, "jti": revoked.TokenID, "sub": revoked.Subject, "sid": revoked.Session,
 		"issuer": revoked.Issuer, "scheme": revoked.Scheme, "until": revoked.Until.UTC().Format(time.RFC3339),
 	}
 	fields := make([]zap.Field, 0, len(data))
-	for _, name := range []string{"id", "revoked", "jti", "sub", "issuer", "scheme", "until"} {
+	for _, name := range []string{"id", "revoked", "jti", "sub", "sid", "issuer", "scheme", "until"} {
 		if data[name] != "" {
 			fields = append(fields, zap.Any(name, data[name]))
 		}

@@ -15,21 +15,23 @@ import (
 const KeepRevocation = 365 * 24 * time.Hour
 
 // Revocation names revoked credentials by exactly one of: the id of a token, a
-// subject, a digest of the token.
+// subject, a session, a digest of the token.
 type Revocation struct {
 	// TokenID is the `jti` of a token.
 	TokenID string
-	// Subject is the `sub` of tokens that were issued before Before. It is also the id
-	// of an API key, a Basic user or another caller whose credential does not say
-	// when it was issued. Before does not limit those.
+	// Subject is the `sub`, or the user, of tokens that were issued before Before. It is
+	// also the id of an API key, a Basic user or another caller whose credential does
+	// not say when it was issued. Before does not limit those.
 	Subject string
 	Before  time.Time
+	// Session is the `sid` of tokens. Before limits them if it is set.
+	Session string
 	// Digest is the result of [DigestOfToken].
 	Digest Key
 
-	// Issuer limits a TokenID or a Subject to the tokens of one issuer. If it is empty,
-	// a TokenID means the tokens of all issuers, and a Subject also the callers of all
-	// other schemes.
+	// Issuer limits a TokenID, a Subject or a Session to the tokens of one issuer. If it
+	// is empty, they mean the tokens of all issuers, and a Subject also the callers of
+	// all other schemes.
 	Issuer string
 
 	// Scheme limits a Subject to the callers of one declared scheme whose credentials
@@ -54,9 +56,9 @@ func (r Revocation) Entry(now time.Time) (Entry, error) {
 	if entry.Key, err = r.Key(); err != nil {
 		return entry, err
 	}
-	if r.Subject != "" && r.Scheme == "" {
+	if r.Session != "" || r.Subject != "" && r.Scheme == "" {
 		entry.Before = r.Before
-		if r.Before.IsZero() {
+		if r.Before.IsZero() && r.Session == "" {
 			entry.Before = now
 		}
 	}
@@ -77,13 +79,17 @@ func (r Revocation) Key() (key Key, err error) {
 			key = KeyOfCaller(r.Scheme, r.Subject)
 		}
 	}
+	if r.Session != "" {
+		names++
+		key = KeyOfSession(r.Issuer, r.Session)
+	}
 	if r.Digest != (Key{}) {
 		names++
 		key = KeyOfToken(r.Digest)
 	}
 	switch {
 	case names != 1:
-		return Key{}, errors.New("a revocation names exactly one of a token's id, a subject and a digest")
+		return Key{}, errors.New("a revocation names exactly one of a token's id, a subject, a session and a digest")
 	case r.Scheme != "" && (r.Subject == "" || r.Issuer != ""):
 		return Key{}, errors.New("a scheme limits a subject only, and not beside an issuer")
 	}
@@ -93,9 +99,10 @@ func (r Revocation) Key() (key Key, err error) {
 // About says what a revocation concerns. It holds the digest of a token, never a
 // credential.
 type About struct {
-	// TokenID, Subject or Digest is what the revocation goes by.
+	// TokenID, Subject, Session or Digest is what the revocation goes by.
 	TokenID string `json:"jti,omitempty"`
 	Subject string `json:"sub,omitempty"`
+	Session string `json:"sid,omitempty"`
 	Digest  string `json:"digest,omitempty"`
 	// Issuer or Scheme limit the revocation.
 	Issuer string `json:"issuer,omitempty"`
@@ -107,7 +114,7 @@ type About struct {
 const maxName = 256
 
 func (r Revocation) about() string {
-	about := About{TokenID: cut(r.TokenID), Subject: cut(r.Subject), Issuer: cut(r.Issuer), Scheme: cut(r.Scheme)}
+	about := About{TokenID: cut(r.TokenID), Subject: cut(r.Subject), Session: cut(r.Session), Issuer: cut(r.Issuer), Scheme: cut(r.Scheme)}
 	if r.Digest != (Key{}) {
 		about.Digest = hex.EncodeToString(r.Digest[:])
 	}
@@ -160,6 +167,10 @@ func KeyOfTokenID(issuer, id string) Key { return KeyOf("jti", issuer, id) }
 // KeyOfSubject is the key of the revocation of a `sub`. An empty issuer means all
 // issuers.
 func KeyOfSubject(issuer, subject string) Key { return KeyOf("sub", issuer, subject) }
+
+// KeyOfSession is the key of the revocation of a `sid`. An empty issuer means all
+// issuers.
+func KeyOfSession(issuer, session string) Key { return KeyOf("sid", issuer, session) }
 
 // KeyOfCaller is the key of the revocation of a caller of one scheme, such as the id
 // of an API key.

@@ -32,6 +32,16 @@ func TestRevocationMark(t *testing.T) {
 			authn.Entry{Key: authn.KeyOfCaller("keys", "s"), Until: now.Add(authn.KeepRevocation)},
 			`{"sub":"s","scheme":"keys"}`,
 		},
+		"a session, whenever its tokens were issued": {
+			authn.Revocation{Session: "s", Issuer: "i"},
+			authn.Entry{Key: authn.KeyOfSession("i", "s"), Until: now.Add(authn.KeepRevocation)},
+			`{"sid":"s","issuer":"i"}`,
+		},
+		"a session, up to an instant": {
+			authn.Revocation{Session: "s", Before: now.Add(-1)},
+			authn.Entry{Key: authn.KeyOfSession("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+			`{"sid":"s"}`,
+		},
 		"a digest": {
 			authn.Revocation{Digest: authn.Key{1}},
 			authn.Entry{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)},
@@ -58,6 +68,7 @@ func TestRevocationMark(t *testing.T) {
 		"a scheme alone":            {Scheme: "keys"},
 		"a scheme beside an issuer": {Subject: "b", Scheme: "keys", Issuer: "i"},
 		"a scheme for a token id":   {TokenID: "a", Scheme: "keys"},
+		"a session and a subject":   {Subject: "b", Session: "c"},
 		"a digest beside a subject": {Subject: "b", Digest: authn.Key{1}},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {

@@ -141,6 +141,7 @@ func (c *cachedToken) bound() confirmation {
 func (c *cachedToken) detached() *cachedToken {
 	alone := *c
 	alone.user, alone.names.tokenID = strings.Clone(c.user), strings.Clone(c.names.tokenID)
+	alone.names.session = strings.Clone(c.names.session)
 	if alone.names.subject = alone.user; c.names.subject != c.user {
 		alone.names.subject = strings.Clone(c.names.subject)
 	}
@@ -158,7 +159,7 @@ func (c *cachedToken) weigh() uint32 {
 	weight := 0
 	for ; c != nil; c = c.next {
 		grant := c.grant.Value()
-		weight += 300 + len(c.user) + len(c.names.tokenID) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
+		weight += 300 + len(c.user) + len(c.names.tokenID) + len(c.names.session) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
 		if c.names.subject != c.user {
 			weight += len(c.names.subject)
 		}

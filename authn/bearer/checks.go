@@ -177,7 +177,7 @@ var reader = jose.Reader{
 	SameHeaders: true,
 
 	Header: []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c"},
-	Claims: []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "client_id", "azp", "cnf", "typ"},
+	Claims: []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope", "scp", "client_id", "azp", "cnf", "typ"},
 }
 
 // checkFormat reads a signed token. With introspection, a token that is not signed

@@ -38,6 +38,31 @@ func TestRevocation(t *testing.T) {
 			}
 		})
 	}
+	t.Run("R6750-8: a token is revoked by its user, where user_claim names another claim", func(t *testing.T) {
+		b := &Bearer{store: memory.New()}
+		token := revocable(map[string]any{"sub": "1", "email": "alice@example.com"})
+		token.user = "alice@example.com"
+		announce(t, b.store, authn.Revocation{Subject: "bob@example.com"})
+		if refused := b.checkRevocation(token, ""); refused != nil {
+			t.Error(refused.Reason)
+		}
+		announce(t, b.store, authn.Revocation{Subject: "alice@example.com"})
+		if b.checkRevocation(token, "") == nil {
+			t.Error("it is good")
+		}
+	})
+	t.Run("R6750-8: a token is revoked by its session", func(t *testing.T) {
+		b := &Bearer{store: memory.New()}
+		announce(t, b.store, authn.Revocation{Session: "s", Issuer: "https://other.example.com"})
+		token := revocable(map[string]any{"sub": "1", "sid": "s"}).detached()
+		if refused := b.checkRevocation(token, ""); refused != nil {
+			t.Error(refused.Reason)
+		}
+		announce(t, b.store, authn.Revocation{Session: "s"})
+		if b.checkRevocation(token, "") == nil {
+			t.Error("it is good")
+		}
+	})
 	t.Run("R6750-8: of another issuer's subject it is not", func(t *testing.T) {
 		r := newRemembering(t)
 		announce(t, r.store, authn.Revocation{Subject: "alice", Issuer: "https://other.example.com"})

@@ -135,7 +135,7 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 	if token.names.issued != 0 {
 		issued = time.Unix(token.names.issued, 0)
 	}
-	for _, key := range token.names.keys(text, token.grant.Value().issuer) {
+	for _, key := range token.revocationKeys(text) {
 		if mark, found := b.store.Lookup(authn.EntryRevoked, key); found && mark.Covers(issued) {
 			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
 			revoked.Progress = len(checks) + 1
@@ -149,11 +149,12 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 type names struct {
 	tokenID string
 	subject string
+	session string
 	issued  int64 // Unix seconds; zero if the token does not say
 }
 
 func namesOf(claims map[string]any) names {
-	n := names{tokenID: nameIn(claims["jti"]), subject: nameIn(claims["sub"])}
+	n := names{tokenID: nameIn(claims["jti"]), subject: nameIn(claims["sub"]), session: nameIn(claims["sid"])}
 	if issued, err := jose.NumericDate(claims, "iat"); err == nil {
 		n.issued = issued.Unix()
 	}
@@ -173,15 +174,21 @@ func nameIn(claim any) string {
 	}
 }
 
-// keys are the keys of the revocations that would end the token: by its digest, by
-// its id and by its subject, of its issuer or of any.
-func (n names) keys(token, issuer string) []authn.Key {
-	all := append(make([]authn.Key, 0, 5), authn.KeyOfToken(authn.DigestOfToken(token)))
+// revocationKeys are the keys of the revocations that would end the token: by its
+// digest, its id, its subject, its user and its session, of its issuer or of any.
+func (c *cachedToken) revocationKeys(token string) []authn.Key {
+	n, issuer := &c.names, c.grant.Value().issuer
+	all := append(make([]authn.Key, 0, 9), authn.KeyOfToken(authn.DigestOfToken(token)))
 	if n.tokenID != "" {
 		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
 	}
-	if n.subject != "" {
-		all = append(all, authn.KeyOfSubject("", n.subject), authn.KeyOfSubject(issuer, n.subject))
+	if n.session != "" {
+		all = append(all, authn.KeyOfSession("", n.session), authn.KeyOfSession(issuer, n.session))
+	}
+	for i, name := range [...]string{n.subject, c.user} {
+		if name != "" && (i == 0 || name != n.subject) {
+			all = append(all, authn.KeyOfSubject("", name), authn.KeyOfSubject(issuer, name))
+		}
 	}
 	return all
 }

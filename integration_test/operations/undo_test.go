@@ -204,7 +204,7 @@ func TestListOfRevocations(t *testing.T) {
 			wantError(t, s.Do(http.MethodGet, s.AdminURL("/auth/revocations"+query)), http.StatusBadRequest, "")
 		}
 		for body, says := range map[string]string{
-			`{}`: "id, jti, sub and token", `{"id": "x"}`: "invalid id", `{"id": 1}`: "id", `{"jti": "a", "sub": "b"}`: "jti and sub",
+			`{}`: "id, jti, sub, sid and token", `{"id": "x"}`: "invalid id", `{"id": 1}`: "id", `{"jti": "a", "sub": "b"}`: "jti and sub",
 			`{"id": "` + announced[0].ID + `", "sub": "b"}`: "no other member", `{"sub": "a", "before": "2001-01-01T00:00:00Z"}`: "unrecognized member before",
 		} {
 			wantError(t, undo(s, body), http.StatusBadRequest, says)
