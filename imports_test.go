@@ -54,8 +54,6 @@ var mayImport = map[string]string{
 	"internal/sourcepos":     "",
 	"internal/dryrun":        "internal/routes",
 	"internal/lint":          "internal/routes internal/sourcepos",
-
-	"internal/conformance": "", "internal/licences": "", "internal/testreport": "", // commands of the project
 }
 
 // outside are the folders that use the module as a reader of the documentation does.

@@ -1,7 +1,7 @@
 // Command bench measures what the gate costs, against the same Caddy without
 // it, and prints the table of docs/performance.md. One run takes some minutes:
 //
-//	go run ./bench
+//	go -C bench run .
 //
 // Ratios are taken in pairs, one run of each kind in turn, so that they hold
 // when the machine's speed drifts. The servers are processes of their own, and

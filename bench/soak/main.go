@@ -3,8 +3,8 @@
 // keys right and wrong, proofs of possession, a provider that changes its keys and
 // goes away, and reloads, of which some fail to load.
 //
-//	go run ./bench/soak
-//	go run ./bench/soak -time 1h
+//	go -C bench run ./soak
+//	go -C bench run ./soak -time 1h
 //
 // Every answer has to be the one that is documented. At the end there may be no
 // more goroutines, files and memory than after the beginning; otherwise it fails.

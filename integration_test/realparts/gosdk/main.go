@@ -49,10 +49,10 @@ func (s *story) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	switch {
-	case r.URL.Path == "/tools":
+	switch r.URL.Path {
+	case "/tools":
 		s.Exchanges = append(s.Exchanges, exchange{r.Method, r.Header.Get("Mcp-Name"), answer.StatusCode})
-	case r.URL.Path == "/reg":
+	case "/reg":
 		s.Registrations++
 	}
 	return answer, nil

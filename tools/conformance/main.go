@@ -2,8 +2,8 @@
 // docs/rules.csv the result of the tests that carry its id, or why the rule does
 // not apply.
 //
-// It reads the output of `go test -json ./...` from standard input. With
-// -write the page is written, otherwise it is compared with the one there is,
+// It runs in the folder tools and reads the output of `go test -json ./...` from
+// standard input. With -write it writes the page. Otherwise it compares the page,
 // and a rule that applies and has no passing test is an error.
 package main
 
@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	rulesFile = "docs/rules.csv"
-	pageFile  = "docs/conformance.md"
+	rulesFile = "../docs/rules.csv"
+	pageFile  = "../docs/conformance.md"
 	module    = "github.com/excorp/caddy-require-auth"
 )
 

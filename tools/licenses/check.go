@@ -10,33 +10,33 @@ import (
 	"strings"
 )
 
-// allowed are the licences, by their SPDX names, under which parts may come
+// allowed are the licenses, by their SPDX names, under which parts may come
 // that are distributed together with Apache-2.0.
 var allowed = []string{"Apache-2.0", "MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0"}
 
 // corrections are for what the detection takes for something else, after a look into
 // the file LICENSE of each.
-var corrections = []struct{ module, detected, licence string }{
+var corrections = []struct{ module, detected, license string }{
 	{"golang.org/x/", "BSD-Source-Code", "BSD-3-Clause"},
 	{"github.com/alecthomas/chroma/v2", "OFL-1.1-no-RFN", "MIT"}, // a font of its playground is under the OFL
 }
 
-// exceptions are single modules under a licence that is not allowed in general.
+// exceptions are single modules under a license that is not allowed in general.
 var exceptions = map[string]string{
 	// Copyleft by file: changes of its own files would have to be published. It
 	// comes with Caddy, and nothing in it is changed.
 	"github.com/go-sql-driver/mysql": "MPL-2.0",
 }
 
-// part is a module of the bill, with the licences that were found in it.
+// part is a module of the bill, with the licenses that were found in it.
 type part struct {
 	name     string
-	licences []string
+	licenses []string
 }
 
-// count says how many parts come under a licence.
+// count says how many parts come under a license.
 type count struct {
-	licence string
+	license string
 	parts   int
 }
 
@@ -62,7 +62,7 @@ func read(in io.Reader) ([]part, error) {
 	for _, component := range bill.Components {
 		p := part{name: component.Name}
 		for _, found := range component.Evidence.Licenses {
-			p.licences = append(p.licences, corrected(p.name, cmp.Or(found.License.ID, found.License.Name)))
+			p.licenses = append(p.licenses, corrected(p.name, cmp.Or(found.License.ID, found.License.Name)))
 		}
 		parts = append(parts, p)
 	}
@@ -72,34 +72,34 @@ func read(in io.Reader) ([]part, error) {
 func corrected(module, detected string) string {
 	for _, c := range corrections {
 		if strings.HasPrefix(module, c.module) && detected == c.detected {
-			return c.licence
+			return c.license
 		}
 	}
 	return detected
 }
 
-// check counts the licences, the most frequent first. The error names every
+// check counts the licenses, the most frequent first. The error names every
 // part that may not be there.
 func check(parts []part) ([]count, error) {
 	var refused []error
 	found := map[string]int{}
 	for _, p := range parts {
-		if len(p.licences) == 0 {
-			refused = append(refused, fmt.Errorf("%s: no licence was found", p.name))
+		if len(p.licenses) == 0 {
+			refused = append(refused, fmt.Errorf("%s: no license was found", p.name))
 		}
-		for _, licence := range p.licences {
-			if !slices.Contains(allowed, licence) && exceptions[p.name] != licence {
-				refused = append(refused, fmt.Errorf("%s: %s is not allowed", p.name, licence))
+		for _, license := range p.licenses {
+			if !slices.Contains(allowed, license) && exceptions[p.name] != license {
+				refused = append(refused, fmt.Errorf("%s: %s is not allowed", p.name, license))
 			}
-			found[licence]++
+			found[license]++
 		}
 	}
 	counts := make([]count, 0, len(found))
-	for licence, parts := range found {
-		counts = append(counts, count{licence, parts})
+	for license, parts := range found {
+		counts = append(counts, count{license, parts})
 	}
 	slices.SortFunc(counts, func(a, b count) int {
-		return cmp.Or(b.parts-a.parts, strings.Compare(a.licence, b.licence))
+		return cmp.Or(b.parts-a.parts, strings.Compare(a.license, b.license))
 	})
 	return counts, errors.Join(refused...)
 }

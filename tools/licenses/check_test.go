@@ -9,24 +9,24 @@ import (
 	"testing"
 )
 
-// bill has one part for each pair of a module and a licence.
+// bill has one part for each pair of a module and a license.
 func bill(pairs ...string) string {
 	var parts []string
 	for i := 0; i < len(pairs); i += 2 {
-		licences := ""
+		licenses := ""
 		if pairs[i+1] != "" {
-			licences = fmt.Sprintf(`{"license":{"id":%q}}`, pairs[i+1])
+			licenses = fmt.Sprintf(`{"license":{"id":%q}}`, pairs[i+1])
 		}
-		parts = append(parts, fmt.Sprintf(`{"name":%q,"evidence":{"licenses":[%s]}}`, pairs[i], licences))
+		parts = append(parts, fmt.Sprintf(`{"name":%q,"evidence":{"licenses":[%s]}}`, pairs[i], licenses))
 	}
 	return `{"bomFormat":"CycloneDX","components":[` + strings.Join(parts, ",") + `]}`
 }
 
-func TestLicences(t *testing.T) {
+func TestLicenses(t *testing.T) {
 	for name, test := range map[string]struct{ bill, out, says string }{
 		"allowed ones are counted":                  {bill("a", "MIT", "b", "Apache-2.0", "c", "MIT"), "   2 MIT\n   1 Apache-2.0\n", ""},
 		"one that is not allowed":                   {bill("a", "MIT", "b", "AGPL-3.0-only"), "", "b: AGPL-3.0-only is not allowed"},
-		"a part without one":                        {bill("a", ""), "", "a: no licence was found"},
+		"a part without one":                        {bill("a", ""), "", "a: no license was found"},
 		"an exception":                              {bill("github.com/go-sql-driver/mysql", "MPL-2.0"), "   1 MPL-2.0\n", ""},
 		"an exception for another module":           {bill("a", "MPL-2.0"), "", "a: MPL-2.0 is not allowed"},
 		"what the detection mistakes":               {bill("golang.org/x/net", "BSD-Source-Code"), "   1 BSD-3-Clause\n", ""},
@@ -34,7 +34,7 @@ func TestLicences(t *testing.T) {
 		"a correction is for one mistake only":      {bill("golang.org/x/net", "GPL-3.0-only"), "", "GPL-3.0-only"},
 		"a bill without parts proves nothing":       {`{"components":[]}`, "", "no parts"},
 		"what is no bill proves nothing":            {``, "", "bill of materials"},
-		"every part is named that may not be there": {bill("a", "", "b", "SSPL-1.0"), "", "a: no licence was found\nb: SSPL-1.0 is not allowed"},
+		"every part is named that may not be there": {bill("a", "", "b", "SSPL-1.0"), "", "a: no license was found\nb: SSPL-1.0 is not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

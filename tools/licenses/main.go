@@ -1,5 +1,5 @@
-// Command licences reads a software bill of materials (CycloneDX, JSON) from its
-// standard input and fails if a part of it comes under a licence that this
+// Command licenses reads a software bill of materials (CycloneDX, JSON) from its
+// standard input and fails if a part of it comes under a license that this
 // project cannot be distributed with, or under none that was found.
 package main
 
@@ -26,7 +26,7 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	for _, c := range counts {
-		if _, err := fmt.Fprintf(out, "%4d %s\n", c.parts, c.licence); err != nil {
+		if _, err := fmt.Fprintf(out, "%4d %s\n", c.parts, c.license); err != nil {
 			return err
 		}
 	}
