@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -98,49 +97,16 @@ func (b *Bearer) openFile(ctx caddy.Context, path string) error {
 	})
 }
 
-// remotes are the published key sets in use. They outlive a configuration, so
-// that a reload neither fetches again nor forgets while a provider is down.
-var remotes = caddy.NewUsagePool()
-
-// remote ties a key set that is fetched to the time somebody uses it.
-type remote struct {
-	*keyset.Remote
-	stop context.CancelFunc
-}
-
-// Destruct ends the fetching once no configuration uses the key set.
-func (r *remote) Destruct() error {
-	r.stop()
-	return nil
-}
-
 func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 	config.Logger = running(b.logger)
 	config.HTTPHosts = b.AllowHTTP
-	key := fmt.Sprintf("%q", []any{config.URL, config.Issuer, config.TokenFile, b.CAFile, b.AllowHTTP})
-	opened, _, err := remotes.LoadOrNew(key, func() (caddy.Destructor, error) {
-		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
-		asking, err := b.newHTTPClient(ctx)
-		if err == nil {
-			config.Client = asking
-			var set *keyset.Remote
-			if set, err = keyset.NewRemote(ctx, config); err == nil {
-				return &remote{Remote: set, stop: stop}, nil
-			}
-		}
-		stop()
-		return nil, err
-	})
+	set, release, err := keyset.OpenShared(config, b.CAFile, b.newHTTPClient)
 	if err != nil {
 		return err
 	}
-	b.release = append(b.release, func() error {
-		_, err := remotes.Delete(key)
-		return err
-	})
-	set := opened.(*remote)
+	b.release = append(b.release, release)
 	b.keys = append(b.keys, set)
-	b.origins = append(b.origins, origin{kind: "remote", from: set.Status().URL, keys: set, remote: set.Remote})
+	b.origins = append(b.origins, origin{kind: "remote", from: set.Status().URL, keys: set, remote: set})
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,27 +61,7 @@ func (b *Bearer) checkAccess() error {
 	if b.CAFile != "" && !slices.ContainsFunc(asked, func(address string) bool { return isURL(address) || block.HasPlaceholder(address) }) {
 		return errors.New("ca_file is for fetches, and this scheme fetches nothing")
 	}
-	for _, host := range b.AllowHTTP {
-		if !hostName.MatchString(host) {
-			return fmt.Errorf("allow_http: %q is not a host: write its name without scheme, port and path", host)
-		}
-		if !slices.ContainsFunc(asked, func(address string) bool { return usesHTTP(address, host) }) {
-			return fmt.Errorf("allow_http: no http:// URL of this scheme has the host %s", host)
-		}
-	}
-	return nil
-}
-
-// hostName is a name or an IP address, that of IPv6 without brackets.
-var hostName = regexp.MustCompile(`^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$`)
-
-// usesHTTP reports whether an address is, or may become, an http:// URL of the host.
-func usesHTTP(address, host string) bool {
-	if block.HasPlaceholder(address) {
-		return true
-	}
-	parsed, err := url.Parse(address)
-	return err == nil && parsed.Scheme == "http" && strings.EqualFold(parsed.Hostname(), host)
+	return idp.CheckHTTPHosts(b.AllowHTTP, asked...)
 }
 
 // anyTenant accepts every tenant.

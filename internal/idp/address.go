@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
 // ErrPlaintext refuses http to a host that must not be asked without TLS.
@@ -45,6 +48,32 @@ func CheckIssuer(raw string, httpHosts ...string) error {
 		return errors.New("an issuer has no query (RFC 8414 §2)")
 	}
 	return nil
+}
+
+// CheckHTTPHosts checks the hosts of a line `allow_http`: each must be a host of one
+// of the addresses, which may have placeholders.
+func CheckHTTPHosts(hosts []string, asked ...string) error {
+	for _, host := range hosts {
+		if !hostName.MatchString(host) {
+			return fmt.Errorf("allow_http: %q is not a host: write its name without scheme, port and path", host)
+		}
+		if !slices.ContainsFunc(asked, func(address string) bool { return usesHTTP(address, host) }) {
+			return fmt.Errorf("allow_http: no http:// URL of this scheme has the host %s", host)
+		}
+	}
+	return nil
+}
+
+// hostName is a name or an IP address, that of IPv6 without brackets.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$`)
+
+// usesHTTP reports whether an address is, or may become, an http:// URL of the host.
+func usesHTTP(address, host string) bool {
+	if block.HasPlaceholder(address) {
+		return true
+	}
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme == "http" && strings.EqualFold(parsed.Hostname(), host)
 }
 
 func containsHost(hosts []string, host string) bool {

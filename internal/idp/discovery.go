@@ -23,11 +23,17 @@ type Metadata struct {
 // Endpoint returns the URL in a member, which has passed CheckURL. A member that
 // cannot be used concerns only its user.
 func (m *Metadata) Endpoint(member string) (string, error) {
-	address, ok := m.members[member].(string)
-	switch {
-	case m.members[member] == nil || ok && address == "":
+	if m.members[member] == nil || m.members[member] == "" {
 		return "", fmt.Errorf("the metadata of the issuer have no %s", member)
-	case !ok:
+	}
+	return m.CheckEndpoint(member, m.members[member])
+}
+
+// CheckEndpoint returns a URL that the issuer names elsewhere, in a member of another
+// document.
+func (m *Metadata) CheckEndpoint(member string, value any) (string, error) {
+	address, ok := value.(string)
+	if !ok {
 		return "", fmt.Errorf("%s is not a string", member)
 	}
 	if err := CheckURL(address, m.httpHosts...); err != nil {
@@ -49,6 +55,16 @@ func (m *Metadata) Endpoint(member string) (string, error) {
 // The metadata of an issuer with [TenantPlaceholder] are those of its common tenant,
 // whose issuer is the template itself.
 func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
+	return discover(ctx, client, wellKnownPlaces, issuer, httpHosts)
+}
+
+// DiscoverTransmitter is [Discover] for a transmitter of security events (Shared
+// Signals Framework 1.0 §7.2).
+func DiscoverTransmitter(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
+	return discover(ctx, client, transmitterPlaces, issuer, httpHosts)
+}
+
+func discover(ctx context.Context, client *http.Client, places func(*url.URL) []string, issuer string, httpHosts []string) (*Metadata, error) {
 	if err := CheckIssuer(issuer, httpHosts...); err != nil {
 		return nil, err
 	}
@@ -56,7 +72,7 @@ func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts
 	if err != nil {
 		return nil, err
 	}
-	members, err := firstMetadata(ctx, client, wellKnownPlaces(address), issuer)
+	members, err := firstMetadata(ctx, client, places(address), issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +156,19 @@ func wellKnownPlaces(issuer *url.URL) []string {
 		host + "/.well-known/oauth-authorization-server" + path,
 		host + "/.well-known/openid-configuration" + path,
 		host + path + "/.well-known/openid-configuration",
+	})
+}
+
+// transmitterPlaces lists where the metadata of a transmitter may be: at the inserted
+// place of the specification, at the appended one of Keycloak, and at that of RISC
+// before the framework, which Google uses.
+func transmitterPlaces(issuer *url.URL) []string {
+	host := issuer.Scheme + "://" + issuer.Host
+	path := strings.TrimRight(issuer.EscapedPath(), "/")
+	return slices.Compact([]string{
+		host + "/.well-known/ssf-configuration" + path,
+		host + path + "/.well-known/ssf-configuration",
+		host + "/.well-known/risc-configuration" + path,
 	})
 }
 

@@ -278,3 +278,23 @@ func FuzzMetadata(f *testing.F) {
 		}
 	})
 }
+
+func TestDiscoverTransmitter(t *testing.T) {
+	const good = `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/keys"}`
+	for name, place := range map[string]string{
+		"at the inserted place (SSF 1.0 §7.2.1)": "/.well-known/ssf-configuration/t",
+		"at the appended place of Keycloak":      "/t/.well-known/ssf-configuration",
+		"at the place of RISC before SSF":        "/.well-known/risc-configuration/t",
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := newSite(t, "application/json", map[string]string{place: good, oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/others"}`})
+			metadata, err := DiscoverTransmitter(t.Context(), site.Client(), site.URL+"/t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := metadata.Endpoint("jwks_uri"); got != site.URL+"/keys" || err != nil {
+				t.Errorf("got %q and error %v", got, err)
+			}
+		})
+	}
+}

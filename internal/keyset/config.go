@@ -40,6 +40,9 @@ type RemoteConfig struct {
 	URL string
 	// Issuer is used only when URL is empty.
 	Issuer string
+	// Transmitter says that Issuer is a transmitter of security events, which has
+	// metadata of its own.
+	Transmitter bool
 	// TokenFile holds a bearer token for URL. It is read for each fetch, because such
 	// tokens end. Default: none.
 	TokenFile string

@@ -80,7 +80,11 @@ func (r *Remote) locate(ctx context.Context) (string, error) {
 	if r.config.URL != "" {
 		return r.config.URL, nil
 	}
-	metadata, err := idp.Discover(ctx, r.config.Client, r.config.Issuer, r.config.HTTPHosts...)
+	discover := idp.Discover
+	if r.config.Transmitter {
+		discover = idp.DiscoverTransmitter
+	}
+	metadata, err := discover(ctx, r.config.Client, r.config.Issuer, r.config.HTTPHosts...)
 	if err != nil {
 		return "", err
 	}
