@@ -39,16 +39,37 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 // malformed ones, so the gate removes all that any scheme could find.
 func (g *RequireAuth) stripCredential(state *requestState, d decision) {
 	state.removeRestored()
-	credential := d.credential
-	inQuery := credential.Location.Kind == authn.InQuery && credential.Scheme == "Bearer" // RFC 6750 §2.3
-	if credential.Found() && (g.StripCredentials || inQuery) {
-		state.removeCredential(credential.Location)
+	for _, location := range g.locationsOf(&state.request, d.credential) {
+		if g.StripCredentials || neverForwarded(location, d.credential) {
+			state.removeCredential(location)
+		}
 	}
 	if !d.Allowed && g.StripCredentials {
 		for _, location := range g.app.credentialLocations(&state.request) {
 			state.removeCredential(location)
 		}
 	}
+}
+
+// locationsOf returns where the credential is. The same one may be in several
+// locations of the gate.
+func (g *RequireAuth) locationsOf(r *authn.Request, credential authn.Credential) []authn.Location {
+	if !credential.Found() {
+		return nil
+	}
+	all := []authn.Location{credential.Location}
+	for _, location := range g.locations {
+		if location != credential.Location && location.Holds(r, credential.Value) {
+			all = append(all, location)
+		}
+	}
+	return all
+}
+
+// neverForwarded reports whether an upstream must not see a token: URLs are logged
+// (RFC 6750 §2.3), and a subprotocol would be chosen and sent back.
+func neverForwarded(location authn.Location, credential authn.Credential) bool {
+	return location.Kind == authn.InQuery && credential.Scheme == "Bearer" || location.Kind == authn.InWebSocket
 }
 
 // restrict keeps an answer from shared caches, or from all caches, unless it is already

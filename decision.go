@@ -158,9 +158,9 @@ type candidate struct {
 	credential authn.Credential
 }
 
-// candidates returns the schemes that found a credential. Credentials in two
-// locations make the request ambiguous, because the upstream could use the other
-// one. A client certificate belongs to the connection, so it counts only where
+// candidates returns the schemes that found a credential. Different
+// credentials in two locations make the request ambiguous, because the upstream could
+// use the other one. A client certificate belongs to the connection, so it counts only where
 // nothing else was found.
 func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
 	if _, err := state.request.Authorization(); err != nil {
@@ -182,8 +182,8 @@ func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
 			ofConnection = append(ofConnection, candidate{scheme: group.members[0], credential: credential})
 			continue
 		}
-		if len(found) > 0 && found[0].credential.Location != credential.Location {
-			return nil, authn.ErrMultipleCredentials
+		if len(found) > 0 && found[0].credential.Location != credential.Location && found[0].credential.Value != credential.Value {
+			return nil, authn.MultipleCredentials(found[0].credential.Location, credential.Location)
 		}
 		for _, scheme := range group.candidatesFor(&state.request, credential) {
 			found = append(found, candidate{scheme: scheme, credential: credential})
@@ -246,6 +246,23 @@ func groupSchemes(schemes []namedScheme) []*schemeGroup {
 	for _, group := range all {
 		if len(group.members) > 1 {
 			group.index()
+		}
+	}
+	return all
+}
+
+// credentialLocations returns where the schemes find credentials, each location once.
+func credentialLocations(groups []*schemeGroup) []authn.Location {
+	var all []authn.Location
+	for _, group := range groups {
+		lister, ok := group.members[0].Scheme.(capability.LocationLister)
+		if !ok {
+			continue
+		}
+		for _, location := range lister.Locations() {
+			if !slices.Contains(all, location) {
+				all = append(all, location)
+			}
 		}
 	}
 	return all

@@ -150,6 +150,7 @@ type RequireAuth struct {
 	outermost caddy.Module // the handler around the gate in a route of its server
 	schemes   []namedScheme
 	groups    []*schemeGroup
+	locations []authn.Location // of credentials of the schemes
 	forward   forwarding
 	pages     errorPages
 	missing   caddyhttp.HandlerError // the error of a missing page
@@ -244,6 +245,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 		return err
 	}
 	g.groups = groupSchemes(g.schemes)
+	g.locations = credentialLocations(g.groups)
 	g.app.registry.addSchemes(g, inline)
 	return nil
 }

@@ -50,7 +50,11 @@ func (g *RequireAuth) checkOrigin(state *requestState, r *http.Request, credenti
 	}
 	err := g.csrf.Check(checked)
 	if err != nil {
-		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", browserCredentials[credential.Location.Kind]))}
+		name := browserCredentials[credential.Location.Kind]
+		if credential.Location.Kind == authn.InHeader && credential.Location != authn.AuthorizationField {
+			name = credential.Location.Name
+		}
+		err = crossSiteError{foreignOrigin(r, fmt.Sprintf("a %s came with a request from another site", name))}
 	}
 	return state.request.Trace.Note("origin", err)
 }

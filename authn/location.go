@@ -25,31 +25,48 @@ const (
 	InCookie LocationKind = "cookie"
 	InForm   LocationKind = "form"
 
+	// InWebSocket is the field Sec-WebSocket-Protocol of a WebSocket handshake: the
+	// credential follows the subprotocol `bearer`. Scripts in browsers have no other
+	// way to send one.
+	InWebSocket LocationKind = "websocket"
+
 	// InTLS is the connection: its client certificate.
 	InTLS LocationKind = "tls"
 )
 
 // Location is where in a request a credential stands.
 type Location struct {
-	// LocationKind is `header`, `query`, `cookie` or `form`.
+	// The part of the request: `header`, `query`, `cookie`, `form` or `websocket`.
 	Kind LocationKind `json:"in"`
-	// Name is the name of the field, parameter or cookie.
+	// The name of the field, parameter or cookie; none for `websocket`. A cookie may
+	// also be split as `<name>.0`, `<name>.1` and so on.
 	Name string `json:"name,omitempty"`
 }
 
 // AuthorizationField is the place of Bearer, DPoP and Basic credentials.
 var AuthorizationField = Location{Kind: InHeader, Name: "Authorization"}
 
-// SentByBrowser reports whether a browser adds what stands at this place by
-// itself, also to requests that another site makes it send.
-func (p Location) SentByBrowser() bool { return p.Kind == InCookie || p.Kind == InTLS }
+// proxyFields are fields that an identity proxy sets for the session of a browser, so
+// that a request of another site has them too.
+var proxyFields = []string{"Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Accesstoken", "X-Amzn-Oidc-Data", "X-Goog-Iap-Jwt-Assertion"}
+
+// SentByBrowser reports whether a browser adds what is at this location without a
+// script, also to requests that another site makes it send.
+func (p Location) SentByBrowser() bool {
+	return p.Kind == InCookie || p.Kind == InTLS || p.Kind == InHeader && slices.Contains(proxyFields, p.Name)
+}
 
 // Check reports what is wrong with a configured place.
 func (p Location) Check() error {
 	switch p.Kind {
 	case InHeader, InQuery, InCookie, InForm:
+	case InWebSocket:
+		if p.Name != "" {
+			return fmt.Errorf("websocket has no name: remove %q", p.Name)
+		}
+		return nil
 	default:
-		return fmt.Errorf("unknown place %q: write header, query, cookie or form", p.Kind)
+		return fmt.Errorf("unknown location %q: write header, query, cookie, form or websocket", p.Kind)
 	}
 	if (p.Kind == InHeader || p.Kind == InCookie) && !isToken(p.Name) {
 		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.Kind)
@@ -84,6 +101,8 @@ func (p Location) VaryField() string {
 		return http.CanonicalHeaderKey(p.Name)
 	case InCookie:
 		return "Cookie"
+	case InWebSocket:
+		return subprotocolField
 	default:
 		return ""
 	}
@@ -103,45 +122,75 @@ type Credential struct {
 // Found reports whether there is a credential.
 func (c Credential) Found() bool { return c.Location.Kind != "" }
 
-// ErrMultipleCredentials is the error for a credential in more than one place, or
-// more than once in one place: which one counts must not be left to chance.
+// ErrMultipleCredentials is the error for two different credentials, or for one that is
+// repeated in one location: which one counts must not be left to chance.
 var ErrMultipleCredentials = errors.New("more than one credential in the request")
 
-// FindIn looks for a credential at the given places. The error is
-// [ErrMultipleCredentials].
+// MultipleCredentials is [ErrMultipleCredentials] with the two locations, for the log.
+func MultipleCredentials(one, other Location) error {
+	return fmt.Errorf("%w: in %s and in %s", ErrMultipleCredentials, one, other)
+}
+
+// String names the location, such as "cookie session".
+func (p Location) String() string { return strings.TrimSpace(string(p.Kind) + " " + p.Name) }
+
+// FindIn looks for a credential in the given locations. The same credential in two of
+// them is one, found in the first. The error is [ErrMultipleCredentials], or says which
+// part of a split cookie is missing.
 func FindIn(r *Request, locations []Location) (Credential, error) {
 	var found Credential
 	for _, location := range locations {
-		values := location.values(r)
-		if len(values) == 0 {
-			continue
+		values, err := location.values(r)
+		switch {
+		case err != nil:
+			return Credential{}, err
+		case len(values) == 0:
+		case len(values) > 1:
+			return Credential{}, MultipleCredentials(location, location)
+		case !found.Found():
+			found = Credential{Value: values[0], Location: location}
+		case found.Value != values[0]:
+			return Credential{}, MultipleCredentials(found.Location, location)
 		}
-		if len(values) > 1 || found.Found() {
-			return Credential{}, ErrMultipleCredentials
-		}
-		found = Credential{Value: values[0], Location: location}
 	}
 	return found, nil
 }
 
 // values returns what stands at the place; an empty value is nothing. What
 // cannot be decoded counts as well: an upstream may be able to.
-func (p Location) values(r *Request) []string {
-	var all []string
+func (p Location) values(r *Request) (all []string, err error) {
 	switch p.Kind {
 	case InHeader:
 		all = r.Header[http.CanonicalHeaderKey(p.Name)]
 	case InQuery:
 		all = r.inQuery(p.Name)
 	case InCookie:
-		all = r.inCookies(p.Name)
+		all, err = r.inCookies(p.Name)
 	case InForm:
 		all = r.form()[p.Name]
+	case InWebSocket:
+		if isWebSocket(r.Request) {
+			all, _ = cutSubprotocols(r.Header[subprotocolField])
+		}
 	}
 	if len(all) == 1 && all[0] == "" {
-		return nil
+		return nil, nil
 	}
-	return all
+	return all, err
+}
+
+// Holds reports whether a credential is at the location, in a header field alone or
+// after the name of its scheme.
+func (p Location) Holds(r *Request, credential string) bool {
+	found, err := FindIn(r, []Location{p})
+	if err != nil || !found.Found() {
+		return false
+	}
+	if p.Kind == InHeader && found.Value != credential {
+		_, found.Value, _ = strings.Cut(found.Value, " ")
+		found.Value = strings.Trim(found.Value, " \t")
+	}
+	return found.Value == credential
 }
 
 // maxForm bounds the body that is read in search of a credential.
@@ -216,7 +265,8 @@ func (p Location) Remove(r *http.Request) {
 					return false // nearly all
 				}
 				name, _, _ := strings.Cut(pair, "=")
-				return textproto.TrimString(name) == p.Name
+				name = textproto.TrimString(name)
+				return name == p.Name || wholeOf(name) == p.Name
 			})
 			if rest = textproto.TrimString(rest); rest != "" {
 				r.Header.Add("Cookie", rest)
@@ -224,6 +274,12 @@ func (p Location) Remove(r *http.Request) {
 		}
 	case InForm:
 		p.removeFromForm(r)
+	case InWebSocket:
+		_, rest := cutSubprotocols(r.Header[subprotocolField])
+		r.Header.Del(subprotocolField)
+		if len(rest) > 0 {
+			r.Header.Set(subprotocolField, strings.Join(rest, ", "))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -95,15 +96,39 @@ func TestFindIn(t *testing.T) {
 			}
 		}
 	})
-	t.Run("KEY-5: more than one is an error, also the same one", func(t *testing.T) {
+	t.Run("KEY-5: the same one in two locations is one, in the first of them", func(t *testing.T) {
+		if got, err := find("key=a", "Cookie", "key=a", "X-Key", "a"); err != nil || got.Value != "a" || got.Location != locations[0] {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+	t.Run("KEY-5: a cookie may be split", func(t *testing.T) {
+		long := strings.Repeat("b", 4000)
+		for cookies, want := range map[string]string{
+			"key.0=a": "a", "key.0=a; x=y; key.1=" + long + "; key.2=c": "a" + long + "c", "key.1=b; key.0=a": "ab", "key=ab; key.1=b; key.0=a": "ab",
+			"key=; key.0=a": "a", "key.00=a": "", "key.a=a": "", "key.=a": "", ".0=a": "", "keys.0=a": "", "key.100=a": "", "key=a; key.x=b": "a",
+		} {
+			if got, err := find("", "Cookie", cookies); err != nil || got.Value != want {
+				t.Errorf("%.40s: %.40q, %v", cookies, got.Value, err)
+			}
+		}
+		for cookies, want := range map[string]string{
+			"key.1=b": "part 0 of it is missing", "key.0=a; key.2=c": "part 1 of it is missing", "key.0=a; key.99=c": "part 1 of it is missing",
+			"key.0=a; key.0=a": "more than one", "key=a; key.0=b": "in cookie key and in cookie key",
+		} {
+			if got, err := find("", "Cookie", cookies); err == nil || !strings.Contains(err.Error(), want) || got.Found() {
+				t.Errorf("%s: %+v, %v", cookies, got, err)
+			}
+		}
+	})
+	t.Run("KEY-5: more than one is an error, also the same one twice in one location", func(t *testing.T) {
 		for _, got := range []func() (authn.Credential, error){
 			func() (authn.Credential, error) { return find("key=a&key=a") },
 			func() (authn.Credential, error) { return find("key=a&key=") },
-			func() (authn.Credential, error) { return find("key=a", "X-Key", "a") },
+			func() (authn.Credential, error) { return find("key=b", "X-Key", "a") },
 			func() (authn.Credential, error) { return find("", "X-Key", "a", "x-key", "a") },
 			func() (authn.Credential, error) { return find("", "Cookie", "key=a; key=a") },
 			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "Cookie", "key=b") },
-			func() (authn.Credential, error) { return find("", "Cookie", "key=a", "X-Key", "a") },
+			func() (authn.Credential, error) { return find("", "Cookie", "key=b", "X-Key", "a") },
 		} {
 			if credential, err := got(); !errors.Is(err, authn.ErrMultipleCredentials) || credential.Found() {
 				t.Errorf("%+v, %v", credential, err)
@@ -150,17 +175,19 @@ func FuzzRemoveFromQuery(f *testing.F) {
 func FuzzRemoveFromCookies(f *testing.F) {
 	for _, seed := range []string{
 		"", "key=a", "key=a; b=c", "b=c; key=a", "b=c;key=a;d=e", `key="a b"`, "key", "key ; b=c", " key = a", "keys=1; key=2", "key=a; key=b",
+		"key.0=a; b=c; key.1=d", "key.1=a; key.x=b; key.100=c",
 		"b=c;; key=a", "b=\xff; key=a", "\u00a0key=a; key=b", "key=a\x00", "Key=a",
 	} {
 		f.Add(seed)
 	}
 	location := authn.Location{Kind: authn.InCookie, Name: "key"}
+	part := regexp.MustCompile(`^key\.([0-9]|[1-9][0-9])$`)
 	f.Fuzz(func(t *testing.T, field string) {
 		r := &http.Request{URL: &url.URL{}, Header: http.Header{"Cookie": {field}}}
 		others := func() []string {
 			var all []string
 			for _, cookie := range r.Cookies() {
-				if cookie.Name != location.Name {
+				if cookie.Name != location.Name && !part.MatchString(cookie.Name) {
 					all = append(all, cookie.Name+"="+cookie.Value)
 				}
 			}
@@ -190,6 +217,74 @@ func TestFormIsBounded(t *testing.T) {
 			}
 			if passed, err := io.ReadAll(r.Body); err != nil || string(passed) != body {
 				t.Errorf("%d bytes go on, %v", len(passed), err)
+			}
+		})
+	}
+}
+
+// FuzzWebSocket reads credentials out of subprotocols, and removes them.
+func FuzzWebSocket(f *testing.F) {
+	for _, seed := range []string{"", "bearer", "bearer, t", "graphql-ws, bearer, t", "Bearer,t , x", "bearer, a, bearer, b", "bearer, bearer, b", ",,bearer,,t,", "t, bearer", "bearer t"} {
+		f.Add(seed, "")
+		f.Add("bearer", seed)
+	}
+	location := authn.Location{Kind: authn.InWebSocket}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		r := &http.Request{Method: "GET", ProtoMajor: 1, URL: &url.URL{}, Header: http.Header{
+			"Connection": {"keep-alive, Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {first, second},
+		}}
+		var want, others []string
+		marked := false
+		for _, member := range strings.Split(first+","+second, ",") {
+			switch member = strings.Trim(member, " \t"); {
+			case member == "":
+			case marked:
+				want, marked = append(want, member), false
+			default:
+				others, marked = append(others, member), strings.EqualFold(member, "bearer")
+			}
+		}
+		found, err := authn.FindIn(authn.NewRequest(r), []authn.Location{location})
+		switch {
+		case len(want) > 1 && err == nil, len(want) == 1 && found.Value != want[0], len(want) == 0 && (found.Found() || err != nil):
+			t.Fatalf("%q, %q: %+v, %v", first, second, found, err)
+		}
+		location.Remove(r)
+		if got := r.Header.Get("Sec-WebSocket-Protocol"); got != strings.Join(others, ", ") || len(r.Header["Sec-Websocket-Protocol"]) > 1 {
+			t.Fatalf("%q, %q: %q goes on", first, second, r.Header["Sec-Websocket-Protocol"])
+		}
+	})
+}
+
+// TestWebSocket reads a credential only from a handshake.
+func TestWebSocket(t *testing.T) {
+	location := authn.Location{Kind: authn.InWebSocket}
+	handshake := func(change func(*http.Request)) *http.Request {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {"bearer, secret"}}
+		change(r)
+		return r
+	}
+	for name, test := range map[string]struct {
+		change func(*http.Request)
+		found  bool
+	}{
+		"HTTP/1.1": {func(*http.Request) {}, true},
+		"HTTP/2": {func(r *http.Request) {
+			r.Method, r.ProtoMajor, r.Header[":protocol"] = "CONNECT", 2, []string{"websocket"}
+		}, true},
+		"HTTP/3":               {func(r *http.Request) { r.Method, r.ProtoMajor, r.Proto = "CONNECT", 3, "websocket" }, true},
+		"no upgrade":           {func(r *http.Request) { r.Header.Del("Upgrade") }, false},
+		"no connection field":  {func(r *http.Request) { r.Header.Del("Connection") }, false},
+		"another method":       {func(r *http.Request) { r.Method = "POST" }, false},
+		"another protocol":     {func(r *http.Request) { r.Header.Set("Upgrade", "h2c") }, false},
+		"an ordinary CONNECT":  {func(r *http.Request) { r.Method, r.ProtoMajor = "CONNECT", 2 }, false},
+		"an upgrade in HTTP/2": {func(r *http.Request) { r.ProtoMajor = 2 }, false},
+	} {
+		t.Run("KEY-5: "+name, func(t *testing.T) {
+			found, err := authn.FindIn(authn.NewRequest(handshake(test.change)), []authn.Location{location})
+			if err != nil || found.Found() != test.found || test.found && found.Value != "secret" {
+				t.Errorf("%+v, %v", found, err)
 			}
 		})
 	}

@@ -1,9 +1,11 @@
 package authn
 
 import (
+	"fmt"
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/internal/steps"
@@ -59,6 +61,7 @@ type found struct {
 	in     []string
 	read   bool
 	values map[string][]string
+	parts  map[string]int // of a cookie that came as name.0, name.1 …: how many
 }
 
 // inQuery returns the values of a parameter, those that cannot be decoded as they
@@ -77,20 +80,60 @@ func (r *Request) inQuery(name string) []string {
 	return r.query.values[name]
 }
 
-// inCookies returns the values of a cookie, without the quotes around them.
-func (r *Request) inCookies(name string) []string {
+// inCookies returns the values of a cookie, without the quotes around them. The parts
+// of a split cookie are one value (see [found.joined]).
+func (r *Request) inCookies(name string) ([]string, error) {
 	fields := r.Header["Cookie"]
 	if len(fields) == 0 {
-		return nil
+		return nil, nil
 	}
 	if r.names == nil || !r.names.cookies.known[name] {
-		one := NamesAt([]Location{{Kind: InCookie, Name: name}})
-		return one.cookies.pairs(fields)[name]
+		one := NamesAt([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
+		return one.joined(name)
 	}
 	if !r.cookies.read || !slices.Equal(r.cookies.in, fields) {
-		r.cookies = found{in: slices.Clone(fields), read: true, values: r.names.cookies.pairs(fields)}
+		r.cookies = r.names.cookies.pairs(fields)
+		r.cookies.in, r.cookies.read = slices.Clone(fields), true
 	}
-	return r.cookies.values[name]
+	return r.cookies.joined(name)
+}
+
+// joined returns the values of a cookie. Login libraries split a value that is too
+// long for one cookie: name.0 has its beginning, name.1 goes on, at most to name.99.
+func (f *found) joined(name string) ([]string, error) {
+	whole := f.values[name]
+	if f.parts[name] == 0 {
+		return whole, nil
+	}
+	var value strings.Builder
+	for i := range f.parts[name] {
+		part := f.values[partOf(name, i)]
+		switch {
+		case len(part) == 0:
+			return nil, fmt.Errorf("the cookie %s is split, and part %d of it is missing", name, i)
+		case len(part) > 1:
+			return part, nil
+		}
+		value.WriteString(part[0])
+	}
+	if slices.Equal(whole, []string{value.String()}) || len(whole) == 1 && whole[0] == "" {
+		whole = nil
+	}
+	return append(slices.Clone(whole), value.String()), nil
+}
+
+// partOf returns the name of a part of a split cookie.
+func partOf(name string, part int) string { return name + "." + strconv.Itoa(part) }
+
+// wholeOf returns the name of the split cookie that a cookie is a part of; empty for
+// another cookie.
+func wholeOf(name string) string {
+	at := strings.LastIndexByte(name, '.')
+	part := name[at+1:]
+	if at < 0 || part == "" || len(part) > 2 || len(part) == 2 && part[0] == '0' || strings.Trim(part, "0123456789") != "" {
+		return ""
+	}
+	return name[:at]
 }
 
 func (n *names) parameters(query string) map[string][]string {
@@ -116,22 +159,31 @@ func (n *names) parameters(query string) map[string][]string {
 	return all
 }
 
-func (n *names) pairs(fields []string) map[string][]string {
-	var all map[string][]string
+func (n *names) pairs(fields []string) (all found) {
 	for _, field := range fields {
 		eachMember(field, ';', func(pair string) {
 			if !n.first[pair[0]] && !isSpace(pair[0]) {
 				return // nearly all
 			}
 			name, value, _ := strings.Cut(pair, "=")
-			if name = textproto.TrimString(name); !n.maybe(len(name)) || !n.known[name] {
-				return
+			name = textproto.TrimString(name)
+			whole := ""
+			if !n.maybe(len(name)) || !n.known[name] {
+				if whole = wholeOf(name); !n.known[whole] {
+					return
+				}
 			}
 			value = textproto.TrimString(value)
 			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 				value = value[1 : len(value)-1]
 			}
-			all = keep(all, name, value)
+			all.values = keep(all.values, name, value)
+			if whole != "" && len(all.values[name]) == 1 {
+				if all.parts == nil {
+					all.parts = make(map[string]int)
+				}
+				all.parts[whole]++
+			}
 		})
 	}
 	return all
@@ -150,6 +202,7 @@ func (r *Request) forget(p Location) {
 	case p.Kind == InCookie && r.cookies.read:
 		r.cookies.in = slices.Clone(r.Header["Cookie"])
 		delete(r.cookies.values, p.Name)
+		delete(r.cookies.parts, p.Name)
 	}
 }
 

@@ -19,7 +19,7 @@ type Removal struct {
 // Take removes what is at the place from a request that goes on. It reports
 // false, and changes nothing, where the place is empty.
 func (p Location) Take(r *Request) (Removal, bool) {
-	if len(p.values(r)) == 0 {
+	if values, err := p.values(r); err == nil && len(values) == 0 {
 		return Removal{}, false
 	}
 	before := p.field(r.Request)
@@ -35,7 +35,7 @@ func (m Removal) Restore(r *http.Request) bool {
 		return false
 	}
 	switch m.Location.Kind {
-	case InHeader, InCookie:
+	case InHeader, InCookie, InWebSocket:
 		r.Header[m.Location.VaryField()] = m.before
 	case InQuery:
 		r.URL.RawQuery = m.before[0]
@@ -47,7 +47,7 @@ func (m Removal) Restore(r *http.Request) bool {
 // field returns the lines of the header field that the place is in, or the query.
 func (p Location) field(r *http.Request) []string {
 	switch p.Kind {
-	case InHeader, InCookie:
+	case InHeader, InCookie, InWebSocket:
 		return r.Header[p.VaryField()]
 	case InQuery:
 		return []string{r.URL.RawQuery}

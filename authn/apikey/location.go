@@ -83,7 +83,7 @@ func (a *APIKey) setLocations() {
 	}
 }
 
-// Find looks for a key at the configured locations. Two keys are an error.
+// Find looks for a key in the configured locations. Two different keys are an error.
 func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 	found, err := authn.FindIn(r, a.fields)
 	if err != nil || len(a.schemes) == 0 {
@@ -97,8 +97,8 @@ func (a *APIKey) Find(r *authn.Request) (authn.Credential, error) {
 		if !authorization.Is(scheme) {
 			continue
 		}
-		if found.Found() {
-			return authn.Credential{}, authn.ErrMultipleCredentials
+		if found.Found() && found.Value != authorization.Value {
+			return authn.Credential{}, authn.MultipleCredentials(authn.AuthorizationField, found.Location)
 		}
 		return authn.Credential{Scheme: scheme, Value: authorization.Value, Location: authn.AuthorizationField}, nil
 	}

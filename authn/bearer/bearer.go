@@ -100,9 +100,14 @@ type Bearer struct {
 	// the claims iss, exp, aud, sub, client_id, iat and jti.
 	Profile string `json:"profile,omitempty"`
 
-	// Where a token may stand. Default: the Authorization header field. A
-	// token from a cookie is only taken for a safe method or from this site
-	// itself; one from a query parameter does not go on to the upstream.
+	// Where a token may be. Default: the Authorization header field. In another
+	// header field, such as Cf-Access-Jwt-Assertion or X-Goog-IAP-JWT-Assertion, it is
+	// alone or after `Bearer `. A cookie may be split as `<name>.0`, `<name>.1` and so
+	// on. With `websocket` the token follows the subprotocol `bearer`.
+	//
+	// The same token in two locations is one; two different tokens are answered 400. A
+	// token that a browser sends without a script needs a safe method or a request of
+	// this site. One from a query parameter or a subprotocol is never forwarded.
 	TokenFrom []authn.Location `json:"token_from,omitempty"`
 
 	// Accepts ID tokens (OpenID Connect Core §2) as access tokens, for providers that

@@ -30,6 +30,7 @@ import (
 //		clock_skew   <duration>
 //		profile      at+jwt
 //		token_from   header|query|cookie|form [<name>]
+//		token_from   websocket
 //		accept_id_tokens
 //		client_claims <path>...
 //		user_claim   <path>
@@ -66,7 +67,7 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"algorithms":       block.Strings(&b.Algorithms),
 		"clock_skew":       b.readSkew,
 		"profile":          block.String(&b.Profile),
-		"token_from":       b.readPlace,
+		"token_from":       b.readLocation,
 		"client_claims":    block.Strings(&b.ClientClaims),
 		"accept_id_tokens": block.Flag(&b.AcceptIDTokens),
 		"user_claim":       block.String(&b.UserClaim),
@@ -137,20 +138,20 @@ func (b *Bearer) readIntrospection(d *caddyfile.Dispenser) error {
 	return err
 }
 
-func (b *Bearer) readPlace(d *caddyfile.Dispenser) error {
+func (b *Bearer) readLocation(d *caddyfile.Dispenser) error {
 	arguments := d.RemainingArgs()
 	if len(arguments) < 1 || len(arguments) > 2 {
-		return d.Err("write `token_from header|query|cookie|form [<name>]`")
+		return d.Err("write `token_from header|query|cookie|form [<name>]` or `token_from websocket`")
 	}
 	location := authn.Location{Kind: authn.LocationKind(arguments[0])}
 	if len(arguments) == 2 {
 		location.Name = arguments[1]
 	}
-	if err := checkPlace(location); err != nil {
+	if err := checkLocation(location); err != nil {
 		return d.WrapErr(err)
 	}
 	if slices.Contains(b.TokenFrom, location) {
-		return d.Err("this place is written twice: keep one")
+		return d.Err("this location is written twice: keep one")
 	}
 	b.TokenFrom = append(b.TokenFrom, location)
 	return nil

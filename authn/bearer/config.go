@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +99,9 @@ func withDefaultName(location authn.Location) authn.Location {
 	switch {
 	case location.Kind == authn.InHeader && location.Name == "":
 		return authn.AuthorizationField
-	case location.Name == "":
+	case location.Kind == authn.InHeader:
+		location.Name = http.CanonicalHeaderKey(location.Name)
+	case location.Name == "" && location.Kind != authn.InWebSocket:
 		location.Name = "access_token"
 	}
 	return location
@@ -193,7 +196,7 @@ func (b *Bearer) checkRest() error {
 		return errors.New("clock_skew must not be negative")
 	}
 	for _, location := range b.TokenFrom {
-		if err := checkPlace(location); err != nil {
+		if err := checkLocation(location); err != nil {
 			return err
 		}
 	}
@@ -219,9 +222,16 @@ func (b *Bearer) checkRest() error {
 	return authn.CheckParameter("realm", b.Realm)
 }
 
-func checkPlace(location authn.Location) error {
-	if location.Kind == authn.InHeader && location.Name != "" && location != authn.AuthorizationField {
-		return errors.New("a bearer token in a header stands in Authorization: write `token_from header`, without a name")
+// reservedFields cannot hold a token: gates, servers and browsers use them.
+var reservedFields = []string{
+	"Connection", "Content-Length", "Content-Type", "Cookie", "Dpop", "Expect", "Host", "Origin", "Sec-Websocket-Protocol", "Te",
+	"Transfer-Encoding", "Upgrade",
+}
+
+func checkLocation(location authn.Location) error {
+	location = withDefaultName(location)
+	if location.Kind == authn.InHeader && slices.Contains(reservedFields, location.Name) {
+		return fmt.Errorf("a token cannot be in the field %s, which has another meaning", location.Name)
 	}
-	return withDefaultName(location).Check()
+	return location.Check()
 }

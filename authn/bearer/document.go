@@ -18,8 +18,8 @@ func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 		locations = []authn.Location{authn.AuthorizationField}
 	}
 	for _, location := range locations {
-		if location.Kind != authn.InHeader {
-			elsewhere = append(elsewhere, withDefaultName(location))
+		if location = withDefaultName(location); location != authn.AuthorizationField {
+			elsewhere = append(elsewhere, location)
 			continue
 		}
 		for _, scheme := range b.authenticationSchemes() {

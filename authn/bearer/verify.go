@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -13,40 +14,49 @@ import (
 // Locations lists where credentials may be.
 func (b *Bearer) Locations() []authn.Location { return b.TokenFrom }
 
-// Find looks for a token where it may stand.
+// Find looks for a token in the configured locations. The same token in several of them
+// is one. The field Authorization comes first, because only a client that has the token
+// can set it.
 func (b *Bearer) Find(r *authn.Request) (authn.Credential, error) {
 	var found authn.Credential
-	var elsewhere []authn.Location
 	for _, location := range b.TokenFrom {
-		if location != authn.AuthorizationField {
-			elsewhere = append(elsewhere, location)
-			continue
+		one, err := b.findIn(r, location)
+		switch {
+		case err != nil:
+			return authn.Credential{}, err
+		case !one.Found():
+		case found.Found() && found.Value != one.Value:
+			return authn.Credential{}, authn.MultipleCredentials(found.Location, location)
+		case !found.Found() || location == authn.AuthorizationField:
+			found = one
 		}
-		authorization, err := r.Authorization()
-		if err != nil {
+	}
+	return found, nil
+}
+
+// findIn looks for a token in one location.
+func (b *Bearer) findIn(r *authn.Request, location authn.Location) (authn.Credential, error) {
+	if location != authn.AuthorizationField {
+		found, err := authn.FindIn(r, []authn.Location{location})
+		if err != nil || !found.Found() {
 			return authn.Credential{}, err
 		}
-		switch {
-		case authorization.Is(bearerScheme):
-			found = authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Location: location}
-		case authorization.Is(dpopScheme) && enabled(b.DPoP):
-			found = authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Location: location}
+		found.Scheme = bearerScheme
+		if scheme, token, both := strings.Cut(found.Value, " "); both && location.Kind == authn.InHeader && strings.EqualFold(scheme, bearerScheme) {
+			found.Value = strings.TrimLeft(token, " ")
 		}
-	}
-	if len(elsewhere) == 0 {
 		return found, nil
 	}
-	other, err := authn.FindIn(r, elsewhere)
+	authorization, err := r.Authorization()
 	switch {
 	case err != nil:
 		return authn.Credential{}, err
-	case !other.Found():
-		return found, nil
-	case found.Found():
-		return authn.Credential{}, authn.ErrMultipleCredentials
+	case authorization.Is(bearerScheme):
+		return authn.Credential{Scheme: bearerScheme, Value: authorization.Value, Location: location}, nil
+	case authorization.Is(dpopScheme) && enabled(b.DPoP):
+		return authn.Credential{Scheme: dpopScheme, Value: authorization.Value, Location: location}, nil
 	}
-	other.Scheme = bearerScheme
-	return other, nil
+	return authn.Credential{}, nil
 }
 
 // Verify decides about a token. A token in the cache has passed the checks of

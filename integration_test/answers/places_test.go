@@ -59,11 +59,17 @@ func TestQuery(t *testing.T) {
 	})
 	t.Run("R6750-5: two places and a repeated parameter are 400", func(t *testing.T) {
 		before := b.asked()
-		want(t, s.Get("/me?access_token="+token, harness.Bearer(token)), 400, "invalid_request", twice)
+		want(t, s.Get("/me?access_token=x"+token, harness.Bearer(token)), 400, "invalid_request", twice)
 		want(t, s.Get("/me?access_token="+token+"&access_token="+token), 400, "invalid_request", twice)
 		want(t, s.Get("/me?access_token="+token+"&access_token="), 400, "invalid_request", twice)
 		if b.asked() != before {
 			t.Error("something was forwarded")
+		}
+	})
+	t.Run("R6750-5: the same token in two locations is one, and the query does not go on", func(t *testing.T) {
+		passed(t, s.Get("/me?a=1&access_token="+token, harness.Bearer(token)), "ok")
+		if got := b.last(t).RequestURI; got != "/me?a=1" {
+			t.Errorf("the upstream was asked for %s", got)
 		}
 	})
 	t.Run("R6750-8: a bad query token is invalid_token", func(t *testing.T) {
@@ -124,7 +130,7 @@ func TestForm(t *testing.T) {
 		}
 	})
 	t.Run("R6750-5: header and form, and the parameter twice, are 400", func(t *testing.T) {
-		want(t, s.Do("POST", s.URL("/form"), harness.Body(form, body), harness.Bearer(token)), 400, "invalid_request", twice)
+		want(t, s.Do("POST", s.URL("/form"), harness.Body(form, body), harness.Bearer(token+"x")), 400, "invalid_request", twice)
 		want(t, s.Do("POST", s.URL("/form"), harness.Body(form, body+"&access_token=x")), 400, "invalid_request", twice)
 	})
 }
@@ -174,7 +180,7 @@ func TestCookie(t *testing.T) {
 		want(t, s.Do("POST", s.URL("/"), harness.Bearer(token), other), 200, "")
 	})
 	t.Run("R6750-5: a repeated cookie, and header and cookie, are 400", func(t *testing.T) {
-		want(t, s.Get("/", cookie, harness.Bearer(token)), 400, "invalid_request", twice)
+		want(t, s.Get("/", cookie, harness.Bearer(token+"x")), 400, "invalid_request", twice)
 		want(t, s.Get("/", harness.Header("Cookie", "session="+token+"; session=x")), 400, "invalid_request", twice)
 		want(t, s.Get("/", cookie, cookie), 400, "invalid_request", twice)
 	})
@@ -188,4 +194,125 @@ func TestCookie(t *testing.T) {
 			t.Errorf("Cookie %q", got)
 		}
 	})
+}
+
+// TestNamedField has tokens in fields of identity proxies and of applications.
+func TestNamedField(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, configure("", from("header Cf-Access-Jwt-Assertion", "header X-Api-Token", "header"), `
+		require_auth /strip* {
+			strip_credentials
+		}
+		require_auth
+		reverse_proxy `+b.addr))
+	token := harness.Token(t)
+	t.Run("R6750-1: the token is alone or after Bearer", func(t *testing.T) {
+		for _, value := range []string{token, "Bearer " + token, "bearer   " + token} {
+			r := s.Get("/", harness.Header("X-Api-Token", value))
+			want(t, r, 200, "")
+			field(t, r, "Cache-Control", "private")
+			field(t, r, "Vary", "X-Api-Token")
+		}
+		want(t, s.Get("/", harness.Bearer(token)), 200, "")
+		want(t, s.Get("/"), 401, "missing_credentials", bare)
+		for _, value := range []string{"nonsense", "Basic " + token, token + " " + token, "Bearer"} {
+			want(t, s.Get("/", harness.Header("X-Api-Token", value)), 401, "invalid_token", invalid)
+		}
+	})
+	t.Run("R6750-5: a named field that comes twice is 400, also with the same token", func(t *testing.T) {
+		want(t, s.Get("/", harness.Header("X-Api-Token", token), harness.Header("X-Api-Token", token)), 400, "invalid_request", twice)
+		want(t, s.Get("/", harness.Header("X-Api-Token", token), harness.Header("Cf-Access-Jwt-Assertion", "x")), 400, "invalid_request", twice)
+		if reason := lastReason(s); reason != "more than one credential in the request: in header Cf-Access-Jwt-Assertion and in header X-Api-Token" {
+			t.Errorf("the reason is %v", reason)
+		}
+	})
+	t.Run("R9110-18: strip_credentials removes the token from every location", func(t *testing.T) {
+		all := with(harness.Header("X-Api-Token", "Bearer "+token), harness.Header("Cf-Access-Jwt-Assertion", token), harness.Bearer(token), harness.Header("X-Other", "kept"))
+		want(t, s.Get("/strip", all...), 200, "")
+		got := b.last(t).Header
+		if got.Get("X-Api-Token")+got.Get("Cf-Access-Jwt-Assertion")+got.Get("Authorization") != "" || got.Get("X-Other") != "kept" {
+			t.Errorf("%v goes on", got)
+		}
+		want(t, s.Get("/strip", harness.Bearer(token), harness.Header("X-Api-Token", "")), 200, "")
+	})
+	t.Run("R6750-15: a field that a proxy sets for the session of a browser is like a cookie", func(t *testing.T) {
+		other := harness.Header("Sec-Fetch-Site", "cross-site")
+		want(t, s.Do("POST", s.URL("/"), harness.Header("Cf-Access-Jwt-Assertion", token), other), 403, "access_denied")
+		want(t, s.Do("POST", s.URL("/"), harness.Header("X-Api-Token", token), other), 200, "")
+	})
+}
+
+// TestSplitCookie has a token that login libraries split into several cookies.
+func TestSplitCookie(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, configure("", from("cookie session"), "require_auth {\nstrip_credentials\n}\nreverse_proxy "+b.addr))
+	token := harness.Token(t)
+	half := len(token) / 2
+	cookie := func(value string) harness.Option { return harness.Header("Cookie", value) }
+	t.Run("R6750-15: the parts are one token, and none of them goes on", func(t *testing.T) {
+		want(t, s.Get("/", cookie("a=1; session.1="+token[half:]+"; session.0="+token[:half]+"; session.x=2")), 200, "")
+		if got := strings.ReplaceAll(b.last(t).Header.Get("Cookie"), " ", ""); got != "a=1;session.x=2" {
+			t.Errorf("Cookie %q goes on", got)
+		}
+	})
+	t.Run("R6750-5: a gap is 400, and the log says which part is missing", func(t *testing.T) {
+		want(t, s.Get("/", cookie("session.0="+token[:half]+"; session.2="+token[half:])), 400, "invalid_request", twice)
+		if reason := lastReason(s); reason != "the cookie session is split, and part 1 of it is missing" {
+			t.Errorf("the reason is %v", reason)
+		}
+	})
+	t.Run("R6750-5: the whole token beside parts of another one is 400", func(t *testing.T) {
+		want(t, s.Get("/", cookie("session="+token+"; session.0=x")), 400, "invalid_request", twice)
+		want(t, s.Get("/", cookie("session="+token+"; session.0="+token[:half]+"; session.1="+token[half:])), 200, "")
+	})
+	t.Run("R9110-15: parts that are too long together are 431", func(t *testing.T) {
+		var parts []string
+		for i := range 5 {
+			parts = append(parts, "session."+string(rune('0'+i))+"="+strings.Repeat("a", 4000))
+		}
+		if r := s.Get("/", cookie(strings.Join(parts, "; "))); r.Status != 431 || len(r.Challenges()) != 0 {
+			t.Errorf("%d %q", r.Status, r.Challenges())
+		}
+	})
+}
+
+// TestSubprotocol has tokens of WebSockets in browsers, which set no other field.
+func TestSubprotocol(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, configure("", from("websocket", "header"), "require_auth\nreverse_proxy "+b.addr))
+	token := harness.Token(t)
+	handshake := func(protocols ...string) []harness.Option {
+		options := with(harness.Header("Connection", "Upgrade"), harness.Header("Upgrade", "websocket"))
+		for _, value := range protocols {
+			options = append(options, harness.Header("Sec-WebSocket-Protocol", value))
+		}
+		return options
+	}
+	t.Run("R6750-1: the token follows the subprotocol bearer, and never goes on", func(t *testing.T) {
+		for offered, rest := range map[string]string{"bearer, " + token: "bearer", "graphql-ws,bearer," + token: "graphql-ws, bearer", "bearer, " + token + ", v2": "bearer, v2"} {
+			want(t, s.Get("/", handshake(offered)...), 200, "")
+			if got := b.last(t).Header.Get("Sec-WebSocket-Protocol"); got != rest {
+				t.Errorf("%q goes on, want %q", got, rest)
+			}
+		}
+		want(t, s.Get("/", handshake("bearer", token)...), 200, "")
+		want(t, s.Get("/", append(handshake("v2"), harness.Bearer(token))...), 200, "")
+	})
+	t.Run("R6750-8: without the marker there is no token, and another one is invalid", func(t *testing.T) {
+		for _, offered := range []string{token, "bearer", "v2", token + ", bearer"} {
+			want(t, s.Get("/", handshake(offered)...), 401, "missing_credentials", bare)
+		}
+		want(t, s.Get("/", harness.Header("Sec-WebSocket-Protocol", "bearer, "+token)), 401, "missing_credentials", bare)
+		want(t, s.Get("/", handshake("bearer, nonsense")...), 401, "invalid_token", invalid)
+	})
+	t.Run("R6750-5: two tokens are 400", func(t *testing.T) {
+		want(t, s.Get("/", handshake("bearer, "+token+", bearer, "+token)...), 400, "invalid_request", twice)
+		want(t, s.Get("/", append(handshake("bearer, "+token), harness.Bearer("x"))...), 400, "invalid_request", twice)
+	})
+}
+
+// lastReason returns the reason of the last decision in the log.
+func lastReason(s *harness.Server) any {
+	records := s.Decisions()
+	return records[len(records)-1]["reason"]
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // judgePlaces is [judge] for a gate that takes tokens out of the query and a
-// cookie too. Two good tokens are too many, and where something else stands
+// cookie too. Two good tokens of different callers are too many, and where something else stands
 // beside one it is enough that nobody else is let in.
 func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
 	authorization, cookies := r.Header["Authorization"], strings.Join(r.Header["Cookie"], ";")
@@ -35,8 +35,10 @@ func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
 	decoded, _ := url.QueryUnescape(r.URL.RawQuery)
 	plain := decoded == r.URL.RawQuery && !strings.Contains(cookies, `"`)
 	switch {
-	case len(found) > 1:
+	case len(found) > 1 && slices.ContainsFunc(found, func(c caller) bool { return c.user != found[0].user }):
 		may.statuses = []int{400}
+	case len(found) > 1: // the same token in two places is one, and repeated in one place it is two
+		may = verdict{statuses: []int{200, 400}, users: []string{found[0].user}}
 	case len(found) == 1 && len(written) == 1 && plain:
 		may = g.somebody(found[0])
 	case len(found) == 1:
