@@ -391,6 +391,7 @@ func (s *requestState) attemptResult(d decision) bruteforce.Result {
 		return bruteforce.Success
 	case authn.TemporarilyUnavailable:
 		return bruteforce.Ignored
+	case authn.Rejected, authn.NotApplicable:
 	}
 	for _, v := range s.verified {
 		_, throttled := v.scheme.Scheme.(authn.Throttled)

@@ -123,8 +123,7 @@ func missingPage(ctx caddy.Context) caddyhttp.HandlerError {
 	}
 	r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/missing"}}
 	r = r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()))
-	var found caddyhttp.HandlerError
-	if errors.As(module.(caddyhttp.MiddlewareHandler).ServeHTTP(nil, r, nil), &found) {
+	if found, ok := errors.AsType[caddyhttp.HandlerError](module.(caddyhttp.MiddlewareHandler).ServeHTTP(nil, r, nil)); ok {
 		missing.Trace = found.Trace
 	}
 	return missing

@@ -85,12 +85,14 @@ func metricsOf(scheme string) *schemeMetrics {
 // observeVerify counts a verification. A source that this package does not know counts
 // as local: the label must not be for others to choose.
 func (m *schemeMetrics) observeVerify(source authn.Source, duration time.Duration) {
-	observer := m.local
+	var observer prometheus.Observer
 	switch source {
 	case authn.SourceCache:
 		observer = m.cache
 	case authn.SourceRemote:
 		observer = m.remote
+	default:
+		observer = m.local
 	}
 	observer.Observe(duration.Seconds())
 }

@@ -172,6 +172,7 @@ func (p Location) values(r *Request) (all []string, err error) {
 		if isWebSocket(r.Request) {
 			all, _ = cutSubprotocols(r.Header[subprotocolField])
 		}
+	case InTLS:
 	}
 	if len(all) == 1 && all[0] == "" {
 		return nil, nil
@@ -280,6 +281,7 @@ func (p Location) Remove(r *http.Request) {
 		if len(rest) > 0 {
 			r.Header.Set(subprotocolField, strings.Join(rest, ", "))
 		}
+	case InTLS:
 	}
 }
 

@@ -27,6 +27,7 @@ func NamesAt(locations []Location) *Names {
 			all.query.add(location.Name)
 		case InCookie:
 			all.cookies.add(location.Name)
+		case InHeader, InForm, InWebSocket, InTLS:
 		}
 	}
 	return all

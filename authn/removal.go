@@ -40,6 +40,7 @@ func (m Removal) Restore(r *http.Request) bool {
 	case InQuery:
 		r.URL.RawQuery = m.before[0]
 		r.RequestURI = r.URL.RequestURI()
+	case InForm, InTLS:
 	}
 	return true
 }

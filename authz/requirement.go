@@ -88,10 +88,8 @@ func (q *Requirement) Check() error {
 			return fmt.Errorf("%q is an invalid scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 	}
-	for _, name := range slices.Concat(q.Roles, q.AnyRoles, q.Users) {
-		if name == "" {
-			return errors.New("a required role or user is empty")
-		}
+	if slices.Contains(slices.Concat(q.Roles, q.AnyRoles, q.Users), "") {
+		return errors.New("a required role or user is empty")
 	}
 	for _, claim := range q.Claims {
 		if claim.Path == "" || len(claim.Values) == 0 {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,7 +162,7 @@ func (s step) compare(answer string) string {
 			continue
 		}
 		printed++
-		if !contains(fields, like(line)) {
+		if !slices.ContainsFunc(fields, like(line).MatchString) {
 			return "there should be the line\n" + line
 		}
 	}
@@ -178,13 +179,4 @@ func (s step) compare(answer string) string {
 func like(text string) *regexp.Regexp {
 	quoted := regexp.QuoteMeta(strings.TrimSpace(text))
 	return regexp.MustCompile("^" + strings.ReplaceAll(quoted, "…", ".+") + "$")
-}
-
-func contains(lines []string, pattern *regexp.Regexp) bool {
-	for _, line := range lines {
-		if pattern.MatchString(line) {
-			return true
-		}
-	}
-	return false
 }

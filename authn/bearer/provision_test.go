@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -77,9 +78,7 @@ func jwkOf(t *testing.T, family string, more map[string]string) []byte {
 		half := len(point) / 2
 		members = map[string]string{"kty": "EC", "crv": key.Params().Name, "x": encode(point[1 : 1+half]), "y": encode(point[1+half:])}
 	}
-	for name, value := range more {
-		members[name] = value
-	}
+	maps.Copy(members, more)
 	data, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)

@@ -109,6 +109,7 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 		g.failed(ctx, bounds)
 	case Success:
 		g.succeeded(ctx, pair, credential)
+	case Ignored:
 	}
 	return authn.Outcome{}, false
 }

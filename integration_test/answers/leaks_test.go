@@ -162,7 +162,7 @@ func TestSecrecy(t *testing.T) {
 				}
 			}
 		}
-		for _, status := range strings.Fields(statuses) {
+		for status := range strings.FieldsSeq(statuses) {
 			if !strings.Contains(seen, status) {
 				t.Errorf("no answer was %s: %s", status, seen)
 			}
@@ -172,8 +172,8 @@ func TestSecrecy(t *testing.T) {
 			t.Errorf("%d records for %d answers", len(s.Decisions()), len(answers))
 		}
 		for part := range parts {
-			if at := strings.Index(log, part); at >= 0 {
-				line := log[strings.LastIndex(log[:at], "\n")+1:]
+			if before, after, found := strings.Cut(log, part); found {
+				line := before[strings.LastIndex(before, "\n")+1:] + part + after
 				t.Errorf("the log holds %.8s…: %.120s", part, line)
 			}
 		}

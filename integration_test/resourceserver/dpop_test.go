@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -68,9 +69,7 @@ func (h holder) proof(t *testing.T, method, url string, replaced ...map[string]a
 	t.Helper()
 	claims := map[string]any{"htm": method, "htu": url, "ath": dpoptest.Hash(h.token)}
 	for _, more := range replaced {
-		for name, value := range more {
-			claims[name] = value
-		}
+		maps.Copy(claims, more)
 	}
 	return harness.Header("Dpop", dpoptest.Proof(t, h.key, claims, nil))
 }

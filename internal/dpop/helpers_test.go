@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +40,7 @@ type members = map[string]any
 func proof(t testing.TB, key crypto.Signer, claims, header members) string {
 	t.Helper()
 	all := members{"jti": "1", "htm": "GET", "htu": target, "iat": start.Unix(), "ath": dpoptest.Hash(token)}
-	for name, value := range claims {
-		all[name] = value
-	}
+	maps.Copy(all, claims)
 	return dpoptest.Proof(t, key, all, header)
 }
 
@@ -111,8 +110,7 @@ func toJSON(t testing.TB, value any) []byte {
 // mustBeInvalid wants an InvalidError for a certain reason.
 func mustBeInvalid(t testing.TB, err error, reason string) {
 	t.Helper()
-	var invalid *InvalidError
-	if !errors.As(err, &invalid) {
+	if _, ok := errors.AsType[*InvalidError](err); !ok {
 		t.Fatalf("got %v, want an InvalidError: %s", err, reason)
 	}
 	if !strings.Contains(err.Error(), reason) {

@@ -97,8 +97,7 @@ func (p *page) section(heading string, of reflect.Type) {
 func (p *page) rows(of reflect.Type, parts *[]reflect.Type) string {
 	comments := fieldsOf(p.lookup(of))
 	var rows strings.Builder
-	for i := range of.NumField() {
-		field := of.Field(i)
+	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if field.Anonymous && name == "" && ours(field.Type) {
 			rows.WriteString(p.rows(field.Type, parts))

@@ -64,6 +64,7 @@ func (s Set) at(status int) (left Set, ok bool) {
 			return Set{}, false
 		case maybe:
 			left.Other = append(left.Other, condition)
+		case yes:
 		}
 	}
 	return left, true

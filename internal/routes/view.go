@@ -74,7 +74,7 @@ func (v View) translateSet(s Set) (Set, bool) {
 		case verdict == unsure:
 			condition := Condition{Matcher: "rewritten path", Value: joinPaths(seen), After: v}
 			s.Paths = nil
-			s.Other = append(s.Other[:len(s.Other):len(s.Other)], condition)
+			s.Other = append(slices.Clip(s.Other), condition)
 			return s, true
 		case verdict == holds && len(path) == 0:
 			all = true
