@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/mcp"
 	"github.com/excorp/caddy-require-auth/resource"
+	"github.com/excorp/caddy-require-auth/resource/facade"
 )
 
 func init() {
@@ -61,11 +62,20 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if gate.Resource == nil {
 		return routes, nil
 	}
-	// First, and with one long path: that is what Caddy leaves in front among
-	// the routes of a directive, so that the gate does not guard the document.
-	documents := caddy.ModuleMap{"path": h.JSON([]string{resource.WellKnown + "*"})}
-	document := &resource.Handler{Resources: []resource.Resource{*gate.Resource}}
-	return append(h.NewRoute(documents, document), routes...), nil
+	described := *gate.Resource
+	described.Facade = nil // its secret stays with the gate
+	places := []string{resource.WellKnown}
+	if gate.Resource.Facade != nil {
+		places = append(places, facade.MetadataPlace, facade.OpenIDPlace, facade.EndpointPlace)
+	}
+	var documents []httpcaddyfile.ConfigValue
+	for _, place := range places {
+		// First, and with one long path: that is what Caddy leaves in front among
+		// the routes of a directive, so that the gate does not guard the document.
+		matcher := caddy.ModuleMap{"path": h.JSON([]string{place + "*"})}
+		documents = append(documents, h.NewRoute(matcher, &resource.Handler{Resources: []resource.Resource{described}})...)
+	}
+	return append(documents, routes...), nil
 }
 
 // parseResource reads the directive `protected_resource`: the document of a
@@ -77,6 +87,9 @@ func parseResource(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 	var one resource.Resource
 	if err := one.ReadBlock(h.Dispenser); err != nil {
 		return nil, err
+	}
+	if one.Facade != nil {
+		return nil, start.Wrap(errors.New("authorization_server_facade belongs to a gate: write it in the protected_resource of require_auth"))
 	}
 	if err := one.Check(); err != nil {
 		return nil, start.Wrap(err)
@@ -118,7 +131,29 @@ func (g *RequireAuth) completeResource(app *App) error {
 		}
 		g.Resource.URL = urls[0]
 	}
+	if err := g.checkFacade(app); err != nil {
+		return err
+	}
 	return g.Resource.Check()
+}
+
+// checkFacade checks that the provider of a facade is a bearer scheme of the gate.
+func (g *RequireAuth) checkFacade(app *App) error {
+	if g.Resource.Facade == nil {
+		return nil
+	}
+	name := g.Resource.Facade.Provider
+	raw := g.InlineRaw[name]
+	if slices.Contains(g.Schemes, name) || len(g.Schemes)+len(g.InlineRaw) == 0 {
+		raw = app.SchemesRaw[name]
+	}
+	var kind struct {
+		Scheme string `json:"scheme"`
+	}
+	if json.Unmarshal(raw, &kind) != nil || kind.Scheme != "bearer" {
+		return fmt.Errorf("authorization_server_facade %s: name a bearer scheme that this gate accepts", name)
+	}
+	return nil
 }
 
 func urlAudiences(scheme json.RawMessage) []string {

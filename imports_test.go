@@ -30,7 +30,8 @@ var mayImport = map[string]string{
 	"authz":            "authn",
 	"mcp":              "authn golang.org/x/text/unicode/norm", // names of tools
 	"cors":             "",
-	"resource":         "authn cors internal/idp",
+	"resource":         "authn cors internal/dryrun internal/idp resource/facade",
+	"resource/facade":  "authn internal/idp internal/page",
 	"openapi":          "authn authz internal/openapi internal/routes",
 	"command":          "authn authz internal/accesstest internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
@@ -40,7 +41,7 @@ var mayImport = map[string]string{
 	"store/storetest":        "authn",
 
 	"internal/accesstest":    "authn",
-	"internal/capability":    "authn",
+	"internal/capability":    "authn internal/idp",
 	"internal/denial":        "authn internal/page",
 	"internal/page":          "golang.org/x/text/language",
 	"internal/jose":          "",

@@ -219,6 +219,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		if err := g.Resource.Check(); err != nil {
 			return fmt.Errorf("protected_resource: %w", err)
 		}
+		if err := g.openFacade(ctx); err != nil {
+			return err
+		}
 		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
 	}
 	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)

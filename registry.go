@@ -183,6 +183,9 @@ func (r *registry) addResource(guarded resource.Resource, site *caddyhttp.Subrou
 		r.resources = append(r.resources, guardedResource{resource: guarded})
 		i = len(r.resources) - 1
 	}
+	if r.resources[i].resource.Facade == nil {
+		r.resources[i].resource.Facade = guarded.Facade
+	}
 	r.resources[i].sites = append(r.resources[i].sites, site)
 	facts := &r.resources[i].facts
 	facts.Scopes = append(facts.Scopes, scopes...)
@@ -241,7 +244,11 @@ func (a *App) ResourceFacts(url string) (resource.Facts, bool) {
 	defer a.registry.mutex.RUnlock()
 	for _, entry := range a.registry.resources {
 		if entry.resource.URL == url {
-			return entry.facts, true
+			facts := entry.facts
+			if entry.resource.Facade != nil {
+				facts.AuthorizationServers = []string{url}
+			}
+			return facts, true
 		}
 	}
 	return resource.Facts{}, false
@@ -262,9 +269,11 @@ func (a *App) Resources() []resource.Resource {
 // any origin may read.
 func (a *App) ReadableByAll(r *http.Request) bool {
 	a.registry.mutex.RLock()
-	known := len(a.registry.resources) > 0
-	a.registry.mutex.RUnlock()
-	return known && resource.Concerns(r)
+	defer a.registry.mutex.RUnlock()
+	if len(a.registry.resources) > 0 && resource.Concerns(r) {
+		return true
+	}
+	return slices.ContainsFunc(a.registry.resources, func(entry guardedResource) bool { return entry.resource.HasPublicFacade(r) })
 }
 
 // AnswerPreflight answers a preflight to a document that scripts of any origin

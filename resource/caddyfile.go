@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/resource/facade"
 )
 
 // ReadBlock sets up the resource from Caddyfile tokens, with the dispenser on
@@ -15,10 +16,11 @@ import (
 //		policy_uri           <url>
 //		tos_uri              <url>
 //		authorization_server <url>...
+//		authorization_server_facade <bearer scheme> { ... }
 //		scope                <scope>...
 //	}
 //
-// The last two may be repeated. The URL may be left to the caller, and is
+// The lines authorization_server and scope may be repeated. The URL may be left to the caller, and is
 // checked only where it is written.
 func (r *Resource) ReadBlock(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
@@ -42,10 +44,17 @@ func (r *Resource) ReadBlock(d *caddyfile.Dispenser) error {
 		}
 	}
 	return block.Read(d, block.Lines{
-		"name":                 checked(block.String(&r.Name)),
-		"documentation":        checked(block.String(&r.Documentation)),
-		"policy_uri":           checked(block.String(&r.PolicyURI)),
-		"tos_uri":              checked(block.String(&r.TermsURI)),
+		"name":          checked(block.String(&r.Name)),
+		"documentation": checked(block.String(&r.Documentation)),
+		"policy_uri":    checked(block.String(&r.PolicyURI)),
+		"tos_uri":       checked(block.String(&r.TermsURI)),
+		"authorization_server_facade": checked(func(d *caddyfile.Dispenser) error {
+			if r.Facade != nil {
+				return d.Err("authorization_server_facade is written twice: keep one")
+			}
+			r.Facade = new(facade.Facade)
+			return r.Facade.ReadBlock(d)
+		}),
 		"authorization_server": checked(block.Strings(&r.AuthorizationServers)),
 		"scope":                checked(block.Strings(&r.Scopes)),
 	})

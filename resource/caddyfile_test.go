@@ -1,10 +1,10 @@
 package resource_test
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/excorp/caddy-require-auth/resource"
@@ -41,7 +41,7 @@ func TestReadBlock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, next, err := read(test.text)
-			if err != nil || next != "scope" || !reflect.DeepEqual(got, test.want) {
+			if err != nil || next != "scope" || string(caddyconfig.JSON(got, nil)) != string(caddyconfig.JSON(test.want, nil)) {
 				t.Errorf("got %+v, then %q, %v", got, next, err)
 			}
 		})
@@ -52,7 +52,7 @@ func TestReadBlock(t *testing.T) {
 		"R9728-3: a bad URL":          {"protected_resource http://h/mcp", ":2", "this machine only"},
 		"an empty URL":                {`protected_resource ""`, ":2", "write for example"},
 		"two URLs":                    {"protected_resource https://h/a https://h/b", ":2", "argument"},
-		"an unknown line":             {"protected_resource {\nscopes read\n}", ":3", "write one of authorization_server, documentation, name, policy_uri, scope, tos_uri"},
+		"an unknown line":             {"protected_resource {\nscopes read\n}", ":3", "write one of authorization_server, authorization_server_facade, documentation, name, policy_uri, scope, tos_uri"},
 		"a line without an argument":  {"protected_resource {\nname\n}", ":3", "exactly one value"},
 		"a line twice":                {"protected_resource {\nname a\nname b\n}", ":4", "twice"},
 		"R9728-8: a bad issuer":       {"protected_resource {\nscope read\nauthorization_server idp.example\n}", ":4", "authorization_server: the URL must begin"},

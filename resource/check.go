@@ -15,6 +15,11 @@ func (r *Resource) Check() error {
 	if err := r.checkURL(); err != nil {
 		return err
 	}
+	if r.Facade != nil {
+		if err := r.Facade.Check(r.URL); err != nil {
+			return fmt.Errorf("authorization_server_facade: %w", err)
+		}
+	}
 	return r.checkMembers()
 }
 
@@ -50,6 +55,9 @@ func (r *Resource) checkMembers() error {
 		if err := checkPage(page.url); err != nil {
 			return fmt.Errorf("%s: %w", page.name, err)
 		}
+	}
+	if r.Facade != nil && len(r.AuthorizationServers) > 0 {
+		return errors.New("authorization_server_facade is the authorization server: take the line authorization_server out")
 	}
 	for _, issuer := range r.AuthorizationServers {
 		if err := checkCharacters(issuer); err != nil {

@@ -43,6 +43,9 @@ func init() {
 // forwarding field. They are served without asking an authorization server, may
 // be kept for an hour, and have an ETag.
 //
+// A gate whose resource has an `authorization_server_facade` has this handler serve
+// the metadata and the endpoints of that server, too.
+//
 // Scripts of any origin may read the answers, the 404 included, and may send
 // `MCP-Protocol-Version` along. `auth_cors` on the same site leaves them alone.
 type Handler struct {
@@ -54,6 +57,7 @@ type Handler struct {
 
 	documents documents
 	complete  func() documents // with the resources that gates name
+	facades   func() facades
 	directory func() (Directory, bool)
 	logger    *zap.Logger
 }
@@ -91,6 +95,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.documents = make(documents, len(h.Resources))
 	for i := range h.Resources {
 		resource := &h.Resources[i]
+		if resource.Facade != nil {
+			return errors.New("authorization_server_facade belongs to a gate: write it in the protected_resource of require_auth")
+		}
 		if err := resource.Check(); err != nil {
 			return fmt.Errorf("resource %d: %w", i+1, err)
 		}
@@ -109,6 +116,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return directory, ok
 	})
 	h.complete = sync.OnceValue(h.withNeighbours)
+	h.facades = sync.OnceValue(h.findFacades)
 	h.logger = ctx.Logger()
 	return nil
 }
@@ -138,6 +146,10 @@ func (h *Handler) withNeighbours() documents {
 // ServeHTTP serves a document, or lets the request go on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !Concerns(r) {
+		if served := h.facades().find(r); served != nil {
+			served.serve(w, r)
+			return nil
+		}
 		return next.ServeHTTP(w, r)
 	}
 	caddyhttp.SetVar(r.Context(), cors.PublicDocumentVar, true)

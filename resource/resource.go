@@ -4,7 +4,11 @@
 // scopes.
 package resource
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/excorp/caddy-require-auth/resource/facade"
+)
 
 // WellKnown is the path under which all documents stand.
 const WellKnown = "/.well-known/oauth-protected-resource"
@@ -43,6 +47,11 @@ type Resource struct {
 	// the issuers of the schemes that the gates of this resource accept, in the
 	// order of their names. MCP clients can do nothing without one.
 	AuthorizationServers []string `json:"authorization_servers,omitempty"`
+
+	// Makes the gate the authorization server of this resource, for a provider that
+	// does not register clients. The document then names this server alone. It belongs
+	// to the gate, and not to the handler `protected_resource`. Default: none.
+	Facade *facade.Facade `json:"authorization_server_facade,omitempty"`
 
 	// The scopes that clients may request. Default: those that the gates of this
 	// resource require, without the scopes of single MCP operations, which a

@@ -117,5 +117,6 @@ func (b *Bearer) UseStore(store authn.Store) {
 
 var (
 	_ capability.MetadataProvider = (*Bearer)(nil)
+	_ capability.ProviderUser     = (*Bearer)(nil)
 	_ authn.StoreUser             = (*Bearer)(nil)
 )

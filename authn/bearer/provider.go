@@ -28,6 +28,12 @@ func (b *Bearer) newHTTPClient(ctx context.Context) (*http.Client, error) {
 	return client, nil
 }
 
+// IdentityProvider returns the issuer and how it is reached.
+func (b *Bearer) IdentityProvider(ctx context.Context) (idp.Provider, error) {
+	client, err := b.newHTTPClient(ctx)
+	return idp.Provider{Issuer: b.Issuer, Client: client, HTTPHosts: b.AllowHTTP}, err
+}
+
 func (b *Bearer) readJWKS(d *caddyfile.Dispenser) error {
 	if b.JWKS != "" {
 		return d.Err("jwks is written twice: keep one")

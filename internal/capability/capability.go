@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
 // Grouped is implemented by schemes of which one gate may accept many, such as one
@@ -52,6 +53,14 @@ type SchemeMetadata struct {
 	DPoPRequired bool
 	// CertificateBound says that every token must be bound to a certificate.
 	CertificateBound bool
+}
+
+// ProviderUser is implemented by schemes whose credentials come from an identity
+// provider.
+type ProviderUser interface {
+	// IdentityProvider returns the provider and how the scheme reaches it. The client
+	// is good for as long as the context.
+	IdentityProvider(context.Context) (idp.Provider, error)
 }
 
 // Refresher is implemented by schemes that can fetch their keys again.

@@ -20,8 +20,8 @@ func LoadPages(folder string) (*page.Set, error) {
 	return set, nil
 }
 
-// builtInPages are the pages of a configuration that names no folder.
-var builtInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
+// BuiltInPages are the pages of a configuration that names no folder.
+var BuiltInPages = sync.OnceValues(func() (*page.Set, error) { return loadPages(nil) })
 
 func loadPages(folder fs.FS) (*page.Set, error) {
 	cases := []page.Case{
@@ -50,7 +50,7 @@ func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
 	pages := d.Pages
 	if pages == nil {
 		var err error
-		if pages, err = builtInPages(); err != nil {
+		if pages, err = BuiltInPages(); err != nil {
 			return nil, err
 		}
 	}

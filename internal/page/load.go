@@ -43,6 +43,9 @@ func Load(folder fs.FS, cases []Case) (*Set, error) {
 			set.editions[c.Status] = loader.edition(strconv.Itoa(c.Status))
 		}
 	}
+	if set.consent, err = loader.newConsent(); err != nil {
+		return nil, err
+	}
 	return set, set.try(cases)
 }
 
@@ -91,21 +94,28 @@ func parseTemplate(name, text string) (*template.Template, error) {
 // edition puts together the pages of a status: in the languages that there are
 // texts of, and in those that have a template for it. English is the first.
 func (l *loader) edition(status string) *edition {
-	tags := slices.Collect(maps.Keys(l.texts))
+	var more []language.Tag
 	for key := range l.templates {
-		if (key.name == status || key.name == anyStatus) && !key.tag.IsRoot() && !slices.Contains(tags, key.tag) {
-			tags = append(tags, key.tag)
+		if (key.name == status || key.name == anyStatus) && !key.tag.IsRoot() {
+			more = append(more, key.tag)
 		}
 	}
-	tags = slices.DeleteFunc(tags, func(tag language.Tag) bool { return tag == language.English })
-	slices.SortFunc(tags, func(a, b language.Tag) int { return strings.Compare(a.String(), b.String()) })
-	tags = slices.Insert(tags, 0, language.English)
+	tags := l.languages(more...)
 	e := &edition{languages: language.NewMatcher(tags)}
 	for _, tag := range tags {
 		found, own := l.template(status, tag)
 		e.translations = append(e.translations, translation{language: tag.String(), texts: l.texts.find(tag), template: found, own: own})
 	}
 	return e
+}
+
+// languages returns the languages that there are texts of, and more, each once.
+// English is the first.
+func (l *loader) languages(more ...language.Tag) []language.Tag {
+	tags := slices.AppendSeq(more, maps.Keys(l.texts))
+	tags = slices.DeleteFunc(tags, func(tag language.Tag) bool { return tag == language.English })
+	slices.SortFunc(tags, func(a, b language.Tag) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Insert(slices.Compact(tags), 0, language.English)
 }
 
 // template finds the template that is most particular: for the status before

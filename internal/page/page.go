@@ -53,7 +53,10 @@ type Page struct {
 }
 
 // Set is pages for every status in several languages. It does not change.
-type Set struct{ editions map[int]*edition }
+type Set struct {
+	editions map[int]*edition
+	consent  *consent
+}
 
 // edition is the pages of one status, a translation for each language.
 type edition struct {

@@ -1,0 +1,102 @@
+package resource
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/cors"
+	"github.com/excorp/caddy-require-auth/internal/dryrun"
+	"github.com/excorp/caddy-require-auth/resource/facade"
+)
+
+// servedEndpoint is an endpoint of one facade.
+type servedEndpoint struct {
+	facade *facade.Facade
+	facade.Endpoint
+}
+
+// facades are endpoints by their canonical paths.
+type facades map[string]servedEndpoint
+
+// add adds the endpoints of a resource with a facade.
+func (f facades) add(resource *Resource) {
+	for path, endpoint := range facade.Paths(resource.Path()) {
+		f[canonical(path)] = servedEndpoint{resource.Facade, endpoint}
+	}
+}
+
+// find returns the endpoint that a request is for, or nil. It compares paths letter by
+// letter.
+func (f facades) find(r *http.Request) *servedEndpoint {
+	if len(f) == 0 || !strings.HasPrefix(r.URL.Path, "/.well-known/") {
+		return nil // nearly all requests
+	}
+	escaped := r.URL.EscapedPath()
+	if len(escaped) > maxPath {
+		return nil
+	}
+	if found, known := f[canonical(escaped)]; known {
+		return &found
+	}
+	return nil
+}
+
+// findFacades returns the facades of the gates whose resources are on a host of this
+// handler. The metadata of a single one is at the well-known path of the host too,
+// where older clients look.
+func (h *Handler) findFacades() facades {
+	found := make(facades)
+	directory, known := h.directory()
+	if !known {
+		return found
+	}
+	var last *Resource
+	count := 0
+	for _, resource := range directory.Resources() {
+		sameHost := slices.ContainsFunc(h.Resources, func(own Resource) bool { return own.Origin() == resource.Origin() })
+		if resource.Facade == nil || !sameHost {
+			continue
+		}
+		found.add(&resource)
+		last = &resource
+		count++
+	}
+	if count == 1 {
+		for _, place := range []string{facade.MetadataPlace, facade.OpenIDPlace} {
+			found[place] = found[canonical(place+last.Path())]
+		}
+	}
+	return found
+}
+
+// serve answers a request for an endpoint. A dry run asks no provider.
+func (s *servedEndpoint) serve(w http.ResponseWriter, r *http.Request) {
+	if !s.Pure && dryrun.In(r.Context()) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if s.Public {
+		caddyhttp.SetVar(r.Context(), cors.PublicDocumentVar, true)
+		if r.Method == http.MethodOptions {
+			AnswerPreflight(w)
+			return
+		}
+		allowAnyOrigin(w.Header())
+	}
+	s.Serve(s.facade, w, r)
+}
+
+// HasPublicFacade reports whether a request is for an endpoint of the facade of a
+// resource that scripts of every origin may call.
+func (r *Resource) HasPublicFacade(request *http.Request) bool {
+	if r.Facade == nil || !strings.HasPrefix(request.URL.Path, "/.well-known/") {
+		return false
+	}
+	all := make(facades)
+	all.add(r)
+	found := all.find(request)
+	return found != nil && found.Public
+}
