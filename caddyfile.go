@@ -193,6 +193,7 @@ func declaredApp(option any) (*App, error) {
 //		mcp { ... }
 //		hide      [all]
 //		forward   <field> <value>
+//		end_streams [all]
 //		preflight answer|forward
 //		strip_credentials
 //		error_format auto|problem|json|html|text
@@ -222,6 +223,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 		"protected_resource": g.readResource,
 		"forward":            g.readForward,
+		"end_streams":        g.readEndStreams,
 		"preflight":          g.readPreflight,
 		"strip_credentials":  block.Flag(&g.StripCredentials),
 		"error_format":       block.String((*string)(&g.ErrorFormat)),
@@ -318,6 +320,21 @@ func (g *RequireAuth) readHide(d *caddyfile.Dispenser) error {
 		g.Hide = hideAll
 	default:
 		return d.Err("write `hide` or `hide all`")
+	}
+	return nil
+}
+
+func (g *RequireAuth) readEndStreams(d *caddyfile.Dispenser) error {
+	arguments := d.RemainingArgs()
+	switch {
+	case g.EndStreams != "":
+		return d.Err("end_streams is written twice: keep one")
+	case len(arguments) == 0:
+		g.EndStreams = endStreams
+	case len(arguments) == 1 && arguments[0] == endAll:
+		g.EndStreams = endAll
+	default:
+		return d.Err("write `end_streams` or `end_streams all`")
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ const (
 	metricKeysAge   = "caddy_auth_keys_age_seconds"
 	metricStoreUp   = "caddy_auth_store_up"
 	metricRevoked   = "caddy_auth_revocations_total"
+	metricStreams   = "caddy_auth_streams"
 )
 
 // noScheme is the label for a decision without a scheme: nothing was presented,
@@ -41,6 +42,12 @@ var (
 		Buckets: []float64{1e-6, 2.5e-6, 1e-5, 5e-5, 2.5e-4, 1e-3, 5e-3, 25e-3, 0.1, 0.5, 2.5, 10},
 	}, []string{"scheme", "source"})
 )
+
+// openStreams counts the responses that end with their credential.
+var openStreams = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	Name: metricStreams,
+	Help: "Responses that are running at gates with end_streams.",
+}, []string{"scheme"})
 
 // revocationChanges counts the revocations and their undoing at this instance.
 var revocationChanges = newRevocationChanges()
@@ -145,7 +152,7 @@ func (a *App) registerMetrics(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(revocationChanges), registry.Register(gauges{a}))
+	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(revocationChanges), registry.Register(openStreams), registry.Register(gauges{a}))
 }
 
 // gauges collect the present state of an app.

@@ -121,6 +121,14 @@ type RequireAuth struct {
 	// looks for a credential is removed by the gate, after it has verified it.
 	Forward map[string]string `json:"forward,omitempty"`
 
+	// Ends responses whose credential ends while they run: the credential expires or is
+	// revoked, or its key is withdrawn. `streams` ends event streams (`text/event-stream`)
+	// and upgraded connections such as WebSockets. `all` ends every response, for example a
+	// long download. The response breaks off within a second, and the log has a record
+	// `stream ended`. Responses without a credential go on. With `report_only` nothing
+	// ends, and the record is `stream would end`. Default: off.
+	EndStreams string `json:"end_streams,omitempty"`
+
 	// Who answers a CORS preflight: `answer`, the gate, or `forward`, the upstream,
 	// which then has a CORS configuration of its own. A preflight goes on without
 	// a body, without identity fields and without a credential in its query. Of
@@ -267,6 +275,9 @@ func (g *RequireAuth) check() error {
 	if err := checkPreflight(g.Preflight); err != nil {
 		return err
 	}
+	if err := checkEndStreams(g.EndStreams); err != nil {
+		return err
+	}
 	if err := checkLoginURL(g.LoginURL); err != nil {
 		return err
 	}
@@ -330,6 +341,11 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		return g.deny(w, r, state, d)
 	}
 	answer := g.allow(w, r, state, d)
+	if g.EndStreams != "" && d.outcome.Identity != nil {
+		stream := g.watch(w, answer, r, state, d)
+		defer stream.finish()
+		answer, r = stream.writer, stream.request
+	}
 	if d.lists {
 		next = g.filterLists(next, d)
 	}

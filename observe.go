@@ -43,11 +43,17 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 	if entry == nil {
 		return
 	}
-	fields := []zap.Field{
-		zap.String("decision", decision),
-		zap.String("trace_id", state.traceID(g.app, r)),
+	fields := append([]zap.Field{zap.String("decision", decision)}, g.requestRecord(state, r, d)...)
+	if !d.Allowed {
+		fields = append(fields, zap.String("host", authn.Printable(r.Host)))
+		fields = append(fields, g.denialFields(d)...)
 	}
-	fields = append(fields, requestFields(r)...)
+	entry.Write(fields...)
+}
+
+// requestRecord says in the log which request a record is about, and whose it is.
+func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d decision) []zap.Field {
+	fields := append([]zap.Field{zap.String("trace_id", state.traceID(g.app, r))}, requestFields(r)...)
 	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
 		fields = append(fields, zap.String("client_ip", client))
 	}
@@ -57,11 +63,7 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 	if identity := d.outcome.Identity; identity != nil {
 		fields = append(fields, identityFields(identity)...)
 	}
-	if !d.Allowed {
-		fields = append(fields, zap.String("host", authn.Printable(r.Host)))
-		fields = append(fields, g.denialFields(d)...)
-	}
-	entry.Write(fields...)
+	return fields
 }
 
 // The decisions of a gate, as the log and the metrics have them.

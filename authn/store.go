@@ -64,6 +64,13 @@ type StoreHealth interface {
 	Healthy() bool
 }
 
+// RevocationCounter is implemented by stores that count the revocations that they have
+// learned. As long as the number stays the same, none was added. Without it each running
+// response with `end_streams` looks its revocations up twice a second.
+type RevocationCounter interface {
+	LearnedRevocations() uint64
+}
+
 // Key is a digest that names something in a [Store].
 type Key = [sha256.Size]byte
 

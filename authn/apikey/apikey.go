@@ -15,6 +15,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
@@ -143,6 +144,18 @@ func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Cr
 	return authn.Accept(entry, authn.SourceLocal)
 }
 
+// Generation changes with the keys.
+func (a *APIKey) Generation() uint64 { return a.keys.Load().generation }
+
+// Recheck looks an accepted key up among the keys as they are now.
+func (a *APIKey) Recheck(credential authn.Credential, identity *authn.Identity) (ends time.Time, err error) {
+	known := a.keys.Load().find(keyOf(credential))
+	if known == nil || known.ID != identity.ID {
+		return ends, errors.New("the key was withdrawn")
+	}
+	return known.Expires, nil
+}
+
 // Account is empty: an unknown key is nobody's.
 func (*APIKey) Account(authn.Credential) string { return "" }
 
@@ -169,4 +182,6 @@ var (
 	_ caddy.Provisioner = (*APIKey)(nil)
 	_ authn.Scheme      = (*APIKey)(nil)
 	_ authn.Throttled   = (*APIKey)(nil)
+
+	_ capability.Rechecker = (*APIKey)(nil)
 )

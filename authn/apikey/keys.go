@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
@@ -77,8 +78,12 @@ func parseFile(content []byte) ([]Key, error) {
 // maps hash with a seed of their own, so that the time of a look-up tells
 // nothing about the digests that are near.
 type index struct {
-	byDigest map[[sha256.Size]byte]*entry
+	byDigest   map[[sha256.Size]byte]*entry
+	generation uint64 // another one for each index of the process
 }
+
+// indexes counts the indexes of the process.
+var indexes atomic.Uint64
 
 type entry struct {
 	digest   [sha256.Size]byte
@@ -87,7 +92,7 @@ type entry struct {
 
 func newIndex(keys []Key) (*index, error) {
 	ids := make(map[string]bool, len(keys))
-	index := &index{byDigest: make(map[[sha256.Size]byte]*entry, len(keys))}
+	index := &index{byDigest: make(map[[sha256.Size]byte]*entry, len(keys)), generation: indexes.Add(1)}
 	for _, key := range keys {
 		if err := key.check(); err != nil {
 			return nil, err

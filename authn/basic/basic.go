@@ -17,6 +17,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
@@ -179,6 +180,22 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 	return authn.Accept(match, source)
 }
 
+// Generation changes with the users.
+func (b *Basic) Generation() uint64 { return b.users.Load().generation }
+
+// Recheck looks an accepted user up among the users as they are now. It refuses a
+// password that it no longer remembers, because a hash takes too long.
+func (b *Basic) Recheck(credential authn.Credential, _ *authn.Identity) (never time.Time, err error) {
+	name, password, err := decode(credential.Value)
+	if err != nil {
+		return never, err
+	}
+	if user := b.users.Load().byName[name]; user == nil || !hashing().remembers(user, password) {
+		return never, errors.New("the user was removed, or the password was changed")
+	}
+	return never, nil
+}
+
 // Account is the user name.
 func (*Basic) Account(credential authn.Credential) string {
 	name, _, err := decode(credential.Value)
@@ -235,4 +252,6 @@ var (
 	_ caddy.Provisioner = (*Basic)(nil)
 	_ authn.Scheme      = (*Basic)(nil)
 	_ authn.Throttled   = (*Basic)(nil)
+
+	_ capability.Rechecker = (*Basic)(nil)
 )

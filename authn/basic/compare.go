@@ -90,6 +90,12 @@ func compare(user *account, name, password string, client func() string) (bool, 
 	return same.(bool), authn.SourceLocal, nil
 }
 
+// remembers reports whether the password is known to belong to the account.
+func (h *hasher) remembers(user *account, password string) bool {
+	_, known := h.good.GetIfPresent(h.digest(user.name, string(user.hash), password))
+	return known
+}
+
 // digest stands for a password in the memory of this process: without the
 // key, which never leaves it, nothing can be tried against it. The lengths
 // keep one triple from reading as another.

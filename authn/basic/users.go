@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
@@ -165,12 +166,16 @@ func parseHtpasswd(content []byte) ([]account, error) {
 
 // directory is an immutable set of users.
 type directory struct {
-	byName   map[string]*account
-	standIns []standIn
+	byName     map[string]*account
+	standIns   []standIn
+	generation uint64 // another one for each directory of the process
 }
 
+// directories counts the directories of the process.
+var directories atomic.Uint64
+
 func newDirectory(accounts []account) (*directory, error) {
-	d := &directory{byName: make(map[string]*account, len(accounts)), standIns: newStandIns(accounts)}
+	d := &directory{byName: make(map[string]*account, len(accounts)), standIns: newStandIns(accounts), generation: directories.Add(1)}
 	for i := range accounts {
 		if d.byName[accounts[i].name] != nil {
 			return nil, fmt.Errorf("user %q is declared twice", accounts[i].name)

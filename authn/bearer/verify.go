@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,18 +142,24 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 	case !revoking:
 		return nil
 	}
+	if !b.isRevoked(token.names, text, token.grant.Value().issuer, token.user) {
+		return nil
+	}
+	revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
+	revoked.Progress = len(checks) + 1
+	return &revoked
+}
+
+// isRevoked looks for a revocation that covers a token.
+func (b *Bearer) isRevoked(names names, text, issuer, user string) bool {
 	var issued time.Time
-	if token.names.issued != 0 {
-		issued = time.Unix(token.names.issued, 0)
+	if names.issued != 0 {
+		issued = time.Unix(names.issued, 0)
 	}
-	for _, key := range token.revocationKeys(text) {
-		if mark, found := b.store.Lookup(authn.EntryRevoked, key); found && mark.Covers(issued) {
-			revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
-			revoked.Progress = len(checks) + 1
-			return &revoked
-		}
-	}
-	return nil
+	return slices.ContainsFunc(names.keys(text, issuer, user), func(key authn.Key) bool {
+		entry, found := b.store.Lookup(authn.EntryRevoked, key)
+		return found && entry.Covers(issued)
+	})
 }
 
 // names are what a token may be revoked by, and when it was issued.
@@ -184,10 +191,9 @@ func nameIn(claim any) string {
 	}
 }
 
-// revocationKeys are the keys of the revocations that would end the token: by its
+// keys are the keys of the revocations that would end the token: by its
 // digest, its id, its subject, its user and its session, of its issuer or of any.
-func (c *cachedToken) revocationKeys(token string) []authn.Key {
-	n, issuer := &c.names, c.grant.Value().issuer
+func (n *names) keys(token, issuer, user string) []authn.Key {
 	all := append(make([]authn.Key, 0, 9), authn.KeyOfToken(authn.DigestOfToken(token)))
 	if n.tokenID != "" {
 		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
@@ -195,7 +201,7 @@ func (c *cachedToken) revocationKeys(token string) []authn.Key {
 	if n.session != "" {
 		all = append(all, authn.KeyOfSession("", n.session), authn.KeyOfSession(issuer, n.session))
 	}
-	for i, name := range [...]string{n.subject, c.user} {
+	for i, name := range [...]string{n.subject, user} {
 		if name != "" && (i == 0 || name != n.subject) {
 			all = append(all, authn.KeyOfSubject("", name), authn.KeyOfSubject(issuer, name))
 		}

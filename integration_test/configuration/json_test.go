@@ -133,6 +133,7 @@ func TestRefusedJSON(t *testing.T) {
 		"a negative max_age":                       {one, gateOf(`"max_age": "-1s"`), "max_age"},
 		"a condition that cannot be parsed":        {one, gateOf(`"if": "user =="`), "if"},
 		"an unknown word to hide":                  {one, gateOf(`"hide": "everything"`), "hide"},
+		"an unknown word to end_streams":           {one, gateOf(`"end_streams": "some"`), "end_streams"},
 		"an unknown format":                        {one, gateOf(`"error_format": "yaml"`), "yaml"},
 		"a login_url of a script":                  {one, gateOf(`"login_url": "javascript:alert(1)"`), "login_url"},
 		"a login_url of another host":              {one, gateOf(`"login_url": "//evil.example"`), "login_url"},

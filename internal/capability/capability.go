@@ -103,4 +103,9 @@ type Revocable interface {
 	// Ends returns when a credential ends; false if this scheme cannot verify its
 	// signature. It makes no network request, which would show the credential.
 	Ends(ctx context.Context, credential string) (time.Time, bool)
+
+	// IsRevoked reports whether a credential was revoked since the scheme, or one of the
+	// same name in an earlier configuration, has accepted it. An error means that the
+	// store does not know yet.
+	IsRevoked(authn.Credential, *authn.Identity) (bool, error)
 }

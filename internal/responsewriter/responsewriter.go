@@ -9,11 +9,13 @@ import (
 )
 
 // Writer calls a hook before each header that is written: those of informational
-// responses and the final one. It passes the final header on once.
+// responses and the final one. It passes the final header on once. See also
+// [Writer.Watch].
 type Writer struct {
 	*caddyhttp.ResponseWriterWrapper
 	hook  func(http.Header)
 	final bool
+	watch *watch // nil for a response that goes on to its end
 }
 
 // New returns a writer that calls the hook. The hook may run more than once, so it
@@ -36,25 +38,35 @@ func (w *Writer) WriteHeader(status int) {
 		return
 	}
 	w.hook(w.Header())
-	w.final = status < 100 || status > 199 || status == http.StatusSwitchingProtocols
+	if w.final = status < 100 || status > 199 || status == http.StatusSwitchingProtocols; w.final {
+		w.announce(status)
+	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }
 
 // Write implies the status 200.
 func (w *Writer) Write(data []byte) (int, error) {
-	w.implyHeader()
+	if w.implyHeader(); w.Aborted() {
+		return 0, ErrAborted
+	}
 	return w.ResponseWriterWrapper.Write(data)
 }
 
-// ReadFrom is Write for a reader, which the server can copy without a buffer.
+// ReadFrom is Write for a reader, which the server can copy without a buffer. A response
+// that may be ended is copied piece by piece.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	if w.watch != nil {
+		return io.Copy(plain{w}, r)
+	}
 	w.implyHeader()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError implies the status 200.
 func (w *Writer) FlushError() error {
-	w.implyHeader()
+	if w.implyHeader(); w.Aborted() {
+		return ErrAborted
+	}
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

@@ -93,6 +93,9 @@ func (s *state) Revocations() iter.Seq[authn.Entry] { return s.entries.Revoked()
 // HasRevocations reports whether any revocation exists.
 func (s *state) HasRevocations() (bool, error) { return s.entries.HasRevocations(), nil }
 
+// LearnedRevocations counts the revocations that were added.
+func (s *state) LearnedRevocations() uint64 { return s.entries.Learned() }
+
 // Destruct ends the state when Caddy stops.
 func (s *state) Destruct() error {
 	s.counters.cache.StopAllGoroutines()
@@ -111,8 +114,9 @@ func New() Own { return newState() }
 
 // Interface guards
 var (
-	_ authn.Store           = (*Memory)(nil)
-	_ caddy.Provisioner     = (*Memory)(nil)
-	_ caddy.CleanerUpper    = (*Memory)(nil)
-	_ caddyfile.Unmarshaler = (*Memory)(nil)
+	_ authn.Store             = (*Memory)(nil)
+	_ authn.RevocationCounter = (*Memory)(nil)
+	_ caddy.Provisioner       = (*Memory)(nil)
+	_ caddy.CleanerUpper      = (*Memory)(nil)
+	_ caddyfile.Unmarshaler   = (*Memory)(nil)
 )

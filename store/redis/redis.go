@@ -133,9 +133,10 @@ func (r *Redis) Cleanup() error {
 
 // Interface guards
 var (
-	_ authn.Store           = (*Redis)(nil)
-	_ authn.StoreHealth     = (*Redis)(nil)
-	_ caddy.Provisioner     = (*Redis)(nil)
-	_ caddy.CleanerUpper    = (*Redis)(nil)
-	_ caddyfile.Unmarshaler = (*Redis)(nil)
+	_ authn.Store             = (*Redis)(nil)
+	_ authn.StoreHealth       = (*Redis)(nil)
+	_ authn.RevocationCounter = (*Redis)(nil)
+	_ caddy.Provisioner       = (*Redis)(nil)
+	_ caddy.CleanerUpper      = (*Redis)(nil)
+	_ caddyfile.Unmarshaler   = (*Redis)(nil)
 )

@@ -241,6 +241,9 @@ func (s *shared) HasRevocations() (bool, error) {
 	return s.copies.HasRevocations(), nil
 }
 
+// LearnedRevocations counts the revocations that this instance has read or published.
+func (s *shared) LearnedRevocations() uint64 { return s.copies.Learned() }
+
 // Healthy reports whether Redis is available and its entries are read.
 func (s *shared) Healthy() bool { return s.outage.err() == nil && s.loaded.Load() }
 

@@ -40,6 +40,7 @@ type Set struct {
 
 	writing sync.Mutex
 	count   atomic.Int64 // of revoked
+	learned atomic.Uint64
 	undo    map[authn.Key]kept
 	swept   time.Duration // see passed
 }
@@ -120,6 +121,7 @@ func (s *Set) putRevoked(fresh kept) error {
 		s.count.Add(1)
 	}
 	s.revoked.Store(fresh.Key, fresh)
+	s.learned.Add(1)
 	return nil
 }
 
@@ -191,6 +193,9 @@ func (s *Set) Find(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
 
 // HasRevocations reports whether any revocation exists.
 func (s *Set) HasRevocations() bool { return s.count.Load() > 0 }
+
+// Learned counts the revocations that were added or widened.
+func (s *Set) Learned() uint64 { return s.learned.Load() }
 
 // Revoked lists the revocations that have not ended.
 func (s *Set) Revoked() iter.Seq[authn.Entry] {

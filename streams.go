@@ -1,0 +1,236 @@
+package requireauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/internal/responsewriter"
+	"github.com/excorp/caddy-require-auth/internal/streams"
+)
+
+// The values of [RequireAuth.EndStreams].
+const (
+	endStreams = "streams"
+	endAll     = "all"
+)
+
+func checkEndStreams(value string) error {
+	switch value {
+	case "", endStreams, endAll:
+		return nil
+	}
+	return fmt.Errorf("end_streams %q: write `end_streams`, or `end_streams all`", value)
+}
+
+// stream is a response that ends with the credential that a gate has admitted.
+type stream struct {
+	gate       *RequireAuth
+	name       string // of the scheme
+	credential authn.Credential
+	identity   *authn.Identity
+	fields     []zap.Field
+	began      time.Time
+
+	request *http.Request
+	writer  *responsewriter.Writer
+	cancel  context.CancelFunc
+
+	// Only Check uses these.
+	app        *App
+	scheme     authn.Scheme
+	rechecked  bool
+	generation uint64 // of the scheme
+	ends       time.Time
+	unrevoked  bool
+	learned    uint64 // by the store
+
+	logged sync.Once
+}
+
+// watch prepares the response to a request that goes on with a credential. The caller
+// calls finish when the request has been handled.
+func (g *RequireAuth) watch(w, answer http.ResponseWriter, r *http.Request, state *requestState, d decision) *stream {
+	s := &stream{
+		gate: g, name: d.scheme.name, credential: d.credential, identity: d.outcome.Identity, began: time.Now(),
+		app: g.app, scheme: d.scheme.Scheme,
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	s.request, s.cancel = r.WithContext(ctx), cancel
+	s.writer, _ = answer.(*responsewriter.Writer)
+	if answer == w || s.writer == nil { // not that of an earlier gate
+		s.writer = responsewriter.New(w, func(http.Header) {})
+	}
+	begin := func(status int, header http.Header) {
+		if g.EndStreams == endStreams && isStream(r, status, header) {
+			s.begin(state, d)
+		}
+	}
+	s.writer.Watch(begin, s.remove)
+	if g.EndStreams == endAll {
+		s.begin(state, d)
+	}
+	return s
+}
+
+// isStream reports whether a response is an event stream or an upgraded connection. A
+// WebSocket over HTTP/2 or HTTP/3 is an extended CONNECT (RFC 8441, RFC 9220).
+func isStream(r *http.Request, status int, header http.Header) bool {
+	if status == http.StatusSwitchingProtocols || r.Method == http.MethodConnect && status/100 == 2 {
+		return true
+	}
+	return slices.ContainsFunc(header["Content-Type"], func(value string) bool {
+		kind, _, _ := strings.Cut(value, ";")
+		return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	})
+}
+
+// begin makes the response one that is checked.
+func (s *stream) begin(state *requestState, d decision) {
+	s.fields = s.gate.requestRecord(state, s.request, d)
+	openStreams.WithLabelValues(s.name).Inc()
+	streams.Process.Add(s)
+}
+
+func (s *stream) remove() {
+	if streams.Process.Remove(s) {
+		openStreams.WithLabelValues(s.name).Dec()
+	}
+}
+
+// finish is for the end of the handler. A response that was ended must not look complete.
+func (s *stream) finish() {
+	s.cancel()
+	if s.writer.Finish() {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// End ends the response and logs why, once.
+func (s *stream) End(reason error) {
+	message := "stream ended"
+	if s.gate.ReportOnly {
+		message = "stream would end"
+		s.remove()
+	}
+	s.logged.Do(func() {
+		fields := append(s.fields, zap.String("reason", reason.Error()), zap.Duration("duration", time.Since(s.began)))
+		s.gate.runningLogger().Info(message, fields...)
+	})
+	if s.gate.ReportOnly || s.writer.Aborted() && s.request.ProtoMajor == 2 { // whose stream is reset
+		return
+	}
+	s.cancel()
+	s.writer.Abort()
+}
+
+// runningLogger is the logger of the running configuration, because a stream may outlive
+// the files of its own.
+func (g *RequireAuth) runningLogger() *zap.Logger {
+	if active := caddy.ActiveContext(); active.Context != nil {
+		return active.Logger(g)
+	}
+	return g.logger
+}
+
+var (
+	errSchemeGone    = errors.New("the scheme is no longer configured")
+	errCallerRevoked = errors.New("the credential was revoked")
+)
+
+// Check asks what the running configuration says about the credential: whether it still
+// has the scheme, whether the scheme still accepts it, whether it has expired or was
+// revoked. Each question costs next to nothing until its answer may have changed.
+func (s *stream) Check(now time.Time) error {
+	if err := s.followReload(); err != nil {
+		return err
+	}
+	if err := s.recheck(s.scheme); err != nil {
+		return err
+	}
+	if !s.ends.IsZero() && !now.Before(s.ends) {
+		return fmt.Errorf("the credential expired at %s", s.ends.UTC().Format(time.RFC3339))
+	}
+	return s.checkRevocation()
+}
+
+// followReload finds the scheme in the running configuration. Gates may declare several
+// of one name; one that accepts the credential is enough.
+func (s *stream) followReload() error {
+	active := caddy.ActiveContext()
+	if active.Context == nil {
+		return nil // Caddy is stopping
+	}
+	app, err := runningApp()
+	switch {
+	case err != nil:
+		return errSchemeGone
+	case app == s.app:
+		return nil
+	}
+	failure := errSchemeGone
+	for _, declared := range app.registry.allSchemes() {
+		if declared.name != s.name || kindOf(declared.Scheme) != kindOf(s.scheme) {
+			continue
+		}
+		if failure = s.recheck(declared.Scheme); failure == nil {
+			s.app, s.scheme, s.unrevoked = app, declared.Scheme, false
+			return nil
+		}
+	}
+	return failure
+}
+
+// recheck asks a scheme about the credential if its answer may have changed.
+func (s *stream) recheck(scheme authn.Scheme) error {
+	rechecker, ok := scheme.(capability.Rechecker)
+	if !ok {
+		s.ends = s.identity.Expires
+		return nil
+	}
+	generation := rechecker.Generation() // before the check, which may see newer keys
+	if s.rechecked && generation == s.generation {
+		return nil
+	}
+	ends, err := rechecker.Recheck(s.credential, s.identity)
+	if err == nil {
+		s.ends, s.rechecked, s.generation = ends, true, generation
+	}
+	return err
+}
+
+// checkRevocation looks for a revocation if one was added. A store that does not know
+// yet is asked again.
+func (s *stream) checkRevocation() error {
+	var learned uint64
+	counter, counts := s.app.store.(authn.RevocationCounter)
+	if counts {
+		if learned = counter.LearnedRevocations(); s.unrevoked && learned == s.learned {
+			return nil
+		}
+	}
+	revoked, err := s.isRevoked()
+	if revoked {
+		return errCallerRevoked
+	}
+	s.unrevoked, s.learned = err == nil && counts, learned
+	return nil
+}
+
+func (s *stream) isRevoked() (bool, error) {
+	if revocable, ok := s.scheme.(capability.Revocable); ok {
+		return revocable.IsRevoked(s.credential, s.identity)
+	}
+	err := authn.CheckCaller(s.app.store, s.name, s.identity.ID)
+	return errors.Is(err, authn.ErrRevoked), err
+}
