@@ -20,6 +20,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func init() {
@@ -197,7 +198,7 @@ func (a *App) storeStatus() StoreStatus {
 
 // storeHealthy reports whether the state is shared with the other instances.
 func (a *App) storeHealthy() bool {
-	health, ok := a.store.(authn.StoreHealth)
+	health, ok := a.store.(store.Health)
 	return !ok || health.Healthy()
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
+	"github.com/excorp/caddy-require-auth/store"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
 	_ "github.com/excorp/caddy-require-auth/store/redis"  // registers auth.stores.redis
 )
@@ -69,7 +70,7 @@ type App struct {
 	// wait. Default: see there.
 	Attempts *bruteforce.Limits `json:"attempts,omitempty"`
 
-	store         authn.Store
+	store         store.Store
 	pages         *page.Set         // nil for those that are built in
 	guard         *bruteforce.Guard // nil: attempts are not counted
 	schemes       map[string]authn.Scheme
@@ -106,11 +107,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"store": "memory"}`)
 	}
-	store, err := ctx.LoadModule(a, "StoreRaw")
+	loaded, err := ctx.LoadModule(a, "StoreRaw")
 	if err != nil {
 		return err
 	}
-	a.store = store.(authn.Store)
+	a.store = loaded.(store.Store)
 	if a.Pages != "" {
 		if a.pages, err = denial.LoadPages(a.Pages); err != nil {
 			return err
@@ -192,10 +193,10 @@ type namedScheme struct {
 	name string
 	authn.Scheme
 	metrics *schemeMetrics
-	store   authn.Store
+	store   store.Store
 }
 
-func newNamedScheme(name string, scheme authn.Scheme, store authn.Store) namedScheme {
+func newNamedScheme(name string, scheme authn.Scheme, store store.Store) namedScheme {
 	return namedScheme{name: name, Scheme: scheme, metrics: metricsOf(name), store: store}
 }
 
@@ -230,11 +231,11 @@ func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *authn.Trace)
 	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
 		return outcome
 	}
-	err := trace.Note("revocation", authn.CheckCaller(s.store, s.name, outcome.Identity.ID))
+	err := trace.Note("revocation", store.CheckCaller(s.store, s.name, outcome.Identity.ID))
 	switch {
 	case err == nil:
 		return outcome
-	case errors.Is(err, authn.ErrRevoked):
+	case errors.Is(err, store.ErrRevoked):
 		return authn.Reject(authn.CodeInvalidCredentials, err)
 	default:
 		return authn.Unavailable(time.Second, err)

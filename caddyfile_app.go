@@ -11,6 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // parseApp reads the global option `auth`. Written more than once, the blocks
@@ -91,7 +92,7 @@ func (a *App) readStore(d *caddyfile.Dispenser) error {
 		return d.Err("store is written twice: keep one")
 	}
 	kind := d.Val()
-	store, err := caddyfile.UnmarshalModule(d, authn.StoreNamespace+"."+kind)
+	store, err := caddyfile.UnmarshalModule(d, store.Namespace+"."+kind)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/resource"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // registry holds the schemes, gates and protected resources of a configuration. It
@@ -100,7 +101,7 @@ func positionsIn(app *caddyhttp.App) map[*RequireAuth]string {
 // are recognized.
 func (a *App) declare(more []authn.Scheme) {
 	for _, scheme := range more {
-		if user, ok := scheme.(authn.StoreUser); ok {
+		if user, ok := scheme.(store.User); ok {
 			user.UseStore(a.store)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // Revoked is a revocation: the answer of `POST` and `DELETE /auth/revocations`,
@@ -30,7 +31,7 @@ type Revoked struct {
 	// Revoked is what the revocation goes by: `jti`, `sub`, `sid` or `token`. It is absent
 	// if an older instance published the revocation, as are the members below.
 	Revoked string `json:"revoked,omitempty"`
-	authn.About
+	store.About
 	// Schemes are the names of the schemes that it concerns at this instance. Only
 	// the answer of `POST` has them.
 	Schemes []string `json:"schemes,omitzero"`
@@ -43,9 +44,9 @@ type Revoked struct {
 	Created time.Time `json:"created,omitzero"`
 }
 
-func revokedOf(entry authn.Entry) Revoked {
+func revokedOf(entry store.Entry) Revoked {
 	revoked := Revoked{
-		ID: base64.RawURLEncoding.EncodeToString(entry.Key[:]), About: authn.ReadAbout(entry),
+		ID: base64.RawURLEncoding.EncodeToString(entry.Key[:]), About: store.ReadAbout(entry),
 		Before: entry.Before, Until: entry.Until, Created: entry.Created,
 	}
 	switch {
@@ -94,10 +95,10 @@ func revoke(app *App, r *http.Request) (any, error) {
 }
 
 // revocationOf reads a revocation. Errors name the member and never its value.
-func revocationOf(ctx context.Context, app *App, members map[string]any, now time.Time) (authn.Revocation, error) {
+func revocationOf(ctx context.Context, app *App, members map[string]any, now time.Time) (store.Revocation, error) {
 	texts, err := readTexts(members)
 	if err != nil {
-		return authn.Revocation{}, err
+		return store.Revocation{}, err
 	}
 	revocation, err := app.readNames(texts, "jti, sub, sid and token are all missing: give one of them")
 	if err != nil {
@@ -139,8 +140,8 @@ func readTexts(members map[string]any) (map[string]string, error) {
 }
 
 // readNames reads what a revocation names.
-func (a *App) readNames(texts map[string]string, missing string) (authn.Revocation, error) {
-	revocation := authn.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Session: texts["sid"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
+func (a *App) readNames(texts map[string]string, missing string) (store.Revocation, error) {
+	revocation := store.Revocation{TokenID: texts["jti"], Subject: texts["sub"], Session: texts["sid"], Issuer: texts["issuer"], Scheme: texts["scheme"]}
 	named := ""
 	for _, name := range []string{"jti", "sub", "sid", "token"} {
 		switch {
@@ -164,7 +165,7 @@ func (a *App) readNames(texts map[string]string, missing string) (authn.Revocati
 	case strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return revocation, errors.New("invalid token: write it without spaces and without a scheme such as Bearer")
 	case token != "":
-		revocation.Digest = authn.DigestOfToken(token)
+		revocation.Digest = store.DigestOfToken(token)
 	}
 	return revocation, a.resolveScheme(&revocation)
 }
@@ -176,7 +177,7 @@ func isCompact(name string) bool {
 }
 
 // resolveScheme replaces a scheme of tokens by its issuer.
-func (a *App) resolveScheme(revocation *authn.Revocation) error {
+func (a *App) resolveScheme(revocation *store.Revocation) error {
 	for _, scheme := range a.registry.allSchemes() {
 		if _, tokens := scheme.Scheme.(capability.Revocable); revocation.Scheme == "" || scheme.name != revocation.Scheme || !tokens {
 			continue
@@ -198,7 +199,7 @@ func issuerOf(scheme authn.Scheme) string {
 
 // concerned returns the names of the schemes that a revocation concerns. A scheme
 // that has a list of its callers is concerned only if the caller is in it.
-func (a *App) concerned(revocation authn.Revocation) ([]string, error) {
+func (a *App) concerned(revocation store.Revocation) ([]string, error) {
 	names, declared := []string{}, false
 	for _, scheme := range a.registry.allSchemes() {
 		declared = declared || scheme.name == revocation.Scheme
@@ -278,7 +279,7 @@ func listRevocations(app *App, r *http.Request) (any, error) {
 }
 
 // pageOf reads the bounds of the requested page.
-func pageOf(query url.Values) (limit int, after *authn.Entry, err error) {
+func pageOf(query url.Values) (limit int, after *store.Entry, err error) {
 	limit = defaultPage
 	for name, values := range query {
 		value := values[0]
@@ -302,36 +303,36 @@ func pageOf(query url.Values) (limit int, after *authn.Entry, err error) {
 
 // cursorOf names the last revocation of a page. The next page begins after it, even
 // if it has ended by then.
-func cursorOf(entry authn.Entry) string {
+func cursorOf(entry store.Entry) string {
 	return strconv.FormatInt(entry.Created.UnixMilli(), 10) + "." + base64.RawURLEncoding.EncodeToString(entry.Key[:])
 }
 
-func readCursor(text string) (*authn.Entry, error) {
+func readCursor(text string) (*store.Entry, error) {
 	created, id, _ := strings.Cut(text, ".")
 	milli, err := strconv.ParseInt(created, 10, 64)
 	key, errKey := readRevocationID(id)
 	if err != nil || errKey != nil {
 		return nil, errors.New("invalid after: write the member next of the page before")
 	}
-	return &authn.Entry{Key: key, Created: time.UnixMilli(milli)}, nil
+	return &store.Entry{Key: key, Created: time.UnixMilli(milli)}, nil
 }
 
-func readRevocationID(text string) (key authn.Key, err error) {
+func readRevocationID(text string) (key store.Key, err error) {
 	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(decoded) != len(key) {
 		return key, errors.New("invalid id: write the member id of a revocation")
 	}
-	return authn.Key(decoded), nil
+	return store.Key(decoded), nil
 }
 
 // newestFirst is the order of the list.
-func newestFirst(a, b authn.Entry) int {
+func newestFirst(a, b store.Entry) int {
 	return cmp.Or(cmp.Compare(b.Created.UnixMilli(), a.Created.UnixMilli()), bytes.Compare(a.Key[:], b.Key[:]))
 }
 
 // selectPage returns the first entries of the list after a cursor, and the length
 // of the list. It holds at most twice as many entries as it returns.
-func selectPage(all iter.Seq[authn.Entry], after *authn.Entry, size int) (page []authn.Entry, total int) {
+func selectPage(all iter.Seq[store.Entry], after *store.Entry, size int) (page []store.Entry, total int) {
 	trim := func() {
 		slices.SortFunc(page, newestFirst)
 		page = page[:min(len(page), size)]
@@ -373,27 +374,27 @@ func undoRevocation(app *App, r *http.Request) (any, error) {
 	return revokedOf(entry), nil
 }
 
-func (a *App) revocationToUndo(members map[string]any) (authn.Key, error) {
+func (a *App) revocationToUndo(members map[string]any) (store.Key, error) {
 	texts, err := readTexts(members)
 	if err != nil {
-		return authn.Key{}, err
+		return store.Key{}, err
 	}
 	if id := texts["id"]; id != "" {
 		if len(texts) > 1 {
-			return authn.Key{}, errors.New("id goes with no other member: write id alone")
+			return store.Key{}, errors.New("id goes with no other member: write id alone")
 		}
 		return readRevocationID(id)
 	}
 	named, err := a.readNames(texts, "id, jti, sub, sid and token are all missing: give one of them")
 	if err != nil {
-		return authn.Key{}, err
+		return store.Key{}, err
 	}
 	return named.Key()
 }
 
 // observeRevocation writes a revocation that begins or ends here to the log, the
 // metrics and the events.
-func (a *App) observeRevocation(event, message string, entry authn.Entry) {
+func (a *App) observeRevocation(event, message string, entry store.Entry) {
 	revocationChanges.WithLabelValues(revocationActions[event]).Inc()
 	revoked := revokedOf(entry)
 	data := map[string]any{

@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 	"github.com/excorp/caddy-require-auth/internal/streams"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // The values of [RequireAuth.EndStreams].
@@ -213,7 +214,7 @@ func (s *stream) recheck(scheme authn.Scheme) error {
 // yet is asked again.
 func (s *stream) checkRevocation() error {
 	var learned uint64
-	counter, counts := s.app.store.(authn.RevocationCounter)
+	counter, counts := s.app.store.(store.RevocationCounter)
 	if counts {
 		if learned = counter.LearnedRevocations(); s.unrevoked && learned == s.learned {
 			return nil
@@ -231,6 +232,6 @@ func (s *stream) isRevoked() (bool, error) {
 	if revocable, ok := s.scheme.(capability.Revocable); ok {
 		return revocable.IsRevoked(s.credential, s.identity)
 	}
-	err := authn.CheckCaller(s.app.store, s.name, s.identity.ID)
-	return errors.Is(err, authn.ErrRevoked), err
+	err := store.CheckCaller(s.app.store, s.name, s.identity.ID)
+	return errors.Is(err, store.ErrRevoked), err
 }

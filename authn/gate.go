@@ -3,6 +3,8 @@ package authn
 import (
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // Gate is what schemes may know of the gate that asks them.
@@ -108,7 +110,7 @@ func withLowerOrigin(address string) string {
 
 // SpendOnce does what may happen once in a request, such as using a proof up. A key
 // that was spent before is not spent again, for whichever gate and scheme.
-func (r *Request) SpendOnce(key Key, spend func() error) error {
+func (r *Request) SpendOnce(key store.Key, spend func() error) error {
 	if slices.Contains(r.spent, key) {
 		return nil
 	}

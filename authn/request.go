@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/internal/steps"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // MaxCredential is the size in bytes from which on a credential is refused
@@ -39,10 +40,10 @@ type Request struct {
 	query         found
 	cookies       found
 	gate          gateAccess
-	spent         []Key
+	spent         []store.Key
 
 	digested string // the credential that digest is of
-	digest   Key
+	digest   store.Key
 }
 
 // NewRequest reads the Authorization field of r.
@@ -75,7 +76,7 @@ func (r *Request) Authorization() (Authorization, error) {
 
 // DigestOf returns the digest of a whole credential. It computes the digest of one
 // credential once.
-func (r *Request) DigestOf(credential string) Key {
+func (r *Request) DigestOf(credential string) store.Key {
 	if r.digested != credential || credential == "" {
 		steps.Add(len(credential))
 		var room [2048]byte // nearly all fit, which saves an allocation for each request

@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // standIn is what unknown names are compared with: one of the accounts whose
@@ -54,7 +54,7 @@ func (d *directory) standIn(name string) *account {
 	var drawn *account
 	best := -1.0
 	for _, candidate := range d.standIns {
-		digest := authn.KeyOf("basic: stand-in", string(candidate.hash), name)
+		digest := store.KeyOf("basic: stand-in", string(candidate.hash), name)
 		share := (float64(binary.BigEndian.Uint64(digest[:])>>12) + 0.5) / (1 << 52) // between 0 and 1
 		if score := candidate.users / -math.Log(share); score > best {
 			best, drawn = score, candidate.account

@@ -13,6 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func init() {
@@ -168,7 +169,7 @@ type Bearer struct {
 	config  configID
 	remote  *introspection.Client
 	proofs  *dpop.Verifier
-	store   authn.Store
+	store   store.Store
 	release []func() error
 	skew    time.Duration
 	logger  *zap.Logger

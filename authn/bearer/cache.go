@@ -16,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/jose"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 // cacheKey names a token and the configuration of the scheme that verified it. No
 // scheme finds what a scheme with another configuration verified.
 type cacheKey struct {
-	digest authn.Key
+	digest store.Key
 	config configID
 }
 
@@ -174,15 +175,15 @@ func (c *cachedToken) weigh() uint32 {
 // token. It remembers bad tokens for a moment and apart, so that bad tokens cannot
 // push out good ones.
 type cache struct {
-	*otter.Cache[authn.Key, *cachedToken]
+	*otter.Cache[store.Key, *cachedToken]
 	refusals bounded[cacheKey, refusal]
 }
 
 func newCache(size uint64) *cache {
-	return &cache{Cache: otter.Must(&otter.Options[authn.Key, *cachedToken]{
+	return &cache{Cache: otter.Must(&otter.Options[store.Key, *cachedToken]{
 		MaximumWeight:    size,
-		Weigher:          func(_ authn.Key, c *cachedToken) uint32 { return c.weigh() },
-		ExpiryCalculator: otter.ExpiryWriting[authn.Key, *cachedToken](cacheFor),
+		Weigher:          func(_ store.Key, c *cachedToken) uint32 { return c.weigh() },
+		ExpiryCalculator: otter.ExpiryWriting[store.Key, *cachedToken](cacheFor),
 	})}
 }
 
@@ -203,7 +204,7 @@ func (c *cache) token(key cacheKey) *cachedToken {
 
 // add remembers a token, beside what it is at other configurations. An entry never
 // changes, so the others are copied.
-func (c *cache) add(digest authn.Key, entry *cachedToken) {
+func (c *cache) add(digest store.Key, entry *cachedToken) {
 	last, known := entry, 1
 	other, _ := c.GetIfPresent(digest)
 	for ; other != nil && known < maxConfigs; other = other.next {
@@ -321,7 +322,7 @@ func (b *Bearer) Group() string {
 const maxIssuer = 2000
 
 // issuers are those that tokens name which no cache has.
-var issuers bounded[authn.Key, string]
+var issuers bounded[store.Key, string]
 
 // IssuerOf reads the issuer that a token names, once for the same token.
 func (b *Bearer) IssuerOf(r *authn.Request, credential authn.Credential) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
@@ -249,7 +250,7 @@ func TestCacheEntry(t *testing.T) {
 		})
 	}
 	t.Run("R9700-2: one token at many configurations takes bounded room", func(t *testing.T) {
-		c, token := newCache(defaultCacheSize), authn.Key{1}
+		c, token := newCache(defaultCacheSize), store.Key{1}
 		for i := range byte(2 * maxConfigs) {
 			c.add(token, &cachedToken{config: unique.Make([32]byte{i}), grant: unique.Make(grant{}), until: int64(i)})
 		}

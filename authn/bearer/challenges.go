@@ -4,6 +4,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // The authentication schemes of tokens.
@@ -108,7 +109,7 @@ var bearerMethods = map[authn.LocationKind]string{
 }
 
 // UseStore gives the scheme the memory of used proofs and of revocations.
-func (b *Bearer) UseStore(store authn.Store) {
+func (b *Bearer) UseStore(store store.Store) {
 	b.store = store
 	if b.proofs != nil {
 		b.proofs.Replay = store
@@ -118,5 +119,5 @@ func (b *Bearer) UseStore(store authn.Store) {
 var (
 	_ capability.MetadataProvider = (*Bearer)(nil)
 	_ capability.ProviderUser     = (*Bearer)(nil)
-	_ authn.StoreUser             = (*Bearer)(nil)
+	_ store.User                  = (*Bearer)(nil)
 )

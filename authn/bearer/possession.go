@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/fingerprint"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // The values of `dpop` and `certificate_bound`.
@@ -145,7 +146,7 @@ func (b *Bearer) checkProof(ctx context.Context, r *authn.Request, credential au
 	if r.Trace.Skip("replay", "an explanation uses no proof up") {
 		return nonce, nil
 	}
-	return nonce, r.SpendOnce(authn.KeyOf("dpop proof", proof.Thumbprint, proof.ID, target), func() error {
+	return nonce, r.SpendOnce(store.KeyOf("dpop proof", proof.Thumbprint, proof.ID, target), func() error {
 		return b.proofs.Consume(ctx, proof, target)
 	})
 }

@@ -8,17 +8,18 @@ import (
 	"unique"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
 func TestRevocation(t *testing.T) {
-	for name, revocation := range map[string]func(r *remembering, token string) authn.Revocation{
-		"its subject": func(r *remembering, _ string) authn.Revocation { return authn.Revocation{Subject: "alice"} },
-		"its subject at the issuer": func(r *remembering, _ string) authn.Revocation {
-			return authn.Revocation{Subject: "alice", Issuer: r.Issuer}
+	for name, revocation := range map[string]func(r *remembering, token string) store.Revocation{
+		"its subject": func(r *remembering, _ string) store.Revocation { return store.Revocation{Subject: "alice"} },
+		"its subject at the issuer": func(r *remembering, _ string) store.Revocation {
+			return store.Revocation{Subject: "alice", Issuer: r.Issuer}
 		},
-		"a digest of it": func(_ *remembering, token string) authn.Revocation {
-			return authn.Revocation{Digest: authn.DigestOfToken(token)}
+		"a digest of it": func(_ *remembering, token string) store.Revocation {
+			return store.Revocation{Digest: store.DigestOfToken(token)}
 		},
 	} {
 		t.Run("R6750-8: a remembered token is revoked by "+name, func(t *testing.T) {
@@ -42,30 +43,30 @@ func TestRevocation(t *testing.T) {
 		b := &Bearer{store: memory.New()}
 		token := revocable(map[string]any{"sub": "1", "email": "alice@example.com"})
 		token.user = "alice@example.com"
-		announce(t, b.store, authn.Revocation{Subject: "bob@example.com"})
+		announce(t, b.store, store.Revocation{Subject: "bob@example.com"})
 		if refused := b.checkRevocation(token, ""); refused != nil {
 			t.Error(refused.Reason)
 		}
-		announce(t, b.store, authn.Revocation{Subject: "alice@example.com"})
+		announce(t, b.store, store.Revocation{Subject: "alice@example.com"})
 		if b.checkRevocation(token, "") == nil {
 			t.Error("it is good")
 		}
 	})
 	t.Run("R6750-8: a token is revoked by its session", func(t *testing.T) {
 		b := &Bearer{store: memory.New()}
-		announce(t, b.store, authn.Revocation{Session: "s", Issuer: "https://other.example.com"})
+		announce(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
 		token := revocable(map[string]any{"sub": "1", "sid": "s"}).detached()
 		if refused := b.checkRevocation(token, ""); refused != nil {
 			t.Error(refused.Reason)
 		}
-		announce(t, b.store, authn.Revocation{Session: "s"})
+		announce(t, b.store, store.Revocation{Session: "s"})
 		if b.checkRevocation(token, "") == nil {
 			t.Error("it is good")
 		}
 	})
 	t.Run("R6750-8: of another issuer's subject it is not", func(t *testing.T) {
 		r := newRemembering(t)
-		announce(t, r.store, authn.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
+		announce(t, r.store, store.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
 		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Accepted {
 			t.Error(got.Reason)
 		}
@@ -73,7 +74,7 @@ func TestRevocation(t *testing.T) {
 	t.Run("R6750-8: what was issued later is good", func(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
-		announce(t, b.store, authn.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
+		announce(t, b.store, store.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
 		if refused := b.checkRevocation(revocable(claims), ""); refused != nil {
 			t.Error(refused.Reason)
 		}
@@ -81,7 +82,7 @@ func TestRevocation(t *testing.T) {
 		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("what was issued before is good too")
 		}
-		announce(t, b.store, authn.Revocation{TokenID: "1"})
+		announce(t, b.store, store.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
 		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("its id was revoked, and it is good")
@@ -90,13 +91,13 @@ func TestRevocation(t *testing.T) {
 	t.Run("R6750-8: names that are numbers are revoked by their digits", func(t *testing.T) {
 		for name, test := range map[string]struct {
 			claims     map[string]any
-			revocation authn.Revocation
+			revocation store.Revocation
 			good       bool
 		}{
-			"jti":         {map[string]any{"jti": int64(12)}, authn.Revocation{TokenID: "12"}, false},
-			"sub":         {map[string]any{"sub": int64(-7)}, authn.Revocation{Subject: "-7"}, false},
-			"another jti": {map[string]any{"jti": int64(12)}, authn.Revocation{TokenID: "1"}, true},
-			"none":        {map[string]any{"jti": true, "sub": []any{"12"}}, authn.Revocation{TokenID: "true"}, true},
+			"jti":         {map[string]any{"jti": int64(12)}, store.Revocation{TokenID: "12"}, false},
+			"sub":         {map[string]any{"sub": int64(-7)}, store.Revocation{Subject: "-7"}, false},
+			"another jti": {map[string]any{"jti": int64(12)}, store.Revocation{TokenID: "1"}, true},
+			"none":        {map[string]any{"jti": true, "sub": []any{"12"}}, store.Revocation{TokenID: "true"}, true},
 		} {
 			b := &Bearer{store: memory.New()}
 			announce(t, b.store, test.revocation)
@@ -118,7 +119,7 @@ func revocable(claims map[string]any) *cachedToken {
 	return &cachedToken{names: namesOf(claims), grant: unique.Make(grant{})}
 }
 
-func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
+func announce(t *testing.T, store store.Store, revocation store.Revocation) {
 	t.Helper()
 	mark, err := revocation.Entry(time.Now())
 	if err != nil {
@@ -130,6 +131,6 @@ func announce(t *testing.T, store authn.Store, revocation authn.Revocation) {
 }
 
 // unready is a store that has not read the marks yet.
-type unready struct{ authn.Store }
+type unready struct{ store.Store }
 
 func (unready) HasRevocations() (bool, error) { return false, errors.New("not yet") }

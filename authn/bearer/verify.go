@@ -10,6 +10,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/jose"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // Locations lists where credentials may be.
@@ -156,8 +157,8 @@ func (b *Bearer) isRevoked(names names, text, issuer, user string) bool {
 	if names.issued != 0 {
 		issued = time.Unix(names.issued, 0)
 	}
-	return slices.ContainsFunc(names.keys(text, issuer, user), func(key authn.Key) bool {
-		entry, found := b.store.Lookup(authn.EntryRevoked, key)
+	return slices.ContainsFunc(names.keys(text, issuer, user), func(key store.Key) bool {
+		entry, found := b.store.Lookup(store.EntryRevoked, key)
 		return found && entry.Covers(issued)
 	})
 }
@@ -193,17 +194,17 @@ func nameIn(claim any) string {
 
 // keys are the keys of the revocations that would end the token: by its
 // digest, its id, its subject, its user and its session, of its issuer or of any.
-func (n *names) keys(token, issuer, user string) []authn.Key {
-	all := append(make([]authn.Key, 0, 9), authn.KeyOfToken(authn.DigestOfToken(token)))
+func (n *names) keys(token, issuer, user string) []store.Key {
+	all := append(make([]store.Key, 0, 9), store.KeyOfToken(store.DigestOfToken(token)))
 	if n.tokenID != "" {
-		all = append(all, authn.KeyOfTokenID("", n.tokenID), authn.KeyOfTokenID(issuer, n.tokenID))
+		all = append(all, store.KeyOfTokenID("", n.tokenID), store.KeyOfTokenID(issuer, n.tokenID))
 	}
 	if n.session != "" {
-		all = append(all, authn.KeyOfSession("", n.session), authn.KeyOfSession(issuer, n.session))
+		all = append(all, store.KeyOfSession("", n.session), store.KeyOfSession(issuer, n.session))
 	}
 	for i, name := range [...]string{n.subject, user} {
 		if name != "" && (i == 0 || name != n.subject) {
-			all = append(all, authn.KeyOfSubject("", name), authn.KeyOfSubject(issuer, name))
+			all = append(all, store.KeyOfSubject("", name), store.KeyOfSubject(issuer, name))
 		}
 	}
 	return all

@@ -7,7 +7,7 @@
 // would cost a hash. A limit is the same whether the account exists or not, so
 // that it discloses no account.
 //
-// Counters and blocks are in the [authn.Store], which instances may share. The
+// Counters and blocks are in the [store.Store], which instances may share. The
 // attempts in flight and successful logins are in the memory of the process, see
 // [Memory].
 package bruteforce
@@ -21,6 +21,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // Attempt is a credential to verify.
@@ -58,14 +59,14 @@ const (
 // Guard counts failed attempts and refuses clients that have too many.
 type Guard struct {
 	limits   Limits
-	store    authn.Store
+	store    store.Store
 	memory   *Memory
 	inFlight *inFlight
 	logger   *zap.Logger
 }
 
 // New returns a guard. The limits have passed [Limits.Check].
-func New(limits Limits, store authn.Store, memory *Memory, logger *zap.Logger) *Guard {
+func New(limits Limits, store store.Store, memory *Memory, logger *zap.Logger) *Guard {
 	return &Guard{limits: limits.withDefaults(), store: store, memory: memory, inFlight: newInFlight(), logger: logger}
 }
 
@@ -117,7 +118,7 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 // allowGood verifies a credential that succeeded recently. If it fails now, it
 // belongs to another realm (RFC 7617 §2.2) or was changed, which is no guess. Only
 // its own client and account can block it.
-func (g *Guard) allowGood(credential authn.Key, verify func() Result) (refusal authn.Outcome, refused, good bool) {
+func (g *Guard) allowGood(credential store.Key, verify func() Result) (refusal authn.Outcome, refused, good bool) {
 	pair, good := g.memory.goodCredential(credential)
 	if !good {
 		return authn.Outcome{}, false, false
@@ -147,7 +148,7 @@ var (
 
 // bound is a limit of failures.
 type bound struct {
-	key    authn.Key
+	key    store.Key
 	limit  int
 	reason error
 	// serial allows one attempt in flight.
@@ -159,35 +160,35 @@ type bound struct {
 
 // pairOf is the key of a client and its account, or its credential. It is zero
 // for an unknown client.
-func pairOf(subject Subject, credential string) (pair authn.Key) {
+func pairOf(subject Subject, credential string) (pair store.Key) {
 	switch {
 	case subject.Client == "":
 		return pair
 	case subject.Account == "":
-		return authn.KeyOf("bruteforce: client and credential", subject.Client, credential)
+		return store.KeyOf("bruteforce: client and credential", subject.Client, credential)
 	default:
-		return authn.KeyOf("bruteforce: client and account", subject.Client, subject.Account)
+		return store.KeyOf("bruteforce: client and account", subject.Client, subject.Account)
 	}
 }
 
 // boundsOf returns the bounds of an attempt in the order in which it waits for
 // them: the pair, the client, the account. The order is the same for all
 // attempts, so that none waits for another in a circle.
-func (g *Guard) boundsOf(subject Subject, pair authn.Key) []bound {
+func (g *Guard) boundsOf(subject Subject, pair store.Key) []bound {
 	bounds := make([]bound, 0, 3)
-	if pair != (authn.Key{}) {
+	if pair != (store.Key{}) {
 		bounds = append(bounds, g.pairBound(pair, subject.Account != ""))
 	}
 	if subject.Client != "" && subject.Client != authn.SubRequests {
-		bounds = append(bounds, bound{key: authn.KeyOf("bruteforce: client", subject.Client), limit: g.limits.PerClient, reason: errClient, windowed: true})
+		bounds = append(bounds, bound{key: store.KeyOf("bruteforce: client", subject.Client), limit: g.limits.PerClient, reason: errClient, windowed: true})
 	}
 	if subject.Account != "" {
-		bounds = append(bounds, bound{key: authn.KeyOf("bruteforce: account", subject.Account), limit: g.limits.PerAccount, reason: errAccount, windowed: true})
+		bounds = append(bounds, bound{key: store.KeyOf("bruteforce: account", subject.Account), limit: g.limits.PerAccount, reason: errAccount, windowed: true})
 	}
 	return bounds
 }
 
-func (g *Guard) pairBound(pair authn.Key, serial bool) bound {
+func (g *Guard) pairBound(pair store.Key, serial bool) bound {
 	return bound{key: pair, limit: g.limits.Limit, reason: errPair, serial: serial}
 }
 
@@ -204,7 +205,7 @@ func (g *Guard) enforced(bounds []bound) []bound {
 // block.
 func (g *Guard) blocked(bounds []bound) (after time.Duration, reason error) {
 	for _, b := range bounds {
-		if entry, found := g.store.Lookup(authn.EntryBlocked, b.key); found && time.Until(entry.Until) > after {
+		if entry, found := g.store.Lookup(store.EntryBlocked, b.key); found && time.Until(entry.Until) > after {
 			after, reason = time.Until(entry.Until), b.reason
 		}
 	}
@@ -220,11 +221,11 @@ func (g *Guard) room(b bound) int {
 }
 
 // counterOf returns the key of the counter of a bound.
-func (g *Guard) counterOf(b bound) authn.Key {
+func (g *Guard) counterOf(b bound) store.Key {
 	if !b.windowed {
 		return b.key
 	}
-	return authn.KeyOf("bruteforce: window", string(b.key[:]), windowAt(time.Now(), time.Duration(g.limits.Forget)))
+	return store.KeyOf("bruteforce: window", string(b.key[:]), windowAt(time.Now(), time.Duration(g.limits.Forget)))
 }
 
 // failed counts a failure for each bound, and blocks those that are exceeded.
@@ -237,7 +238,7 @@ func (g *Guard) failed(ctx context.Context, bounds []bound) {
 			continue
 		}
 		until := time.Now().Add(g.limits.waitAfter(failures - b.limit))
-		if err := g.store.Publish(ctx, authn.Entry{Kind: authn.EntryBlocked, Key: b.key, Until: until}); err != nil {
+		if err := g.store.Publish(ctx, store.Entry{Kind: store.EntryBlocked, Key: b.key, Until: until}); err != nil {
 			g.logger.Warn("other instances may not receive a block", zap.Error(err))
 		}
 	}
@@ -246,8 +247,8 @@ func (g *Guard) failed(ctx context.Context, bounds []bound) {
 // succeeded remembers the pair and the credential. The counter of the pair is
 // reset, but not with every success: a client that shares the address of the
 // account's owner could otherwise guess without end.
-func (g *Guard) succeeded(ctx context.Context, pair, credential authn.Key) {
-	if pair != (authn.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
+func (g *Guard) succeeded(ctx context.Context, pair, credential store.Key) {
+	if pair != (store.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
 		g.store.Reset(ctx, pair)
 		g.memory.failures.Invalidate(pair)
 	}

@@ -10,15 +10,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // fakeStore is a store that uses the fake clock and forgets nothing.
 type fakeStore struct {
-	authn.Store // methods that are not called
+	store.Store // methods that are not called
 
 	mutex    sync.Mutex
-	counters map[authn.Key]counter
-	entries  map[authn.Key]authn.Entry
+	counters map[store.Key]counter
+	entries  map[store.Key]store.Entry
 	resets   int
 	err      error
 }
@@ -29,10 +30,10 @@ type counter struct {
 }
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{counters: make(map[authn.Key]counter), entries: make(map[authn.Key]authn.Entry)}
+	return &fakeStore{counters: make(map[store.Key]counter), entries: make(map[store.Key]store.Entry)}
 }
 
-func (s *fakeStore) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
+func (s *fakeStore) Count(ctx context.Context, key store.Key, forget time.Duration) int {
 	if ctx.Err() != nil {
 		return 0 // like a store behind a connection
 	}
@@ -46,21 +47,21 @@ func (s *fakeStore) Count(ctx context.Context, key authn.Key, forget time.Durati
 	return known.count + 1
 }
 
-func (s *fakeStore) Reset(_ context.Context, key authn.Key) {
+func (s *fakeStore) Reset(_ context.Context, key store.Key) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.resets++
 	delete(s.counters, key)
 }
 
-func (s *fakeStore) Publish(_ context.Context, entry authn.Entry) error {
+func (s *fakeStore) Publish(_ context.Context, entry store.Entry) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.entries[entry.Key] = s.entries[entry.Key].Wider(entry)
 	return s.err
 }
 
-func (s *fakeStore) Lookup(_ authn.EntryKind, key authn.Key) (authn.Entry, bool) {
+func (s *fakeStore) Lookup(_ store.EntryKind, key store.Key) (store.Entry, bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	entry, found := s.entries[key]

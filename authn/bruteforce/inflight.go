@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // maxWaiting bounds how many attempts wait, and one client may fill half of it.
@@ -18,7 +18,7 @@ const maxWaiting = 4096
 type inFlight struct {
 	waiting *fairness.FairQuota
 	mutex   sync.Mutex
-	queues  map[authn.Key]*boundQueue
+	queues  map[store.Key]*boundQueue
 }
 
 // boundQueue is the queue of a bound, and how many attempts use it.
@@ -28,13 +28,13 @@ type boundQueue struct {
 }
 
 func newInFlight() *inFlight {
-	return &inFlight{waiting: fairness.NewFairQuota(maxWaiting), queues: make(map[authn.Key]*boundQueue)}
+	return &inFlight{waiting: fairness.NewFairQuota(maxWaiting), queues: make(map[store.Key]*boundQueue)}
 }
 
 // acquire waits until the bound has room for another attempt, which release ends.
 // It returns false after the timeout, if the client hangs up, and if too many
 // attempts wait.
-func (f *inFlight) acquire(ctx context.Context, client string, key authn.Key, timeout time.Duration, room func() int) (release func(), acquired bool) {
+func (f *inFlight) acquire(ctx context.Context, client string, key store.Key, timeout time.Duration, room func() int) (release func(), acquired bool) {
 	queue := f.join(key, room)
 	if !queue.Acquire(ctx, client, timeout) {
 		f.leave(key, queue)
@@ -46,7 +46,7 @@ func (f *inFlight) acquire(ctx context.Context, client string, key authn.Key, ti
 	}, true
 }
 
-func (f *inFlight) join(key authn.Key, room func() int) *boundQueue {
+func (f *inFlight) join(key store.Key, room func() int) *boundQueue {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	queue := f.queues[key]
@@ -58,7 +58,7 @@ func (f *inFlight) join(key authn.Key, room func() int) *boundQueue {
 	return queue
 }
 
-func (f *inFlight) leave(key authn.Key, queue *boundQueue) {
+func (f *inFlight) leave(key store.Key, queue *boundQueue) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if queue.users--; queue.users == 0 {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
@@ -28,26 +28,26 @@ const (
 type Memory struct {
 	secret string
 	// knownPairs holds the pairs with the time of the last reset of their counters.
-	knownPairs *otter.Cache[authn.Key, time.Time]
+	knownPairs *otter.Cache[store.Key, time.Time]
 	// goodCredentials holds digests of credentials with their pairs.
-	goodCredentials *otter.Cache[authn.Key, authn.Key]
+	goodCredentials *otter.Cache[store.Key, store.Key]
 	// failures holds the counters of the store as this process last saw them. They
 	// decide how many attempts may be in flight.
-	failures *otter.Cache[authn.Key, int]
+	failures *otter.Cache[store.Key, int]
 }
 
 // NewMemory returns an empty memory.
 func NewMemory() *Memory {
 	return &Memory{
 		secret: rand.Text(),
-		knownPairs: otter.Must(&otter.Options[authn.Key, time.Time]{
-			MaximumSize: maxKnownPairs, ExpiryCalculator: otter.ExpiryWriting[authn.Key, time.Time](knownPairTTL),
+		knownPairs: otter.Must(&otter.Options[store.Key, time.Time]{
+			MaximumSize: maxKnownPairs, ExpiryCalculator: otter.ExpiryWriting[store.Key, time.Time](knownPairTTL),
 		}),
-		goodCredentials: otter.Must(&otter.Options[authn.Key, authn.Key]{
-			MaximumSize: maxGoodCredentials, ExpiryCalculator: otter.ExpiryWriting[authn.Key, authn.Key](goodCredentialTTL),
+		goodCredentials: otter.Must(&otter.Options[store.Key, store.Key]{
+			MaximumSize: maxGoodCredentials, ExpiryCalculator: otter.ExpiryWriting[store.Key, store.Key](goodCredentialTTL),
 		}),
-		failures: otter.Must(&otter.Options[authn.Key, int]{
-			MaximumSize: maxFailureCounters, ExpiryCalculator: otter.ExpiryWriting[authn.Key, int](maxForget),
+		failures: otter.Must(&otter.Options[store.Key, int]{
+			MaximumSize: maxFailureCounters, ExpiryCalculator: otter.ExpiryWriting[store.Key, int](maxForget),
 		}),
 	}
 }
@@ -62,7 +62,7 @@ func (m *Memory) Destruct() error {
 
 // room returns how many attempts of a counter may be in flight, at least one. When
 // old counters are evicted, a counter that is not found may have failures.
-func (m *Memory) room(counter authn.Key, limit int) int {
+func (m *Memory) room(counter store.Key, limit int) int {
 	failures, found := m.failures.GetIfPresent(counter)
 	if !found && m.failures.EstimatedSize() > maxFailureCounters*3/4 {
 		return 1
@@ -72,29 +72,29 @@ func (m *Memory) room(counter authn.Key, limit int) int {
 
 // digest identifies a credential from an address. It is useless without the
 // secret, which never leaves the process.
-func (m *Memory) digest(a Attempt) authn.Key {
-	return authn.KeyOf("bruteforce: good credential", m.secret, a.Address, a.Credential)
+func (m *Memory) digest(a Attempt) store.Key {
+	return store.KeyOf("bruteforce: good credential", m.secret, a.Address, a.Credential)
 }
 
 // goodCredential reports whether a scheme accepted the credential recently, and
 // for which pair.
-func (m *Memory) goodCredential(credential authn.Key) (pair authn.Key, good bool) {
+func (m *Memory) goodCredential(credential store.Key) (pair store.Key, good bool) {
 	return m.goodCredentials.GetIfPresent(credential)
 }
 
-func (m *Memory) addGoodCredential(credential, pair authn.Key) {
+func (m *Memory) addGoodCredential(credential, pair store.Key) {
 	m.goodCredentials.Set(credential, pair)
 }
 
 // knownPair reports whether the client logged in to the account recently.
-func (m *Memory) knownPair(pair authn.Key) bool {
+func (m *Memory) knownPair(pair store.Key) bool {
 	_, known := m.knownPairs.GetIfPresent(pair)
 	return known
 }
 
 // addPair remembers a pair, or remembers it for longer. It reports whether to
 // reset its counter, which it does once in each interval.
-func (m *Memory) addPair(pair authn.Key, interval time.Duration) (reset bool) {
+func (m *Memory) addPair(pair store.Key, interval time.Duration) (reset bool) {
 	now := time.Now()
 	m.knownPairs.Compute(pair, func(last time.Time, _ bool) (time.Time, otter.ComputeOp) {
 		if reset = now.Sub(last) >= interval; reset {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
@@ -72,12 +73,12 @@ func TestInstances(t *testing.T) {
 
 // forgetful is a store that keeps nothing, so that only the memory of the guard
 // is measured.
-type forgetful struct{ authn.Store }
+type forgetful struct{ store.Store }
 
-func (forgetful) Count(context.Context, authn.Key, time.Duration) int { return 1 }
-func (forgetful) Reset(context.Context, authn.Key)                    {}
+func (forgetful) Count(context.Context, store.Key, time.Duration) int { return 1 }
+func (forgetful) Reset(context.Context, store.Key)                    {}
 
-func (forgetful) Lookup(authn.EntryKind, authn.Key) (authn.Entry, bool) { return authn.Entry{}, false }
+func (forgetful) Lookup(store.EntryKind, store.Key) (store.Entry, bool) { return store.Entry{}, false }
 
 func TestBounded(t *testing.T) {
 	t.Run("LEAK-6: a million addresses that guess leave nothing in memory", func(t *testing.T) {
@@ -124,11 +125,11 @@ func heap() uint64 {
 
 func TestOtherEntries(t *testing.T) {
 	t.Run("LEAK-6: a revocation blocks no client", func(t *testing.T) {
-		own, store := NewMemory(), memory.New()
+		own, shared := NewMemory(), memory.New()
 		t.Cleanup(func() { _ = own.Destruct() })
-		g := New(small, store, own, zap.NewNop())
+		g := New(small, shared, own, zap.NewNop())
 		a := attemptOf("c", "alice", "")
-		_ = store.Publish(t.Context(), authn.Entry{Kind: authn.EntryRevoked, Key: pairOf(a.Subject(), a.Credential), Until: time.Now().Add(time.Hour)})
+		_ = shared.Publish(t.Context(), store.Entry{Kind: store.EntryRevoked, Key: pairOf(a.Subject(), a.Credential), Until: time.Now().Add(time.Hour)})
 		if _, refused := g.Allow(t.Context(), a, func() Result { return Success }); refused {
 			t.Error("refused")
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	requireauth "github.com/excorp/caddy-require-auth"
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const one = `{
@@ -41,23 +41,23 @@ func TestRevocations(t *testing.T) {
 	}{
 		"by id": {
 			harness.Claims{"jti": "a"}, func(string) string { return `{"jti": "a"}` },
-			requireauth.Revoked{Revoked: "jti"}, now.Add(authn.KeepRevocation),
+			requireauth.Revoked{Revoked: "jti"}, now.Add(store.KeepRevocation),
 		},
 		"by id of an issuer, for a time": {
 			harness.Claims{"jti": "b"},
 			func(string) string {
 				return `{"jti": "b", "issuer": "` + harness.Issuer + `", "until": "` + now.Add(time.Hour).Format(time.RFC3339) + `"}`
 			},
-			requireauth.Revoked{Revoked: "jti", About: authn.About{Issuer: harness.Issuer}}, now.Add(time.Hour),
+			requireauth.Revoked{Revoked: "jti", About: store.About{Issuer: harness.Issuer}}, now.Add(time.Hour),
 		},
 		"by subject": {
 			harness.Claims{"sub": "carol", "iat": now.Add(-time.Minute).Unix()}, func(string) string { return `{"sub": "carol"}` },
-			requireauth.Revoked{Revoked: "sub"}, now.Add(authn.KeepRevocation),
+			requireauth.Revoked{Revoked: "sub"}, now.Add(store.KeepRevocation),
 		},
 		"by session of an issuer": {
 			harness.Claims{"sub": "grace", "sid": "s-1"},
 			func(string) string { return `{"sid": "s-1", "issuer": "` + harness.Issuer + `"}` },
-			requireauth.Revoked{Revoked: "sid", About: authn.About{Issuer: harness.Issuer}}, now.Add(authn.KeepRevocation),
+			requireauth.Revoked{Revoked: "sid", About: store.About{Issuer: harness.Issuer}}, now.Add(store.KeepRevocation),
 		},
 		"by the token, which says when it ends": {
 			harness.Claims{"sub": "dave"}, func(token string) string { return `{"token": "` + token + `"}` },
@@ -99,7 +99,7 @@ func TestRevocations(t *testing.T) {
 	})
 	t.Run("a token that no key here signed", func(t *testing.T) {
 		got := decode[requireauth.Revoked](t, post(s, "/auth/revocations", `{"token": "opaque-token"}`))
-		if got.Until.Sub(now.Add(authn.KeepRevocation)).Abs() > 5*time.Second {
+		if got.Until.Sub(now.Add(store.KeepRevocation)).Abs() > 5*time.Second {
 			t.Error(got.Until)
 		}
 	})

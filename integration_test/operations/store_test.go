@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	requireauth "github.com/excorp/caddy-require-auth"
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
@@ -21,7 +21,7 @@ func init() {
 }
 
 // away is a store that is out of reach.
-type away struct{ authn.Store }
+type away struct{ store.Store }
 
 func (*away) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "auth.stores.away", New: func() caddy.Module { return &away{memory.New()} }}
@@ -32,7 +32,7 @@ func (*away) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (*away) Publish(context.Context, authn.Entry) error { return errors.New("nobody is there") }
+func (*away) Publish(context.Context, store.Entry) error { return errors.New("nobody is there") }
 func (*away) Healthy() bool                              { return false }
 
 func TestStoreAway(t *testing.T) {

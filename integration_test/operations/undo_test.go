@@ -15,8 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	requireauth "github.com/excorp/caddy-require-auth"
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
 
@@ -114,7 +114,7 @@ func TestCallersAreRevoked(t *testing.T) {
 		if revoked.Problem().Code != wrong.Problem().Code || strings.Join(revoked.Header.Values("WWW-Authenticate"), "\n") != strings.Join(wrong.Header.Values("WWW-Authenticate"), "\n") {
 			t.Errorf("%s %v\n%s %v", revoked.Body, revoked.Header, wrong.Body, wrong.Header)
 		}
-		if !strings.Contains(s.LogText(), authn.ErrRevoked.Error()) {
+		if !strings.Contains(s.LogText(), store.ErrRevoked.Error()) {
 			t.Error("the log does not say why")
 		}
 	})
@@ -262,8 +262,8 @@ func (*unread) CaddyModule() caddy.ModuleInfo {
 
 func (*unread) HasRevocations() (bool, error) { return false, errors.New("not read yet") }
 
-func (*away) Undo(context.Context, authn.Key) (authn.Entry, bool, error) {
-	return authn.Entry{}, false, errors.New("nobody is there")
+func (*away) Undo(context.Context, store.Key) (store.Entry, bool, error) {
+	return store.Entry{}, false, errors.New("nobody is there")
 }
 
 func TestStoreAwayFromRevocations(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	client "github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/redis"
 )
 
@@ -31,7 +31,7 @@ func TestCountersMakeWay(t *testing.T) {
 	node := server.client()
 	defer node.Close()
 	counters := []string{"caddy-auth:{counters}", "caddy-auth:{counters}:ends"}
-	if got, err := fill.Run(t.Context(), node, counters, authn.MaxCounters).Int(); err != nil || got != authn.MaxCounters {
+	if got, err := fill.Run(t.Context(), node, counters, store.MaxCounters).Int(); err != nil || got != store.MaxCounters {
 		t.Fatal(got, err)
 	}
 	t.Run("COUNT-1: a full Redis keeps 200,000 counters, and takes proofs meanwhile", func(t *testing.T) {
@@ -39,24 +39,24 @@ func TestCountersMakeWay(t *testing.T) {
 		for worker := range 8 {
 			guessing.Go(func() {
 				for i := range 250 {
-					all[i%len(all)].Count(t.Context(), authn.KeyOf("client", strconv.Itoa(worker), strconv.Itoa(i)), 2*time.Hour)
+					all[i%len(all)].Count(t.Context(), store.KeyOf("client", strconv.Itoa(worker), strconv.Itoa(i)), 2*time.Hour)
 				}
 			})
 		}
 		for i := range 100 {
-			if fresh, err := all[0].First(t.Context(), authn.KeyOf("token"), authn.KeyOf(strconv.Itoa(i)), time.Now().Add(time.Minute)); !fresh || err != nil {
+			if fresh, err := all[0].First(t.Context(), store.KeyOf("token"), store.KeyOf(strconv.Itoa(i)), time.Now().Add(time.Minute)); !fresh || err != nil {
 				t.Errorf("proof %d is new: %t, %v", i, fresh, err)
 			}
 		}
 		guessing.Wait()
-		if got := node.HLen(t.Context(), counters[0]).Val(); got != authn.MaxCounters {
-			t.Errorf("%d counters are held, want %d", got, authn.MaxCounters)
+		if got := node.HLen(t.Context(), counters[0]).Val(); got != store.MaxCounters {
+			t.Errorf("%d counters are held, want %d", got, store.MaxCounters)
 		}
-		if got := node.ZCard(t.Context(), counters[1]).Val(); got != authn.MaxCounters {
-			t.Errorf("%d ends are held, want %d", got, authn.MaxCounters)
+		if got := node.ZCard(t.Context(), counters[1]).Val(); got != store.MaxCounters {
+			t.Errorf("%d ends are held, want %d", got, store.MaxCounters)
 		}
 		for worker := range 8 {
-			if got := all[0].Count(t.Context(), authn.KeyOf("client", strconv.Itoa(worker), "249"), 2*time.Hour); got != 2 {
+			if got := all[0].Count(t.Context(), store.KeyOf("client", strconv.Itoa(worker), "249"), 2*time.Hour); got != 2 {
 				t.Errorf("a counter that was new stands at %d", got)
 			}
 		}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/redis"
 	"github.com/excorp/caddy-require-auth/store/storetest"
 )
@@ -37,7 +37,7 @@ func member(t *testing.T, number int, config redis.Redis) *redis.Redis {
 }
 
 // members are several.
-func members(t *testing.T, config redis.Redis) (all []authn.Store) {
+func members(t *testing.T, config redis.Redis) (all []store.Store) {
 	t.Helper()
 	for number := range 3 {
 		all = append(all, member(t, number, config))
@@ -75,7 +75,7 @@ func TestRevocationReachesAll(t *testing.T) {
 		for _, each := range group {
 			each.becomes(200, harness.Bearer(token))
 		}
-		mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Entry(time.Now())
+		mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestProofIsAcceptedOnce(t *testing.T) {
 func TestInstanceStartsAgain(t *testing.T) {
 	server := startRedis(t)
 	token := harness.Token(t)
-	mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Entry(time.Now())
+	mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

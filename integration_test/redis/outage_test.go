@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/redis"
 )
 
@@ -16,7 +16,7 @@ import (
 func revoke(t *testing.T, server *server, group []*instance) (token string) {
 	t.Helper()
 	token = harness.Token(t, harness.Claims{"jti": t.Name()})
-	mark, err := authn.Revocation{Digest: authn.DigestOfToken(token)}.Entry(time.Now())
+	mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

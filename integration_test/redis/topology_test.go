@@ -10,8 +10,8 @@ import (
 
 	client "github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/redis"
 	"github.com/excorp/caddy-require-auth/store/storetest"
 )
@@ -72,7 +72,7 @@ func TestCluster(t *testing.T) {
 	storetest.Run(t, all...)
 	t.Run("keys are on all nodes", func(t *testing.T) {
 		for range 30 {
-			if _, err := all[0].First(t.Context(), authn.KeyOf(t.Name(), time.Now().String()), authn.KeyOf("proof"), time.Now().Add(time.Minute)); err != nil {
+			if _, err := all[0].First(t.Context(), store.KeyOf(t.Name(), time.Now().String()), store.KeyOf("proof"), time.Now().Add(time.Minute)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -103,18 +103,18 @@ func TestSentinel(t *testing.T) {
 	all := members(t, redis.Redis{Addresses: []string{sentinel.address()}, Sentinel: &redis.Sentinel{Master: "main"}})
 	storetest.Run(t, all...)
 
-	before := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("before"), Until: time.Now().Add(time.Hour)}
+	before := store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf("before"), Until: time.Now().Add(time.Hour)}
 	if err := all[0].Publish(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}
 	master.stop()
-	healthy := all[0].(authn.StoreHealth)
+	healthy := all[0].(store.Health)
 	harness.Eventually(t, "it is noticed", func() bool { return !healthy.Healthy() })
 	for _, each := range all {
-		healthy := each.(authn.StoreHealth)
+		healthy := each.(store.Health)
 		harness.Eventually(t, "the replica has taken over", healthy.Healthy)
 	}
-	after := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("after"), Until: time.Now().Add(time.Hour)}
+	after := store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf("after"), Until: time.Now().Add(time.Hour)}
 	if err := all[0].Publish(t.Context(), after); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestSentinel(t *testing.T) {
 		t.Errorf("the replica has %d revocations", got)
 	}
 	for _, each := range all {
-		for _, mark := range []authn.Entry{before, after} {
+		for _, mark := range []store.Entry{before, after} {
 			harness.Eventually(t, "all know", func() bool { _, found := each.Lookup(mark.Kind, mark.Key); return found })
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/internal/entries"
 )
 
@@ -30,7 +30,7 @@ type Memory struct {
 // CaddyModule returns the Caddy module information.
 func (*Memory) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  authn.StoreNamespace + ".memory",
+		ID:  store.Namespace + ".memory",
 		New: func() caddy.Module { return new(Memory) },
 	}
 }
@@ -74,21 +74,21 @@ func newState() *state {
 }
 
 // Publish adds an entry.
-func (s *state) Publish(_ context.Context, entry authn.Entry) error { return s.entries.Put(entry) }
+func (s *state) Publish(_ context.Context, entry store.Entry) error { return s.entries.Put(entry) }
 
 // Lookup returns an entry.
-func (s *state) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
+func (s *state) Lookup(kind store.EntryKind, key store.Key) (store.Entry, bool) {
 	return s.entries.Find(kind, key)
 }
 
 // Undo ends a revocation.
-func (s *state) Undo(_ context.Context, key authn.Key) (authn.Entry, bool, error) {
+func (s *state) Undo(_ context.Context, key store.Key) (store.Entry, bool, error) {
 	entry, found := s.entries.Remove(key)
 	return entry, found, nil
 }
 
 // Revocations lists the revocations.
-func (s *state) Revocations() iter.Seq[authn.Entry] { return s.entries.Revoked() }
+func (s *state) Revocations() iter.Seq[store.Entry] { return s.entries.Revoked() }
 
 // HasRevocations reports whether any revocation exists.
 func (s *state) HasRevocations() (bool, error) { return s.entries.HasRevocations(), nil }
@@ -104,7 +104,7 @@ func (s *state) Destruct() error {
 
 // Own is a store that shares nothing, and ends with Destruct.
 type Own interface {
-	authn.Store
+	store.Store
 	caddy.Destructor
 }
 
@@ -114,8 +114,8 @@ func New() Own { return newState() }
 
 // Interface guards
 var (
-	_ authn.Store             = (*Memory)(nil)
-	_ authn.RevocationCounter = (*Memory)(nil)
+	_ store.Store             = (*Memory)(nil)
+	_ store.RevocationCounter = (*Memory)(nil)
 	_ caddy.Provisioner       = (*Memory)(nil)
 	_ caddy.CleanerUpper      = (*Memory)(nil)
 	_ caddyfile.Unmarshaler   = (*Memory)(nil)

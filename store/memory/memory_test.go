@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/storetest"
 )
 
@@ -15,10 +15,10 @@ func TestStore(t *testing.T) { storetest.Run(t, New()) }
 
 func TestShareOfOne(t *testing.T) {
 	t.Run("COST-1: one token takes a twentieth of the room, and leaves the rest", func(t *testing.T) {
-		if authn.MaxKeys*20 > maxKeys {
-			t.Errorf("%d are more than a twentieth of %d", authn.MaxKeys, maxKeys)
+		if store.MaxKeys*20 > maxKeys {
+			t.Errorf("%d are more than a twentieth of %d", store.MaxKeys, maxKeys)
 		}
-		storetest.Share(t, authn.MaxKeys, New())
+		storetest.Share(t, store.MaxKeys, New())
 	})
 }
 
@@ -28,8 +28,8 @@ func TestSurvivesReload(t *testing.T) {
 		if err := before.Provision(caddy.Context{}); err != nil {
 			t.Fatal(err)
 		}
-		key := authn.KeyOf(t.Name())
-		if _, err := before.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour)); err != nil {
+		key := store.KeyOf(t.Name())
+		if _, err := before.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if err := after.Provision(caddy.Context{}); err != nil {
@@ -38,7 +38,7 @@ func TestSurvivesReload(t *testing.T) {
 		if err := before.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
-		if fresh, err := after.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour)); fresh || err != nil {
+		if fresh, err := after.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Hour)); fresh || err != nil {
 			t.Error("it is forgotten", err)
 		}
 		if err := errors.Join(after.Cleanup(), after.Cleanup()); err != nil {
@@ -56,7 +56,7 @@ func TestFull(t *testing.T) {
 		var passed time.Duration
 		small.passed = func() time.Duration { return passed }
 		ask := func(name string) (bool, error) {
-			return small.First(t.Context(), authn.KeyOf("token"), authn.KeyOf(name), now.Add(time.Minute))
+			return small.First(t.Context(), store.KeyOf("token"), store.KeyOf(name), now.Add(time.Minute))
 		}
 		for _, name := range []string{"a", "b"} {
 			if fresh, err := ask(name); !fresh || err != nil {
@@ -82,9 +82,9 @@ func TestClockJumps(t *testing.T) {
 		s := newSeen()
 		clock, passed := time.Now(), time.Duration(0)
 		s.now, s.passed = func() time.Time { return clock }, func() time.Duration { return passed }
-		key := authn.KeyOf("used")
+		key := store.KeyOf("used")
 		first := func() bool {
-			fresh, err := s.First(t.Context(), authn.KeyOf("token"), key, clock.Add(time.Minute))
+			fresh, err := s.First(t.Context(), store.KeyOf("token"), key, clock.Add(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestShare(t *testing.T) {
 		now := time.Now()
 		s.now, s.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(time.Time{}) }
 		ask := func(key string, keep time.Duration) (bool, error) {
-			return s.First(t.Context(), authn.KeyOf("token"), authn.KeyOf(key), now.Add(keep))
+			return s.First(t.Context(), store.KeyOf("token"), store.KeyOf(key), now.Add(keep))
 		}
 		for key, keep := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
 			if fresh, err := ask(key, keep); !fresh || err != nil {
@@ -138,7 +138,7 @@ func TestShare(t *testing.T) {
 			t.Error("a third key found room again:", err)
 		}
 		now = now.Add(2 * time.Hour)
-		if fresh, err := ask("third", time.Minute); !fresh || err != nil || len(s.shares) != 1 || s.shares[authn.KeyOf("token")].keys != 1 {
+		if fresh, err := ask("third", time.Minute); !fresh || err != nil || len(s.shares) != 1 || s.shares[store.KeyOf("token")].keys != 1 {
 			t.Error("after all have ended:", fresh, err, len(s.shares))
 		}
 	})

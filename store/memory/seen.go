@@ -6,13 +6,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
 	// maxKeys bounds the memory to about 120 MB. Only holders of valid tokens can add
 	// keys, each a twentieth at most.
-	maxKeys = 20 * authn.MaxKeys
+	maxKeys = 20 * store.MaxKeys
 	// sweepEvery is the time between removals of ended keys.
 	sweepEvery = time.Second
 )
@@ -26,8 +26,8 @@ var (
 // seen is a set of keys, each with an end and an owner.
 type seen struct {
 	mutex  sync.Mutex
-	until  map[authn.Key]end
-	shares map[authn.Key]*share
+	until  map[store.Key]end
+	shares map[store.Key]*share
 	swept  time.Time
 	most   int // of all owners
 	each   int // of one
@@ -46,14 +46,14 @@ type end struct {
 
 // share is how many keys an owner has.
 type share struct {
-	owner authn.Key
+	owner store.Key
 	keys  int
 }
 
 func newSeen() *seen {
 	began := time.Now()
 	return &seen{
-		until: make(map[authn.Key]end), shares: make(map[authn.Key]*share), most: maxKeys, each: authn.MaxKeys,
+		until: make(map[store.Key]end), shares: make(map[store.Key]*share), most: maxKeys, each: store.MaxKeys,
 		now: time.Now, passed: func() time.Duration { return time.Since(began) },
 	}
 }
@@ -64,7 +64,7 @@ func (s *seen) over(e end, now time.Time) bool {
 }
 
 // First reports whether the key is new, and remembers it.
-func (s *seen) First(_ context.Context, owner, key authn.Key, until time.Time) (bool, error) {
+func (s *seen) First(_ context.Context, owner, key store.Key, until time.Time) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
@@ -100,7 +100,7 @@ func (s *seen) sweep(now time.Time) {
 	}
 }
 
-func (s *seen) forget(key authn.Key, e end) {
+func (s *seen) forget(key store.Key, e end) {
 	delete(s.until, key)
 	if e.of.keys--; e.of.keys == 0 {
 		delete(s.shares, e.of.owner)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/storetest"
 )
 
@@ -29,7 +29,7 @@ func TestCountersMakeWay(t *testing.T) {
 		server := start(t)
 		all := instances(t, server, 2)
 		for _, one := range all {
-			if one.most != authn.MaxCounters {
+			if one.most != store.MaxCounters {
 				t.Errorf("the bound is %d", one.most)
 			}
 			one.most = most
@@ -49,10 +49,10 @@ func TestCountersMakeWay(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
 		for i := range most {
-			one.Count(t.Context(), authn.KeyOf(strconv.Itoa(i)), time.Hour)
+			one.Count(t.Context(), store.KeyOf(strconv.Itoa(i)), time.Hour)
 		}
 		one.most = 5
-		one.Count(t.Context(), authn.KeyOf("another"), time.Hour)
+		one.Count(t.Context(), store.KeyOf("another"), time.Hour)
 		if counters, ends := held(t, server, one); counters != 5 || ends != 5 {
 			t.Errorf("%d counters and %d ends are held", counters, ends)
 		}
@@ -61,21 +61,21 @@ func TestCountersMakeWay(t *testing.T) {
 		one := instances(t, start(t), 1)[0]
 		one.most = most
 		until := time.Now().Add(time.Hour)
-		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); !fresh || err != nil {
+		if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), until); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
 		for i := range 3 * most {
-			one.Count(t.Context(), authn.KeyOf(strconv.Itoa(i)), time.Hour)
+			one.Count(t.Context(), store.KeyOf(strconv.Itoa(i)), time.Hour)
 		}
-		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh || err != nil {
+		if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), until); fresh || err != nil {
 			t.Errorf("the proof is new again: %t, %v", fresh, err)
 		}
 	})
 	t.Run("COUNT-1: a counter that was reset leaves nothing", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)
-		one.Reset(t.Context(), authn.KeyOf("guesser"))
+		one.Count(t.Context(), store.KeyOf("guesser"), time.Hour)
+		one.Reset(t.Context(), store.KeyOf("guesser"))
 		if left := server.Keys(); len(left) != 0 {
 			t.Errorf("Redis has %q", left)
 		}

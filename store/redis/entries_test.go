@@ -8,20 +8,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/internal/entries"
 )
 
 func TestMarksAreWidened(t *testing.T) {
 	now := time.Now()
-	at := func(before, until time.Duration) authn.Entry {
-		entry := authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("token"), Until: now.Add(until)}
+	at := func(before, until time.Duration) store.Entry {
+		entry := store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf("token"), Until: now.Add(until)}
 		if before != 0 {
 			entry.Before = now.Add(before)
 		}
 		return rounded(entry)
 	}
-	for name, each := range map[string][3]authn.Entry{ // what is there, what comes, what is there then
+	for name, each := range map[string][3]store.Entry{ // what is there, what comes, what is there then
 		"the later end, that comes":       {at(0, time.Hour), at(0, 2*time.Hour), at(0, 2*time.Hour)},
 		"the later end, that was there":   {at(0, 2*time.Hour), at(0, time.Hour), at(0, 2*time.Hour)},
 		"whenever issued, that comes":     {at(-time.Hour, time.Hour), at(0, time.Hour), at(0, time.Hour)},
@@ -37,8 +37,8 @@ func TestMarksAreWidened(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			value := server.HGet(one.keys.entries(authn.EntryRevoked), encode(each[2].Key))
-			if got, err := decodeEntry(authn.EntryRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
+			value := server.HGet(one.keys.entries(store.EntryRevoked), encode(each[2].Key))
+			if got, err := decodeEntry(store.EntryRevoked, encode(each[2].Key), value); got != each[2] || err != nil {
 				t.Errorf("got %v, want %v, %v", got, each[2], err)
 			}
 			if wider := each[0].Wider(each[1]); wider != each[2] {
@@ -52,12 +52,12 @@ func TestNewInstanceReadsAll(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	const many = 2*page + 10
-	all := make([]authn.Entry, many)
+	all := make([]store.Entry, many)
 	for i := range all {
 		all[i] = revocation(strconv.Itoa(i), time.Hour)
 	}
 	for some := range slices.Chunk(all, 100) {
-		if err := one.storeAll(t.Context(), authn.EntryRevoked, some); err != nil {
+		if err := one.storeAll(t.Context(), store.EntryRevoked, some); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRedisLosesEverything(t *testing.T) {
 	}
 	eventually(t, "both know", func() bool { return revoked(all[1], "token") })
 	server.FlushAll()
-	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.entries(authn.EntryRevoked)) })
+	eventually(t, "it is written back", func() bool { return server.Exists(all[0].keys.entries(store.EntryRevoked)) })
 	if !revoked(instances(t, server, 1)[0], "token") {
 		t.Error("a new instance does not know")
 	}
@@ -92,7 +92,7 @@ func TestRedisHasAnOlderState(t *testing.T) {
 	if err := announcer.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
-	name := one.keys.entries(authn.EntryRevoked)
+	name := one.keys.entries(store.EntryRevoked)
 	before := server.HGet(name, encode(entry.Key))
 	entry.Until = entry.Until.Add(time.Hour)
 	if err := announcer.Publish(t.Context(), entry); err != nil {
@@ -118,7 +118,7 @@ func TestMissedChange(t *testing.T) {
 	// server: what it left can only be found among the marks.
 	lost := revocation("lost", time.Hour)
 	before, until := encodeEntry(lost)
-	server.HSet(one.keys.entries(authn.EntryRevoked), encode(lost.Key), before+" "+until)
+	server.HSet(one.keys.entries(store.EntryRevoked), encode(lost.Key), before+" "+until)
 	next := revocation("next", time.Hour)
 	before, until = encodeEntry(next)
 	id := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10) + "-0"
@@ -131,10 +131,10 @@ func TestMissedChange(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
-	revocations, blocks := limits[authn.EntryRevoked], limits[authn.EntryBlocked]
-	defer func() { limits[authn.EntryRevoked], limits[authn.EntryBlocked] = revocations, blocks }()
-	limits[authn.EntryRevoked] = limit{most: 1, whenFull: revocations.whenFull}
-	limits[authn.EntryBlocked] = limit{most: 1, whenFull: blocks.whenFull}
+	revocations, blocks := limits[store.EntryRevoked], limits[store.EntryBlocked]
+	defer func() { limits[store.EntryRevoked], limits[store.EntryBlocked] = revocations, blocks }()
+	limits[store.EntryRevoked] = limit{most: 1, whenFull: revocations.whenFull}
+	limits[store.EntryBlocked] = limit{most: 1, whenFull: blocks.whenFull}
 	t.Run("a revocation is refused, one that is there is widened", func(t *testing.T) {
 		for _, each := range []struct {
 			name string
@@ -151,13 +151,13 @@ func TestNoRoom(t *testing.T) {
 	t.Run("the block that ends first makes way", func(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
 			entry := revocation(name, time.Hour)
-			entry.Kind = authn.EntryBlocked
+			entry.Kind = store.EntryBlocked
 			if err := one.Publish(t.Context(), entry); err != nil {
 				t.Error(err)
 			}
 		}
-		members, err := server.ZMembers(one.keys.ends(authn.EntryBlocked))
-		if err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("b")) {
+		members, err := server.ZMembers(one.keys.ends(store.EntryBlocked))
+		if err != nil || len(members) != 1 || members[0] != encode(store.KeyOf("b")) {
 			t.Error(members, err)
 		}
 	})
@@ -176,14 +176,14 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, left := range []func() ([]string, error){
-		func() ([]string, error) { return server.HKeys(one.keys.entries(authn.EntryRevoked)) },
-		func() ([]string, error) { return server.ZMembers(one.keys.ends(authn.EntryRevoked)) },
+		func() ([]string, error) { return server.HKeys(one.keys.entries(store.EntryRevoked)) },
+		func() ([]string, error) { return server.ZMembers(one.keys.ends(store.EntryRevoked)) },
 	} {
-		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(authn.KeyOf("long")) {
+		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(store.KeyOf("long")) {
 			t.Error(members, err)
 		}
 	}
-	if err := one.Publish(t.Context(), authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf("over"), Until: time.Now().Add(-time.Second)}); err != nil {
+	if err := one.Publish(t.Context(), store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf("over"), Until: time.Now().Add(-time.Second)}); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,10 +191,10 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 func TestAllKeysEnd(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
-	if _, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
+	if _, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	one.Count(t.Context(), authn.KeyOf("guesser"), time.Hour)
+	one.Count(t.Context(), store.KeyOf("guesser"), time.Hour)
 	if err := one.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -218,11 +218,11 @@ func TestAllKeysEnd(t *testing.T) {
 }
 
 func TestForeignMarks(t *testing.T) {
-	key := encode(authn.KeyOf("token"))
+	key := encode(store.KeyOf("token"))
 	for _, each := range [][2]string{
 		{"", "0 1"}, {"short", "0 1"}, {key + "A", "0 1"}, {key, ""}, {key, "0"}, {key, "0 x"}, {key, "x 1"}, {key, "0 1 2"},
 	} {
-		if _, err := decodeEntry(authn.EntryRevoked, each[0], each[1]); !errors.Is(err, errNoEntry) {
+		if _, err := decodeEntry(store.EntryRevoked, each[0], each[1]); !errors.Is(err, errNoEntry) {
 			t.Errorf("%q: %v", each, err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestForeignMarks(t *testing.T) {
 
 func TestUnknownKind(t *testing.T) {
 	one := instances(t, start(t), 1)[0]
-	if err := one.Publish(t.Context(), authn.Entry{Kind: "other", Until: time.Now().Add(time.Hour)}); err == nil {
+	if err := one.Publish(t.Context(), store.Entry{Kind: "other", Until: time.Now().Add(time.Hour)}); err == nil {
 		t.Error("it was taken")
 	}
 }

@@ -7,13 +7,13 @@ import (
 
 	"github.com/alicebob/miniredis/v2/server"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func TestResetElsewhereIsKnownWhenAlone(t *testing.T) {
 	wire := layWire(t, start(t).Addr())
 	all := group(t, wire.address, 2)
-	key := authn.KeyOf("guesser")
+	key := store.KeyOf("guesser")
 	for range 5 {
 		all[0].Count(t.Context(), key, time.Minute)
 	}
@@ -32,16 +32,16 @@ func TestAnswerIsLost(t *testing.T) {
 	wire := layWire(t, server.Addr())
 	one, _ := instance(t, Redis{Addresses: []string{wire.address}})
 	eventually(t, "it is ready", one.Healthy)
-	if _, err := one.First(t.Context(), authn.KeyOf("another"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
+	if _, err := one.First(t.Context(), store.KeyOf("another"), store.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err) // Redis knows the script from now on
 	}
-	wire.lose("caddy-auth:first:" + encode(authn.KeyOf("token")))
-	key := authn.KeyOf("proof")
-	fresh, err := one.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Hour))
+	wire.lose("caddy-auth:first:" + encode(store.KeyOf("token")))
+	key := store.KeyOf("proof")
+	fresh, err := one.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Hour))
 	if fresh || err == nil {
 		t.Errorf("it is not known whether it was new, and %t %v is said", fresh, err)
 	}
-	eventually(t, "it was stored", func() bool { return server.Exists(one.keys.first(authn.KeyOf("token"))) })
+	eventually(t, "it was stored", func() bool { return server.Exists(one.keys.first(store.KeyOf("token"))) })
 }
 
 // TestListeningIsRefused has a Redis where everything can be read and no change

@@ -13,16 +13,16 @@ import (
 
 	"github.com/alicebob/miniredis/v2/server"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // TestFloodOfGuesses has more guesses than there are connections, before any of
 // them is counted: nobody was told to wait yet.
 func TestFloodOfGuesses(t *testing.T) {
-	for name, guess := range map[string]func(one *shared, key authn.Key){
-		"counters": func(one *shared, key authn.Key) { one.Count(t.Context(), key, time.Hour) },
-		"blocks": func(one *shared, key authn.Key) {
-			_ = one.Publish(t.Context(), authn.Entry{Kind: authn.EntryBlocked, Key: key, Until: time.Now().Add(time.Hour)})
+	for name, guess := range map[string]func(one *shared, key store.Key){
+		"counters": func(one *shared, key store.Key) { one.Count(t.Context(), key, time.Hour) },
+		"blocks": func(one *shared, key store.Key) {
+			_ = one.Publish(t.Context(), store.Entry{Kind: store.EntryBlocked, Key: key, Until: time.Now().Add(time.Hour)})
 		},
 	} {
 		t.Run("LEAK-6: "+name+" leave connections for proofs", func(t *testing.T) {
@@ -41,11 +41,11 @@ func TestFloodOfGuesses(t *testing.T) {
 			})
 			var guessing sync.WaitGroup
 			for i := range 10 * maxConnections {
-				guessing.Go(func() { guess(one, authn.KeyOf("guess", strconv.Itoa(i))) })
+				guessing.Go(func() { guess(one, store.KeyOf("guess", strconv.Itoa(i))) })
 			}
 			eventually(t, "guesses wait for Redis", func() bool { return under.Load() >= maxGuesses })
 			for i := range 100 {
-				if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof", strconv.Itoa(i)), time.Now().Add(time.Hour)); !fresh || err != nil {
+				if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof", strconv.Itoa(i)), time.Now().Add(time.Hour)); !fresh || err != nil {
 					t.Errorf("proof %d is new: %t, %v", i, fresh, err)
 					break
 				}
@@ -78,16 +78,16 @@ func TestFloodOfProofs(t *testing.T) {
 		var proving sync.WaitGroup
 		for i := range 10 * maxConnections {
 			proving.Go(func() {
-				_, _ = one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof", strconv.Itoa(i)), time.Now().Add(time.Hour))
+				_, _ = one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof", strconv.Itoa(i)), time.Now().Add(time.Hour))
 			})
 		}
 		eventually(t, "proofs wait for Redis", func() bool { return under.Load() >= maxProofs })
 		for want := range 100 {
-			if got := one.Count(t.Context(), authn.KeyOf("guess"), time.Hour); got != want+1 {
+			if got := one.Count(t.Context(), store.KeyOf("guess"), time.Hour); got != want+1 {
 				t.Fatalf("the counter stands at %d, want %d", got, want+1)
 			}
 		}
-		if got := redis.HGet(one.keys.counters(), encode(authn.KeyOf("guess"))); !strings.HasPrefix(got, "100 ") {
+		if got := redis.HGet(one.keys.counters(), encode(store.KeyOf("guess"))); !strings.HasPrefix(got, "100 ") {
 			t.Errorf("Redis has %q", got)
 		}
 		close(slow)
@@ -110,7 +110,7 @@ func TestSlowGuesses(t *testing.T) {
 	}
 	t.Run("COUNT-1: counters that take too long end no proof", func(t *testing.T) {
 		fail(context.DeadlineExceeded)
-		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); !fresh || err != nil {
+		if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); !fresh || err != nil {
 			t.Errorf("a proof is new: %t, %v", fresh, err)
 		}
 	})

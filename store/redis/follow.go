@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
@@ -134,10 +134,10 @@ func (s *shared) learn(change map[string]any) error {
 	key, _ := change["key"].(string)
 	value, _ := change["mark"].(string)
 	about, _ := change["about"].(string)
-	if kind == string(authn.EntryUndo) {
+	if kind == string(store.EntryUndo) {
 		value, _ = change["undo"].(string)
 	}
-	entry, err := decodeEntry(authn.EntryKind(kind), key, value)
+	entry, err := decodeEntry(store.EntryKind(kind), key, value)
 	if err == nil {
 		entry, err = decodeAbout(entry, about)
 	}

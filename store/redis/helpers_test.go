@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // start runs a server whose keys end as time goes by.
@@ -71,12 +71,12 @@ func group(t *testing.T, address string, many int) []*shared {
 	return all
 }
 
-func revocation(name string, keep time.Duration) authn.Entry {
-	return authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: time.Now().Add(keep)}
+func revocation(name string, keep time.Duration) store.Entry {
+	return store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf(name), Until: time.Now().Add(keep)}
 }
 
 func revoked(s *shared, name string) bool {
-	_, found := s.Lookup(authn.EntryRevoked, authn.KeyOf(name))
+	_, found := s.Lookup(store.EntryRevoked, store.KeyOf(name))
 	return found
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // keys names the keys in Redis. A script needs all its keys on one node of a
@@ -18,7 +18,7 @@ import (
 type keys struct{ prefix string }
 
 // first is a sorted set of the used keys of an owner.
-func (k keys) first(owner authn.Key) string { return k.prefix + ":first:" + encode(owner) }
+func (k keys) first(owner store.Key) string { return k.prefix + ":first:" + encode(owner) }
 
 // counters is a hash of the counters, counterEnds a sorted set of their ends.
 func (k keys) counters() string    { return k.prefix + ":{counters}" }
@@ -30,22 +30,22 @@ func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 func (k keys) probe() string { return k.group() + ":probe" }
 
 // entries is a hash of the entries of a kind, ends a sorted set of their ends.
-func (k keys) entries(kind authn.EntryKind) string { return k.group() + ":" + string(kind) }
-func (k keys) ends(kind authn.EntryKind) string    { return k.entries(kind) + ":ends" }
+func (k keys) entries(kind store.EntryKind) string { return k.group() + ":" + string(kind) }
+func (k keys) ends(kind store.EntryKind) string    { return k.entries(kind) + ":ends" }
 
 // about is a hash of more members of the entries of a kind. Older instances do not
 // read it. The form of what they read must not change.
-func (k keys) about(kind authn.EntryKind) string { return k.entries(kind) + ":about" }
+func (k keys) about(kind store.EntryKind) string { return k.entries(kind) + ":about" }
 
 // changes is a stream of the published entries.
 func (k keys) changes() string { return k.group() + ":changes" }
 
-func encode(key authn.Key) string { return base64.RawURLEncoding.EncodeToString(key[:]) }
+func encode(key store.Key) string { return base64.RawURLEncoding.EncodeToString(key[:]) }
 
 var errNoEntry = errors.New("invalid entry under the prefix in Redis")
 
 // encodeEntry writes the two instants of an entry in Unix milliseconds, zero for none.
-func encodeEntry(entry authn.Entry) (before, until string) {
+func encodeEntry(entry store.Entry) (before, until string) {
 	if !entry.Before.IsZero() {
 		before = strconv.FormatInt(entry.Before.UnixMilli(), 10)
 	}
@@ -56,13 +56,13 @@ func encodeEntry(entry authn.Entry) (before, until string) {
 }
 
 // decodeEntry reads an entry from Redis.
-func decodeEntry(kind authn.EntryKind, key, value string) (authn.Entry, error) {
-	entry := authn.Entry{Kind: kind}
+func decodeEntry(kind store.EntryKind, key, value string) (store.Entry, error) {
+	entry := store.Entry{Kind: kind}
 	digest, err := base64.RawURLEncoding.Strict().DecodeString(key)
 	if err != nil || len(digest) != len(entry.Key) {
 		return entry, errNoEntry
 	}
-	entry.Key = authn.Key(digest)
+	entry.Key = store.Key(digest)
 	before, until, _ := strings.Cut(value, " ")
 	beforeMilli, errBefore := strconv.ParseInt(before, 10, 64)
 	untilMilli, errUntil := strconv.ParseInt(until, 10, 64)
@@ -78,7 +78,7 @@ func decodeEntry(kind authn.EntryKind, key, value string) (authn.Entry, error) {
 
 // encodeAbout writes Created, in Unix milliseconds, and About. It is empty if the entry
 // has neither.
-func encodeAbout(entry authn.Entry) string {
+func encodeAbout(entry store.Entry) string {
 	if entry.Created.IsZero() {
 		return ""
 	}
@@ -86,7 +86,7 @@ func encodeAbout(entry authn.Entry) string {
 }
 
 // decodeAbout adds Created and About to an entry.
-func decodeAbout(entry authn.Entry, value string) (authn.Entry, error) {
+func decodeAbout(entry store.Entry, value string) (store.Entry, error) {
 	if value == "" {
 		return entry, nil
 	}
@@ -100,7 +100,7 @@ func decodeAbout(entry authn.Entry, value string) (authn.Entry, error) {
 }
 
 // rounded truncates the instants of an entry to milliseconds.
-func rounded(entry authn.Entry) authn.Entry {
+func rounded(entry store.Entry) store.Entry {
 	if !entry.Before.IsZero() {
 		entry.Before = time.UnixMilli(entry.Before.UnixMilli())
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // load reads all entries, and writes back the revocations that only this process has:
@@ -29,14 +29,14 @@ func (s *shared) load(ctx context.Context) (cursor string, err error) {
 			return cursor, fmt.Errorf("reading the entries %s: %w", kind, err)
 		}
 	}
-	if err := s.restore(ctx, authn.EntryUndo, s.copies.Undos()); err != nil {
+	if err := s.restore(ctx, store.EntryUndo, s.copies.Undos()); err != nil {
 		return cursor, err
 	}
-	return cursor, s.restore(ctx, authn.EntryRevoked, s.copies.Revoked())
+	return cursor, s.restore(ctx, store.EntryRevoked, s.copies.Revoked())
 }
 
 // loadKind reads the entries of a kind, page by page.
-func (s *shared) loadKind(ctx context.Context, kind authn.EntryKind) error {
+func (s *shared) loadKind(ctx context.Context, kind store.EntryKind) error {
 	for cursor := uint64(0); ; {
 		var pairs []string
 		err := s.briefly(ctx, func(ctx context.Context) (err error) {
@@ -60,9 +60,9 @@ func (s *shared) loadKind(ctx context.Context, kind authn.EntryKind) error {
 }
 
 // abouts reads the about members of a page of revocations.
-func (s *shared) abouts(ctx context.Context, kind authn.EntryKind, pairs []string) ([]*redis.StringCmd, error) {
+func (s *shared) abouts(ctx context.Context, kind store.EntryKind, pairs []string) ([]*redis.StringCmd, error) {
 	all := make([]*redis.StringCmd, len(pairs)/2)
-	if kind != authn.EntryRevoked || len(all) == 0 {
+	if kind != store.EntryRevoked || len(all) == 0 {
 		return all, nil
 	}
 	return all, s.briefly(ctx, func(ctx context.Context) error {
@@ -81,8 +81,8 @@ func (s *shared) abouts(ctx context.Context, kind authn.EntryKind, pairs []strin
 }
 
 // take adds a page to the copy, and writes back the entries that are wider in the copy.
-func (s *shared) take(ctx context.Context, kind authn.EntryKind, pairs []string, abouts []*redis.StringCmd) error {
-	var wider []authn.Entry
+func (s *shared) take(ctx context.Context, kind store.EntryKind, pairs []string, abouts []*redis.StringCmd) error {
+	var wider []store.Entry
 	for i := 0; i+1 < len(pairs); i += 2 {
 		entry, err := decodeEntry(kind, pairs[i], pairs[i+1])
 		if err == nil && abouts[i/2] != nil {
@@ -101,13 +101,13 @@ func (s *shared) take(ctx context.Context, kind authn.EntryKind, pairs []string,
 	return s.storeAll(ctx, kind, wider)
 }
 
-func sameInstants(one, other authn.Entry) bool {
+func sameInstants(one, other store.Entry) bool {
 	return one.Before.Equal(other.Before) && one.Until.Equal(other.Until) && one.Created.Equal(other.Created)
 }
 
 // restore writes all entries of a kind back if Redis has fewer of them. It does not
 // count those that end within the next minute.
-func (s *shared) restore(ctx context.Context, kind authn.EntryKind, all iter.Seq[authn.Entry]) error {
+func (s *shared) restore(ctx context.Context, kind store.EntryKind, all iter.Seq[store.Entry]) error {
 	horizon := time.Now().Add(time.Minute)
 	known := int64(0)
 	for entry := range all {
@@ -124,7 +124,7 @@ func (s *shared) restore(ctx context.Context, kind authn.EntryKind, all iter.Seq
 	if err != nil || stored >= known {
 		return err
 	}
-	batch := make([]authn.Entry, 0, page)
+	batch := make([]store.Entry, 0, page)
 	for entry := range all {
 		if batch = append(batch, entry); len(batch) == page {
 			if err := s.storeAll(ctx, kind, batch); err != nil {
@@ -136,7 +136,7 @@ func (s *shared) restore(ctx context.Context, kind authn.EntryKind, all iter.Seq
 	return s.storeAll(ctx, kind, batch)
 }
 
-func (s *shared) storeAll(ctx context.Context, kind authn.EntryKind, all []authn.Entry) error {
+func (s *shared) storeAll(ctx context.Context, kind store.EntryKind, all []store.Entry) error {
 	if len(all) == 0 {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func TestStartWithoutRedis(t *testing.T) {
@@ -18,7 +18,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	one, log := instance(t, Redis{Addresses: []string{wire.address}})
 	until := time.Now().Add(time.Hour)
 	t.Run("R9449-11: whether a proof is new cannot be said", func(t *testing.T) {
-		if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh || err == nil {
+		if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), until); fresh || err == nil {
 			t.Error(fresh, err)
 		}
 	})
@@ -29,12 +29,12 @@ func TestStartWithoutRedis(t *testing.T) {
 	})
 	t.Run("LEAK-6: attempts are counted", func(t *testing.T) {
 		for want := range 5 {
-			if got := one.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != want+1 {
+			if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != want+1 {
 				t.Errorf("it stands at %d, want %d", got, want+1)
 			}
 		}
-		one.Reset(t.Context(), authn.KeyOf("guesser"))
-		if got := one.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != 1 {
+		one.Reset(t.Context(), store.KeyOf("guesser"))
+		if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != 1 {
 			t.Errorf("after a reset it stands at %d", got)
 		}
 	})
@@ -59,7 +59,7 @@ func TestStartWithoutRedis(t *testing.T) {
 	})
 	t.Run("R9449-11: a proof is new once", func(t *testing.T) {
 		for _, want := range []bool{true, false} {
-			if fresh, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), until); fresh != want || err != nil {
+			if fresh, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), until); fresh != want || err != nil {
 				t.Error(fresh, err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	}
 	eventually(t, "both know", func() bool { return revoked(other, "before") })
 	for range 3 {
-		one.Count(t.Context(), authn.KeyOf("guesser"), time.Minute)
+		one.Count(t.Context(), store.KeyOf("guesser"), time.Minute)
 	}
 	wire.cut()
 	eventually(t, "it is noticed", func() bool { return !one.Healthy() && !other.Healthy() })
@@ -83,7 +83,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	if _, err := one.HasRevocations(); err != nil || !revoked(one, "before") {
 		t.Error("the revocations that were known are not any longer", err)
 	}
-	if got := one.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != 4 {
+	if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != 4 {
 		t.Errorf("the counter does not go on: %d", got)
 	}
 	if err := one.Publish(t.Context(), revocation("meanwhile", time.Hour)); err == nil {
@@ -107,7 +107,7 @@ func TestHangs(t *testing.T) {
 	waited := 0
 	for range 20 {
 		began := time.Now()
-		if _, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); err == nil {
+		if _, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); err == nil {
 			t.Fatal("nothing answered, and it was new")
 		}
 		switch took := time.Since(began); {
@@ -127,7 +127,7 @@ func TestClientsThatLeaveAreNoOutage(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	for i := range 10 {
-		if fresh, err := one.First(gone, authn.KeyOf("token"), authn.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
+		if fresh, err := one.First(gone, store.KeyOf("token"), store.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
 			t.Error(fresh, err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestWritesAreRefused(t *testing.T) {
 	eventually(t, "it is ready", one.Healthy)
 	server.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 	eventually(t, "it is noticed", func() bool {
-		_, err := one.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour))
+		_, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour))
 		return err != nil && !one.Healthy()
 	})
 	server.SetError("")

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func init() {
@@ -94,7 +94,7 @@ type Sentinel struct {
 // CaddyModule returns the Caddy module information.
 func (*Redis) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  authn.StoreNamespace + ".redis",
+		ID:  store.Namespace + ".redis",
 		New: func() caddy.Module { return new(Redis) },
 	}
 }
@@ -133,9 +133,9 @@ func (r *Redis) Cleanup() error {
 
 // Interface guards
 var (
-	_ authn.Store             = (*Redis)(nil)
-	_ authn.StoreHealth       = (*Redis)(nil)
-	_ authn.RevocationCounter = (*Redis)(nil)
+	_ store.Store             = (*Redis)(nil)
+	_ store.Health            = (*Redis)(nil)
+	_ store.RevocationCounter = (*Redis)(nil)
 	_ caddy.Provisioner       = (*Redis)(nil)
 	_ caddy.CleanerUpper      = (*Redis)(nil)
 	_ caddyfile.Unmarshaler   = (*Redis)(nil)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // provisioned is a module of a configuration that was loaded.
@@ -87,7 +87,7 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 		for i := range 50 {
 			// Each second configuration is another one than that before.
 			next := provisioned(t, address, "geheim-"+string(rune('0'+i/2%10)))
-			_, _ = next.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Minute))
+			_, _ = next.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Minute))
 			if last != nil {
 				if err := last.Cleanup(); err != nil {
 					t.Fatal(err)
@@ -119,11 +119,11 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 	if revoking, err := module.HasRevocations(); !revoking || err != nil || !revoked(module.shared, "token") {
 		t.Error("the revocations are forgotten", err)
 	}
-	if fresh, err := module.First(t.Context(), authn.KeyOf("token"), authn.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
+	if fresh, err := module.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
 		t.Error("a proof is new although nobody was asked")
 	}
 	for want := range 2 {
-		if got := module.Count(t.Context(), authn.KeyOf("guesser"), time.Minute); got != want+1 {
+		if got := module.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != want+1 {
 			t.Errorf("the counter stands at %d", got)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
@@ -122,7 +122,7 @@ func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
 		}
 	}
 	s.digest = s.identify(first.tls, identity)
-	group := authn.KeyOf("redis group", slices.Concat([]string{s.prefix, s.options.MasterName, strconv.Itoa(first.database)}, slices.Sorted(slices.Values(dials)))...)
+	group := store.KeyOf("redis group", slices.Concat([]string{s.prefix, s.options.MasterName, strconv.Itoa(first.database)}, slices.Sorted(slices.Values(dials)))...)
 	s.group = hex.EncodeToString(group[:])
 	return s, nil
 }
@@ -135,7 +135,7 @@ func (s settings) identify(tls bool, certificates []string) string {
 		o.MasterName, o.SentinelUsername, o.SentinelPassword, s.timeout.String(), s.prefix,
 		strconv.FormatBool(tls), strconv.Itoa(len(certificates)),
 	}
-	identity := authn.KeyOf("redis", slices.Concat(parts, certificates, o.Addrs)...)
+	identity := store.KeyOf("redis", slices.Concat(parts, certificates, o.Addrs)...)
 	return hex.EncodeToString(identity[:])
 }
 

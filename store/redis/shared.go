@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
+	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/internal/entries"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -51,7 +51,7 @@ func share(s settings, logger *zap.Logger) *shared {
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
-		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: authn.MaxKeys, most: authn.MaxCounters,
+		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: store.MaxKeys, most: store.MaxCounters,
 		alone: memory.New(), copies: groups.Acquire(s.group), group: s.group,
 		stop: stop, stopped: make(chan struct{}),
 	}
@@ -110,7 +110,7 @@ var errShare = errors.New("the token has too many used proofs in Redis")
 
 // First reports whether a key is new to the whole group. It is an error if Redis does
 // not answer.
-func (s *shared) First(ctx context.Context, owner, key authn.Key, until time.Time) (bool, error) {
+func (s *shared) First(ctx context.Context, owner, key store.Key, until time.Time) (bool, error) {
 	var result int
 	err := s.askOfProof(ctx, func(ctx context.Context) (err error) {
 		keep := max(time.Until(until), 0)/time.Millisecond + 1
@@ -132,7 +132,7 @@ func (s *shared) counterKeys() []string { return []string{s.keys.counters(), s.k
 
 // Count adds one to a counter of the group. A counter of this process counts the same,
 // and is the result while Redis is away or its lane is full.
-func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration) int {
+func (s *shared) Count(ctx context.Context, key store.Key, forget time.Duration) int {
 	var counted int
 	err := s.askOfGuess(ctx, func(ctx context.Context) (err error) {
 		counted, err = count.Run(ctx, s.client, s.counterKeys(), encode(key), max(forget.Milliseconds(), 1), s.most).Int()
@@ -150,7 +150,7 @@ func (s *shared) Count(ctx context.Context, key authn.Key, forget time.Duration)
 
 // Reset sets a counter to zero. While Redis is away it resets only the counter of this
 // process.
-func (s *shared) Reset(ctx context.Context, key authn.Key) {
+func (s *shared) Reset(ctx context.Context, key store.Key) {
 	s.alone.Reset(ctx, key)
 	_ = s.askOfGuess(ctx, func(ctx context.Context) error { // a counter expires anyway
 		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
@@ -165,7 +165,7 @@ func (s *shared) Reset(ctx context.Context, key authn.Key) {
 // Publish adds an entry at this instance at once, and stores it for the others. An
 // error means that it is not stored. It is in force here, and a revocation is stored
 // when Redis is back if this process lives so long.
-func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
+func (s *shared) Publish(ctx context.Context, entry store.Entry) error {
 	if _, known := limits[entry.Kind]; !known {
 		return fmt.Errorf("unknown kind of entry %q", entry.Kind)
 	}
@@ -178,7 +178,7 @@ func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
 		return err
 	}
 	ask := s.ask
-	if entry.Kind == authn.EntryBlocked {
+	if entry.Kind == store.EntryBlocked {
 		ask = s.askOfGuess
 	}
 	full := false
@@ -200,15 +200,15 @@ func (s *shared) Publish(ctx context.Context, entry authn.Entry) error {
 
 // Undo ends a revocation in Redis, and then here. It fails while Redis is away, because
 // the other instances would not know.
-func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, error) {
+func (s *shared) Undo(ctx context.Context, key store.Key) (store.Entry, bool, error) {
 	if _, err := s.HasRevocations(); err != nil {
-		return authn.Entry{}, false, err
+		return store.Entry{}, false, err
 	}
-	entry, found := s.copies.Find(authn.EntryRevoked, key)
+	entry, found := s.copies.Find(store.EntryRevoked, key)
 	if !found {
 		return entry, false, nil
 	}
-	undo := rounded(authn.Entry{Kind: authn.EntryUndo, Key: key, Before: time.Now(), Until: entry.Until})
+	undo := rounded(store.Entry{Kind: store.EntryUndo, Key: key, Before: time.Now(), Until: entry.Until})
 	if entry.Created.After(undo.Before) {
 		undo.Before = entry.Created // by a clock that is ahead of this one
 	}
@@ -220,10 +220,10 @@ func (s *shared) Undo(ctx context.Context, key authn.Key) (authn.Entry, bool, er
 }
 
 // Revocations lists the revocations that this instance knows.
-func (s *shared) Revocations() iter.Seq[authn.Entry] { return s.copies.Revoked() }
+func (s *shared) Revocations() iter.Seq[store.Entry] { return s.copies.Revoked() }
 
 // Lookup returns an entry of the copy in this process.
-func (s *shared) Lookup(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
+func (s *shared) Lookup(kind store.EntryKind, key store.Key) (store.Entry, bool) {
 	return s.copies.Find(kind, key)
 }
 
@@ -253,15 +253,15 @@ type limit struct {
 	whenFull string // see announce.lua
 }
 
-var limits = map[authn.EntryKind]limit{
-	authn.EntryRevoked: {most: entries.MaxRevoked, whenFull: "refuse"},
-	authn.EntryUndo:    {most: entries.MaxRevoked, whenFull: "refuse"},
-	authn.EntryBlocked: {most: entries.MaxBlocked, whenFull: "evict"},
+var limits = map[store.EntryKind]limit{
+	store.EntryRevoked: {most: entries.MaxRevoked, whenFull: "refuse"},
+	store.EntryUndo:    {most: entries.MaxRevoked, whenFull: "refuse"},
+	store.EntryBlocked: {most: entries.MaxBlocked, whenFull: "evict"},
 }
 
 // kinds are the kinds of entries in the order of reading: an undo comes before the
 // revocation that it ends.
-var kinds = []authn.EntryKind{authn.EntryUndo, authn.EntryRevoked, authn.EntryBlocked}
+var kinds = []store.EntryKind{store.EntryUndo, store.EntryRevoked, store.EntryBlocked}
 
 // The kinds of calls of announce.lua.
 const (
@@ -275,7 +275,7 @@ var announceSource string
 var announce = redis.NewScript(announceSource)
 
 // store writes entries of one kind. Without entries it only removes ended ones.
-func (s *shared) store(ctx context.Context, kind authn.EntryKind, as string, all ...authn.Entry) error {
+func (s *shared) store(ctx context.Context, kind store.EntryKind, as string, all ...store.Entry) error {
 	limit := limits[kind]
 	arguments := append(make([]any, 0, 4+4*len(all)), string(kind), limit.most, limit.whenFull, as)
 	for _, entry := range all {
@@ -285,7 +285,7 @@ func (s *shared) store(ctx context.Context, kind authn.EntryKind, as string, all
 	k := s.keys
 	stored, err := announce.Run(ctx, s.client, []string{
 		k.entries(kind), k.ends(kind), k.changes(), k.about(kind),
-		k.entries(authn.EntryRevoked), k.ends(authn.EntryRevoked), k.about(authn.EntryRevoked), k.entries(authn.EntryUndo),
+		k.entries(store.EntryRevoked), k.ends(store.EntryRevoked), k.about(store.EntryRevoked), k.entries(store.EntryUndo),
 	}, arguments...).Int()
 	if err == nil && stored < len(all) {
 		return entries.ErrFull

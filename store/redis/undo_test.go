@@ -8,32 +8,32 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // named is a revocation that says what it is about.
-func named(t *testing.T, name string) authn.Entry {
+func named(t *testing.T, name string) store.Entry {
 	t.Helper()
-	entry, err := authn.Revocation{TokenID: name}.Entry(time.Now())
+	entry, err := store.Revocation{TokenID: name}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return entry
 }
 
-func holds(s *shared, entry authn.Entry) bool {
-	_, found := s.Lookup(authn.EntryRevoked, entry.Key)
+func holds(s *shared, entry store.Entry) bool {
+	_, found := s.Lookup(store.EntryRevoked, entry.Key)
 	return found
 }
 
-func announceOn(t *testing.T, s *shared, entry authn.Entry) {
+func announceOn(t *testing.T, s *shared, entry store.Entry) {
 	t.Helper()
 	if err := s.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func undoOn(t *testing.T, s *shared, entry authn.Entry) {
+func undoOn(t *testing.T, s *shared, entry store.Entry) {
 	t.Helper()
 	if _, found, err := s.Undo(t.Context(), entry.Key); !found || err != nil {
 		t.Fatal(found, err)
@@ -42,7 +42,7 @@ func undoOn(t *testing.T, s *shared, entry authn.Entry) {
 
 // announceAsBefore does what an instance of an older version does: its script
 // knows neither what marks are about nor undoing.
-func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry authn.Entry) {
+func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry store.Entry) {
 	t.Helper()
 	before, until := encodeEntry(entry)
 	server.HSet(k.entries(entry.Kind), encode(entry.Key), before+" "+until)
@@ -96,10 +96,10 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		announceOn(t, one, entry)
 		undoOn(t, one, entry)
 		server.FlushAll()
-		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.entries(authn.EntryUndo)) })
+		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.entries(store.EntryUndo)) })
 		before, until := encodeEntry(rounded(entry))
-		server.HSet(one.keys.entries(authn.EntryRevoked), encode(entry.Key), before+" "+until)
-		server.HSet(one.keys.about(authn.EntryRevoked), encode(entry.Key), encodeAbout(rounded(entry)))
+		server.HSet(one.keys.entries(store.EntryRevoked), encode(entry.Key), before+" "+until)
+		server.HSet(one.keys.about(store.EntryRevoked), encode(entry.Key), encodeAbout(rounded(entry)))
 		if holds(instances(t, server, 1)[0], entry) || holds(one, entry) {
 			t.Error("the revocation is back")
 		}
@@ -178,7 +178,7 @@ func TestOlderInstances(t *testing.T) {
 		undoOn(t, one, entry)
 		announceOn(t, one, named(t, "another"))
 		form := regexp.MustCompile(`^[0-9]+ [0-9]+$`)
-		for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
+		for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
 			fields, _ := server.HKeys(one.keys.entries(kind))
 			for _, field := range fields {
 				if value := server.HGet(one.keys.entries(kind), field); !form.MatchString(value) {
@@ -195,11 +195,11 @@ func TestOlderInstances(t *testing.T) {
 			for n := 0; n+1 < len(entry.Values); n += 2 {
 				values[entry.Values[n]] = entry.Values[n+1]
 			}
-			older, err := decodeEntry(authn.EntryKind(values["kind"]), values["key"], values["mark"])
+			older, err := decodeEntry(store.EntryKind(values["kind"]), values["key"], values["mark"])
 			if err != nil {
 				t.Errorf("change %d: %v", i, err)
 			}
-			if values["kind"] == string(authn.EntryUndo) && older.Until.After(time.UnixMilli(0)) {
+			if values["kind"] == string(store.EntryUndo) && older.Until.After(time.UnixMilli(0)) {
 				t.Errorf("an older one takes the undo for a revocation until %s", older.Until)
 			}
 		}
@@ -213,7 +213,7 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 		announceOn(t, one, named(t, strconv.Itoa(i)))
 	}
 	undoOn(t, one, named(t, "0"))
-	for name, want := range map[string]int{one.keys.about(authn.EntryRevoked): 2, one.keys.entries(authn.EntryRevoked): 2, one.keys.entries(authn.EntryUndo): 1} {
+	for name, want := range map[string]int{one.keys.about(store.EntryRevoked): 2, one.keys.entries(store.EntryRevoked): 2, one.keys.entries(store.EntryUndo): 1} {
 		if fields, err := server.HKeys(name); len(fields) != want || err != nil {
 			t.Errorf("%s has %q, %v", name, fields, err)
 		}
@@ -223,7 +223,7 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 			t.Errorf("%s does not end", name)
 		}
 	}
-	server.SetTime(time.Now().Add(authn.KeepRevocation + time.Hour))
+	server.SetTime(time.Now().Add(store.KeepRevocation + time.Hour))
 	if err := one.removeEnded(t.Context()); err != nil {
 		t.Fatal(err)
 	}

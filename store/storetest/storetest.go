@@ -1,4 +1,4 @@
-// Package storetest holds every store to what package authn asks of it.
+// Package storetest tests what package store wants of every store.
 package storetest
 
 import (
@@ -10,32 +10,32 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // Run tests a store. The instances share one state; it is fine to give one.
-func Run(t *testing.T, instances ...authn.Store) {
+func Run(t *testing.T, instances ...store.Store) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
-	for _, store := range instances {
+	for _, instance := range instances {
 		eventually(t, "every instance is ready", func() bool {
-			_, err := store.HasRevocations()
+			_, err := instance.HasRevocations()
 			return err == nil
 		})
 	}
 	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
 	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) {
-		key := authn.KeyOf(t.Name())
-		if fresh, err := first.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
+		key := store.KeyOf(t.Name())
+		if fresh, err := first.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
 		eventually(t, "it is forgotten", func() bool {
-			fresh, err := last.First(t.Context(), authn.KeyOf("token"), key, time.Now().Add(time.Minute))
+			fresh, err := last.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
 			return fresh && err == nil
 		})
 	})
 	t.Run("LEAK-6: what is counted is counted together", func(t *testing.T) {
-		key := authn.KeyOf(t.Name())
+		key := store.KeyOf(t.Name())
 		for i := range 6 {
 			if got := instances[i%len(instances)].Count(t.Context(), key, time.Minute); got != i+1 {
 				t.Errorf("the counter stands at %d, want %d", got, i+1)
@@ -47,7 +47,7 @@ func Run(t *testing.T, instances ...authn.Store) {
 		}
 	})
 	t.Run("LEAK-6: a counter that is left alone begins anew", func(t *testing.T) {
-		key := authn.KeyOf(t.Name())
+		key := store.KeyOf(t.Name())
 		first.Count(t.Context(), key, time.Minute)
 		eventually(t, "it begins anew", func() bool {
 			defer time.Sleep(60 * time.Millisecond) // left alone for longer than it takes
@@ -55,25 +55,25 @@ func Run(t *testing.T, instances ...authn.Store) {
 		})
 	})
 	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
-	for _, kind := range []authn.EntryKind{authn.EntryRevoked, authn.EntryBlocked} {
+	for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
 		t.Run(fmt.Sprintf("an entry %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
 	}
 }
 
 // undone holds a store to what it promises about revocations that end early.
-func undone(t *testing.T, instances []authn.Store) {
+func undone(t *testing.T, instances []store.Store) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
-	revocation := authn.Revocation{TokenID: t.Name()}
+	revocation := store.Revocation{TokenID: t.Name()}
 	key, err := revocation.Key()
 	if err != nil {
 		t.Fatal(err)
 	}
 	everywhere := func(what string, want bool) {
 		t.Helper()
-		for _, store := range instances {
+		for _, instance := range instances {
 			eventually(t, what, func() bool {
-				_, found := store.Lookup(authn.EntryRevoked, key)
+				_, found := instance.Lookup(store.EntryRevoked, key)
 				return found == want
 			})
 		}
@@ -90,24 +90,24 @@ func undone(t *testing.T, instances []authn.Store) {
 			t.Fatal(err)
 		}
 		everywhere("it is revoked", true)
-		for _, store := range instances {
-			wantListed(t, store, entry)
+		for _, instance := range instances {
+			wantListed(t, instance, entry)
 		}
 		got, found, err := last.Undo(t.Context(), key)
 		if !found || err != nil || got.Key != key || got.About != entry.About {
 			t.Errorf("undone is %+v, %t, %v", got, found, err)
 		}
-		if _, found := last.Lookup(authn.EntryRevoked, key); found {
+		if _, found := last.Lookup(store.EntryRevoked, key); found {
 			t.Error("it holds where it was undone")
 		}
 		everywhere("it is undone", false)
 	}
 }
 
-func wantListed(t *testing.T, store authn.Store, entry authn.Entry) {
+func wantListed(t *testing.T, instance store.Store, entry store.Entry) {
 	t.Helper()
 	listed := 0
-	for known := range store.Revocations() {
+	for known := range instance.Revocations() {
 		if known.Key != entry.Key {
 			continue
 		}
@@ -121,13 +121,13 @@ func wantListed(t *testing.T, store authn.Store, entry authn.Entry) {
 	}
 }
 
-func once(t *testing.T, instances []authn.Store) {
+func once(t *testing.T, instances []store.Store) {
 	t.Helper()
-	key, fresh := authn.KeyOf(t.Name()), atomic.Int32{}
+	key, fresh := store.KeyOf(t.Name()), atomic.Int32{}
 	var asking sync.WaitGroup
 	for i := range 32 {
 		asking.Go(func() {
-			first, err := instances[i%len(instances)].First(context.Background(), authn.KeyOf("token"), key, time.Now().Add(time.Minute))
+			first, err := instances[i%len(instances)].First(context.Background(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
 			if err != nil {
 				t.Error(err)
 			}
@@ -142,13 +142,13 @@ func once(t *testing.T, instances []authn.Store) {
 	}
 }
 
-func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
+func marked(t *testing.T, instances []store.Store, kind store.EntryKind) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
 	now := time.Now()
-	long := authn.Entry{Kind: kind, Key: authn.KeyOf(t.Name(), "long"), Before: now, Until: now.Add(time.Hour)}
-	short := authn.Entry{Kind: kind, Key: authn.KeyOf(t.Name(), "short"), Until: now.Add(300 * time.Millisecond)}
-	for _, entry := range []authn.Entry{long, short} {
+	long := store.Entry{Kind: kind, Key: store.KeyOf(t.Name(), "long"), Before: now, Until: now.Add(time.Hour)}
+	short := store.Entry{Kind: kind, Key: store.KeyOf(t.Name(), "short"), Until: now.Add(300 * time.Millisecond)}
+	for _, entry := range []store.Entry{long, short} {
 		if err := first.Publish(t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
@@ -161,14 +161,14 @@ func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
 		_, found := last.Lookup(kind, short.Key)
 		return !found && time.Now().After(short.Until)
 	})
-	if _, found := last.Lookup(kind, authn.KeyOf("another")); found {
+	if _, found := last.Lookup(kind, store.KeyOf("another")); found {
 		t.Error("an entry that was never published is there")
 	}
 	// Each of these is wider in one thing and narrower in the other.
 	shorter, later := long, long
 	shorter.Before, shorter.Until = time.Time{}, now.Add(time.Minute)
 	later.Before, later.Until = now.Add(-time.Hour), now.Add(2*time.Hour)
-	for _, entry := range []authn.Entry{shorter, later} {
+	for _, entry := range []store.Entry{shorter, later} {
 		if err := first.Publish(t.Context(), entry); err != nil {
 			t.Fatal(err)
 		}
@@ -181,38 +181,38 @@ func marked(t *testing.T, instances []authn.Store, kind authn.EntryKind) {
 
 // Share fills what one owner may have, which is not too many for the instances
 // to be filled, and asks for another one.
-func Share(t *testing.T, most int, instances ...authn.Store) {
+func Share(t *testing.T, most int, instances ...store.Store) {
 	t.Helper()
-	greedy, modest := authn.KeyOf(t.Name(), "greedy"), authn.KeyOf(t.Name(), "modest")
+	greedy, modest := store.KeyOf(t.Name(), "greedy"), store.KeyOf(t.Name(), "modest")
 	over := time.Now().Add(time.Hour)
 	for i := range most {
-		if fresh, err := instances[i%len(instances)].First(t.Context(), greedy, authn.KeyOf(t.Name(), strconv.Itoa(i)), over); !fresh || err != nil {
+		if fresh, err := instances[i%len(instances)].First(t.Context(), greedy, store.KeyOf(t.Name(), strconv.Itoa(i)), over); !fresh || err != nil {
 			t.Fatalf("key %d is new: %t, %v", i, fresh, err)
 		}
 	}
-	for _, store := range instances {
-		if fresh, err := store.First(t.Context(), greedy, authn.KeyOf(t.Name(), "one more"), over); fresh || err == nil {
+	for _, instance := range instances {
+		if fresh, err := instance.First(t.Context(), greedy, store.KeyOf(t.Name(), "one more"), over); fresh || err == nil {
 			t.Errorf("one more than %d is new: %t, %v", most, fresh, err)
 		}
-		if fresh, err := store.First(t.Context(), greedy, authn.KeyOf(t.Name(), "0"), over); fresh || err != nil {
+		if fresh, err := instance.First(t.Context(), greedy, store.KeyOf(t.Name(), "0"), over); fresh || err != nil {
 			t.Errorf("the first key is new again: %t, %v", fresh, err)
 		}
 	}
-	if fresh, err := instances[0].First(t.Context(), modest, authn.KeyOf(t.Name(), "modest"), over); !fresh || err != nil {
+	if fresh, err := instances[0].First(t.Context(), modest, store.KeyOf(t.Name(), "modest"), over); !fresh || err != nil {
 		t.Errorf("the key of another owner is new: %t, %v", fresh, err)
 	}
 }
 
 // Counters adds to more counters than there may be, in turn with one that is added
 // to often. The function held returns how many the store holds at the moment.
-func Counters(t *testing.T, most int, held func() int, instances ...authn.Store) {
+func Counters(t *testing.T, most int, held func() int, instances ...store.Store) {
 	t.Helper()
-	often, last, turns := authn.KeyOf(t.Name(), "often"), 0, 0
+	often, last, turns := store.KeyOf(t.Name(), "often"), 0, 0
 	for i := range most + max(most/10, 100) {
-		store := instances[i%len(instances)]
-		store.Count(t.Context(), authn.KeyOf(t.Name(), strconv.Itoa(i)), time.Hour)
+		instance := instances[i%len(instances)]
+		instance.Count(t.Context(), store.KeyOf(t.Name(), strconv.Itoa(i)), time.Hour)
 		if i%max(most/200, 10) == 0 {
-			last = store.Count(t.Context(), often, time.Hour)
+			last = instance.Count(t.Context(), often, time.Hour)
 			turns++
 			if got := held(); got > most {
 				t.Fatalf("%d counters are held, want %d", got, most)

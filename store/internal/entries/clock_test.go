@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // TestClockJumps has the clock of the machine jump ahead and back again. Ends
@@ -16,14 +16,14 @@ func TestClockJumps(t *testing.T) {
 			defer func() { _ = set.Destruct() }()
 			clock, passed := time.Now().Round(0), time.Duration(0)
 			set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
-			key, ends := authn.KeyOf("revoked"), clock.Add(30*time.Minute)
+			key, ends := store.KeyOf("revoked"), clock.Add(30*time.Minute)
 			found := func() bool {
-				_, found := set.Find(authn.EntryRevoked, key)
+				_, found := set.Find(store.EntryRevoked, key)
 				return found
 			}
 			put := func(name string, until time.Time) {
 				t.Helper()
-				if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: until}); err != nil {
+				if err := set.Put(store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf(name), Until: until}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -46,13 +46,13 @@ func TestClockJumps(t *testing.T) {
 		defer func() { _ = set.Destruct() }()
 		clock, passed := time.Now(), time.Duration(0)
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
-		key := authn.KeyOf("revoked")
-		if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: key, Until: clock.Add(time.Minute)}); err != nil {
+		key := store.KeyOf("revoked")
+		if err := set.Put(store.Entry{Kind: store.EntryRevoked, Key: key, Until: clock.Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		passed = 2 * time.Minute
 		set.sweep(clock)
-		if _, found := set.Find(authn.EntryRevoked, key); !found {
+		if _, found := set.Find(store.EntryRevoked, key); !found {
 			t.Error("its end has not come by the clock")
 		}
 	})
@@ -61,11 +61,11 @@ func TestClockJumps(t *testing.T) {
 		defer func() { _ = set.Destruct() }()
 		clock, passed := time.Unix(0, 0), time.Duration(0) // a machine that has no clock yet
 		set.now, set.passed = func() time.Time { return clock }, func() time.Duration { return passed }
-		key := authn.KeyOf("revoked")
-		if err := set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: key, Until: time.Now()}); err != nil {
+		key := store.KeyOf("revoked")
+		if err := set.Put(store.Entry{Kind: store.EntryRevoked, Key: key, Until: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
-		clock, passed = time.Now().Add(authn.KeepRevocation), authn.KeepRevocation
+		clock, passed = time.Now().Add(store.KeepRevocation), store.KeepRevocation
 		set.sweep(clock)
 		if _, kept := set.revoked.Load(key); kept {
 			t.Error("it is kept for longer")

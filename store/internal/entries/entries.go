@@ -13,7 +13,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 const (
@@ -35,20 +35,20 @@ type Set struct {
 	// passed is the age of the set. Unlike the clock it never jumps.
 	passed  func() time.Duration
 	most    int64
-	revoked sync.Map // authn.Key to kept
-	blocked *otter.Cache[authn.Key, authn.Entry]
+	revoked sync.Map // store.Key to kept
+	blocked *otter.Cache[store.Key, store.Entry]
 
 	writing sync.Mutex
 	count   atomic.Int64 // of revoked
 	learned atomic.Uint64
-	undo    map[authn.Key]kept
+	undo    map[store.Key]kept
 	swept   time.Duration // see passed
 }
 
 // kept is an entry, and the shortest time for which the set keeps it. A clock that
 // jumps ahead and back must not remove a revocation.
 type kept struct {
-	authn.Entry
+	store.Entry
 	keep time.Duration // see Set.passed
 }
 
@@ -56,10 +56,10 @@ type kept struct {
 func New() *Set {
 	began := time.Now()
 	return &Set{
-		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[authn.Key]kept),
-		blocked: otter.Must(&otter.Options[authn.Key, authn.Entry]{
+		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[store.Key]kept),
+		blocked: otter.Must(&otter.Options[store.Key, store.Entry]{
 			MaximumSize: MaxBlocked,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[authn.Key, authn.Entry]) time.Duration {
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[store.Key, store.Entry]) time.Duration {
 				return time.Until(entry.Value.Until)
 			}),
 		}),
@@ -67,14 +67,14 @@ func New() *Set {
 }
 
 // Put adds an entry. It widens an existing one and never narrows it.
-func (s *Set) Put(entry authn.Entry) error {
+func (s *Set) Put(entry store.Entry) error {
 	now := s.now()
 	if !entry.Until.After(now) {
 		return nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if entry.Kind == authn.EntryBlocked {
+	if entry.Kind == store.EntryBlocked {
 		if known, found := s.blocked.GetIfPresent(entry.Key); found {
 			entry = known.Wider(entry)
 		}
@@ -84,8 +84,8 @@ func (s *Set) Put(entry authn.Entry) error {
 	if s.passed()-s.swept >= sweepEvery {
 		s.sweep(now)
 	}
-	fresh := kept{entry, s.passed() + min(entry.Until.Sub(now), authn.KeepRevocation)}
-	if entry.Kind == authn.EntryUndo {
+	fresh := kept{entry, s.passed() + min(entry.Until.Sub(now), store.KeepRevocation)}
+	if entry.Kind == store.EntryUndo {
 		return s.putUndo(fresh)
 	}
 	return s.putRevoked(fresh)
@@ -129,7 +129,7 @@ func (k kept) wider(other kept) kept {
 	return kept{k.Wider(other.Entry), max(k.keep, other.keep)}
 }
 
-func (s *Set) remove(key authn.Key) {
+func (s *Set) remove(key store.Key) {
 	s.revoked.Delete(key)
 	s.count.Add(-1)
 }
@@ -139,18 +139,18 @@ func (s *Set) sweep(now time.Time) {
 	over := func(known kept) bool { return !known.Until.After(now) && known.keep <= s.swept }
 	s.revoked.Range(func(key, value any) bool {
 		if over(value.(kept)) {
-			s.remove(key.(authn.Key))
+			s.remove(key.(store.Key))
 		}
 		return true
 	})
-	maps.DeleteFunc(s.undo, func(_ authn.Key, known kept) bool { return over(known) })
+	maps.DeleteFunc(s.undo, func(_ store.Key, known kept) bool { return over(known) })
 }
 
 // Remove removes a revocation that has not ended, and returns it.
-func (s *Set) Remove(key authn.Key) (authn.Entry, bool) {
+func (s *Set) Remove(key store.Key) (store.Entry, bool) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	entry, found := s.Find(authn.EntryRevoked, key)
+	entry, found := s.Find(store.EntryRevoked, key)
 	if found {
 		s.remove(key)
 	}
@@ -159,7 +159,7 @@ func (s *Set) Remove(key authn.Key) (authn.Entry, bool) {
 
 // AfterUndo dates a revocation that is published now after an earlier undo of the same
 // key, because the clocks of instances differ.
-func (s *Set) AfterUndo(entry authn.Entry) authn.Entry {
+func (s *Set) AfterUndo(entry store.Entry) store.Entry {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if undo, found := s.undo[entry.Key]; found && undo.Ends(entry) {
@@ -169,23 +169,23 @@ func (s *Set) AfterUndo(entry authn.Entry) authn.Entry {
 }
 
 // Find returns an entry that has not ended.
-func (s *Set) Find(kind authn.EntryKind, key authn.Key) (authn.Entry, bool) {
-	if kind == authn.EntryBlocked {
+func (s *Set) Find(kind store.EntryKind, key store.Key) (store.Entry, bool) {
+	if kind == store.EntryBlocked {
 		entry, found := s.blocked.GetIfPresent(key)
 		return entry, found && entry.Until.After(s.now())
 	}
-	if kind == authn.EntryUndo {
+	if kind == store.EntryUndo {
 		s.writing.Lock()
 		defer s.writing.Unlock()
 		known, found := s.undo[key]
 		return known.Entry, found && known.Until.After(s.now())
 	}
 	if s.count.Load() == 0 {
-		return authn.Entry{}, false
+		return store.Entry{}, false
 	}
 	known, found := s.revoked.Load(key)
 	if !found {
-		return authn.Entry{}, false
+		return store.Entry{}, false
 	}
 	entry := known.(kept).Entry
 	return entry, entry.Until.After(s.now())
@@ -198,8 +198,8 @@ func (s *Set) HasRevocations() bool { return s.count.Load() > 0 }
 func (s *Set) Learned() uint64 { return s.learned.Load() }
 
 // Revoked lists the revocations that have not ended.
-func (s *Set) Revoked() iter.Seq[authn.Entry] {
-	return func(yield func(authn.Entry) bool) {
+func (s *Set) Revoked() iter.Seq[store.Entry] {
+	return func(yield func(store.Entry) bool) {
 		now := s.now()
 		s.revoked.Range(func(_, value any) bool {
 			entry := value.(kept).Entry
@@ -209,11 +209,11 @@ func (s *Set) Revoked() iter.Seq[authn.Entry] {
 }
 
 // Undos lists the entries that ended revocations early.
-func (s *Set) Undos() iter.Seq[authn.Entry] {
+func (s *Set) Undos() iter.Seq[store.Entry] {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	all := slices.Collect(maps.Values(s.undo))
-	return func(yield func(authn.Entry) bool) {
+	return func(yield func(store.Entry) bool) {
 		for _, known := range all {
 			if !yield(known.Entry) {
 				return

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
@@ -17,9 +17,9 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 	began := now
 	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
 	put := func(name string, until time.Duration) error {
-		return set.Put(authn.Entry{Kind: authn.EntryRevoked, Key: authn.KeyOf(name), Until: now.Add(until)})
+		return set.Put(store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf(name), Until: now.Add(until)})
 	}
-	if _, found := set.Find(authn.EntryRevoked, authn.KeyOf("a")); found || set.HasRevocations() {
+	if _, found := set.Find(store.EntryRevoked, store.KeyOf("a")); found || set.HasRevocations() {
 		t.Error("something is revoked at first")
 	}
 	if err := errors.Join(put("a", 2*time.Hour), put("b", time.Minute), put("a", time.Hour), put("ended", -time.Second)); err != nil {
@@ -36,7 +36,7 @@ func TestRevocationsAreNeverForgottenEarly(t *testing.T) {
 		t.Error("what has ended takes room:", err)
 	}
 	for name, want := range map[string]bool{"a": true, "b": false, "c": true} {
-		if _, found := set.Find(authn.EntryRevoked, authn.KeyOf(name)); found != want {
+		if _, found := set.Find(store.EntryRevoked, store.KeyOf(name)); found != want {
 			t.Errorf("%s: %t", name, found)
 		}
 	}
@@ -46,7 +46,7 @@ func TestBlocksMakeWay(t *testing.T) {
 	set := New()
 	until := time.Now().Add(time.Hour)
 	for i := range MaxBlocked + 1000 {
-		if err := set.Put(authn.Entry{Kind: authn.EntryBlocked, Key: authn.KeyOf(strconv.Itoa(i)), Until: until}); err != nil {
+		if err := set.Put(store.Entry{Kind: store.EntryBlocked, Key: store.KeyOf(strconv.Itoa(i)), Until: until}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,9 +63,9 @@ func TestUndo(t *testing.T) {
 	now := time.Now()
 	began := now
 	set.now, set.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(began) }
-	entry := func(kind authn.EntryKind, name string, at, until time.Duration) authn.Entry {
-		entry := authn.Entry{Kind: kind, Key: authn.KeyOf(name), Until: began.Add(until)}
-		if kind == authn.EntryUndo {
+	entry := func(kind store.EntryKind, name string, at, until time.Duration) store.Entry {
+		entry := store.Entry{Kind: kind, Key: store.KeyOf(name), Until: began.Add(until)}
+		if kind == store.EntryUndo {
 			entry.Before = began.Add(at)
 		} else {
 			entry.Created = began.Add(at)
@@ -73,10 +73,10 @@ func TestUndo(t *testing.T) {
 		return entry
 	}
 	holds := func(name string) bool {
-		_, found := set.Find(authn.EntryRevoked, authn.KeyOf(name))
+		_, found := set.Find(store.EntryRevoked, store.KeyOf(name))
 		return found
 	}
-	put := func(all ...authn.Entry) {
+	put := func(all ...store.Entry) {
 		t.Helper()
 		for _, entry := range all {
 			if err := set.Put(entry); err != nil {
@@ -84,20 +84,20 @@ func TestUndo(t *testing.T) {
 			}
 		}
 	}
-	put(entry(authn.EntryRevoked, "a", time.Second, time.Hour), entry(authn.EntryUndo, "a", 2*time.Second, time.Hour), entry(authn.EntryRevoked, "a", 2*time.Second, time.Hour))
+	put(entry(store.EntryRevoked, "a", time.Second, time.Hour), entry(store.EntryUndo, "a", 2*time.Second, time.Hour), entry(store.EntryRevoked, "a", 2*time.Second, time.Hour))
 	if holds("a") || set.HasRevocations() {
 		t.Error("what is undone holds")
 	}
-	put(entry(authn.EntryRevoked, "a", 3*time.Second, time.Hour), entry(authn.EntryUndo, "a", 2*time.Second, time.Hour))
+	put(entry(store.EntryRevoked, "a", 3*time.Second, time.Hour), entry(store.EntryUndo, "a", 2*time.Second, time.Hour))
 	if !holds("a") || !set.HasRevocations() {
 		t.Error("what is revoked after an undo does not hold")
 	}
-	put(entry(authn.EntryUndo, "b", time.Second, time.Hour))
-	if err := set.Put(entry(authn.EntryUndo, "c", time.Second, time.Hour)); !errors.Is(err, ErrFull) {
+	put(entry(store.EntryUndo, "b", time.Second, time.Hour))
+	if err := set.Put(entry(store.EntryUndo, "c", time.Second, time.Hour)); !errors.Is(err, ErrFull) {
 		t.Errorf("there is room for a third undo: %v", err)
 	}
 	now = now.Add(2 * time.Hour)
-	put(entry(authn.EntryUndo, "c", time.Second, 3*time.Hour))
+	put(entry(store.EntryUndo, "c", time.Second, 3*time.Hour))
 	if got := len(slices.Collect(set.Undos())); got != 1 {
 		t.Errorf("%d undos are kept", got)
 	}

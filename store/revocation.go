@@ -1,4 +1,4 @@
-package authn
+package store
 
 import (
 	"crypto/sha256"

@@ -1,66 +1,64 @@
-package authn_test
+package store
 
 import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/excorp/caddy-require-auth/authn"
 )
 
-func TestRevocationMark(t *testing.T) {
+func TestRevocationEntry(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	for name, test := range map[string]struct {
-		revocation authn.Revocation
-		want       authn.Entry
+		revocation Revocation
+		want       Entry
 		about      string
 	}{
-		"a token id": {authn.Revocation{TokenID: "a"}, authn.Entry{Key: authn.KeyOfTokenID("", "a"), Until: now.Add(authn.KeepRevocation)}, `{"jti":"a"}`},
+		"a token id": {Revocation{TokenID: "a"}, Entry{Key: KeyOfTokenID("", "a"), Until: now.Add(KeepRevocation)}, `{"jti":"a"}`},
 		"a token id of an issuer, for a time": {
-			authn.Revocation{TokenID: "a", Issuer: "i", Until: now.Add(1)},
-			authn.Entry{Key: authn.KeyOfTokenID("i", "a"), Until: now.Add(1)},
+			Revocation{TokenID: "a", Issuer: "i", Until: now.Add(1)},
+			Entry{Key: KeyOfTokenID("i", "a"), Until: now.Add(1)},
 			`{"jti":"a","issuer":"i"}`,
 		},
-		"a subject, up to now": {authn.Revocation{Subject: "s"}, authn.Entry{Key: authn.KeyOfSubject("", "s"), Before: now, Until: now.Add(authn.KeepRevocation)}, `{"sub":"s"}`},
+		"a subject, up to now": {Revocation{Subject: "s"}, Entry{Key: KeyOfSubject("", "s"), Before: now, Until: now.Add(KeepRevocation)}, `{"sub":"s"}`},
 		"a subject, up to an instant": {
-			authn.Revocation{Subject: "s", Before: now.Add(-1)},
-			authn.Entry{Key: authn.KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+			Revocation{Subject: "s", Before: now.Add(-1)},
+			Entry{Key: KeyOfSubject("", "s"), Before: now.Add(-1), Until: now.Add(KeepRevocation)},
 			`{"sub":"s"}`,
 		},
 		"a caller of a scheme, whenever the credential was issued": {
-			authn.Revocation{Subject: "s", Scheme: "keys"},
-			authn.Entry{Key: authn.KeyOfCaller("keys", "s"), Until: now.Add(authn.KeepRevocation)},
+			Revocation{Subject: "s", Scheme: "keys"},
+			Entry{Key: KeyOfCaller("keys", "s"), Until: now.Add(KeepRevocation)},
 			`{"sub":"s","scheme":"keys"}`,
 		},
 		"a session, whenever its tokens were issued": {
-			authn.Revocation{Session: "s", Issuer: "i"},
-			authn.Entry{Key: authn.KeyOfSession("i", "s"), Until: now.Add(authn.KeepRevocation)},
+			Revocation{Session: "s", Issuer: "i"},
+			Entry{Key: KeyOfSession("i", "s"), Until: now.Add(KeepRevocation)},
 			`{"sid":"s","issuer":"i"}`,
 		},
 		"a session, up to an instant": {
-			authn.Revocation{Session: "s", Before: now.Add(-1)},
-			authn.Entry{Key: authn.KeyOfSession("", "s"), Before: now.Add(-1), Until: now.Add(authn.KeepRevocation)},
+			Revocation{Session: "s", Before: now.Add(-1)},
+			Entry{Key: KeyOfSession("", "s"), Before: now.Add(-1), Until: now.Add(KeepRevocation)},
 			`{"sid":"s"}`,
 		},
 		"a digest": {
-			authn.Revocation{Digest: authn.Key{1}},
-			authn.Entry{Key: authn.KeyOfToken(authn.Key{1}), Until: now.Add(authn.KeepRevocation)},
+			Revocation{Digest: Key{1}},
+			Entry{Key: KeyOfToken(Key{1}), Until: now.Add(KeepRevocation)},
 			`{"digest":"01` + strings.Repeat("00", 31) + `"}`,
 		},
 		"a name that is too long to be listed": {
-			authn.Revocation{TokenID: strings.Repeat("é", 300)},
-			authn.Entry{Key: authn.KeyOfTokenID("", strings.Repeat("é", 300)), Until: now.Add(authn.KeepRevocation)},
+			Revocation{TokenID: strings.Repeat("é", 300)},
+			Entry{Key: KeyOfTokenID("", strings.Repeat("é", 300)), Until: now.Add(KeepRevocation)},
 			`{"jti":"` + strings.Repeat("é", 128) + `…"}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.want.Kind, test.want.Created, test.want.About = authn.EntryRevoked, now, test.about
+			test.want.Kind, test.want.Created, test.want.About = EntryRevoked, now, test.about
 			if got, err := test.revocation.Entry(now); err != nil || got != test.want {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
 	}
-	for name, revocation := range map[string]authn.Revocation{
+	for name, revocation := range map[string]Revocation{
 		"nothing":                   {},
 		"an issuer alone":           {Issuer: "i"},
 		"two at once":               {TokenID: "a", Subject: "b"},
@@ -69,7 +67,7 @@ func TestRevocationMark(t *testing.T) {
 		"a scheme beside an issuer": {Subject: "b", Scheme: "keys", Issuer: "i"},
 		"a scheme for a token id":   {TokenID: "a", Scheme: "keys"},
 		"a session and a subject":   {Subject: "b", Session: "c"},
-		"a digest beside a subject": {Subject: "b", Digest: authn.Key{1}},
+		"a digest beside a subject": {Subject: "b", Digest: Key{1}},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			if _, err := revocation.Entry(now); err == nil {
@@ -81,9 +79,9 @@ func TestRevocationMark(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
-	before := authn.Entry{Before: now}
+	before := Entry{Before: now}
 	for name, test := range map[string]struct {
-		mark   authn.Entry
+		mark   Entry
 		issued time.Time
 		want   bool
 	}{
@@ -91,8 +89,8 @@ func TestMark(t *testing.T) {
 		"issued at that instant":          {before, now, false},
 		"issued after":                    {before, now.Add(1), false},
 		"it is not known when":            {before, time.Time{}, true},
-		"whenever it was":                 {authn.Entry{}, now, true},
-		"whenever it was, nobody says so": {authn.Entry{}, time.Time{}, true},
+		"whenever it was":                 {Entry{}, now, true},
+		"whenever it was, nobody says so": {Entry{}, time.Time{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.mark.Covers(test.issued); got != test.want {
@@ -103,18 +101,18 @@ func TestMark(t *testing.T) {
 }
 
 func TestKeyOf(t *testing.T) {
-	seen := map[authn.Key]int{}
+	seen := map[Key]int{}
 	for i, parts := range [][]string{{"a"}, {"a", ""}, {"a", "b"}, {"ab"}, {"a", "b", ""}, {"a", "", "b"}, {"a", "\x00\x00\x00\x01b"}} {
-		if other, twice := seen[authn.KeyOf(parts[0], parts[1:]...)]; twice {
+		if other, twice := seen[KeyOf(parts[0], parts[1:]...)]; twice {
 			t.Errorf("%q has the key of number %d", parts, other)
 		}
-		seen[authn.KeyOf(parts[0], parts[1:]...)] = i
+		seen[KeyOf(parts[0], parts[1:]...)] = i
 	}
 }
 
 func TestDigestOfToken(t *testing.T) {
 	const header = "eyJhbGciOiJFUzI1NiJ9" // {"alg":"ES256"}
-	same := func(a, b string) bool { return authn.DigestOfToken(a) == authn.DigestOfToken(b) }
+	same := func(a, b string) bool { return DigestOfToken(a) == DigestOfToken(b) }
 	for name, test := range map[string]struct {
 		a, b string
 		same bool

@@ -1,4 +1,9 @@
-package authn
+// Package store defines what a store keeps: keys that are used once, counters of
+// failed attempts, and entries such as revocations.
+//
+// Other plugins add stores by registering modules in the namespace auth.stores that
+// implement [Store]. This package is all they need to import.
+package store
 
 import (
 	"context"
@@ -8,8 +13,8 @@ import (
 	"time"
 )
 
-// StoreNamespace is the namespace of the modules that implement [Store].
-const StoreNamespace = "auth.stores"
+// Namespace is the namespace of the modules that implement [Store].
+const Namespace = "auth.stores"
 
 // Store keeps what must outlive a configuration and what several instances may
 // share. Its methods are safe for concurrent use.
@@ -57,8 +62,8 @@ const MaxKeys = 50_000
 // MaxCounters bounds the counters in a [Store].
 const MaxCounters = 200_000
 
-// StoreHealth is implemented by stores that may be unavailable.
-type StoreHealth interface {
+// Health is implemented by stores that may be unavailable.
+type Health interface {
 	// Healthy reports whether the state is shared now. The documentation of a store
 	// says what happens during an outage.
 	Healthy() bool
@@ -152,8 +157,8 @@ func (e Entry) Ends(revocation Entry) bool {
 	return e.Kind == EntryUndo && !revocation.Created.After(e.Before)
 }
 
-// StoreUser is implemented by schemes that need a store. They get it before the
-// first request.
-type StoreUser interface {
+// User is implemented by schemes that need a store. They get it before the first
+// request.
+type User interface {
 	UseStore(Store)
 }
