@@ -44,7 +44,37 @@ func runnable(t *testing.T, text string) string {
 	if strings.Contains(text, "localhost:3000") {
 		text = strings.ReplaceAll(text, "localhost:3000", gitServer(t))
 	}
-	return text
+	text = strings.ReplaceAll(text, "localhost:9091", portal(t))
+	return strings.ReplaceAll(text, "/srv/users", userFolders(t))
+}
+
+// portal is a login portal: it knows who is logged in, and sends others to its page.
+func portal(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if session, err := r.Cookie("session"); err != nil || session.Value != "of-alice" || r.URL.Path != "/verify" {
+			http.Redirect(w, r, "https://login.example.com/", http.StatusFound)
+			return
+		}
+		w.Header().Set("X-User", "alice")
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// userFolders is a folder with one folder for each user.
+func userFolders(t *testing.T) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "users")
+	for _, user := range []string{"alice", "bob"} {
+		if err := os.MkdirAll(filepath.Join(folder, user), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, user, "plan.txt"), []byte("the plan of "+user), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
 }
 
 // TestRecipes runs every recipe: its Caddyfile, its files, its commands.
