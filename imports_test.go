@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 	"resource":         "authn cors internal/dryrun internal/idp resource/facade",
 	"resource/facade":  "authn internal/idp internal/page",
 	"openapi":          "authn authz internal/openapi internal/routes",
-	"command":          "authn authz internal/accesstest internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
+	"command":          "authn authz internal/accesstest internal/convert internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
 	"store":                  "",
 	"store/internal/entries": "store",
@@ -54,6 +54,7 @@ var mayImport = map[string]string{
 	"internal/openapi":       "",
 	"internal/routes":        "",
 	"internal/sourcepos":     "",
+	"internal/convert":       "internal/apikeyformat internal/sourcepos",
 	"internal/dryrun":        "internal/routes",
 	"internal/lint":          "internal/routes internal/sourcepos",
 }

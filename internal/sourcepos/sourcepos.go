@@ -27,15 +27,34 @@ type Query struct {
 }
 
 // Text is a Caddyfile, with what it imports.
-type Text struct{ blocks []*node }
+type Text struct{ blocks []*Node }
 
-// node is a line and the block that begins on it.
-type node struct {
-	words    []string
-	file     string
-	line     int
-	parent   *node
-	children []*node
+// Node is a line and the block that begins on it. The addresses of a site are a line
+// with a block too.
+type Node struct {
+	// Words are those of the line, without quotes.
+	Words []string
+	File  string
+	// Line and Last are the first and the last line, from 1 on.
+	Line, Last int
+	Parent     *Node
+	Children   []*Node
+}
+
+// Tree returns the lines of a Caddyfile below a node without words. Imports and
+// environment variables are as they are written.
+func Tree(tokens []caddyfile.Token) *Node {
+	root := new(Node)
+	root.addLines(tokens)
+	return root
+}
+
+// Walk calls a function with each line below the node, from top to bottom.
+func (n *Node) Walk(visit func(*Node)) {
+	for _, child := range n.Children {
+		visit(child)
+		child.Walk(visit)
+	}
 }
 
 // Parse reads a Caddyfile.
@@ -51,10 +70,10 @@ func Parse(file string, content []byte) (*Text, error) {
 func Blocks(blocks []caddyfile.ServerBlock) *Text {
 	text := new(Text)
 	for _, block := range blocks {
-		root := &node{}
+		root := &Node{}
 		for _, key := range block.Keys {
-			root.words = append(root.words, key.Text)
-			root.file, root.line = key.File, key.Line
+			root.Words = append(root.Words, key.Text)
+			root.File, root.Line = key.File, key.Line
 		}
 		for _, segment := range block.Segments {
 			root.addLines(segment)
@@ -65,26 +84,29 @@ func Blocks(blocks []caddyfile.ServerBlock) *Text {
 }
 
 // addLines adds the lines of a segment, which is one line and its block.
-func (n *node) addLines(tokens []caddyfile.Token) {
-	open := []*node{n}
-	var current *node
+func (n *Node) addLines(tokens []caddyfile.Token) {
+	open := []*Node{n}
+	var current *Node
 	for i, token := range tokens {
 		begins := i == 0 || token.Line != tokens[i-1].Line || token.File != tokens[i-1].File
 		switch {
-		case token.Text == "}" && begins:
+		case token.Text == "}" && begins && !token.Quoted():
 			if len(open) > 1 {
+				open[len(open)-1].Last = token.Line
 				open = open[:len(open)-1]
 			}
 			current = nil
-		case token.Text == "{" && current != nil && endsLine(tokens, i):
+		case token.Text == "{" && !token.Quoted() && current != nil && endsLine(tokens, i):
 			open = append(open, current)
 		case begins || current == nil:
-			current = &node{words: []string{token.Text}, file: token.File, line: token.Line}
 			parent := open[len(open)-1]
-			current.parent = parent
-			parent.children = append(parent.children, current)
+			current = &Node{Words: []string{token.Text}, File: token.File, Line: token.Line, Parent: parent}
+			parent.Children = append(parent.Children, current)
 		default:
-			current.words = append(current.words, token.Text)
+			current.Words = append(current.Words, token.Text)
+		}
+		if current != nil {
+			current.Last = token.Line + token.NumLineBreaks()
 		}
 	}
 }
@@ -104,7 +126,7 @@ func (t *Text) Find(query Query) []string {
 }
 
 func (t *Text) find(query Query, hosts []string) []string {
-	var candidates []*node
+	var candidates []*Node
 	for _, block := range t.blocks {
 		if len(hosts) == 0 || block.isFor(hosts) {
 			candidates = append(candidates, block)
@@ -115,8 +137,8 @@ func (t *Text) find(query Query, hosts []string) []string {
 	}
 	var found []string
 	for _, candidate := range candidates {
-		position := fmt.Sprintf("%s:%d", candidate.file, candidate.line)
-		if candidate.file != "" && !slices.Contains(found, position) {
+		position := fmt.Sprintf("%s:%d", candidate.File, candidate.Line)
+		if candidate.File != "" && !slices.Contains(found, position) {
 			found = append(found, position)
 		}
 	}
@@ -124,8 +146,8 @@ func (t *Text) find(query Query, hosts []string) []string {
 }
 
 // isFor reports whether a block is a site of one of the hosts.
-func (n *node) isFor(hosts []string) bool {
-	return slices.ContainsFunc(n.words, func(key string) bool {
+func (n *Node) isFor(hosts []string) bool {
+	return slices.ContainsFunc(n.Words, func(key string) bool {
 		key = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://"), ",")
 		name, _, _ := strings.Cut(key, ":")
 		return slices.Contains(hosts, strings.ToLower(name))
@@ -133,17 +155,17 @@ func (n *node) isFor(hosts []string) bool {
 }
 
 // best returns the lines below the candidates that fit best.
-func best(candidates []*node, line Line) []*node {
-	var found []*node
+func best(candidates []*Node, line Line) []*Node {
+	var found []*Node
 	top := math.MinInt
 	for _, candidate := range candidates {
-		candidate.walk(func(below *node) {
-			if !slices.Contains(line.Names, below.words[0]) {
+		candidate.Walk(func(below *Node) {
+			if !slices.Contains(line.Names, below.Words[0]) {
 				return
 			}
 			switch score := below.score(line.Words) - below.foreign(line.Words); {
 			case score > top:
-				top, found = score, []*node{below}
+				top, found = score, []*Node{below}
 			case score == top:
 				found = append(found, below)
 			}
@@ -152,16 +174,9 @@ func best(candidates []*node, line Line) []*node {
 	return found
 }
 
-func (n *node) walk(visit func(*node)) {
-	for _, child := range n.children {
-		visit(child)
-		child.walk(visit)
-	}
-}
-
 // score is how many of the words stand on a line, in its block, or on a line
 // around it. One counts more than all that speaks against a line.
-func (n *node) score(words []string) int {
+func (n *Node) score(words []string) int {
 	score := 0
 	for _, word := range words {
 		if n.has(word) || n.inside(word) {
@@ -172,44 +187,44 @@ func (n *node) score(words []string) int {
 }
 
 // has reports whether a word stands on a line or in its block.
-func (n *node) has(word string) bool {
-	return n.names(word) || slices.ContainsFunc(n.children, func(child *node) bool { return child.has(word) })
+func (n *Node) has(word string) bool {
+	return n.names(word) || slices.ContainsFunc(n.Children, func(child *Node) bool { return child.has(word) })
 }
 
 // inside reports whether a word stands on a line around this one, which the
 // addresses of a site are not.
-func (n *node) inside(word string) bool {
-	return n.isNested() && (n.parent.names(word) || n.parent.inside(word))
+func (n *Node) inside(word string) bool {
+	return n.isNested() && (n.Parent.names(word) || n.Parent.inside(word))
 }
 
-func (n *node) isNested() bool { return n.parent != nil && n.parent.parent != nil }
+func (n *Node) isNested() bool { return n.Parent != nil && n.Parent.Parent != nil }
 
 // names reports whether a word stands on a line itself, or in the named matcher
 // that stands there.
-func (n *node) names(word string) bool {
-	return slices.Contains(n.words, word) || slices.ContainsFunc(n.words, func(own string) bool {
+func (n *Node) names(word string) bool {
+	return slices.Contains(n.Words, word) || slices.ContainsFunc(n.Words, func(own string) bool {
 		matcher := n.matcher(own)
 		return matcher != nil && slices.Contains(matcher.all(), word)
 	})
 }
 
 // all are the words of a line and its block.
-func (n *node) all() []string {
-	words := slices.Clone(n.words)
-	for _, child := range n.children {
+func (n *Node) all() []string {
+	words := slices.Clone(n.Words)
+	for _, child := range n.Children {
 		words = append(words, child.all()...)
 	}
 	return words
 }
 
 // matcher returns the line that defines a named matcher, nil if there is none.
-func (n *node) matcher(name string) *node {
-	if !strings.HasPrefix(name, "@") || n.words[0] == name {
+func (n *Node) matcher(name string) *Node {
+	if !strings.HasPrefix(name, "@") || n.Words[0] == name {
 		return nil
 	}
-	for around := n.parent; around != nil; around = around.parent {
-		for _, line := range around.children {
-			if line.words[0] == name {
+	for around := n.Parent; around != nil; around = around.Parent {
+		for _, line := range around.Children {
+			if line.Words[0] == name {
 				return line
 			}
 		}
@@ -219,11 +234,11 @@ func (n *node) matcher(name string) *node {
 
 // foreign counts what stands on the lines around this one and has nothing to do
 // with the words.
-func (n *node) foreign(words []string) int {
+func (n *Node) foreign(words []string) int {
 	count := 0
 	for around := n; around.isNested(); {
-		around = around.parent
-		for i, own := range around.words {
+		around = around.Parent
+		for i, own := range around.Words {
 			apart := i > 0 || own == "handle_errors"
 			if apart && !slices.ContainsFunc(words, func(word string) bool { return own == word || around.names(word) }) {
 				count++

@@ -89,9 +89,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		root := &node{words: []string{"site"}}
+		root := &Node{Words: []string{"site"}}
 		root.addLines(tokens)
-		parsed := &Text{blocks: []*node{root}}
+		parsed := &Text{blocks: []*Node{root}}
 		for _, token := range tokens {
 			parsed.Find(Query{Hosts: []string{"site"}, Lines: []Line{{Names: []string{token.Text}, Words: []string{"@a", "x"}}}})
 		}
