@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -122,32 +123,50 @@ type replay struct {
 	io.Closer
 }
 
+// buffers are for bodies while they arrive. Those that grew beyond maxKept are not
+// kept.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxKept = 64 << 10 // bytes
+
 // readBody reads a body up to a limit, within a time, and puts it back.
-func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadline func(time.Time) error) ([]byte, error) {
+func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadline func(time.Time) error) (string, error) {
 	if r.Body == nil {
-		return nil, nil
+		return "", nil
 	}
 	if r.ContentLength > int64(limit) {
-		return nil, ErrBodyTooLarge
+		return "", ErrBodyTooLarge
 	}
 	if err := setReadDeadline(time.Now().Add(within)); err != nil {
-		return nil, fmt.Errorf("the time for the body cannot be bounded: %w", err)
+		return "", fmt.Errorf("the time for the body cannot be bounded: %w", err)
 	}
-	var body bytes.Buffer
-	size, err := body.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
-	r.Body = replay{io.MultiReader(bytes.NewReader(body.Bytes()), r.Body), r.Body}
+	buffer := buffers.Get().(*bytes.Buffer)
+	size, err := buffer.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
+	body := buffer.String()
+	if buffer.Cap() <= maxKept {
+		buffer.Reset()
+		buffers.Put(buffer)
+	}
+	r.Body = replay{io.MultiReader(strings.NewReader(body), r.Body), r.Body}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading the body: %w", err)
+		return "", fmt.Errorf("reading the body: %w", err)
 	case uint64(size) > limit:
-		return nil, ErrBodyTooLarge
+		return "", ErrBodyTooLarge
 	}
-	return body.Bytes(), setReadDeadline(time.Time{})
+	return body, setReadDeadline(time.Time{})
+}
+
+// messageShape is what of a message is read: its envelope, and what names its
+// operation. The rest is checked and not decoded.
+var messageShape = strictjson.Shape{
+	"jsonrpc": nil, "id": nil, "method": nil,
+	"params": {"name": nil, "uri": nil, "_meta": {versionMember: nil}},
 }
 
 // readOperations returns what the messages of a body ask for.
-func readOperations(body []byte, revision string, named bool, fields operation) ([]operation, error) {
-	value, err := strictjson.Value(body)
+func readOperations(body string, revision string, named bool, fields operation) ([]operation, error) {
+	value, err := strictjson.Pruned(body, messageShape)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
 	}
@@ -310,10 +329,11 @@ func ID(r *http.Request, setReadDeadline func(time.Time) error) any {
 	if err != nil {
 		return nil
 	}
-	message, err := strictjson.Object(body)
+	value, err := strictjson.Pruned(body, strictjson.Shape{"id": nil})
 	if err != nil {
 		return nil
 	}
+	message, _ := value.(map[string]any)
 	switch id := message["id"].(type) {
 	case string, int64:
 		return id

@@ -11,6 +11,7 @@ package strictjson
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -55,6 +56,9 @@ func Value(data []byte) (any, error) {
 type decoder struct {
 	text string
 	at   int
+
+	names []string // of the members of the objects around, see [decoder.skip]
+	lax   bool     // names may be repeated
 }
 
 // fail names a position and never the text there: it may be a secret.
@@ -79,15 +83,14 @@ func (d *decoder) peek() byte {
 }
 
 func (d *decoder) space() {
-	for d.at < len(d.text) {
-		steps.Add(1)
-		switch d.text[d.at] {
-		case ' ', '\t', '\n', '\r':
-			d.at++
-		default:
-			return
-		}
+	if d.at < len(d.text) && d.text[d.at] > ' ' {
+		return // nearly always
 	}
+	start := d.at
+	for d.at < len(d.text) && strings.IndexByte(" \t\n\r", d.text[d.at]) >= 0 {
+		d.at++
+	}
+	steps.Add(d.at - start)
 }
 
 func (d *decoder) take(c byte) bool {
@@ -187,64 +190,94 @@ var words = []struct {
 	value any
 }{{"true", true}, {"false", false}, {"null", nil}}
 
-func (d *decoder) string() (string, error) {
+// string reads a string.
+func (d *decoder) string() (string, error) { return d.readString(true) }
+
+// readString reads a string, and returns it if it is wanted.
+func (d *decoder) readString(wanted bool) (string, error) {
 	if d.peek() != '"' {
 		return "", d.fail("no string")
 	}
 	d.at++
 	start := d.at
-	defer func() { steps.Add(d.at - start) }()
-	for d.at < len(d.text) {
-		switch c := d.text[d.at]; {
-		case c == '"':
-			d.at++
-			return d.text[start : d.at-1], nil
-		case c == '\\':
-			return d.escaped(start)
-		case c < ' ':
-			return "", d.fail("control character in a string")
-		}
+	d.at += plainPrefix(d.text[start:])
+	if d.peek() == '"' {
+		steps.Add(d.at - start)
 		d.at++
+		return d.text[start : d.at-1], nil
 	}
-	return "", d.fail("string without an end")
+	return d.readEscaped(start, wanted)
 }
 
-// escaped reads on in a string that has at least one escape.
-func (d *decoder) escaped(start int) (string, error) {
+// readEscaped reads on in a string that is not plain.
+func (d *decoder) readEscaped(start int, wanted bool) (string, error) {
+	defer func() { steps.Add(d.at - start) }()
 	var b strings.Builder
-	b.WriteString(d.text[start:d.at])
-	for d.at < len(d.text) {
-		c := d.text[d.at]
-		switch {
+	for from := start; ; {
+		if wanted {
+			b.WriteString(d.text[from:d.at])
+		}
+		switch c := d.peek(); {
+		case d.at == len(d.text):
+			return "", d.fail("string without an end")
 		case c == '"':
 			d.at++
 			return b.String(), nil
-		case c < ' ':
-			return "", d.fail("control character in a string")
 		case c != '\\':
-			b.WriteByte(c)
-			d.at++
-			continue
+			return "", d.fail("control character in a string")
 		}
-		d.at++
-		switch c := d.peek(); c {
-		case '"', '\\', '/':
-			b.WriteByte(c)
-		case 'b', 'f', 'n', 'r', 't':
-			b.WriteByte("\b\f\n\r\t"[strings.IndexByte("bfnrt", c)])
-		case 'u':
-			r, err := d.codePoint()
-			if err != nil {
-				return "", err
-			}
+		r, err := d.escape()
+		if err != nil {
+			return "", err
+		}
+		if wanted {
 			b.WriteRune(r)
-			continue
-		default:
-			return "", d.fail("unknown escape")
 		}
-		d.at++
+		from = d.at
+		d.at += plainPrefix(d.text[from:])
 	}
-	return "", d.fail("string without an end")
+}
+
+// escape reads one escape, or that of a surrogate pair.
+func (d *decoder) escape() (rune, error) {
+	d.at++
+	switch c := d.peek(); c {
+	case '"', '\\', '/':
+		d.at++
+		return rune(c), nil
+	case 'b', 'f', 'n', 'r', 't':
+		d.at++
+		return rune("\b\f\n\r\t"[strings.IndexByte("bfnrt", c)]), nil
+	case 'u':
+		return d.codePoint()
+	default:
+		return 0, d.fail("unknown escape")
+	}
+}
+
+// plainPrefix returns how many bytes come before the first quote, backslash or control
+// character. It looks at eight bytes at a time: most of a body is text.
+func plainPrefix(text string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; len(text)-i >= 8; i += 8 {
+		t := text[i : i+8]
+		word := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		quote, backslash := word^(ones*'"'), word^(ones*'\\')
+		// The highest bit of a byte is set where the byte is below a space, or zero. The
+		// lowest of these bits is exact; a borrow can set those above it.
+		found := (word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash
+		if found &= highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+	}
+	return i
 }
 
 // codePoint reads the u and digits of one escape, or of a surrogate pair.
@@ -286,34 +319,10 @@ func (d *decoder) hexadecimal() (rune, error) {
 // number reads a number; an integer that fits stays one, so that claims such
 // as user numbers do not lose digits.
 func (d *decoder) number() (any, error) {
-	start := d.at
-	if d.peek() == '-' {
-		d.at++
+	literal, integer, err := d.literal()
+	if err != nil {
+		return nil, err
 	}
-	whole := d.at
-	if !d.digits() || d.text[whole] == '0' && d.at-whole > 1 {
-		return nil, d.fail("bad number")
-	}
-	integer := true
-	if d.peek() == '.' {
-		integer = false
-		d.at++
-		if !d.digits() {
-			return nil, d.fail("bad number")
-		}
-	}
-	if c := d.peek(); c == 'e' || c == 'E' {
-		integer = false
-		d.at++
-		if c := d.peek(); c == '+' || c == '-' {
-			d.at++
-		}
-		if !d.digits() {
-			return nil, d.fail("bad number")
-		}
-	}
-	literal := d.text[start:d.at]
-	steps.Add(len(literal))
 	if integer {
 		if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
 			return n, nil
@@ -324,6 +333,39 @@ func (d *decoder) number() (any, error) {
 		return nil, d.fail("number out of range")
 	}
 	return f, nil
+}
+
+// literal reads the text of a number.
+func (d *decoder) literal() (literal string, integer bool, err error) {
+	start := d.at
+	if d.peek() == '-' {
+		d.at++
+	}
+	whole := d.at
+	if !d.digits() || d.text[whole] == '0' && d.at-whole > 1 {
+		return "", false, d.fail("bad number")
+	}
+	integer = true
+	if d.peek() == '.' {
+		integer = false
+		d.at++
+		if !d.digits() {
+			return "", false, d.fail("bad number")
+		}
+	}
+	if c := d.peek(); c == 'e' || c == 'E' {
+		integer = false
+		d.at++
+		if c := d.peek(); c == '+' || c == '-' {
+			d.at++
+		}
+		if !d.digits() {
+			return "", false, d.fail("bad number")
+		}
+	}
+	literal = d.text[start:d.at]
+	steps.Add(len(literal))
+	return literal, integer, nil
 }
 
 func (d *decoder) digits() bool {

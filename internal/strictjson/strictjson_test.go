@@ -156,3 +156,59 @@ func BenchmarkObject(b *testing.B) {
 		}
 	}
 }
+
+// FuzzPruned compares Pruned with Value: it refuses the same, and decodes the same of
+// what is in the shape.
+func FuzzPruned(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":1,"b":{"c":[1,2,{"d":1}],"e":"x\u00e9\n"},"f":1e400}`, `[{"a":"x","z":{"a":1,"a":2}}]`, `{"z":[1e999]}`, `{"b":{"c":1,"q":"\ud800"}}`,
+		`{"a":1,"a":2}`, `{"z":1,"z":2}`, `[[[]]]`, `"a"`, `{"z":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, `{"z":-0.5E+3,"y":01}`,
+		`{"z":{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1,"10":1,"11":1,"12":1,"13":1,"14":1,"15":1,"16":1,"17":1,"18":1,"17":1}}`,
+		"{\"z\":\"12345678\x01\"}", `{"z":"1234567\\8"}`, `{"a" : tru}`, `{} x`,
+	} {
+		f.Add([]byte(seed))
+	}
+	shape := Shape{"a": nil, "b": {"c": nil}}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		whole, err := Value(data)
+		some, prunedErr := Pruned(string(data), shape)
+		if (err == nil) != (prunedErr == nil) {
+			t.Fatalf("Value: %v, Pruned: %v", err, prunedErr)
+		}
+		if err == nil && !reflect.DeepEqual(prune(whole, shape), some) {
+			t.Errorf("got %v of %v", some, whole)
+		}
+	})
+}
+
+// prune does to a value what Pruned does while it reads.
+func prune(value any, shape Shape) any {
+	if len(shape) == 0 {
+		return value
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			if of, decoded := shape[name]; decoded {
+				value[name] = prune(member, of)
+			} else {
+				value[name] = Skipped{}
+			}
+		}
+	case []any:
+		for i, element := range value {
+			value[i] = prune(element, shape)
+		}
+	}
+	return value
+}
+
+func BenchmarkPruned(b *testing.B) {
+	body := `{"jsonrpc":"2.0","id":1,"params":{"lines":["` + strings.Repeat(`some text of a line","`, 380) + `"]}}`
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if _, err := Pruned(body, Shape{"id": nil}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -16,12 +16,19 @@ func Walk(text string, each func(name string, start, end int) error) error {
 	if !utf8.ValidString(text) {
 		return errors.New("not UTF-8")
 	}
-	d := decoder{text: text}
+	d := decoder{text: text, lax: true}
 	d.space()
 	if c := d.peek(); c != '{' && c != '[' {
 		return ErrScalar
 	}
-	if err := d.walk(walkDepth, each); err != nil {
+	err := d.parts(walkDepth, func(name string) error {
+		start := d.at
+		if err := d.skip(walkDepth - 1); err != nil {
+			return err
+		}
+		return each(name, start, d.at)
+	})
+	if err != nil {
 		return err
 	}
 	if d.space(); d.at < len(d.text) {
@@ -32,58 +39,6 @@ func Walk(text string, each func(name string, start, end int) error) error {
 
 // ErrScalar says that a value is neither an object nor an array.
 var ErrScalar = errors.New("neither an object nor an array")
-
-// walk reads a value, and calls the function with each part of an object or array.
-func (d *decoder) walk(depth int, each func(name string, start, end int) error) error {
-	switch d.peek() {
-	case '{', '[':
-		return d.walkParts(depth, each)
-	case '"':
-		_, err := d.string()
-		return err
-	default:
-		_, err := d.value(1)
-		return err
-	}
-}
-
-// walkParts reads an object or an array.
-func (d *decoder) walkParts(depth int, each func(name string, start, end int) error) error {
-	opening := d.peek()
-	if depth == 0 {
-		return d.fail("nested too deeply")
-	}
-	closing := opening + 2 // in ASCII
-	d.at++
-	if d.take(closing) {
-		return nil
-	}
-	for {
-		name := ""
-		if opening == '{' {
-			var err error
-			if name, err = d.memberName(); err != nil {
-				return err
-			}
-		}
-		d.space()
-		start := d.at
-		if err := d.walk(depth-1, nil); err != nil {
-			return err
-		}
-		if each != nil {
-			if err := each(name, start, d.at); err != nil {
-				return err
-			}
-		}
-		if d.take(closing) {
-			return nil
-		}
-		if !d.take(',') {
-			return d.fail("no comma between values")
-		}
-	}
-}
 
 // memberName reads the name of a member and the colon behind it.
 func (d *decoder) memberName() (string, error) {

@@ -1,0 +1,164 @@
+package strictjson
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Shape names the members of an object that are decoded, each with the shape of its
+// value. A value with an empty shape is decoded as a whole. An element of an array has
+// the shape of the array.
+type Shape map[string]Shape
+
+// Skipped is the value of a member that the shape does not name.
+type Skipped struct{}
+
+// Pruned decodes one JSON value as [Value] does, but of its objects only the members in
+// the shape. The others are checked as strictly, and are [Skipped].
+func Pruned(text string, shape Shape) (any, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("not UTF-8")
+	}
+	d := decoder{text: text}
+	value, err := d.pruned(MaxDepth, shape)
+	if err != nil {
+		return nil, err
+	}
+	if d.space(); d.at < len(d.text) {
+		return nil, d.fail("text after the value")
+	}
+	return value, nil
+}
+
+func (d *decoder) pruned(depth int, shape Shape) (any, error) {
+	d.space()
+	switch c := d.peek(); {
+	case c == '{' && len(shape) > 0:
+		members := make(map[string]any, len(shape))
+		err := d.parts(depth, func(name string) (err error) {
+			of, decoded := shape[name]
+			if !decoded {
+				members[name] = Skipped{}
+				return d.skip(depth - 1)
+			}
+			members[name], err = d.pruned(depth-1, of)
+			return err
+		})
+		return members, err
+	case c == '[' && len(shape) > 0:
+		elements := []any{}
+		err := d.parts(depth, func(string) error {
+			element, err := d.pruned(depth-1, shape)
+			elements = append(elements, element)
+			return err
+		})
+		return elements, err
+	}
+	return d.value(depth)
+}
+
+// skip checks a value without decoding it.
+func (d *decoder) skip(depth int) error {
+	switch c := d.peek(); {
+	case c == '{' || c == '[':
+		return d.parts(depth, nil)
+	case c == '"':
+		_, err := d.readString(false)
+		return err
+	case c == '-' || '0' <= c && c <= '9':
+		literal, _, err := d.literal()
+		// No other number is out of range.
+		if err == nil && (len(literal) > 300 || strings.ContainsAny(literal, "eE")) {
+			if _, err := strconv.ParseFloat(literal, 64); err != nil {
+				return d.fail("number out of range")
+			}
+		}
+		return err
+	}
+	_, err := d.value(depth)
+	return err
+}
+
+// parts reads an object or an array. At the beginning of each value it calls a function
+// that reads it, with the name of the member; nil skips the values.
+func (d *decoder) parts(depth int, each func(name string) error) error {
+	if depth == 0 {
+		return d.fail("nested too deeply")
+	}
+	isObject := d.peek() == '{'
+	closing := d.peek() + 2 // in ASCII
+	d.at++
+	if d.take(closing) {
+		return nil
+	}
+	names := names{all: &d.names, first: len(d.names)}
+	defer names.end()
+	for {
+		name := ""
+		if isObject {
+			var err error
+			if name, err = d.memberName(); err != nil {
+				return err
+			}
+			if !d.lax && !names.add(name) {
+				return &RepeatedError{Name: name, at: d.at}
+			}
+		}
+		d.space()
+		var err error
+		if each == nil {
+			err = d.skip(depth - 1)
+		} else {
+			err = each(name)
+		}
+		if err != nil {
+			return err
+		}
+		d.space()
+		switch d.peek() {
+		case closing:
+			d.at++
+			return nil
+		case ',':
+			d.at++
+		default:
+			return d.fail("no comma between values")
+		}
+	}
+}
+
+// manyNames is from how many names on a map finds a repeated one.
+const manyNames = 16
+
+// names are the members of one object so far, at the end of a list for all objects.
+type names struct {
+	all   *[]string
+	first int
+	many  map[string]struct{}
+}
+
+// add reports whether a name is new.
+func (n *names) add(name string) bool {
+	own := (*n.all)[n.first:]
+	if n.many == nil {
+		if slices.Contains(own, name) {
+			return false
+		}
+		*n.all = append(*n.all, name)
+		if len(own)+1 == manyNames {
+			n.many = make(map[string]struct{}, 2*manyNames)
+			for _, known := range (*n.all)[n.first:] {
+				n.many[known] = struct{}{}
+			}
+		}
+		return true
+	}
+	before := len(n.many)
+	n.many[name] = struct{}{}
+	return len(n.many) > before
+}
+
+func (n *names) end() { *n.all = (*n.all)[:n.first] }
