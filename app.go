@@ -24,6 +24,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
+	"github.com/excorp/caddy-require-auth/securityevents"
 	"github.com/excorp/caddy-require-auth/store"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
 	_ "github.com/excorp/caddy-require-auth/store/redis"  // registers auth.stores.redis
@@ -70,7 +71,12 @@ type App struct {
 	// wait. Default: see there.
 	Attempts *bruteforce.Limits `json:"attempts,omitempty"`
 
+	// Identity providers whose security events revoke tokens, see docs/security-events.md.
+	// Default: none.
+	SecurityEvents []*securityevents.Transmitter `json:"security_events,omitempty"`
+
 	store         store.Store
+	receiver      *securityevents.Receiver
 	pages         *page.Set         // nil for those that are built in
 	guard         *bruteforce.Guard // nil: attempts are not counted
 	schemes       map[string]authn.Scheme
@@ -128,6 +134,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
+	a.receiver, err = securityevents.Open(ctx, a.SecurityEvents, securityevents.Sink{Store: a.store, Published: func(entry store.Entry) {
+		a.observeRevocation(eventRevoked, "a security event revoked tokens", entry)
+	}})
+	if err != nil {
+		return err
+	}
 	return a.registerMetrics(ctx.GetMetricsRegistry())
 }
 
@@ -158,6 +170,9 @@ func (a *App) check() error {
 		if err := a.Attempts.Check(); err != nil {
 			return err
 		}
+	}
+	if err := securityevents.Check(a.SecurityEvents); err != nil {
+		return err
 	}
 	if err := checkTraceID(a.TraceID); err != nil {
 		return err
@@ -218,11 +233,15 @@ func (a *App) limitAttempts(ctx caddy.Context) error {
 
 // Cleanup releases what outlives a configuration.
 func (a *App) Cleanup() error {
+	err := a.receiver.Close()
 	if a.guard == nil {
-		return nil
+		return err
 	}
-	return loginMemory.Release()
+	return errors.Join(err, loginMemory.Release())
 }
+
+// SecurityEventReceiver returns the receiver of the endpoints `auth_events`.
+func (a *App) SecurityEventReceiver() *securityevents.Receiver { return a.receiver }
 
 // checkRevocation refuses a caller who was revoked. Schemes of tokens do so
 // themselves: for them it depends on when a token was issued.
@@ -287,4 +306,6 @@ var (
 	_ caddy.App          = (*App)(nil)
 	_ caddy.Provisioner  = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
+
+	_ securityevents.Host = (*App)(nil)
 )

@@ -11,6 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/securityevents"
 	"github.com/excorp/caddy-require-auth/store"
 )
 
@@ -38,6 +39,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		pages         <folder>
 //		store         <kind> ...
 //		attempts      <number>|off { ... }
+//		security_events <issuer> { ... }
 //		<scheme> <name> {
 //			...
 //		}
@@ -54,6 +56,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"pages":         block.String(&a.Pages),
 		"store":         a.readStore,
 		"attempts":      a.readAttempts,
+
+		"security_events": a.readSecurityEvents,
 	}
 	addSchemes(lines, &a.SchemesRaw)
 	if err := block.Read(d, lines); err != nil {
@@ -106,6 +110,15 @@ func (a *App) readAttempts(d *caddyfile.Dispenser) error {
 	}
 	a.Attempts = new(bruteforce.Limits)
 	return a.Attempts.ReadLine(d)
+}
+
+func (a *App) readSecurityEvents(d *caddyfile.Dispenser) error {
+	transmitter := new(securityevents.Transmitter)
+	if err := transmitter.ReadBlock(d); err != nil {
+		return err
+	}
+	a.SecurityEvents = append(a.SecurityEvents, transmitter)
+	return nil
 }
 
 // addSchemes adds a line for each scheme there is, those of other plugins

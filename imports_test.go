@@ -35,6 +35,8 @@ var mayImport = map[string]string{
 	"openapi":          "authn authz internal/openapi internal/routes",
 	"command":          "authn authz internal/accesstest internal/convert internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
 
+	"securityevents": "authn internal/idp internal/jose internal/keyset store",
+
 	"store":                  "",
 	"store/internal/entries": "store",
 	"store/memory":           "store store/internal/entries",

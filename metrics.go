@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/securityevents"
 )
 
 // The names of the metrics, see docs/operations.md.
@@ -152,7 +153,11 @@ func (a *App) registerMetrics(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	return errors.Join(registry.Register(decisions), registry.Register(verifications), registry.Register(revocationChanges), registry.Register(openStreams), registry.Register(gauges{a}))
+	var failures []error
+	for _, collector := range []prometheus.Collector{decisions, verifications, revocationChanges, openStreams, securityevents.Collector(), gauges{a}} {
+		failures = append(failures, registry.Register(collector))
+	}
+	return errors.Join(failures...)
 }
 
 // gauges collect the present state of an app.

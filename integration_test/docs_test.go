@@ -23,6 +23,17 @@ func TestMoving(t *testing.T) {
 	}
 }
 
+// TestSecurityEvents loads every Caddyfile of docs/security-events.md.
+func TestSecurityEvents(t *testing.T) {
+	examples := caddyfileBlock.FindAllStringSubmatch(textOf(t, "../docs/security-events.md"), -1)
+	for _, example := range examples {
+		harness.Start(t, runnable(t, example[1]))
+	}
+	if len(examples) == 0 {
+		t.Error("no example was found")
+	}
+}
+
 // TestTroubleshooting has a line for every code.
 func TestTroubleshooting(t *testing.T) {
 	page := textOf(t, "../docs/troubleshooting.md")

@@ -34,6 +34,12 @@ func everything(p *harness.Provider) string {
 			key partner-a sha256:644c122906ee64a4f47271673f7c3b576a59cfcd155034c7f2534123bfd2f675
 		}
 		client_cert robots
+		security_events ` + harness.Issuer + ` {
+			audience ` + harness.Audience + `/events
+			jwks ../configuration/testdata/files/jwks.json
+			authorization some-secret-nobody-may-see
+			global_revocation some-secret-nobody-may-see-of-32-bytes
+		}
 	}
 }
 :8080 {

@@ -52,6 +52,8 @@ var modules = map[string]module{
 	"authentication":     {kind: always(Guards)},
 	"protected_resource": {kind: always(Publishes), safe: true},
 
+	"auth_events": {kind: always(Publishes)}, // it accepts what is signed, and nothing else
+
 	"auth_cors": {kind: always(Passes), safe: true},
 	"headers":   {kind: always(Passes), safe: true},
 	"invoke":    {kind: always(Passes), safe: true},

@@ -1,0 +1,332 @@
+// Package securityevents receives security events of identity providers and turns them
+// into revocations: Shared Signals Framework 1.0, CAEP and RISC, by push (RFC 8935) and
+// poll (RFC 8936), and requests of Global Token Revocation.
+package securityevents
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/watch"
+	"github.com/excorp/caddy-require-auth/store"
+)
+
+// Transmitter is an identity provider whose security events revoke tokens here.
+//
+// The events `session-revoked`, `token-claims-change` and `credential-change` of CAEP,
+// and `sessions-revoked`, `account-disabled`, `account-purged`, `credential-compromise`
+// and `account-credential-change-required` of RISC become revocations in the store: of
+// the tokens of their subject that were issued before the event. Other events are
+// acknowledged and ignored.
+type Transmitter struct {
+	// The issuer: the exact value of `iss` in its security event tokens. Required. Keys
+	// and endpoints come from its metadata at `/.well-known/ssf-configuration`.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The audiences, one of which `aud` must name. Required.
+	Audiences []string `json:"audiences,omitempty"`
+
+	// Where the keys of the transmitter are: the URL or the file of a JWK Set. A file is
+	// read again when it changes. Default: by discovery from the issuer.
+	JWKS string `json:"jwks,omitempty"`
+
+	// The issuers whose tokens the transmitter may revoke. Default: the issuer.
+	TokenIssuers []string `json:"token_issuers,omitempty"`
+
+	// The whole value of the field Authorization that the transmitter sends with a
+	// push, such as `Bearer …`, at least 16 bytes. Default: none; the signature alone
+	// proves who sent an event.
+	Authorization string `json:"authorization,omitempty"`
+
+	// The bearer token of requests of Global Token Revocation, at least 32 bytes. Who
+	// has it can revoke the tokens of any user of the issuer. Default: such requests
+	// are refused.
+	GlobalRevocation string `json:"global_revocation,omitempty"`
+
+	// A file with PEM certificates of authorities, trusted beside those of the system.
+	CAFile string `json:"ca_file,omitempty"`
+
+	// The hosts that may be asked without TLS. Whoever can change that traffic can
+	// revoke tokens. Default: none but this machine.
+	AllowHTTP []string `json:"allow_http,omitempty"`
+
+	keys     keyset.Source
+	subjects subjects
+	handled  memory
+	sink     Sink
+	now      func() time.Time
+	release  func() error
+}
+
+const (
+	minAuthorization = 16
+	minGlobal        = 32
+)
+
+// check reports what is wrong with the configuration. Placeholders pass: they are
+// checked once they are replaced.
+func (t *Transmitter) check() error {
+	if t.Issuer == "" {
+		return errors.New("security_events without an issuer: write `security_events <issuer> { … }`")
+	}
+	if t.JWKS == "" && !block.HasPlaceholder(t.Issuer) {
+		if err := idp.CheckIssuer(t.Issuer, t.AllowHTTP...); err != nil {
+			return withHint("security_events", err)
+		}
+	}
+	if isURL(t.JWKS) {
+		if err := idp.CheckURL(t.JWKS, t.AllowHTTP...); err != nil {
+			return withHint("jwks", err)
+		}
+	}
+	switch {
+	case len(t.Audiences) == 0:
+		return errors.New("security_events has no audience, so events for any other receiver would count: add `audience <this receiver's identifier>`")
+	case slices.Contains(t.Audiences, "*"):
+		return errors.New("security_events: audience * would let events for any other receiver count: write the audience of the stream")
+	case slices.Contains(t.Audiences, "") || slices.Contains(t.TokenIssuers, ""):
+		return errors.New("security_events: an audience or a token_issuer is empty: a placeholder may have no value")
+	}
+	if err := idp.CheckHTTPHosts(t.AllowHTTP, t.Issuer, t.JWKS); err != nil {
+		return err
+	}
+	if err := checkSecret("authorization", t.Authorization, minAuthorization); err != nil {
+		return err
+	}
+	return checkSecret("global_revocation", t.GlobalRevocation, minGlobal)
+}
+
+func checkSecret(line, secret string, shortest int) error {
+	switch {
+	case secret == "" || block.HasPlaceholder(secret):
+		return nil
+	case len(secret) < shortest:
+		return fmt.Errorf("%s has %d bytes, %d are needed: make one with `openssl rand -base64 48`", line, len(secret), shortest)
+	case strings.ContainsFunc(secret, func(c rune) bool { return c < ' ' || c > '~' }):
+		return fmt.Errorf("%s holds a character that no header field may have", line)
+	}
+	return nil
+}
+
+func isURL(jwks string) bool { return strings.Contains(jwks, "://") }
+
+func withHint(line string, err error) error {
+	if errors.Is(err, idp.ErrPlaintext) {
+		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
+	}
+	return fmt.Errorf("%s: %w", line, err)
+}
+
+// open prepares a transmitter. It does not wait for the network.
+func (t *Transmitter) open(ctx caddy.Context, sink Sink) error {
+	if err := t.replacePlaceholders(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := t.check(); err != nil {
+		return err
+	}
+	t.sink, t.now = sink, time.Now
+	t.subjects = subjects{transmitter: t.Issuer, issuers: t.TokenIssuers}
+	if len(t.TokenIssuers) == 0 {
+		t.subjects.issuers = []string{t.Issuer}
+	}
+	count(t.Issuer)
+	return t.openKeys(ctx)
+}
+
+func (t *Transmitter) replacePlaceholders(replacer *caddy.Replacer) error {
+	values := map[string]*string{
+		"security_events": &t.Issuer, "jwks": &t.JWKS, "ca_file": &t.CAFile,
+		"authorization": &t.Authorization, "global_revocation": &t.GlobalRevocation,
+	}
+	for i := range t.Audiences {
+		values[fmt.Sprintf("audience %d", i+1)] = &t.Audiences[i]
+	}
+	for i := range t.TokenIssuers {
+		values[fmt.Sprintf("token_issuer %d", i+1)] = &t.TokenIssuers[i]
+	}
+	for name, value := range values {
+		var err error
+		if *value, err = block.Replace(replacer, name, *value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Transmitter) openKeys(ctx caddy.Context) error {
+	if t.JWKS != "" && !isURL(t.JWKS) {
+		static := keyset.NewStatic(nil)
+		t.keys = static
+		return watch.File(ctx, t.JWKS, ctx.Logger(new(Handler)), func(content []byte) error {
+			set, err := keyset.Parse(content)
+			if err != nil {
+				return err
+			}
+			static.Replace(set)
+			return nil
+		})
+	}
+	config := keyset.RemoteConfig{URL: t.JWKS, Issuer: t.Issuer, Transmitter: true, HTTPHosts: t.AllowHTTP, Logger: running(ctx)}
+	if t.JWKS != "" {
+		config.Issuer = ""
+	}
+	remote, release, err := keyset.OpenShared(config, t.CAFile, func(client context.Context) (*http.Client, error) {
+		return t.newClient(client, running(ctx)())
+	})
+	if err != nil {
+		return err
+	}
+	t.keys, t.release = remote, release
+	return nil
+}
+
+// newClient returns a client for the transmitter.
+func (t *Transmitter) newClient(ctx context.Context, logger *zap.Logger) (*http.Client, error) {
+	if t.CAFile == "" {
+		return idp.NewClient(), nil
+	}
+	client, err := idp.NewClientTrusting(ctx, t.CAFile, logger)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	return client, nil
+}
+
+// running finds the logger of the running configuration, because key sets outlive the
+// one that opened them.
+func running(ctx caddy.Context) func() *zap.Logger {
+	first := ctx.Logger(new(Handler))
+	return func() *zap.Logger {
+		if active := caddy.ActiveContext(); active.Context != nil {
+			return active.Logger(new(Handler))
+		}
+		return first
+	}
+}
+
+// authenticates reports whether a field Authorization is that of the transmitter.
+func (t *Transmitter) authenticates(authorization string) bool {
+	return t.Authorization == "" || equal(authorization, t.Authorization)
+}
+
+// equal compares secrets in a time that does not depend on them.
+func equal(a, b string) bool {
+	digestA, digestB := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(digestA[:], digestB[:]) == 1
+}
+
+// The results of an event.
+const (
+	accepted    = "accepted"
+	ignored     = "ignored"
+	duplicate   = "duplicate"
+	refused     = "refused"
+	unavailable = "unavailable"
+)
+
+// handle verifies an event and acts on it. It returns the result, and why an event was
+// ignored, refused or could not be handled.
+func (t *Transmitter) handle(ctx context.Context, s *set) (result string, reason error) {
+	if err := t.verify(ctx, s); err != nil {
+		return resultOf(err), err
+	}
+	if err := s.readClaims(t.Audiences, t.now()); err != nil {
+		return refused, err
+	}
+	if t.handled.has(s.digest) {
+		return duplicate, nil
+	}
+	result, err := t.act(ctx, s)
+	if result == accepted || result == ignored {
+		t.handled.add(s.digest)
+	}
+	return result, err
+}
+
+// resultOf is the result of an error.
+func resultOf(err error) string {
+	if _, ok := errors.AsType[refusal](err); ok {
+		return refused
+	}
+	return unavailable
+}
+
+// verify checks the signature by the keys of the transmitter.
+func (t *Transmitter) verify(ctx context.Context, s *set) error {
+	keys, err := t.keys.Find(ctx, keyset.Query{Token: s.digest, KeyID: s.kid, Algorithm: s.algorithm})
+	for _, key := range keys {
+		if key.Allows(s.algorithm) && s.signed.Verify(s.algorithm, key.Public) == nil {
+			return nil
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(keys) == 0:
+		return refuse(invalidKey, "no key of the transmitter fits kid and alg")
+	}
+	return refuse(invalidKey, "the signature fits no key of the transmitter")
+}
+
+// act does what an event asks for.
+func (t *Transmitter) act(ctx context.Context, s *set) (result string, reason error) {
+	switch {
+	case ofStream[s.event] != "":
+		return accepted, nil
+	case revoking[s.event] == "":
+		return ignored, errors.New("an event of this type revokes nothing")
+	}
+	named, err := t.subjects.read(s.subject)
+	switch {
+	case err != nil:
+		return refused, err
+	case len(named) == 0:
+		return ignored, errors.New("the subject names no user, session or token")
+	}
+	return t.revoke(ctx, named, s.before())
+}
+
+// revoke publishes revocations of what was issued before an instant. They end by that
+// instant too, so that an event that arrives again changes nothing.
+func (t *Transmitter) revoke(ctx context.Context, named []store.Revocation, before time.Time) (result string, reason error) {
+	now := t.now()
+	for _, revocation := range named {
+		revocation.Before, revocation.Until = before, before.Add(store.KeepRevocation)
+		if !revocation.Until.After(now) {
+			return ignored, errTooOld
+		}
+		entry, err := revocation.Entry(now)
+		if err != nil {
+			return refused, refusal{invalidRequest, err}
+		}
+		if t.holds(entry) {
+			continue
+		}
+		if err := t.sink.Store.Publish(ctx, entry); err != nil {
+			return unavailable, err
+		}
+		t.sink.Published(entry)
+	}
+	return accepted, nil
+}
+
+// holds reports whether the store has a revocation that is as wide.
+func (t *Transmitter) holds(entry store.Entry) bool {
+	known, found := t.sink.Store.Lookup(store.EntryRevoked, entry.Key)
+	return found && !known.Until.Before(entry.Until) &&
+		(known.Before.IsZero() || !entry.Before.IsZero() && !known.Before.Before(entry.Before))
+}
