@@ -9,8 +9,9 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 )
 
-// allow prepares a request that goes on and returns the writer for its answer.
-func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *requestState, d decision) http.ResponseWriter {
+// allow prepares a request that goes on and returns the writer for its answer; nil if
+// the answer needs no change.
+func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *requestState, d decision) *responsewriter.Writer {
 	if d.outcome.Identity != nil {
 		state.admit(r, d)
 		g.forward.setOn(r, state)
@@ -20,7 +21,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	}
 	credential := d.credential
 	if !credential.Found() {
-		return w
+		return nil
 	}
 	directive := "private"
 	switch {
@@ -28,7 +29,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 		w.Header().Set(nonceHeader, d.outcome.Nonce)
 		directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
 	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField:
-		return w // shared caches know this case, RFC 9111 §3.5
+		return nil // shared caches know this case, RFC 9111 §3.5
 	}
 	vary := credential.Location.VaryField()
 	return responsewriter.New(w, func(header http.Header) { restrict(header, directive, vary) })

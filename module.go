@@ -340,17 +340,21 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	case !d.Allowed:
 		return g.deny(w, r, state, d)
 	}
-	answer := g.allow(w, r, state, d)
+	writer := g.allow(w, r, state, d)
 	if g.EndStreams != "" && d.outcome.Identity != nil {
-		stream := g.watch(w, answer, r, state, d)
-		defer stream.finish()
-		answer, r = stream.writer, stream.request
+		if writer == nil {
+			writer = responsewriter.New(w, func(http.Header) {})
+		}
+		defer g.watch(writer, r, state, d)()
 	}
 	if d.lists {
 		next = g.filterLists(next, d)
 	}
-	err := next.ServeHTTP(answer, r)
-	if writer, ok := answer.(*responsewriter.Writer); ok && err != nil {
+	if writer == nil {
+		return next.ServeHTTP(w, r)
+	}
+	err := next.ServeHTTP(writer, r)
+	if err != nil {
 		writer.Apply() // the error is answered past this writer
 	}
 	return err

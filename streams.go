@@ -43,9 +43,9 @@ type stream struct {
 	fields     []zap.Field
 	began      time.Time
 
-	request *http.Request
-	writer  *responsewriter.Writer
-	cancel  context.CancelFunc
+	writer *responsewriter.Writer
+	cancel context.CancelFunc
+	resets bool // the response is a stream of HTTP/2, which the first End resets
 
 	// Only Check uses these.
 	app        *App
@@ -60,28 +60,32 @@ type stream struct {
 }
 
 // watch prepares the response to a request that goes on with a credential. The caller
-// calls finish when the request has been handled.
-func (g *RequireAuth) watch(w, answer http.ResponseWriter, r *http.Request, state *requestState, d decision) *stream {
+// calls finish when the request has been handled. The request stays the same one, because
+// placeholders read what later handlers change of it.
+func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, state *requestState, d decision) (finish func()) {
 	s := &stream{
 		gate: g, name: d.scheme.name, credential: d.credential, identity: d.outcome.Identity, began: time.Now(),
-		app: g.app, scheme: d.scheme.Scheme,
+		app: g.app, scheme: d.scheme.Scheme, writer: writer, resets: r.ProtoMajor == 2,
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	s.request, s.cancel = r.WithContext(ctx), cancel
-	s.writer, _ = answer.(*responsewriter.Writer)
-	if answer == w || s.writer == nil { // not that of an earlier gate
-		s.writer = responsewriter.New(w, func(http.Header) {})
-	}
+	before := r.Context()
+	ctx, cancel := context.WithCancel(before)
+	*r, s.cancel = *r.WithContext(ctx), cancel
 	begin := func(status int, header http.Header) {
 		if g.EndStreams == endStreams && isStream(r, status, header) {
-			s.begin(state, d)
+			s.begin(r, state, d)
 		}
 	}
-	s.writer.Watch(begin, s.remove)
+	writer.Watch(begin, s.remove)
 	if g.EndStreams == endAll {
-		s.begin(state, d)
+		s.begin(r, state, d)
 	}
-	return s
+	return func() {
+		s.cancel()
+		*r = *r.WithContext(before) // for error routes
+		if writer.Finish() {
+			panic(http.ErrAbortHandler) // the response must not look complete
+		}
+	}
 }
 
 // isStream reports whether a response is an event stream or an upgraded connection. A
@@ -97,8 +101,8 @@ func isStream(r *http.Request, status int, header http.Header) bool {
 }
 
 // begin makes the response one that is checked.
-func (s *stream) begin(state *requestState, d decision) {
-	s.fields = s.gate.requestRecord(state, s.request, d)
+func (s *stream) begin(r *http.Request, state *requestState, d decision) {
+	s.fields = s.gate.requestRecord(state, r, d)
 	openStreams.WithLabelValues(s.name).Inc()
 	streams.Process.Add(s)
 }
@@ -106,14 +110,6 @@ func (s *stream) begin(state *requestState, d decision) {
 func (s *stream) remove() {
 	if streams.Process.Remove(s) {
 		openStreams.WithLabelValues(s.name).Dec()
-	}
-}
-
-// finish is for the end of the handler. A response that was ended must not look complete.
-func (s *stream) finish() {
-	s.cancel()
-	if s.writer.Finish() {
-		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -128,7 +124,7 @@ func (s *stream) End(reason error) {
 		fields := append(s.fields, zap.String("reason", reason.Error()), zap.Duration("duration", time.Since(s.began)))
 		s.gate.runningLogger().Info(message, fields...)
 	})
-	if s.gate.ReportOnly || s.writer.Aborted() && s.request.ProtoMajor == 2 { // whose stream is reset
+	if s.gate.ReportOnly || s.writer.Aborted() && s.resets {
 		return
 	}
 	s.cancel()

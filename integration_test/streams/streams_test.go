@@ -50,6 +50,23 @@ func configure(upstream, schemes string) string {
 	require_auth /twice/* {
 		end_streams all
 	}
+	handle_errors 502 {
+		rewrite /short
+		reverse_proxy ` + upstream + `
+	}
+	route /failing {
+		require_auth {
+			end_streams all
+		}
+		error 502
+	}
+	route /rewritten {
+		require_auth {
+			end_streams all
+		}
+		method PUT
+		respond "{method} of {http.auth.user.id}"
+	}
 	reverse_proxy ` + upstream + ` {
 		stream_close_delay 1h
 	}
@@ -151,6 +168,16 @@ func TestEnds(t *testing.T) {
 			harness.Eventually(t, "it is no longer counted", func() bool { return gauge(s) == "1" })
 		})
 	}
+	t.Run("placeholders see what handlers behind the gate change", func(t *testing.T) {
+		if got := s.Get("/rewritten", harness.Bearer(harness.Token(t))); got.Body != "PUT of alice" {
+			t.Error(got.Status, got.Body)
+		}
+	})
+	t.Run("error routes run as before", func(t *testing.T) {
+		if got := s.Get("/failing", harness.Bearer(harness.Token(t))); got.Body != "complete" {
+			t.Error(got.Status, got.Body)
+		}
+	})
 	t.Run("a response that ends by itself is complete", func(t *testing.T) {
 		for _, path := range []string{"/all/short", "/streams/short"} {
 			if got := s.Get(path, harness.Bearer(harness.Token(t))); got.Status != http.StatusOK || got.Body != "complete" {
