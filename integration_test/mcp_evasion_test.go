@@ -13,7 +13,7 @@ import (
 
 // guardedMCP has a tool with an encoded name besides those of the recipe, and
 // speaks HTTP/2 without TLS, and HTTP/3.
-func guardedMCP(t *testing.T) *harness.Server {
+func guardedMCP(t *testing.T, more string) *harness.Server {
 	t.Helper()
 	certificate, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", nil, time.Hour))
 	return harness.Start(t, `{
@@ -30,6 +30,7 @@ func guardedMCP(t *testing.T) *harness.Server {
 		mcp {
 			tool delete_* mcp:delete
 			tool löschen  mcp:delete
+			`+more+`
 		}
 		strip_credentials
 	}
@@ -81,6 +82,7 @@ var evasions = map[string]attempt{
 	"a method by a shorter field":  {"DELETE", "delete_file", []string{"x-method-override", "POST"}},
 	"a method spelled with !":      {"POST", "delete_file", []string{revisionField, current, methodField, "tools/list", "mcp!method", "tools/call"}},
 	"another HTTP method":          {"PUT", "delete_file", nil},
+	"a name in another form":       {"POST", "lo\u0308schen", []string{revisionField, current, methodField, "tools/call", nameField, "=?base64?bG/MiHNjaGVu?="}},
 	"a name in Latin-1":            {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "l\xf6schen"}},
 	"a name in UTF-8":              {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "löschen"}},
 	"a name in capital encoding":   {"POST", "löschen", []string{revisionField, current, methodField, "tools/call", nameField, "=?BASE64?bMO2c2NoZW4=?="}},
@@ -96,7 +98,7 @@ var ofHTTP2 = map[string]attempt{
 }
 
 func TestMCPEvasion(t *testing.T) {
-	s := guardedMCP(t)
+	s := guardedMCP(t, "")
 	token := harness.Token(t)
 	refused := func(t *testing.T, status int, body string) {
 		t.Helper()
@@ -169,6 +171,33 @@ func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 	}
 	response := s.Send(request.String() + "\r\n" + a.body())
 	return response.Status, response.Body
+}
+
+// TestMCPInspectEverywhere has bodies read in each version of HTTP.
+func TestMCPInspectEverywhere(t *testing.T) {
+	s := guardedMCP(t, "inspect 1KiB")
+	token, wider := harness.Token(t), harness.Token(t, harness.Claims{"scope": "mcp:delete"})
+	for version, ask := range map[string]func(*harness.Server, attempt, string) (int, string){"HTTP/1.1": askHTTP1, "HTTP/2": askHTTP2, "HTTP/3": askHTTP3} {
+		for name, c := range map[string]struct {
+			attempt
+			token string
+			want  int
+		}{
+			"a tool without its scope":            {attempt{"POST", "delete_file", []string{revisionField, "2025-11-25"}}, token, 403},
+			"a tool with its scope":               {attempt{"POST", "delete_file", []string{revisionField, "2025-11-25"}}, wider, 200},
+			"another tool":                        {attempt{"POST", "read_file", []string{revisionField, "2025-11-25"}}, token, 200},
+			"a tool without a revision":           {attempt{"POST", "delete_file", nil}, token, 403},
+			"a body that contradicts its fields":  {attempt{"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "read_file"}}, wider, 400},
+			"a body that is too large":            {attempt{"POST", strings.Repeat("x", 2<<10), nil}, wider, 413},
+			"a name that is not in normal form C": {attempt{"POST", "lo\u0308schen", nil}, wider, 400},
+		} {
+			t.Run("MCP-11: "+version+", "+name, func(t *testing.T) {
+				if status, body := ask(s, c.attempt, c.token); status != c.want {
+					t.Errorf("%d %s, want %d", status, body, c.want)
+				}
+			})
+		}
+	}
 }
 
 // askHTTP2 does so in one of HTTP/2.

@@ -78,6 +78,10 @@ func readFields(h http.Header) (asked operation, err error) {
 	if asked.name, err = decode(name); err != nil {
 		return operation{}, fmt.Errorf("%s: %w", nameField, err)
 	}
+	// A field can carry a tab as it is.
+	if err := checkText(strings.ReplaceAll(asked.name, "\t", " ")); err != nil {
+		return operation{}, fmt.Errorf("%s: %w", nameField, err)
+	}
 	return asked, nil
 }
 

@@ -60,6 +60,8 @@ func TestRequired(t *testing.T) {
 		"MCP-11: two names":                                  {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "a", "Mcp-Name", "a"}, nil, true},
 		"MCP-11: two names where none is needed":             {[]string{revision, current, "Mcp-Method", "tools/list", "Mcp-Name", "a", "Mcp-Name", "a"}, nil, true},
 		"MCP-11: a broken encoding where none is needed":     {[]string{revision, current, "Mcp-Method", "tools/list", "Mcp-Name", "=?base64?"}, nil, true},
+		"MCP-11: a name that is not in normal form C":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?" + encode("delete_e\u0301") + "?="}, nil, true},
+		"MCP-11: a control character in an encoded name":     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?" + encode("delete_a\x00") + "?="}, nil, true},
 		"MCP-11: an encoding without an end":                 {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?YQ=="}, nil, true},
 		"MCP-11: an encoding that is no base64":              {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?%%?="}, nil, true},
 		"MCP-11: an encoding that is base64 at first":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?cmVhZF9h%%%%?="}, nil, true},

@@ -87,7 +87,7 @@ func (d *decoder) space() {
 		return // nearly always
 	}
 	start := d.at
-	for d.at < len(d.text) && strings.IndexByte(" \t\n\r", d.text[d.at]) >= 0 {
+	for d.at < len(d.text) && (d.text[d.at] == ' ' || d.text[d.at] == '\t' || d.text[d.at] == '\n' || d.text[d.at] == '\r') {
 		d.at++
 	}
 	steps.Add(d.at - start)
