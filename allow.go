@@ -15,6 +15,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	if d.outcome.Identity != nil {
 		state.admit(r, d)
 		g.forward.setOn(r, state)
+		g.setSigned(r, state)
 	}
 	if g.MCP.IsBodiless(r) {
 		dropBody(r)

@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
+	"github.com/excorp/caddy-require-auth/internal/signer"
 	"github.com/excorp/caddy-require-auth/securityevents"
 	"github.com/excorp/caddy-require-auth/store"
 	_ "github.com/excorp/caddy-require-auth/store/memory" // registers auth.stores.memory
@@ -86,6 +88,7 @@ type App struct {
 	preflights    sync.Map // the sites for which it was logged who answers them
 	logger        *zap.Logger
 	stopObservers []func()
+	signer        *signer.Signer // nil unless a gate signs identities
 
 	answersChecked bool // see checkAnswers
 }
@@ -191,6 +194,11 @@ func (a *App) Start() error {
 		return err
 	}
 	a.observeFetches()
+	if a.signer != nil {
+		ctx, stop := context.WithCancel(context.Background()) // ended by Stop
+		a.stopObservers = append(a.stopObservers, stop)
+		go a.maintainSigner(ctx)
+	}
 	return nil
 }
 
@@ -234,10 +242,13 @@ func (a *App) limitAttempts(ctx caddy.Context) error {
 // Cleanup releases what outlives a configuration.
 func (a *App) Cleanup() error {
 	err := a.receiver.Close()
-	if a.guard == nil {
-		return err
+	if a.guard != nil {
+		err = errors.Join(err, loginMemory.Release())
 	}
-	return errors.Join(err, loginMemory.Release())
+	if a.signer != nil {
+		err = errors.Join(err, signers.Release())
+	}
+	return err
 }
 
 // SecurityEventReceiver returns the receiver of the endpoints `auth_events`.

@@ -58,24 +58,39 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 			return nil, start.Wrap(err)
 		}
 	}
-	routes := h.NewRoute(matchers, gate)
-	if gate.Resource == nil {
-		return routes, nil
-	}
-	described := *gate.Resource
-	described.Facade = nil // its secret stays with the gate
-	places := []string{resource.WellKnown}
-	if gate.Resource.Facade != nil {
-		places = append(places, facade.MetadataPlace, facade.OpenIDPlace, facade.EndpointPlace)
-	}
-	var documents []httpcaddyfile.ConfigValue
-	for _, place := range places {
+	var routes []httpcaddyfile.ConfigValue
+	for _, place := range gate.documents() {
 		// First, and with one long path: that is what Caddy leaves in front among
 		// the routes of a directive, so that the gate does not guard the document.
-		matcher := caddy.ModuleMap{"path": h.JSON([]string{place + "*"})}
-		documents = append(documents, h.NewRoute(matcher, &resource.Handler{Resources: []resource.Resource{described}})...)
+		matcher := caddy.ModuleMap{"path": h.JSON([]string{place.path})}
+		routes = append(routes, h.NewRoute(matcher, place.handler)...)
 	}
-	return append(documents, routes...), nil
+	return append(routes, h.NewRoute(matchers, gate)...), nil
+}
+
+// document is what a gate brings along to its site.
+type document struct {
+	path    string
+	handler caddyhttp.MiddlewareHandler
+}
+
+// documents are the documents that the gate brings along.
+func (g *RequireAuth) documents() (all []document) {
+	if g.Resource != nil {
+		described := *g.Resource
+		described.Facade = nil // its secret stays with the gate
+		places := []string{resource.WellKnown}
+		if g.Resource.Facade != nil {
+			places = append(places, facade.MetadataPlace, facade.OpenIDPlace, facade.EndpointPlace)
+		}
+		for _, place := range places {
+			all = append(all, document{place + "*", &resource.Handler{Resources: []resource.Resource{described}}})
+		}
+	}
+	if len(g.ForwardSigned) > 0 {
+		all = append(all, document{keysPath, new(SigningKeys)})
+	}
+	return all
 }
 
 // parseResource reads the directive `protected_resource`: the document of a
@@ -194,6 +209,12 @@ func declaredApp(option any) (*App, error) {
 //		hide      [all]
 //		forward   <field> <value>
 //		end_streams [all]
+//		forward_signed <field> {
+//			audience <id>...
+//			claims   <path>...
+//			ttl      <duration>
+//			issuer   <url>
+//		}
 //		preflight answer|forward
 //		strip_credentials
 //		error_format auto|problem|json|html|text
@@ -224,6 +245,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"protected_resource": g.readResource,
 		"forward":            g.readForward,
 		"end_streams":        g.readEndStreams,
+		"forward_signed":     g.readForwardSigned,
 		"preflight":          g.readPreflight,
 		"strip_credentials":  block.Flag(&g.StripCredentials),
 		"error_format":       block.String((*string)(&g.ErrorFormat)),

@@ -16,7 +16,8 @@ import (
 // forwarding is the identity that a gate forwards to the upstream.
 type forwarding struct {
 	fields []forwardedField
-	names  fieldNames
+	signed []signedField
+	names  fieldNames // of both
 }
 
 type forwardedField struct{ name, value string }
@@ -44,27 +45,39 @@ var decisive = []string{
 	"mcp-method", "mcp-name", "mcp-protocol-version",
 }
 
-// checkForward refuses names that are none, and those that carry nothing to an
-// upstream.
+// checkForward reports what is wrong with the configured fields.
 func checkForward(configured map[string]string) error {
-	seen := make(map[string]string, len(configured))
-	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("forward %q: this is no name of a header field", name)
-		}
-		if slices.Contains(framing, fieldname.Fold(name)) {
-			return fmt.Errorf("forward %s: this field frames the request and cannot carry an identity", name)
-		}
-		if slices.Contains(decisive, fieldname.Fold(name)) {
-			return fmt.Errorf("forward %s: gates decide by this field, and it would be removed before they read it", name)
-		}
-		if other, twice := seen[fieldname.Fold(name)]; twice {
-			return fmt.Errorf("forward %s and %s: upstreams may read them as one field", other, name)
-		}
-		seen[fieldname.Fold(name)] = name
+	names := slices.Sorted(maps.Keys(configured))
+	for _, name := range names {
 		if err := checkPlaceholders(configured[name]); err != nil {
 			return fmt.Errorf("forward %s: %w", name, err)
 		}
+	}
+	return checkFieldNames("forward", names, nil)
+}
+
+// checkFieldNames refuses invalid names, names of fields that must carry no identity,
+// and names that upstreams may read as one. The line in the Caddyfile has that word, and
+// others are the names in other lines.
+func checkFieldNames(line string, names, others []string) error {
+	seen := make(map[string]string, len(names))
+	for _, name := range others {
+		seen[fieldname.Fold(name)] = name
+	}
+	for _, name := range names {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("%s %q: invalid name of a header field", line, name)
+		}
+		if slices.Contains(framing, fieldname.Fold(name)) {
+			return fmt.Errorf("%s %s: this field frames the request and cannot carry an identity", line, name)
+		}
+		if slices.Contains(decisive, fieldname.Fold(name)) {
+			return fmt.Errorf("%s %s: gates decide by this field, and it would be removed before they read it", line, name)
+		}
+		if other, twice := seen[fieldname.Fold(name)]; twice {
+			return fmt.Errorf("%s %s and %s: upstreams may read them as one field", line, other, name)
+		}
+		seen[fieldname.Fold(name)] = name
 	}
 	return nil
 }

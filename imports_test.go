@@ -55,6 +55,7 @@ var mayImport = map[string]string{
 	"internal/introspection": "internal/idp internal/jose internal/keyset",
 	"internal/openapi":       "",
 	"internal/routes":        "",
+	"internal/signer":        "store",
 	"internal/sourcepos":     "",
 	"internal/convert":       "internal/apikeyformat internal/sourcepos",
 	"internal/dryrun":        "internal/routes",

@@ -129,6 +129,15 @@ type RequireAuth struct {
 	// ends, and the record is `stream would end`. Default: off.
 	EndStreams string `json:"end_streams,omitempty"`
 
+	// Header fields with the identity of the caller as a short JWT, by their names. An
+	// upstream can verify it and need not trust the network: the keys are at
+	// `/.well-known/auth/jwks.json`. The JWT has `iss`, `aud`, `iat` and `exp`; `sub`, the
+	// user; `client_id`; `idp`, the issuer of the credential; `scope`; `act`; and the
+	// chosen claims. Only those that the caller has are there. A caller who passes an
+	// `optional` gate without a credential sets no field. Fields of these names that a
+	// client sent are removed as those of `forward` are.
+	ForwardSigned map[string]*SignedIdentity `json:"forward_signed,omitempty"`
+
 	// Who answers a CORS preflight: `answer`, the gate, or `forward`, the upstream,
 	// which then has a CORS configuration of its own. A preflight goes on without
 	// a body, without identity fields and without a credential in its query. Of
@@ -216,6 +225,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.forward = newForwarding(g.Forward)
+	if err := g.provisionSigned(); err != nil {
+		return err
+	}
 	site := routesAround(ctx)
 	g.siteOrigin = func(ofRequest, path string) string {
 		return g.app.registry.originFor(site, ofRequest, path)
@@ -270,6 +282,9 @@ func (g *RequireAuth) check() error {
 		return err
 	}
 	if err := checkForward(g.Forward); err != nil {
+		return err
+	}
+	if err := checkSignedIdentities(g.ForwardSigned, g.Forward); err != nil {
 		return err
 	}
 	if err := checkPreflight(g.Preflight); err != nil {

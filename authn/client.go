@@ -66,3 +66,21 @@ func AddressOf(r *http.Request) string {
 
 // Client returns the client of a request: see [ClientOf] and [AddressOf].
 func (r *Request) Client() string { return ClientOf(AddressOf(r.Request)) }
+
+// OriginOf is the origin by which the client called the site. A proxy in front is
+// believed if Caddy trusts it.
+func OriginOf(r *http.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && !IsSubRequest(r) {
+		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
+			scheme = forwarded
+		}
+		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+			host = forwarded
+		}
+	}
+	return scheme + "://" + host
+}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -34,6 +37,36 @@ func upstream(t *testing.T) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
+func callers(site string) func(*http.Request) (*oidc.IDToken, error) {
+	keys := oidc.NewRemoteKeySet(context.Background(), site+"/.well-known/auth/jwks.json")
+	verifier := oidc.NewVerifier(site, keys, &oidc.Config{ClientID: "https://orders.internal", SupportedSigningAlgs: []string{oidc.ES256}})
+	return func(r *http.Request) (*oidc.IDToken, error) {
+		return verifier.Verify(r.Context(), r.Header.Get("X-Identity"))
+	}
+}
+
+// verifyingUpstream verifies who is calling, by the function above, which is that of the
+// page.
+func verifyingUpstream(t *testing.T) string {
+	t.Helper()
+	source, page := textOf(t, "recipes_test.go"), textOf(t, "../docs/recipes.md")
+	for _, example := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(source, example[1]) {
+			t.Error("the test does not run the Go code of the page")
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := callers("http://" + r.Host)(r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		fmt.Fprintf(w, "orders of %s", caller.Subject)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
 // runnable makes a Caddyfile of the docs one that runs here: on the harness's
 // port, with a demonstration secret for the keys of issuers.
 func runnable(t *testing.T, text string) string {
@@ -41,6 +74,7 @@ func runnable(t *testing.T, text string) string {
 	text = siteOfDocs.ReplaceAllString(text, "http://localhost:8080 {")
 	text = regexp.MustCompile(`(?m)^\s*issuer .*$`).ReplaceAllString(text, "$0\nhmac_secret demonstration-only-secret-of-32-bytes-or-more")
 	text = strings.ReplaceAll(text, "localhost:9000", upstream(t))
+	text = strings.ReplaceAll(text, "localhost:4000", verifyingUpstream(t))
 	if strings.Contains(text, "localhost:3000") {
 		text = strings.ReplaceAll(text, "localhost:3000", gitServer(t))
 	}

@@ -76,6 +76,20 @@ type RevocationCounter interface {
 	LearnedRevocations() uint64
 }
 
+// SharedKeys is implemented by stores of several instances. Each instance has its own
+// key that signs identities, and all publish the keys of each other.
+type SharedKeys interface {
+	// ShareKeys stores public keys by their ID, for a time from now on. It removes those
+	// that have ended. It is an error if there are more than [MaxSharedKeys].
+	ShareKeys(ctx context.Context, keys map[string]string, keep time.Duration) error
+
+	// KeysOfAll returns the keys of all instances that have not ended.
+	KeysOfAll(ctx context.Context) (map[string]string, error)
+}
+
+// MaxSharedKeys bounds the public keys in a [SharedKeys].
+const MaxSharedKeys = 500
+
 // Key is a digest that names something in a [Store].
 type Key = [sha256.Size]byte
 

@@ -175,26 +175,10 @@ func targetsOf(r *authn.Request) (method string, targets []string) {
 		original = &kept
 	}
 	path := original.URL.EscapedPath()
-	for _, origin := range r.Origins(originOf(r), path) {
+	for _, origin := range r.Origins(authn.OriginOf(r.Request), path) {
 		targets = append(targets, origin+path)
 	}
 	return original.Method, targets
-}
-
-func originOf(r *authn.Request) string {
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && !authn.IsSubRequest(r.Request) {
-		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
-			scheme = forwarded
-		}
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
-		}
-	}
-	return scheme + "://" + host
 }
 
 // refusePossession turns a failed proof into an outcome.

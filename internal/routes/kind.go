@@ -51,6 +51,7 @@ var modules = map[string]module{
 	"require_auth":       {kind: always(Guards), safe: true},
 	"authentication":     {kind: always(Guards)},
 	"protected_resource": {kind: always(Publishes), safe: true},
+	"auth_jwks":          {kind: always(Publishes), safe: true},
 
 	"auth_events": {kind: always(Publishes)}, // it accepts what is signed, and nothing else
 
@@ -143,7 +144,7 @@ func (h Handler) goesOn() bool {
 		return false
 	}
 	return h.Name == "file_server" && config.PassThru || h.Name == "reverse_proxy" && len(config.HandleResponse) > 0 ||
-		h.Name == "protected_resource"
+		h.Name == "protected_resource" || h.Name == "auth_jwks"
 }
 
 // rewriting returns how a handler changes the path, for itself or for those

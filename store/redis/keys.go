@@ -24,6 +24,9 @@ func (k keys) first(owner store.Key) string { return k.prefix + ":first:" + enco
 func (k keys) counters() string    { return k.prefix + ":{counters}" }
 func (k keys) counterEnds() string { return k.counters() + ":ends" }
 
+// shared is a hash of the public keys of the instances.
+func (k keys) shared() string { return k.prefix + ":{keys}" }
+
 func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 
 // probe is a key that tests whether Redis accepts writes.

@@ -18,8 +18,8 @@ func init() {
 
 // Redis keeps the state that several instances share in a Redis server, 6.2 or
 // newer, or in a server with the same protocol: used proofs of possession,
-// revocations, and counters of failed attempts. Instances with the same server and
-// prefix are one group.
+// revocations, counters of failed attempts, and the public keys of `forward_signed`.
+// Instances with the same server and prefix are one group.
 //
 // Caddy starts without Redis, and continues without it:
 //
@@ -30,6 +30,8 @@ func init() {
 //     revocation fails. It is in force at that instance, and at the others as soon as
 //     Redis is back. Undoing a revocation fails too.
 //   - Each instance counts attempts alone.
+//   - Each instance publishes its own keys of `forward_signed`, and those of the others
+//     that it knows.
 //
 // A revocation reaches the other instances in milliseconds. If a connection dies
 // silently, they read it after 200 ms plus the time-out. An instance writes back
@@ -136,6 +138,7 @@ var (
 	_ store.Store             = (*Redis)(nil)
 	_ store.Health            = (*Redis)(nil)
 	_ store.RevocationCounter = (*Redis)(nil)
+	_ store.SharedKeys        = (*Redis)(nil)
 	_ caddy.Provisioner       = (*Redis)(nil)
 	_ caddy.CleanerUpper      = (*Redis)(nil)
 	_ caddyfile.Unmarshaler   = (*Redis)(nil)
