@@ -66,7 +66,9 @@ func configure(t *testing.T) func(realm string) string {
 	}
 }
 http://localhost:8080 {
-	require_auth corp published ops partners
+	require_auth corp published ops partners {
+		end_streams all
+	}
 	respond ok
 }
 `
