@@ -45,7 +45,12 @@ const caddyfile = `
 }
 http://:%s {
 	bind 127.0.0.1
-	require_auth corp ops
+	require_auth corp ops {
+		forward_signed X-Identity {
+			audience https://orders.internal
+		}
+	}
+	respond /identity {header.X-Identity}
 	respond ok
 }
 `
@@ -113,6 +118,17 @@ func (i *instance) stop() {
 // try asks for a path as if it came from outside, and returns the status, 0 if
 // there is none, and the code of a denial.
 func (i *instance) try(path string, options ...harness.Option) (status int, code string) {
+	status, body := i.get(path, options...)
+	var problem harness.Problem
+	_ = json.Unmarshal([]byte(body), &problem) // what is let in gets another body
+	if status == 0 {
+		return 0, body
+	}
+	return status, problem.Code
+}
+
+// get asks as try does, and returns the status and the body, or 0 and an error.
+func (i *instance) get(path string, options ...harness.Option) (status int, body string) {
 	r, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+i.port+path, nil)
 	if err != nil {
 		panic(err)
@@ -126,13 +142,11 @@ func (i *instance) try(path string, options ...harness.Option) (status int, code
 		return 0, err.Error()
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	read, err := io.ReadAll(response.Body)
 	if err != nil {
 		return 0, err.Error()
 	}
-	var problem harness.Problem
-	_ = json.Unmarshal(body, &problem) // what is let in gets another body
-	return response.StatusCode, problem.Code
+	return response.StatusCode, string(read)
 }
 
 // publicHost is by what name clients know the group.
