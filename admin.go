@@ -16,7 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
@@ -106,7 +106,7 @@ type SchemeStatus struct {
 	// Gates are the gates that accept the scheme.
 	Gates []GateStatus `json:"gates"`
 
-	authn.Report
+	report.Report
 }
 
 // GateStatus is what an operator may see of a gate.
@@ -182,7 +182,7 @@ func (o operator) status(scheme declaredScheme) SchemeStatus {
 		one.Config = o.at[gate]
 		status.Gates = append(status.Gates, one)
 	}
-	if reporter, ok := scheme.Scheme.(authn.Reporter); ok {
+	if reporter, ok := scheme.Scheme.(report.Reporter); ok {
 		status.Report = reporter.Report()
 	}
 	return status

@@ -12,7 +12,9 @@ import (
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/mismatch"
 	"github.com/excorp/caddy-require-auth/mcp"
 )
 
@@ -316,9 +318,9 @@ func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []
 		state.request.Trace.Skip("attempts", "an explanation is not an attempt") {
 		return verifyAny(state, candidates, d)
 	}
-	address := authn.AddressOf(r)
+	address := clientaddress.Of(r)
 	attempt := bruteforce.Attempt{Address: address, Credential: d.credential.Value, Subject: func() bruteforce.Subject {
-		return bruteforce.Subject{Client: authn.ClientOf(address), Account: accountOf(candidates)}
+		return bruteforce.Subject{Client: clientaddress.Network(address), Account: accountOf(candidates)}
 	}}
 	verified := d
 	refusal, refused := g.app.guard.Allow(r.Context(), attempt, func() bruteforce.Result {
@@ -421,7 +423,7 @@ func noCredentials(r *authn.Request) error {
 	case authn.IsScheme(authorization.Scheme):
 		found = "Authorization with the scheme " + authorization.Scheme
 	}
-	return &authn.MismatchError{Reason: errNoCredentials.Error(), Found: found}
+	return &mismatch.ValueError{Reason: errNoCredentials.Error(), Found: found}
 }
 
 // isEarly reports whether a request came before the TLS handshake was complete

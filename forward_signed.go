@@ -15,6 +15,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
 	"github.com/excorp/caddy-require-auth/internal/signer"
 )
@@ -147,7 +148,7 @@ func (f signedField) value(r *http.Request, caller *authn.Identity) (string, err
 func (f signedField) claims(r *http.Request, caller *authn.Identity) map[string]any {
 	claims := map[string]any{"iss": f.configured.Issuer, "aud": f.configured.Audiences}
 	if f.configured.Issuer == "" {
-		claims["iss"] = authn.OriginOf(r)
+		claims["iss"] = clientaddress.OriginOf(r)
 	}
 	if len(f.configured.Audiences) == 1 {
 		claims["aud"] = f.configured.Audiences[0]

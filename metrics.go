@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/securityevents"
 )
 
@@ -211,7 +212,7 @@ type sum struct {
 func (a *App) aggregate() map[string]sum {
 	sums := make(map[string]sum)
 	for _, scheme := range a.registry.allSchemes() {
-		reporter, ok := scheme.Scheme.(authn.Reporter)
+		reporter, ok := scheme.Scheme.(report.Reporter)
 		if !ok {
 			continue
 		}
@@ -222,7 +223,7 @@ func (a *App) aggregate() map[string]sum {
 	return sums
 }
 
-func (s *sum) add(report authn.Report) {
+func (s *sum) add(report report.Report) {
 	if report.CacheEntries != nil {
 		s.remembers = true
 		s.entries += *report.CacheEntries

@@ -15,7 +15,9 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
 // observe reports a decision to the log, the metrics and the event handlers. An
@@ -45,7 +47,7 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 	}
 	fields := append([]zap.Field{zap.String("decision", decision)}, g.requestRecord(state, r, d)...)
 	if !d.Allowed {
-		fields = append(fields, zap.String("host", authn.Printable(r.Host)))
+		fields = append(fields, zap.String("host", mismatch.Printable(r.Host)))
 		fields = append(fields, g.denialFields(d)...)
 	}
 	entry.Write(fields...)
@@ -54,7 +56,7 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 // requestRecord says in the log which request a record is about, and whose it is.
 func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d decision) []zap.Field {
 	fields := append([]zap.Field{zap.String("trace_id", state.traceID(g.app, r))}, requestFields(r)...)
-	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
+	if client := clientaddress.Of(r); client != "" && client != clientaddress.SubRequests {
 		fields = append(fields, zap.String("client_ip", client))
 	}
 	if d.scheme != nil {
@@ -114,7 +116,7 @@ func (g *RequireAuth) denialFields(d decision) []zap.Field {
 
 // mismatchFields are what was expected and what was found instead.
 func mismatchFields(reason error) (fields []zap.Field) {
-	mismatch, ok := errors.AsType[*authn.MismatchError](reason)
+	mismatch, ok := errors.AsType[*mismatch.ValueError](reason)
 	if !ok {
 		return nil
 	}
@@ -195,7 +197,7 @@ func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d decisio
 		"method":    method,
 		"path":      path,
 	}
-	if client := authn.AddressOf(r); client != "" && client != authn.SubRequests {
+	if client := clientaddress.Of(r); client != "" && client != clientaddress.SubRequests {
 		data["client_ip"] = client
 	}
 	if d.scheme != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/cors"
+	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
 // allowsOrigin keeps pages of other origins away from an MCP server.
@@ -60,16 +61,16 @@ func (g *RequireAuth) checkOrigin(state *requestState, r *http.Request, credenti
 }
 
 // crossSiteError refuses a request that another site made a browser send.
-type crossSiteError struct{ *authn.MismatchError }
+type crossSiteError struct{ *mismatch.ValueError }
 
 // Unwrap returns what the record of the denial shows.
-func (e crossSiteError) Unwrap() error { return e.MismatchError }
+func (e crossSiteError) Unwrap() error { return e.ValueError }
 
 // foreignOrigin is a reason with the origin that the browser sent.
-func foreignOrigin(r *http.Request, reason string) *authn.MismatchError {
-	found := "Origin " + authn.Printable(r.Header.Get("Origin"))
+func foreignOrigin(r *http.Request, reason string) *mismatch.ValueError {
+	found := "Origin " + mismatch.Printable(r.Header.Get("Origin"))
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		found += ", Sec-Fetch-Site " + authn.Printable(site)
+		found += ", Sec-Fetch-Site " + mismatch.Printable(site)
 	}
-	return &authn.MismatchError{Reason: reason, Found: found}
+	return &mismatch.ValueError{Reason: reason, Found: found}
 }

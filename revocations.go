@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/store"
 )
@@ -191,7 +192,7 @@ func (a *App) resolveScheme(revocation *store.Revocation) error {
 }
 
 func issuerOf(scheme authn.Scheme) string {
-	if reporter, ok := scheme.(authn.Reporter); ok {
+	if reporter, ok := scheme.(report.Reporter); ok {
 		return reporter.Report().Issuer
 	}
 	return ""

@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
@@ -88,9 +88,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		w.WriteHeader(http.StatusTooEarly) // early data can be a replay (RFC 8470 §3)
 		return nil
 	}
-	address := authn.AddressOf(r)
+	address := clientaddress.Of(r)
 	record := record{logger: h.logger, delivery: "push", client: address}
-	client := authn.ClientOf(address)
+	client := clientaddress.Network(address)
 	if !h.flights.TryAcquire(client) {
 		return answer(w, record.write(unavailable, errBusy))
 	}

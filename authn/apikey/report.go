@@ -3,14 +3,14 @@ package apikey
 import (
 	"errors"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // Report says how many keys there are.
-func (a *APIKey) Report() authn.Report {
+func (a *APIKey) Report() report.Report {
 	keys := len(a.keys.Load().byDigest)
-	return authn.Report{APIKeys: &keys}
+	return report.Report{APIKeys: &keys}
 }
 
 // HasCaller reports whether there is a key of this id.
@@ -29,6 +29,6 @@ func (a *APIKey) HasCaller(id string) (bool, error) {
 
 // Interface guards
 var (
-	_ authn.Reporter     = (*APIKey)(nil)
+	_ report.Reporter    = (*APIKey)(nil)
 	_ capability.Callers = (*APIKey)(nil)
 )

@@ -18,6 +18,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
@@ -165,7 +166,7 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 		// Work as for a wrong password, so that nothing is learned from time.
 		name, password = "", credential.Value[:min(len(credential.Value), 72)]
 	}
-	match, source, failure := users.matches(name, password, r.Client)
+	match, source, failure := users.matches(name, password, func() string { return clientaddress.NetworkOf(r.Request) })
 	switch {
 	case errors.Is(failure, errBusy):
 		return authn.Unavailable(time.Second, failure)

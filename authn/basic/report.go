@@ -1,14 +1,14 @@
 package basic
 
 import (
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // Report says how many users there are.
-func (b *Basic) Report() authn.Report {
+func (b *Basic) Report() report.Report {
 	users := len(b.users.Load().byName)
-	return authn.Report{Users: &users}
+	return report.Report{Users: &users}
 }
 
 // HasCaller reports whether there is a user of this name.
@@ -18,6 +18,6 @@ func (b *Basic) HasCaller(id string) (bool, error) {
 
 // Interface guards
 var (
-	_ authn.Reporter     = (*Basic)(nil)
+	_ report.Reporter    = (*Basic)(nil)
 	_ capability.Callers = (*Basic)(nil)
 )

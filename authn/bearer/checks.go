@@ -15,9 +15,11 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
 // checks are what a token has to pass, in this order. Their names are what
@@ -104,9 +106,9 @@ type undecidedError struct {
 func (u undecidedError) Unwrap() error { return u.error }
 
 // expiredError means that a token was good once.
-type expiredError struct{ *authn.MismatchError }
+type expiredError struct{ *mismatch.ValueError }
 
-func (e expiredError) Unwrap() error { return e.MismatchError }
+func (e expiredError) Unwrap() error { return e.ValueError }
 
 // refuse returns the outcome of a check that failed. Another scheme of the gate may
 // accept a token that this scheme cannot read, or that belongs to another issuer.
@@ -249,7 +251,7 @@ func (b *Bearer) isIssuer(t *token) error {
 		return nil
 	}
 	if !b.isOwnIssuer(t.claims) {
-		return &authn.MismatchError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: authn.Printable(t.claims["iss"])}
+		return &mismatch.ValueError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: mismatch.Printable(t.claims["iss"])}
 	}
 	return nil
 }
@@ -267,11 +269,11 @@ func (b *Bearer) checkHeader(v *verification) error {
 	case name == profileAccessToken:
 		return nil
 	case b.Profile == profileAccessToken:
-		return &authn.MismatchError{Reason: "typ is not at+jwt (RFC 9068 §4)", Found: authn.Printable(kind)}
+		return &mismatch.ValueError{Reason: "typ is not at+jwt (RFC 9068 §4)", Found: mismatch.Printable(kind)}
 	case !present || name == "jwt":
 		return nil
 	}
-	return &authn.MismatchError{Reason: "typ is not that of an access token", Expected: "at+jwt, JWT or none", Found: authn.Printable(kind)}
+	return &mismatch.ValueError{Reason: "typ is not that of an access token", Expected: "at+jwt, JWT or none", Found: mismatch.Printable(kind)}
 }
 
 // checkSignature verifies the signature with the keys of the issuer. With
@@ -369,7 +371,7 @@ func (v *verification) foundKey() string {
 // checkIntrospection asks the issuer about an opaque token. The claims in the
 // answer are checked like those of a signed token.
 func (b *Bearer) checkIntrospection(v *verification) error {
-	answer, err := b.remote.Introspect(v.ctx, v.credential.Value, v.Client)
+	answer, err := b.remote.Introspect(v.ctx, v.credential.Value, func() string { return clientaddress.NetworkOf(v.Request.Request) })
 	if err != nil {
 		return undecidedError{error: err}
 	}
@@ -410,8 +412,8 @@ func (b *Bearer) checkAudience(v *verification) error {
 	if ofGate := v.GateAudience(); ofGate != "" {
 		expected = append(slices.Clone(expected), ofGate)
 	}
-	return &authn.MismatchError{
-		Reason: "aud names no configured audience", Expected: strings.Join(expected, " "), Found: authn.Printable(v.claims["aud"]),
+	return &mismatch.ValueError{
+		Reason: "aud names no configured audience", Expected: strings.Join(expected, " "), Found: mismatch.Printable(v.claims["aud"]),
 	}
 }
 
@@ -489,9 +491,9 @@ func (b *Bearer) checkKind(t *token) error {
 	for claim, accepted := range kindValues {
 		kind, ok := t.claims[claim].(string)
 		if ok && !slices.Contains(accepted, kind) && !(b.AcceptIDTokens && slices.Contains(idTokenKinds, kind)) {
-			return &authn.MismatchError{
+			return &mismatch.ValueError{
 				Reason:   fmt.Sprintf("the claim %s says that this is another kind of token", claim),
-				Expected: strings.Join(accepted, " "), Found: authn.Printable(kind),
+				Expected: strings.Join(accepted, " "), Found: mismatch.Printable(kind),
 			}
 		}
 		declared = declared || ok && kind != "JWT" // which all of them are
@@ -547,7 +549,7 @@ func (b *Bearer) checkNotBefore(v *verification) error {
 			return err
 		}
 		if now := b.now(); begins.After(now.Add(leeway)) {
-			return &authn.MismatchError{Reason: claim + " is in the future", Off: begins.Sub(now)}
+			return &mismatch.ValueError{Reason: claim + " is in the future", Off: begins.Sub(now)}
 		}
 	}
 	return nil
@@ -693,7 +695,7 @@ func (b *Bearer) checkExpiry(v *verification) error {
 	}
 	v.identity.Expires = expires
 	if now := b.now(); !expires.IsZero() && !now.Before(expires.Add(b.skew)) {
-		return expiredError{&authn.MismatchError{Reason: "expired at " + expires.UTC().Format(time.RFC3339), Off: now.Sub(expires)}}
+		return expiredError{&mismatch.ValueError{Reason: "expired at " + expires.UTC().Format(time.RFC3339), Off: now.Sub(expires)}}
 	}
 	return nil
 }

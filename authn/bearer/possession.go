@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/fingerprint"
 	"github.com/excorp/caddy-require-auth/store"
@@ -175,7 +176,7 @@ func targetsOf(r *authn.Request) (method string, targets []string) {
 		original = &kept
 	}
 	path := original.URL.EscapedPath()
-	for _, origin := range r.Origins(authn.OriginOf(r.Request), path) {
+	for _, origin := range r.Origins(clientaddress.OriginOf(r.Request), path) {
 		targets = append(targets, origin+path)
 	}
 	return original.Method, targets

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
@@ -21,8 +21,8 @@ type origin struct {
 }
 
 // Report describes the keys, what is remembered and the endpoint.
-func (b *Bearer) Report() authn.Report {
-	report := authn.Report{Issuer: b.Issuer, Audiences: b.Audiences, Algorithms: b.Algorithms}
+func (b *Bearer) Report() report.Report {
+	report := report.Report{Issuer: b.Issuer, Audiences: b.Audiences, Algorithms: b.Algorithms}
 	for _, origin := range b.origins {
 		report.KeySources = append(report.KeySources, origin.report(b.now()))
 	}
@@ -36,10 +36,10 @@ func (b *Bearer) Report() authn.Report {
 	return report
 }
 
-func (o origin) report(now time.Time) authn.KeySource {
-	source := authn.KeySource{Kind: o.kind, From: o.from, Keys: []authn.PublicKey{}}
+func (o origin) report(now time.Time) report.KeySource {
+	source := report.KeySource{Kind: o.kind, From: o.from, Keys: []report.PublicKey{}}
 	for _, key := range o.keys.All().Keys() {
-		source.Keys = append(source.Keys, authn.PublicKey{ID: key.ID, Type: key.Type(), Algorithms: key.Algorithms})
+		source.Keys = append(source.Keys, report.PublicKey{ID: key.ID, Type: key.Type(), Algorithms: key.Algorithms})
 	}
 	if o.remote == nil {
 		return source
@@ -50,7 +50,7 @@ func (o origin) report(now time.Time) authn.KeySource {
 		source.FetchedAt, source.Age = status.FetchedAt, max(0, now.Sub(status.FetchedAt).Seconds())
 	}
 	ok, failed := o.remote.Fetches()
-	source.Fetches = &authn.Fetches{OK: ok, Error: failed}
+	source.Fetches = &report.Fetches{OK: ok, Error: failed}
 	switch {
 	case status.Reason != "":
 		source.Result = keyset.ResultError
@@ -62,9 +62,9 @@ func (o origin) report(now time.Time) authn.KeySource {
 	return source
 }
 
-func (b *Bearer) reportEndpoint() *authn.Endpoint {
+func (b *Bearer) reportEndpoint() *report.Endpoint {
 	state := b.remote.State()
-	endpoint := &authn.Endpoint{State: "ok", RetryAt: state.PausedUntil, CacheEntries: state.Remembered}
+	endpoint := &report.Endpoint{State: "ok", RetryAt: state.PausedUntil, CacheEntries: state.Remembered}
 	if !state.PausedUntil.IsZero() {
 		endpoint.State = "paused"
 	}
@@ -124,7 +124,7 @@ func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) 
 
 // Interface guards
 var (
-	_ authn.Reporter           = (*Bearer)(nil)
+	_ report.Reporter          = (*Bearer)(nil)
 	_ capability.Refresher     = (*Bearer)(nil)
 	_ capability.FetchObserved = (*Bearer)(nil)
 	_ capability.Revocable     = (*Bearer)(nil)

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
 	"github.com/excorp/caddy-require-auth/store"
 )
@@ -37,7 +38,7 @@ type Attempt struct {
 
 // Subject is the client and the account of an attempt.
 type Subject struct {
-	// Client is the result of [authn.ClientOf]. If it is empty, only the account
+	// Client is the result of [clientaddress.Network]. If it is empty, only the account
 	// is limited: all unknown clients would block each other.
 	Client string
 	// Account is the account that the credential claims. If it is empty, the
@@ -179,7 +180,7 @@ func (g *Guard) boundsOf(subject Subject, pair store.Key) []bound {
 	if pair != (store.Key{}) {
 		bounds = append(bounds, g.pairBound(pair, subject.Account != ""))
 	}
-	if subject.Client != "" && subject.Client != authn.SubRequests {
+	if subject.Client != "" && subject.Client != clientaddress.SubRequests {
 		bounds = append(bounds, bound{key: store.KeyOf("bruteforce: client", subject.Client), limit: g.limits.PerClient, reason: errClient, windowed: true})
 	}
 	if subject.Account != "" {

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -87,7 +87,7 @@ func TestBounded(t *testing.T) {
 		g := New(small, forgetful{}, own, zap.NewNop())
 		before := heap()
 		for i := range 1_000_000 {
-			attempt := attemptOf(authn.ClientOf(address(i)), strconv.Itoa(i), "wrong")
+			attempt := attemptOf(clientaddress.Network(address(i)), strconv.Itoa(i), "wrong")
 			g.Allow(t.Context(), attempt, func() Result { return Failure })
 		}
 		if after := heap(); after > before+1<<20 {
@@ -102,7 +102,7 @@ func TestBounded(t *testing.T) {
 		t.Cleanup(func() { _ = own.Destruct() })
 		g := New(small, forgetful{}, own, zap.NewNop())
 		for i := range maxKnownPairs + 20_000 {
-			attempt := attemptOf(authn.ClientOf(address(i)), "", "good")
+			attempt := attemptOf(clientaddress.Network(address(i)), "", "good")
 			g.Allow(t.Context(), attempt, func() Result { return Success })
 		}
 		own.knownPairs.CleanUp()

@@ -1,15 +1,15 @@
 package clientcert
 
-import "github.com/excorp/caddy-require-auth/authn"
+import "github.com/excorp/caddy-require-auth/authn/report"
 
 // Report says how many authorities are trusted; none where Caddy's own
 // verification counts.
-func (c *ClientCert) Report() authn.Report {
+func (c *ClientCert) Report() report.Report {
 	if c.roots == nil {
-		return authn.Report{}
+		return report.Report{}
 	}
 	count := len(c.authorities)
-	return authn.Report{Roots: &count}
+	return report.Report{Roots: &count}
 }
 
-var _ authn.Reporter = (*ClientCert)(nil)
+var _ report.Reporter = (*ClientCert)(nil)

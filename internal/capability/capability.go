@@ -84,7 +84,7 @@ type FetchObserved interface {
 type FetchFailure struct {
 	// From is where the keys are, without user information and query.
 	From string
-	// Reason is the kind of failure, as in [authn.KeySource.Reason].
+	// Reason is the kind of failure, as in [report.KeySource.Reason].
 	Reason string
 	// Keys is the number of keys that stay in use.
 	Keys int

@@ -1,6 +1,6 @@
 // Package fairness shares a scarce resource among unauthenticated clients, so
 // that one client cannot exhaust it. The key of a client is that of
-// [github.com/excorp/caddy-require-auth/authn.ClientOf]. All clients without a
+// [github.com/excorp/caddy-require-auth/clientaddress.Network]. All clients without a
 // key share one.
 package fairness
 

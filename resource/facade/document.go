@@ -13,7 +13,7 @@ import (
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
@@ -79,7 +79,7 @@ func (d *documents) find(r *http.Request, id string) (*clientDocument, error) {
 	if known, ok := d.cache.GetIfPresent(id); ok {
 		return known.document, known.failure
 	}
-	client := authn.ClientOf(authn.AddressOf(r))
+	client := clientaddress.NetworkOf(r)
 	if !d.fetches.TryAcquire(client) {
 		return nil, errBusy
 	}

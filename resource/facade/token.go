@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
@@ -191,7 +191,7 @@ func (f *Facade) refreshRequest(form url.Values) (url.Values, error) {
 
 // call asks the token endpoint of the provider, as the client that it knows.
 func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
-	client := authn.ClientOf(authn.AddressOf(r))
+	client := clientaddress.NetworkOf(r)
 	if !f.calls.TryAcquire(client) {
 		return nil, errBusy
 	}

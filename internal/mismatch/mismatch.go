@@ -1,4 +1,5 @@
-package authn
+// Package mismatch is the cause of a denial, with the values that did not match.
+package mismatch
 
 import (
 	"encoding/json"
@@ -7,24 +8,24 @@ import (
 	"unicode"
 )
 
-// MismatchError is the cause of a refusal, with what the record of the denial shows
-// beside it. What was found is the word of whoever sent the credential: build it
-// with [Printable], and never of a secret or a signature.
-type MismatchError struct {
+// ValueError is the cause of a denial, with the values that the log shows beside it. The
+// client chose the found value: build it with [Printable], and never of a secret or
+// a signature.
+type ValueError struct {
 	Reason string
-	// Expected and Found are shown as they are; empty ones are left out.
+	// Expected and Found are shown as they are. Empty ones are left out.
 	Expected, Found string
-	// Off is by how much a time is off; zero is left out.
+	// Off is the deviation of a time. Zero is left out.
 	Off time.Duration
 }
 
-func (m *MismatchError) Error() string { return m.Reason }
+func (m *ValueError) Error() string { return m.Reason }
 
-// maxShown bounds what a record shows of a value, in bytes.
+// maxShown bounds a value in the log, in bytes.
 const maxShown = 200
 
-// Printable is a value out of a credential as a record may show it: bounded, without
-// characters that cannot be seen. A value that may be a token itself is not shown.
+// Printable returns a value of a credential for the log: bounded, and without
+// invisible characters. It does not show a value that may be a token.
 func Printable(value any) string {
 	if value == nil {
 		return "none"

@@ -1,4 +1,4 @@
-package authn
+package clientaddress
 
 import (
 	"net/netip"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestClientOf(t *testing.T) {
+func TestNetwork(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1":               "192.0.2.1",
 		"::ffff:192.0.2.1":        "192.0.2.1",
@@ -29,21 +29,21 @@ func TestClientOf(t *testing.T) {
 		strings.Repeat("1", 4000): "",
 	} {
 		t.Run("LEAK-6: "+address[:min(len(address), 40)], func(t *testing.T) {
-			if got := ClientOf(address); got != want {
+			if got := Network(address); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}
 }
 
-// FuzzClientOf holds every address to one client: the one that all addresses of
+// FuzzNetwork holds every address to one client: the one that all addresses of
 // its network have.
-func FuzzClientOf(f *testing.F) {
+func FuzzNetwork(f *testing.F) {
 	for _, seed := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::1", "2002:c000:201::1", "2001:db8::1", "fe80::1%eth0", "@", ""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
-		client := ClientOf(address)
+		client := Network(address)
 		parsed, err := netip.ParseAddr(address)
 		if (client == "") != (err != nil) {
 			t.Fatalf("%q is the client %q", address, client)
@@ -51,14 +51,14 @@ func FuzzClientOf(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if ClientOf(parsed.String()) != client || ClientOf(parsed.StringExpanded()) != client {
+		if Network(parsed.String()) != client || Network(parsed.StringExpanded()) != client {
 			t.Fatalf("%q has several clients", address)
 		}
 		if prefix, err := netip.ParsePrefix(client); err == nil {
 			// Not the first address of the network: that of 64:ff9b::/64 is the translator's.
 			other := prefix.Addr().As16()
 			other[8] = 1
-			if prefix.Bits() != 64 || ClientOf(netip.AddrFrom16(other).String()) != client || !prefix.Contains(parsed.WithZone("")) {
+			if prefix.Bits() != 64 || Network(netip.AddrFrom16(other).String()) != client || !prefix.Contains(parsed.WithZone("")) {
 				t.Fatalf("%q is the client %q", address, client)
 			}
 		} else if single, err := netip.ParseAddr(client); err != nil || !single.Is4() {

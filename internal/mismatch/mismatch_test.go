@@ -1,13 +1,11 @@
-package authn_test
+package mismatch
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/excorp/caddy-require-auth/authn"
 )
 
-func TestShown(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	for name, test := range map[string]struct {
 		value any
 		want  string
@@ -24,7 +22,7 @@ func TestShown(t *testing.T) {
 		"a token in a list":   {[]any{"a", "eyJhbGciOiJFUzI1NiJ9.e30.AA"}, "a value that may be a token"},
 		"no JSON":             {func() {}, "a value that is not JSON"},
 	} {
-		if got := authn.Printable(test.value); got != test.want {
+		if got := Printable(test.value); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

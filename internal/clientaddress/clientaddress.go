@@ -1,4 +1,6 @@
-package authn
+// Package clientaddress is the address of a client, as Caddy knows it, and the
+// network that limits apply to.
+package clientaddress
 
 import (
 	"net/http"
@@ -7,21 +9,19 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// These hold IPv4 addresses in IPv6.
+// These prefixes hold IPv4 addresses in IPv6.
 var (
-	// nat64 is that of translators (RFC 6052 §2.1): its one /64 is the whole of
-	// the Internet as a translator shows it.
+	// nat64 is the prefix of translators (RFC 6052 §2.1). Its one /64 holds all IPv4
+	// addresses.
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
-	// sixToFour gives 65,536 networks to whoever has one IPv4 address (RFC 3056
-	// §2).
+	// sixToFour gives 65,536 networks to the owner of one IPv4 address (RFC 3056 §2).
 	sixToFour = netip.MustParsePrefix("2002::/16")
 )
 
-// ClientOf returns who stands behind an address, as far as a limit is
-// concerned: an IPv4 address, or the /64 that is given to one IPv6 network
-// (RFC 6177). It is empty for what is no address, such as that of a Unix
-// socket.
-func ClientOf(address string) string {
+// Network returns the client of an address for a limit: an IPv4 address, or the /64
+// of one IPv6 network (RFC 6177). It is empty for an invalid address, such as that
+// of a Unix socket.
+func Network(address string) string {
 	if address == SubRequests {
 		return address
 	}
@@ -53,10 +53,10 @@ func IsSubRequest(r *http.Request) bool {
 	return r.Context().Value(http.LocalAddrContextKey) == nil
 }
 
-// AddressOf returns the address of the client of a request as Caddy knows it, see
-// Caddy's trusted_proxies. It is empty where the address is not known, and
-// [SubRequests] for a sub-request.
-func AddressOf(r *http.Request) string {
+// Of returns the address of the client of a request as Caddy knows it, see Caddy's
+// trusted_proxies. It is empty if the address is unknown, and [SubRequests] for a
+// sub-request.
+func Of(r *http.Request) string {
 	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	if address != "" && IsSubRequest(r) {
 		return SubRequests
@@ -64,11 +64,11 @@ func AddressOf(r *http.Request) string {
 	return address
 }
 
-// Client returns the client of a request: see [ClientOf] and [AddressOf].
-func (r *Request) Client() string { return ClientOf(AddressOf(r.Request)) }
+// NetworkOf returns the client of a request for a limit, see [Network] and [Of].
+func NetworkOf(r *http.Request) string { return Network(Of(r)) }
 
-// OriginOf is the origin by which the client called the site. A proxy in front is
-// believed if Caddy trusts it.
+// OriginOf returns the origin by which the client called the site. It believes a proxy
+// that Caddy trusts.
 func OriginOf(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
