@@ -1,18 +1,36 @@
 // follow does what a person's browser would do with the address of an
-// authorization: it goes where it is sent, with cookies, and returns the
-// address that the client waits for.
+// authorization: it goes where it is sent, with cookies, agrees to what the facade of a
+// gate asks, and returns the address that the client waits for. A client with a server
+// of its own for that gets the request.
 export async function follow(start, end) {
   const cookies = new Map();
   let address = new URL(start);
+  let form;
   for (let hops = 0; hops < 20; hops += 1) {
-    if (address.href.startsWith(end)) return address;
-    const answer = await fetch(address, { redirect: 'manual', headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') } });
+    if (end && address.href.startsWith(end)) return address;
+    const answer = await fetch(address, {
+      redirect: 'manual', method: form ? 'POST' : 'GET', body: form,
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+    });
     for (const line of answer.headers.getSetCookie()) {
       const [name, ...value] = line.split(';')[0].split('=');
       cookies.set(name, value.join('='));
     }
-    if (!answer.headers.has('location')) throw new Error(`${address.pathname}: ${answer.status} ${await answer.text()}`);
-    address = new URL(answer.headers.get('location'), address);
+    form = undefined;
+    if (answer.headers.has('location')) {
+      address = new URL(answer.headers.get('location'), address);
+      continue;
+    }
+    const page = await answer.text();
+    const [, action, request] = page.match(/<form method="post" action="([^"]*\/consent\/[^"]*)">\s*<input type="hidden" name="request" value="([^"]*)">/) ?? [];
+    if (action) {
+      address = new URL(action, address);
+      form = new URLSearchParams({ request, decision: 'allow' });
+    } else if (answer.ok && !end) {
+      return address;
+    } else {
+      throw new Error(`${address.pathname}: ${answer.status} ${page}`);
+    }
   }
   throw new Error('sent in circles');
 }

@@ -1,6 +1,6 @@
 // Package realparts asks a running Caddy with parts that nobody here wrote: the
-// authorization server oidc-provider, the clients oauth4webapi and those of the
-// MCP SDKs for TypeScript and Go.
+// authorization server oidc-provider, the clients oauth4webapi, those of the MCP SDKs
+// for TypeScript and Go, and public clients of MCP.
 //
 // The tests have the build tag realparts and need Node.js and what
 // package-lock.json names:

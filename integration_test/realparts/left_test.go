@@ -3,7 +3,9 @@
 package realparts
 
 import (
+	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -17,5 +19,37 @@ func TestLockFile(t *testing.T) {
 	}
 	if strings.Contains(string(lock), `"resolved": "http`) {
 		t.Error("the lock file names a registry")
+	}
+}
+
+// TestClientsOfThePage wants the versions in docs/mcp.md to be those that are tested.
+func TestClientsOfThePage(t *testing.T) {
+	var parts struct{ Dependencies map[string]string }
+	content, err := os.ReadFile("package.json")
+	if err == nil {
+		err = json.Unmarshal(content, &parts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := os.ReadFile("gosdk/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`(github\.com/modelcontextprotocol/go-sdk) v(\S+)`).FindSubmatch(module); found != nil {
+		parts.Dependencies[string(found[1])] = string(found[2])
+	}
+	page, err := os.ReadFile("../../docs/mcp.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)`[^|]*\\| ([0-9][^ |]*) \\|").FindAllSubmatch(page, -1)
+	for _, row := range rows {
+		if name, version := string(row[1]), string(row[2]); parts.Dependencies[name] != version {
+			t.Errorf("%s: the page says %s, tested is %s", name, version, parts.Dependencies[name])
+		}
+	}
+	if len(rows) != 7 {
+		t.Errorf("%d clients are in the table", len(rows))
 	}
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
-const { PORT, KEYS, ISSUER, RESOURCE } = process.env;
+const { PORT, KEYS, ISSUER, RESOURCE, CALLBACK } = process.env;
 const api = 'https://api.example.com';
 const scopes = 'orders:read mcp:use mcp:delete mcp:admin';
 
@@ -20,6 +20,8 @@ const provider = new Provider(ISSUER, {
     client('sealed', { dpop_bound_access_tokens: true }),
     client('carded', { tls_client_certificate_bound_access_tokens: true }),
     client('gateway'),
+    // The one client of a gate that stands in for registration.
+    ...(CALLBACK ? [client('facade', { grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK], response_types: ['code'], token_endpoint_auth_method: 'client_secret_post' })] : []),
   ],
   scopes: [...scopes.split(' '), 'offline_access'],
   clientDefaults: { id_token_signed_response_alg: 'ES256' },
@@ -31,7 +33,7 @@ const provider = new Provider(ISSUER, {
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: (ctx, asking) => asking.clientId === 'gateway' },
     revocation: { enabled: true, allowedPolicy: () => true },
-    registration: { enabled: true },
+    registration: { enabled: !CALLBACK },
     dPoP: { enabled: true },
     // The certificate comes in a field, because this server speaks plain HTTP.
     mTLS: {

@@ -1,0 +1,110 @@
+//go:build realparts
+
+package realparts
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// facadeSite is mcpSite with a provider that registers no clients.
+func facadeSite(t *testing.T) *harness.Server {
+	t.Helper()
+	p := newProvider(t)
+	port := freePort(t)
+	run(t, "mcp-server.mjs", "PORT="+port)
+	s := harness.Start(t, `
+http://localhost:8080 {
+	require_auth /tools {
+		bearer corp {
+			issuer `+p.issuer+`
+			audience `+api+`
+		}
+		protected_resource http://localhost:8080/tools {
+			authorization_server_facade corp {
+				client_id facade
+				client_secret facade-secret-of-some-length
+				drop resource
+			}
+		}
+		scope mcp:use
+		mcp {
+			tool delete_* mcp:delete
+			inspect 1MiB
+		}
+		strip_credentials
+	}
+	reverse_proxy 127.0.0.1:`+port+`
+}
+`)
+	p.start("CALLBACK=" + s.URL("/.well-known/auth/oauth/callback/tools"))
+	return s
+}
+
+func TestFacade(t *testing.T) {
+	s := facadeSite(t)
+	for name, release := range map[string]string{"2025-11-25": "v1", "2026-07-28": "v2"} {
+		t.Run("FACADE-1 FACADE-7 MCP-4: the TypeScript SDK through a facade, revision "+name, func(t *testing.T) {
+			var got story
+			script(t, &got, "mcp-client.mjs", release, s.URL("/tools"), s.URL("/tools"))
+			got.check(t, 1)
+		})
+	}
+}
+
+// publicClient runs a public client with nothing kept of earlier runs, and with a
+// browser that agrees to everything.
+func publicClient(t *testing.T, s *harness.Server, name, path string) {
+	t.Helper()
+	before := len(s.Decisions())
+	home := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := filepath.Join(home, "xdg-open")
+	if err := os.WriteFile(browser, []byte("#!/bin/sh\nexec node "+here+"/open.mjs \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("node", "public-client.mjs", name, s.URL(path))
+	command.Env = append(os.Environ(), "HOME="+home, "MCP_AUTO_OPEN_ENABLED=true", "BROWSER="+browser, "PATH="+home+":"+os.Getenv("PATH"), "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
+	var said strings.Builder
+	command.Stderr = &said
+	output, err := command.Output()
+	var got struct {
+		Tools []string
+		Call  string
+	}
+	if err == nil {
+		err = json.Unmarshal(output, &got)
+	}
+	if err != nil || !slices.Equal(got.Tools, []string{"delete_file", "read_file"}) || got.Call != "read_file /a" {
+		t.Errorf("%v\n%s\n%s", err, output, said.String())
+	}
+	if decisions := s.Decisions()[before:]; len(decisions) == 0 || decisions[0]["code"] != "missing_credentials" {
+		t.Errorf("it did not begin with a 401: %v", decisions)
+	}
+}
+
+func TestPublicClients(t *testing.T) {
+	for site, c := range map[string]struct {
+		start func(*testing.T) *harness.Server
+		path  string
+	}{"registration": {mcpSite, "/mcp"}, "a facade": {facadeSite, "/tools"}} {
+		t.Run(site, func(t *testing.T) {
+			s := c.start(t)
+			for _, name := range []string{"mcp-remote", "mcporter", "inspector", "ai-sdk"} {
+				t.Run("MCP-1 MCP-2 CLI-1: from a bare 401 to a tool with "+name, func(t *testing.T) {
+					publicClient(t, s, name, c.path)
+				})
+			}
+		})
+	}
+}
