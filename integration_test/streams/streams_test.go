@@ -287,6 +287,28 @@ func TestEndsAfterReload(t *testing.T) {
 	})
 }
 
+// TestEndsAfterReloadInPlace has schemes of one name that gates declare in place.
+func TestEndsAfterReloadInPlace(t *testing.T) {
+	backend := upstream(t)
+	const another = "another-secret-for-tests-of-32-bytes-or-more"
+	gate := func(path, secret string) string {
+		return "require_auth " + path + " {\nbearer {" + strings.ReplaceAll(harness.BearerLines, harness.Secret, secret) + "}\nend_streams\n}\n"
+	}
+	site := func(gates ...string) string {
+		return ":8080 {\n" + strings.Join(gates, "") + "reverse_proxy " + backend + "\n}"
+	}
+	s := harness.Start(t, site(gate("/one/*", another), gate("/two/*", harness.Secret)))
+	events := open(t, s, "/two/events", harness.Bearer(harness.Token(t)))
+	s.Reload(site("header X-New yes\n", gate("/one/*", another), gate("/two/*", harness.Secret)))
+	events.goesOn()
+	s.Reload(site(gate("/one/*", another), gate("/two/*", another)))
+	events.ends()
+	s.Reload(site(gate("/two/*", harness.Secret)))
+	events = open(t, s, "/two/events", harness.Bearer(harness.Token(t)))
+	s.Reload(site())
+	events.ends()
+}
+
 func TestEndsWithItsEntry(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, content string) string {
