@@ -188,9 +188,9 @@ func (m *merger) meets(theirs, ours alternative) bool {
 	schemes := m.section("securitySchemes")
 	var carried []string
 	for _, entry := range theirs {
-		carried = append(carried, carrier(getObject(schemes, entry.name)))
+		carried = append(carried, Carrier(getObject(schemes, entry.name)))
 	}
 	return !slices.ContainsFunc(ours, func(e entry) bool {
-		return !slices.Contains(carried, carrier(getObject(schemes, e.name)))
+		return !slices.Contains(carried, Carrier(getObject(schemes, e.name)))
 	})
 }

@@ -143,10 +143,14 @@ func writeSecurity(all []alternative) *yaml.Node {
 	return list
 }
 
-// carrier says how a security scheme is carried: one credential meets two
+// Carrier says how a security scheme is carried: one credential meets two
 // schemes with the same carrier.
-func carrier(scheme *yaml.Node) string {
-	kind, in, name := getText(scheme, "type"), getText(scheme, "in"), getText(scheme, "name")
+func Carrier(scheme *yaml.Node) string {
+	return CarrierOf(getText(scheme, "type"), getText(scheme, "scheme"), getText(scheme, "in"), getText(scheme, "name"))
+}
+
+// CarrierOf is [Carrier] for the members of a security scheme.
+func CarrierOf(kind, scheme, in, name string) string {
 	switch kind {
 	case "oauth2", "openIdConnect":
 		return "http bearer"
@@ -156,7 +160,7 @@ func carrier(scheme *yaml.Node) string {
 		}
 		return "apiKey " + in + " " + name
 	case "http":
-		return "http " + strings.ToLower(getText(scheme, "scheme"))
+		return "http " + strings.ToLower(scheme)
 	}
 	return kind
 }

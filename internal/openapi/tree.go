@@ -1,5 +1,6 @@
 // Package openapi writes into an OpenAPI 3 document what a gate in front of the
-// described API requires. Existing members, their order and comments stay.
+// described API requires, and reads what a document requires of its operations.
+// Existing members, their order and comments stay.
 //
 // A document comes from an upstream or a file and is not trusted. It is read
 // within bounds, and an ambiguous one is refused.
@@ -26,7 +27,20 @@ const (
 var errBounds = fmt.Errorf("more than %d values, or nested more than %d deep", maxValues, MaxDepth)
 
 // reader counts the values of a document.
-type reader struct{ left int }
+type reader struct {
+	left int
+
+	// Of a document in JSON: its text, and the line of an offset in it.
+	data         []byte
+	offset, line int
+}
+
+// lineAt returns the line of the text before an offset, which must not decrease.
+func (r *reader) lineAt(offset int64) int {
+	r.line += bytes.Count(r.data[r.offset:offset], []byte("\n"))
+	r.offset = int(offset)
+	return r.line
+}
 
 // enter counts one value.
 func (r *reader) enter(depth int) error {
@@ -41,7 +55,7 @@ func (r *reader) enter(depth int) error {
 func Parse(data []byte) (*yaml.Node, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	root, err := (&reader{maxValues}).decode(decoder, 0)
+	root, err := (&reader{left: maxValues, data: data, line: 1}).decode(decoder, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +74,7 @@ func ParseYAML(data []byte) (*yaml.Node, error) {
 	if len(parsed.Content) != 1 {
 		return nil, errors.New("the document is empty")
 	}
-	root, err := (&reader{maxValues}).expand(parsed.Content[0], 0)
+	root, err := (&reader{left: maxValues}).expand(parsed.Content[0], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +101,10 @@ func (r *reader) decode(d *json.Decoder, depth int) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	line := r.lineAt(d.InputOffset())
 	switch token := token.(type) {
 	case json.Delim:
-		node := &yaml.Node{Kind: yaml.MappingNode}
+		node := &yaml.Node{Kind: yaml.MappingNode, Line: line}
 		if token == '[' {
 			node.Kind = yaml.SequenceNode
 		}
@@ -105,13 +120,13 @@ func (r *reader) decode(d *json.Decoder, depth int) (*yaml.Node, error) {
 		}
 		return node, checkNames(node)
 	case string:
-		return text(token), nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: token, Line: line}, nil
 	case json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: token.String()}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: token.String(), Line: line}, nil
 	case bool:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(token)}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(token), Line: line}, nil
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null", Line: line}, nil
 }
 
 // expand copies a value and replaces aliases, because operations that share a
@@ -146,7 +161,7 @@ func checkNames(node *yaml.Node) error {
 			return fmt.Errorf("line %d: invalid member name", name.Line)
 		}
 		if seen[name.Value] {
-			return fmt.Errorf("member %q is repeated", name.Value)
+			return fmt.Errorf("line %d: member %q is repeated", name.Line, name.Value)
 		}
 		seen[name.Value] = true
 	}
