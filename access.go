@@ -25,7 +25,7 @@ func (x *explainer) Gates() []accesstest.Gate {
 	var all []accesstest.Gate
 	for gate, where := range x.at {
 		all = append(all, accesstest.Gate{
-			Where: where, Accepts: gate.schemeNames(), Required: gate.Describe(), Rules: gate.Requirement.Rules(),
+			Where: where, Accepts: namesOf(gate.allSchemes()), Required: gate.describe(), Rules: gate.rules(),
 		})
 	}
 	slices.SortFunc(all, func(a, b accesstest.Gate) int { return strings.Compare(a.Where, b.Where) })
@@ -48,7 +48,7 @@ func (x *explainer) Decide(ctx context.Context, r accesstest.Request) (accesstes
 			Where: gate.Config, Denied: gate.Decision == denied, Code: string(gate.Code), Reason: gate.Reason, Missing: gate.Missing,
 			Met: make(map[string]bool),
 		}
-		rules := gate.gate.Requirement.Rules()
+		rules := gate.gate.rules()
 		for _, check := range gate.Checks {
 			if check.Scheme == "" && slices.Contains(rules, check.Check) {
 				judged.Met[check.Check] = check.Result == authn.CheckOK

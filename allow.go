@@ -20,20 +20,26 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	if g.MCP.IsBodiless(r) {
 		dropBody(r)
 	}
-	credential := d.credential
-	if !credential.Found() {
-		return nil
-	}
 	directive := "private"
-	switch {
-	case d.outcome.Nonce != "":
+	if d.outcome.Nonce != "" {
 		w.Header().Set(nonceHeader, d.outcome.Nonce)
 		directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
-	case credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField:
-		return nil // shared caches know this case, RFC 9111 §3.5
 	}
-	vary := credential.Location.VaryField()
-	return responsewriter.New(w, func(header http.Header) { restrict(header, directive, vary) })
+	var vary []string
+	for credential := range d.credentials() {
+		ofToken := credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField
+		if !ofToken || directive != "private" { // shared caches know this case, RFC 9111 §3.5
+			vary = append(vary, credential.Location.VaryField())
+		}
+	}
+	if len(vary) == 0 {
+		return nil
+	}
+	return responsewriter.New(w, func(header http.Header) {
+		for _, field := range vary {
+			restrict(header, directive, field)
+		}
+	})
 }
 
 // stripCredential removes credentials before others read the request: the upstream,
@@ -41,12 +47,14 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 // malformed ones, so the gate removes all that any scheme could find.
 func (g *RequireAuth) stripCredential(state *requestState, d decision) {
 	state.removeRestored()
-	for _, location := range g.locationsOf(&state.request, d.credential) {
-		if g.StripCredentials || neverForwarded(location, d.credential) {
-			state.removeCredential(location)
+	for credential := range d.credentials() {
+		for _, location := range g.locationsOf(&state.request, credential) {
+			if g.StripCredentials || neverForwarded(location, credential) {
+				state.removeCredential(location)
+			}
 		}
 	}
-	if !d.Allowed && g.StripCredentials {
+	if g.StripCredentials && (!d.Allowed || d.public) {
 		for _, location := range g.app.credentialLocations(&state.request) {
 			state.removeCredential(location)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/mcp"
+	"github.com/excorp/caddy-require-auth/openapi"
 	"github.com/excorp/caddy-require-auth/resource"
 	"github.com/excorp/caddy-require-auth/resource/facade"
 )
@@ -206,6 +207,7 @@ func declaredApp(option any) (*App, error) {
 //		max_age   <duration>
 //		protected_resource <URL> { ... }
 //		mcp { ... }
+//		openapi <file or URL> { ... }
 //		hide      [all]
 //		forward   <field> <value>
 //		end_streams [all]
@@ -240,6 +242,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"acr":         onlyOnce(&g.ACR),
 		"max_age":     g.readMaxAge,
 		"mcp":         g.readMCP,
+		"openapi":     g.readOpenAPI,
 		"hide":        g.readHide,
 
 		"protected_resource": g.readResource,
@@ -316,6 +319,14 @@ func (g *RequireAuth) readMCP(d *caddyfile.Dispenser) error {
 	}
 	g.MCP = new(mcp.Policy)
 	return g.MCP.ReadBlock(d)
+}
+
+func (g *RequireAuth) readOpenAPI(d *caddyfile.Dispenser) error {
+	if g.OpenAPI != nil {
+		return d.Err("openapi is written twice: keep one")
+	}
+	g.OpenAPI = new(openapi.Policy)
+	return g.OpenAPI.ReadBlock(d)
 }
 
 func (g *RequireAuth) readMaxAge(d *caddyfile.Dispenser) error {

@@ -37,6 +37,15 @@ type decision struct {
 
 	// malformed is why an MCP request is answered 400 after authentication.
 	malformed error
+
+	// Of a gate with an OpenAPI document: the operation, the schemes that count for it,
+	// whether it is public, the other credentials of a combination, and why a request
+	// is for no operation.
+	operation  string
+	accepts    []*namedScheme
+	public     bool
+	further    []verified
+	undeclared error
 }
 
 // decide takes a request from its credentials to a decision.
@@ -82,14 +91,24 @@ func (g *RequireAuth) authenticate(state *requestState, r *http.Request) (d deci
 	if !g.allowsOrigin(r) {
 		return d.deny(authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
 	}
+	if g.OpenAPI != nil {
+		return g.authenticateOperation(state, r)
+	}
 	operation, malformed := g.MCP.Required(r)
 	d.required, d.malformed = g.Requirement.With(operation), malformed
-	candidates, err := g.candidates(state)
+	candidates, err := candidatesIn(state, g.groups)
+	if err == nil && len(candidates) == 0 && g.Optional && len(operation) == 0 && malformed == nil {
+		return decision{Decision: authz.Decision{Allowed: true}}
+	}
+	return g.authenticateBy(state, r, candidates, err, d)
+}
+
+// authenticateBy has the candidates verify their credential. The error is why they
+// cannot be found.
+func (g *RequireAuth) authenticateBy(state *requestState, r *http.Request, candidates []candidate, err error, d decision) decision {
 	switch {
 	case err != nil:
 		return d.deny(authn.CodeInvalidRequest, err)
-	case len(candidates) == 0 && g.Optional && len(operation) == 0 && malformed == nil:
-		return decision{Decision: authz.Decision{Allowed: true}}
 	case len(candidates) == 0:
 		return d.deny(authn.CodeMissing, noCredentials(&state.request))
 	case isEarly(r):
@@ -113,12 +132,15 @@ func (g *RequireAuth) authorize(state *requestState, r *http.Request, authentica
 	if d.malformed != nil {
 		return d.deny(authn.CodeInvalidRequest, d.malformed)
 	}
+	if d.undeclared != nil {
+		return d.deny(authn.CodeAccessDenied, d.undeclared)
+	}
 	defer state.consider(d.outcome.Identity)()
 	d.Decision = d.required.Decide(r, d.outcome.Identity)
 	if state.request.Trace != nil {
 		d.required.Explain(r, d.outcome.Identity, state.request.Trace)
 	}
-	return d
+	return g.authorizeFurther(state, r, d)
 }
 
 // deny returns the decision with a denial.
@@ -160,17 +182,17 @@ type candidate struct {
 	credential authn.Credential
 }
 
-// candidates returns the schemes that found a credential. Different
+// candidatesIn returns the schemes that found a credential. Different
 // credentials in two locations make the request ambiguous, because the upstream could
 // use the other one. A client certificate belongs to the connection, so it counts only where
 // nothing else was found.
-func (g *RequireAuth) candidates(state *requestState) ([]candidate, error) {
+func candidatesIn(state *requestState, groups []*schemeGroup) ([]candidate, error) {
 	if _, err := state.request.Authorization(); err != nil {
 		return nil, err
 	}
 	found := state.roomFound[:0]
 	var ofConnection []candidate
-	for _, group := range g.groups {
+	for _, group := range groups {
 		credential, err := group.members[0].Find(&state.request)
 		if err != nil {
 			return nil, err
@@ -228,13 +250,13 @@ type schemeGroup struct {
 }
 
 // groupSchemes groups the schemes of a gate.
-func groupSchemes(schemes []namedScheme) []*schemeGroup {
+func groupSchemes(schemes []*namedScheme) []*schemeGroup {
 	var all []*schemeGroup
 	byName := make(map[string]*schemeGroup)
-	for i := range schemes {
-		grouped, ok := schemes[i].Scheme.(capability.Grouped)
+	for _, scheme := range schemes {
+		grouped, ok := scheme.Scheme.(capability.Grouped)
 		if !ok {
-			all = append(all, &schemeGroup{members: []*namedScheme{&schemes[i]}})
+			all = append(all, &schemeGroup{members: []*namedScheme{scheme}})
 			continue
 		}
 		group := byName[grouped.Group()]
@@ -243,7 +265,7 @@ func groupSchemes(schemes []namedScheme) []*schemeGroup {
 			byName[grouped.Group()] = group
 			all = append(all, group)
 		}
-		group.members = append(group.members, &schemes[i])
+		group.members = append(group.members, scheme)
 	}
 	for _, group := range all {
 		if len(group.members) > 1 {

@@ -133,7 +133,7 @@ func (k groupedScheme) AcceptsIssuer() (string, bool) { return k.issuer, k.unnam
 
 func TestGroupSchemes(t *testing.T) {
 	type other struct{ authn.Scheme }
-	groups := groupSchemes([]namedScheme{
+	groups := groupSchemes([]*namedScheme{
 		{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}},
 		{name: "lone", Scheme: other{}},
 		{name: "any", Scheme: groupedScheme{group: "a"}},
@@ -165,7 +165,7 @@ func TestGroupSchemes(t *testing.T) {
 			}
 		})
 	}
-	strict := groupSchemes([]namedScheme{{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}}, {name: "second", Scheme: groupedScheme{group: "a", issuer: "2"}}})[0]
+	strict := groupSchemes([]*namedScheme{{name: "first", Scheme: groupedScheme{group: "a", issuer: "1"}}, {name: "second", Scheme: groupedScheme{group: "a", issuer: "2"}}})[0]
 	for _, issuer := range []string{"", "3"} {
 		t.Run("JWT-8: the first refuses "+issuer, func(t *testing.T) {
 			if got := names(strict.candidatesFor(nil, authn.Credential{Value: issuer})); !slices.Equal(got, []string{"first"}) {

@@ -19,6 +19,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 	"github.com/excorp/caddy-require-auth/mcp"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 // retryAfter is when to ask again if a scheme does not know better.
@@ -29,7 +30,7 @@ const nonceHeader = "DPoP-Nonce"
 
 // deny answers a request that is not let through.
 func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *requestState, d decision) error {
-	if g.hides(d.status()) {
+	if g.hides(d) {
 		return g.hide(w, r, state)
 	}
 	_, crossSite := errors.AsType[crossSiteError](d.Reason)
@@ -156,10 +157,11 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// hides reports whether a status is answered as if there were nothing. With `all`
+// hides reports whether a denial is answered as if there were nothing. With `all`
 // every denial is: a status that only gates use would reveal one.
-func (g *RequireAuth) hides(status int) bool {
-	return g.Hide == hideAll || g.Hide == hideDenied && status == http.StatusForbidden
+func (g *RequireAuth) hides(d decision) bool {
+	return g.Hide == hideAll || g.Hide == hideDenied && d.status() == http.StatusForbidden ||
+		errors.Is(d.Reason, errUndeclared) && g.OpenAPI.Undeclared != openapi.UndeclaredForbidden
 }
 
 // challenges returns the field values of WWW-Authenticate: from the scheme
@@ -175,8 +177,7 @@ func (g *RequireAuth) challenges(r *http.Request, d decision) []string {
 	if d.required != nil {
 		scopes = d.required.ChallengeScopes()
 	}
-	for i := range g.schemes {
-		scheme := &g.schemes[i]
+	for _, scheme := range g.acceptedFor(d) {
 		ask := authn.ChallengeParams{Code: d.Code, Realm: g.app.Realm, Scope: scopes, Presented: d.credential.Scheme}
 		if g.Resource != nil {
 			ask.ResourceMetadata = g.Resource.MetadataURL()

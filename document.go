@@ -8,6 +8,7 @@ import (
 func (g *RequireAuth) DescribeGate() openapi.Gate {
 	described := openapi.Gate{
 		Optional: g.Optional || g.ReportOnly, Silent: g.Hide != "", Hidden: g.Hide == hideAll, Requirement: &g.Requirement,
+		Declared: g.OpenAPI != nil,
 	}
 	for _, scheme := range g.schemes {
 		described.Names = append(described.Names, scheme.name)

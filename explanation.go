@@ -36,6 +36,8 @@ type GateExplanation struct {
 	// Accepts are the schemes that the gate accepts.
 	Accepts []string `json:"accepts"`
 	GateStatus
+	// Operation is the one of the OpenAPI document that the request is for.
+	Operation string `json:"operation,omitempty"`
 	SchemeExplanation
 	// Decision is `admitted`, `denied` or `would_deny`; `answered` for a preflight.
 	Decision string `json:"decision"`
@@ -93,7 +95,7 @@ func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 	if e == nil {
 		return
 	}
-	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status()}
+	gate := GateExplanation{Accepts: namesOf(g.allSchemes()), GateStatus: g.status()}
 	gate.Decision, gate.Status, gate.Reason = "answered", http.StatusNoContent, "the gate answers CORS preflights itself"
 	if forwards {
 		gate.Decision, gate.Status, gate.Reason = admitted, 0, "`preflight forward` leaves CORS preflights to the upstream"
@@ -103,7 +105,7 @@ func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 
 // addGate notes what a gate decided.
 func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
-	gate := GateExplanation{Accepts: g.schemeNames(), GateStatus: g.status(), Decision: admitted}
+	gate := GateExplanation{Accepts: namesOf(g.acceptedFor(d)), GateStatus: g.status(), Decision: admitted, Operation: d.operation}
 	gate.Checks = state.request.Trace.Take()
 	if d.required != nil {
 		gate.Required = d.required.Describe()
@@ -139,16 +141,22 @@ func explainOutcome(scheme string, credential authn.Credential, outcome authn.Ou
 	return explained
 }
 
-func (g *RequireAuth) schemeNames() []string {
-	names := make([]string, len(g.schemes))
-	for i, scheme := range g.schemes {
+func namesOf(schemes []*namedScheme) []string {
+	names := make([]string, len(schemes))
+	for i, scheme := range schemes {
 		names[i] = scheme.name
 	}
 	return names
 }
 
+// describe says in one line what the gate requires.
+func (g *RequireAuth) describe() string {
+	parts := []string{g.Requirement.Describe(), g.MCP.Describe(), g.OpenAPI.Describe()}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+}
+
 // status is what an operator may see of the gate; where it stands is not known
 // to it.
 func (g *RequireAuth) status() GateStatus {
-	return GateStatus{Required: strings.Trim(g.Describe()+"; "+g.MCP.Describe(), "; "), Optional: g.Optional, gate: g}
+	return GateStatus{Required: g.describe(), Optional: g.Optional, gate: g}
 }

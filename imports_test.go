@@ -33,8 +33,8 @@ var mayImport = map[string]string{
 	"cors":             "",
 	"resource":         "authn cors internal/dryrun internal/idp resource/facade",
 	"resource/facade":  "authn internal/idp internal/page",
-	"openapi":          "authn authz internal/openapi internal/routes",
 	"command":          "authn authz internal/accesstest internal/convert internal/jose internal/lint internal/openapi internal/routes internal/sourcepos mcp openapi",
+	"openapi":          "authn authz internal/idp internal/openapi internal/routes",
 
 	"securityevents": "authn internal/idp internal/jose internal/keyset store",
 
@@ -54,7 +54,8 @@ var mayImport = map[string]string{
 	"internal/dpop":          "internal/idp internal/jose internal/keyset",
 	"internal/dpop/dpoptest": "",
 	"internal/introspection": "internal/idp internal/jose internal/keyset",
-	"internal/openapi":       "",
+	"internal/openapi":       "internal/pathtemplate",
+	"internal/pathtemplate":  "",
 	"internal/routes":        "",
 	"internal/signer":        "store",
 	"internal/sourcepos":     "",

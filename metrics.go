@@ -20,6 +20,7 @@ const (
 	metricRefreshes = "caddy_auth_key_refresh_total"
 	metricKeysAge   = "caddy_auth_keys_age_seconds"
 	metricStoreUp   = "caddy_auth_store_up"
+	metricOpenAPI   = "caddy_auth_openapi_current"
 	metricRevoked   = "caddy_auth_revocations_total"
 	metricStreams   = "caddy_auth_streams"
 )
@@ -165,15 +166,16 @@ func (a *App) registerMetrics(registry *prometheus.Registry) error {
 type gauges struct{ app *App }
 
 var (
-	cacheEntries = prometheus.NewDesc(metricCache, "How many verified credentials are remembered, about.", []string{"scheme"}, nil)
-	keyRefreshes = prometheus.NewDesc(metricRefreshes, "Fetches of keys, by result: ok or error.", []string{"scheme", "result"}, nil)
-	keysAge      = prometheus.NewDesc(metricKeysAge, "How long ago the oldest keys in use were fetched.", []string{"scheme"}, nil)
-	storeUp      = prometheus.NewDesc(metricStoreUp, "Whether the state is shared with the other instances: 0 while the store is out of reach.", nil, nil)
+	cacheEntries   = prometheus.NewDesc(metricCache, "How many verified credentials are remembered, about.", []string{"scheme"}, nil)
+	keyRefreshes   = prometheus.NewDesc(metricRefreshes, "Fetches of keys, by result: ok or error.", []string{"scheme", "result"}, nil)
+	keysAge        = prometheus.NewDesc(metricKeysAge, "How long ago the oldest keys in use were fetched.", []string{"scheme"}, nil)
+	storeUp        = prometheus.NewDesc(metricStoreUp, "Whether the state is shared with the other instances: 0 while the store is out of reach.", nil, nil)
+	openapiCurrent = prometheus.NewDesc(metricOpenAPI, "Whether the latest version of an OpenAPI document is in use: 0 while it cannot be used.", []string{"document"}, nil)
 )
 
 // Describe names the metrics.
 func (gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{cacheEntries, keyRefreshes, keysAge, storeUp} {
+	for _, description := range []*prometheus.Desc{cacheEntries, keyRefreshes, keysAge, storeUp, openapiCurrent} {
 		out <- description
 	}
 }
@@ -192,6 +194,13 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 		if sum.fetched {
 			out <- prometheus.MustNewConstMetric(keysAge, prometheus.GaugeValue, sum.age, name)
 		}
+	}
+	for name, current := range g.app.registry.documents() {
+		value := 0.0
+		if current {
+			value = 1
+		}
+		out <- prometheus.MustNewConstMetric(openapiCurrent, prometheus.GaugeValue, value, name)
 	}
 	up := 0.0
 	if g.app.storeHealthy() {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -25,6 +26,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/responsewriter"
 	"github.com/excorp/caddy-require-auth/mcp"
+	"github.com/excorp/caddy-require-auth/openapi"
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
@@ -94,6 +96,11 @@ type RequireAuth struct {
 
 	// What is required of an authenticated caller.
 	authz.Requirement
+
+	// Requires what an OpenAPI document declares for each operation: its security
+	// schemes and scopes. The other requirements of the gate apply on top. Not with
+	// `optional` or `mcp`.
+	OpenAPI *openapi.Policy `json:"openapi,omitempty"`
 
 	// Makes the gate known to OAuth clients as a protected resource (RFC 9728):
 	// challenges say where its metadata is, and its URL is an accepted
@@ -168,9 +175,12 @@ type RequireAuth struct {
 	schemes   []namedScheme
 	groups    []*schemeGroup
 	locations []authn.Location // of credentials of the schemes
-	forward   forwarding
-	pages     errorPages
-	missing   caddyhttp.HandlerError // the error of a missing page
+
+	operations atomic.Pointer[operations] // of the OpenAPI document; nil until there is one
+
+	forward forwarding
+	pages   errorPages
+	missing caddyhttp.HandlerError // the error of a missing page
 
 	siteOrigin func(ofRequest, path string) string // of the protected resource that covers a path
 
@@ -201,7 +211,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 	if g.ReportOnly {
 		g.logger.Warn("report_only: this gate lets every request pass", zap.Strings("schemes", g.Schemes), zap.String("required", g.Describe()))
 	}
-	if g.Hide != "" {
+	if g.Hide != "" || g.OpenAPI != nil {
 		g.missing = missingPage(ctx)
 	}
 	if err := g.check(); err != nil {
@@ -244,8 +254,17 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		}
 		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
 	}
-	return g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
+	if err := g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...); err != nil {
+		return err
+	}
+	if g.OpenAPI != nil {
+		return g.OpenAPI.Follow(ctx, g.useDocument)
+	}
+	return nil
 }
+
+// Cleanup stops following the OpenAPI document.
+func (g *RequireAuth) Cleanup() error { return g.OpenAPI.Release() }
 
 func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 	inline, err := loadSchemes(ctx, g, "InlineRaw")
@@ -267,7 +286,7 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 	if g.schemes, err = known.choose(names); err != nil {
 		return err
 	}
-	g.groups = groupSchemes(g.schemes)
+	g.groups = groupSchemes(g.allSchemes())
 	g.locations = credentialLocations(g.groups)
 	g.app.registry.addSchemes(g, inline)
 	return nil
@@ -297,6 +316,9 @@ func (g *RequireAuth) check() error {
 		return err
 	}
 	if err := g.checkMCP(); err != nil {
+		return err
+	}
+	if err := g.checkOpenAPI(); err != nil {
 		return err
 	}
 	return g.Requirement.Check()
@@ -401,5 +423,6 @@ func (g *RequireAuth) setResource(state *requestState) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*RequireAuth)(nil)
+	_ caddy.CleanerUpper          = (*RequireAuth)(nil)
 	_ caddyhttp.MiddlewareHandler = (*RequireAuth)(nil)
 )

@@ -134,7 +134,7 @@ func mismatchFields(reason error) (fields []zap.Field) {
 
 // statusOf is the status by which the gate answers a denial.
 func (g *RequireAuth) statusOf(d decision) int {
-	if g.hides(d.status()) {
+	if g.hides(d) {
 		return http.StatusNotFound
 	}
 	return d.status()

@@ -74,6 +74,21 @@ func (r *registry) gatesOf(scheme authn.Scheme) []*RequireAuth {
 	return accepting
 }
 
+// documents reports for each OpenAPI document whether all gates that go by it use its
+// latest version.
+func (r *registry) documents() map[string]bool {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	found := make(map[string]bool)
+	for _, gate := range r.gates {
+		if gate.OpenAPI != nil {
+			others, seen := found[gate.OpenAPI.Name()]
+			found[gate.OpenAPI.Name()] = gate.OpenAPI.Current() && (others || !seen)
+		}
+	}
+	return found
+}
+
 // kindOf is the name of the module, such as bearer.
 func kindOf(scheme authn.Scheme) string {
 	if module, ok := scheme.(caddy.Module); ok {

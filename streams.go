@@ -54,7 +54,8 @@ type stream struct {
 	generation uint64 // of the scheme
 	ends       time.Time
 	unrevoked  bool
-	learned    uint64 // by the store
+	learned    uint64    // by the store
+	further    []*stream // of the other credentials of a combination
 
 	logged sync.Once
 }
@@ -66,6 +67,11 @@ func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, stat
 	s := &stream{
 		gate: g, name: d.scheme.name, credential: d.credential, identity: d.outcome.Identity, began: time.Now(),
 		app: g.app, scheme: d.scheme.Scheme, writer: writer, resets: r.ProtoMajor == 2,
+	}
+	for _, one := range d.further {
+		s.further = append(s.further, &stream{
+			gate: g, name: one.scheme.name, credential: one.credential, identity: one.outcome.Identity, app: g.app, scheme: one.scheme.Scheme,
+		})
 	}
 	before := r.Context()
 	ctx, cancel := context.WithCancel(before)
@@ -158,7 +164,15 @@ func (s *stream) Check(now time.Time) error {
 	if !s.ends.IsZero() && !now.Before(s.ends) {
 		return fmt.Errorf("the credential expired at %s", s.ends.UTC().Format(time.RFC3339))
 	}
-	return s.checkRevocation()
+	if err := s.checkRevocation(); err != nil {
+		return err
+	}
+	for _, one := range s.further {
+		if err := one.Check(now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // followReload finds the scheme in the running configuration. Gates may declare several

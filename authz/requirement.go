@@ -130,6 +130,25 @@ func (q *Requirement) With(scopes []string) *Requirement {
 	return &wider
 }
 
+// Plus returns the requirement with more scopes and roles, which are known before
+// requests come, given which scopes imply which.
+func (q *Requirement) Plus(scopes, roles []string, implies map[string][]string) (*Requirement, error) {
+	wider := *q.With(scopes)
+	wider.Roles = slices.Clone(q.Roles)
+	for _, role := range roles {
+		if !slices.Contains(wider.Roles, role) {
+			wider.Roles = append(wider.Roles, role)
+		}
+	}
+	wider.grants = newGrants(slices.Concat(wider.Scopes, wider.AnyScopes), implies)
+	return &wider, wider.Check()
+}
+
+// Covers reports whether a caller has the scopes and roles, whatever else is required.
+func (q *Requirement) Covers(caller *authn.Identity) bool {
+	return q.decideScopes(nil, caller).Allowed && q.decideRoles(nil, caller).Allowed
+}
+
 // ChallengeScopes is what a challenge for this requirement asks for: all
 // required scopes, and of alternatives the first.
 func (q *Requirement) ChallengeScopes() []string {

@@ -153,6 +153,8 @@ func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 	var config struct {
 		Inline map[string]json.RawMessage `json:"inline"`
 		Hide   string                     `json:"hide"`
+
+		OpenAPI *openapi.Policy `json:"openapi"`
 		authz.Requirement
 	}
 	if json.Unmarshal(gate.Config, &config) != nil {
@@ -160,6 +162,7 @@ func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 	}
 	described := openapi.Gate{
 		Optional: gate.Optional || gate.ReportOnly, Silent: config.Hide != "", Hidden: config.Hide == "all", Requirement: &config.Requirement,
+		Declared: config.OpenAPI != nil,
 	}
 	for _, name := range gate.Schemes {
 		raw, ok := config.Inline[name]

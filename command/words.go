@@ -8,6 +8,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/mcp"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 // gate is a gate in a report.
@@ -26,10 +27,12 @@ func newGate(passed routes.Gate) gate {
 	described := gate{Handler: passed.Handler, Schemes: passed.Schemes, Optional: passed.Optional, ReportOnly: passed.ReportOnly, Where: passed.Where}
 	var required struct {
 		authz.Requirement
-		MCP *mcp.Policy `json:"mcp"`
+		MCP     *mcp.Policy     `json:"mcp"`
+		OpenAPI *openapi.Policy `json:"openapi"`
 	}
 	if passed.Handler == "require_auth" && json.Unmarshal(passed.Config, &required) == nil {
-		described.Requires = strings.Trim(required.Describe()+"; "+required.MCP.Describe(), "; ")
+		parts := []string{required.Describe(), required.MCP.Describe(), required.OpenAPI.Describe()}
+		described.Requires = strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 	}
 	return described
 }

@@ -23,7 +23,12 @@ type Gate struct {
 	// document does not mention them.
 	Silent, Hidden bool
 	Requirement    *authz.Requirement
+	// Declared says that the gate requires what a document of the API declares.
+	Declared bool
 }
+
+// adds reports whether the gate requires more than a document declares.
+func (g Gate) adds() bool { return !g.Declared || len(g.Requirement.Rules()) > 0 }
 
 // GateDescriber is a running gate that describes what it requires.
 type GateDescriber interface {
@@ -125,7 +130,9 @@ func (s Site) ways(asked openapi.Operation) (ways openapi.Ways) {
 		for _, gate := range row.Gates {
 			if described, ok := s.Describe(gate); ok {
 				known, hidden = true, hidden || described.Hidden
-				way = append(way, described.guard())
+				if described.adds() {
+					way = append(way, described.guard())
+				}
 			}
 		}
 		if known && !hidden {

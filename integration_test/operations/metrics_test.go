@@ -3,6 +3,7 @@ package operations
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,13 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 	t.Run("docs/operations/metrics.txt says which metrics there are", func(t *testing.T) {
+		// The series of a document exists where a gate goes by one.
+		path := filepath.Join(t.TempDir(), "openapi.json")
+		document := `{"openapi": "3.1.0", "paths": {"/x": {"get": {}}}}`
+		if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.Reload(strings.Replace(everything(p), "respond ok", "require_auth /documented ops {\nopenapi "+path+"\n}\nrespond ok", 1))
 		var lines []string
 		for name, family := range metrics(t, s) {
 			line := name + " " + strings.ToLower(family.GetType().String())

@@ -75,14 +75,19 @@ func (d *Document) isJSON() bool {
 // Fetch gets a document of at most MaxDocument bytes. Errors name the address,
 // without its query.
 func Fetch(ctx context.Context, client *http.Client, address string, header http.Header) (*Document, error) {
-	found, err := download(ctx, client, address, header)
+	return FetchUpTo(ctx, client, address, header, MaxDocument)
+}
+
+// FetchUpTo is [Fetch] with another bound.
+func FetchUpTo(ctx context.Context, client *http.Client, address string, header http.Header, most int64) (*Document, error) {
+	found, err := download(ctx, client, address, header, most)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Loggable(address), Plain(err))
 	}
 	return found, nil
 }
 
-func download(ctx context.Context, client *http.Client, address string, header http.Header) (*Document, error) {
+func download(ctx context.Context, client *http.Client, address string, header http.Header, most int64) (*Document, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -96,12 +101,12 @@ func download(ctx context.Context, client *http.Client, address string, header h
 	if response.StatusCode != http.StatusOK {
 		return nil, StatusError(response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, MaxDocument+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > MaxDocument {
-		return nil, fmt.Errorf("answered with more than %d bytes", MaxDocument)
+	if int64(len(body)) > most {
+		return nil, fmt.Errorf("answered with more than %d bytes", most)
 	}
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	return &Document{Body: body, mediaType: mediaType}, nil

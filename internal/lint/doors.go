@@ -19,6 +19,18 @@ var doorRules = []*Rule{
 		find:   reporting,
 	},
 	{
+		ID: "openapi-undeclared", Level: Warning,
+		Danger: "`undeclared allow` passes operations that the OpenAPI document does not have to every authenticated caller, whatever scopes the upstream means for them",
+		Remedy: "Add the operations to the document, and remove the line.",
+		find:   undeclaredAllowed,
+	},
+	{
+		ID: "openapi-without-tls", Level: Warning,
+		Danger: "whoever is between the gate and the host can change the OpenAPI document, and with it what the gate requires",
+		Remedy: "Use https, or a file.",
+		find:   documentWithoutTLS,
+	},
+	{
 		ID: "method-without-gate", Level: Warning,
 		Danger: "a request with another method passes no gate, and an upstream may answer it as it answers GET, or do what it asks",
 		Remedy: "Write the gate for all others with `not method GET HEAD`, or let one gate match every method.",
@@ -60,6 +72,32 @@ func reporting(s *subject) []Finding {
 		}
 		return all
 	})
+}
+
+// goingBy finds gates that go by an OpenAPI document in a certain way.
+func (s *subject) goingBy(what string, holds func(undeclared string, allowHTTP []string) bool) []Finding {
+	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
+		for _, gate := range found.Gates {
+			var config struct {
+				OpenAPI struct {
+					Undeclared string   `json:"undeclared"`
+					AllowHTTP  []string `json:"allow_http"`
+				} `json:"openapi"`
+			}
+			if json.Unmarshal(gate.Config, &config) == nil && holds(config.OpenAPI.Undeclared, config.OpenAPI.AllowHTTP) {
+				all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+			}
+		}
+		return all
+	})
+}
+
+func undeclaredAllowed(s *subject) []Finding {
+	return s.goingBy("the gate admits undeclared operations", func(undeclared string, _ []string) bool { return undeclared == "allow" })
+}
+
+func documentWithoutTLS(s *subject) []Finding {
+	return s.goingBy("the gate fetches its OpenAPI document without TLS", func(_ string, allowHTTP []string) bool { return len(allowHTTP) > 0 })
 }
 
 // opens reports whether a row answers a path that the route of a gate sees, and

@@ -34,6 +34,12 @@ const (
 // It is the folder that is watched, not the file, so that a file that is
 // replaced, or reached through a link that is replaced, is followed.
 func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error) error {
+	return Observed(ctx, path, logger, load, func(error) {})
+}
+
+// Observed is [File] that also tells observe, after each reading, whether what the
+// file has is loaded.
+func Observed(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error, observe func(error)) error {
 	// Watched before it is read, so that no change falls in between.
 	watching, err := shared.subscribe(filepath.Dir(path))
 	if err != nil {
@@ -44,7 +50,8 @@ func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte
 		watching.end()
 		return err
 	}
-	f := &file{path: path, load: load, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
+	observe(nil)
+	f := &file{path: path, load: load, observe: observe, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
 	go func() {
 		defer watching.end()
 		f.follow(ctx, watching.notices)
@@ -64,11 +71,12 @@ func open(path string, load func([]byte) error) ([]byte, error) {
 }
 
 type file struct {
-	path   string
-	load   func([]byte) error
-	logger *zap.Logger
-	seen   [sha256.Size]byte
-	failed string // the last complaint, so that it is made once
+	path    string
+	load    func([]byte) error
+	observe func(error)
+	logger  *zap.Logger
+	seen    [sha256.Size]byte
+	failed  string // the last complaint, so that it is made once
 }
 
 // follow loads the file anew after notices that something has changed, and
@@ -117,6 +125,7 @@ func (f *file) reload() {
 	digest := sha256.Sum256(content)
 	if digest == f.seen {
 		f.failed = ""
+		f.observe(nil)
 		return
 	}
 	if err := f.load(content); err != nil {
@@ -124,10 +133,12 @@ func (f *file) reload() {
 		return
 	}
 	f.seen, f.failed = digest, ""
+	f.observe(nil)
 	f.logger.Info("file changed and was loaded")
 }
 
 func (f *file) complain(err error) {
+	f.observe(err)
 	if err.Error() == f.failed {
 		return
 	}

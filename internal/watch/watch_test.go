@@ -143,7 +143,7 @@ func reloading(t *testing.T) (f *file, loaded chan string, logs *observer.Observ
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	load, loaded := recorder()
-	return &file{path: filepath.Join(t.TempDir(), "file"), load: load, logger: zap.New(core)}, loaded, logs
+	return &file{path: filepath.Join(t.TempDir(), "file"), load: load, observe: func(error) {}, logger: zap.New(core)}, loaded, logs
 }
 
 func TestComplaints(t *testing.T) {

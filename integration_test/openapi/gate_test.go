@@ -1,0 +1,360 @@
+package openapi
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// gated runs a site whose gate goes by a document. The upstream answers with the user.
+func gated(t *testing.T, document, lines string) *harness.Server {
+	t.Helper()
+	return harness.Start(t, gatedConfig(t, document, lines))
+}
+
+func gatedConfig(t *testing.T, document, lines string) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("key-of-partner"))
+	return `
+{
+	auth {
+		attempts off
+		scope_implies admin me
+		bearer corp {` + harness.BearerLines + `}
+		api_key api_key {
+			from header api_key
+			from header X-API-Key
+			key partner sha256:` + hex.EncodeToString(digest[:]) + `
+		}
+		basic ops {
+			user alice ` + string(hash) + ` {
+				role operator
+			}
+		}
+	}
+}
+http://localhost:8080 {
+	route {
+		require_auth corp api_key ops {
+			openapi ` + document + `
+			` + lines + `
+			forward X-User {http.auth.user.id}
+		}
+		respond "user={http.request.header.X-User} key={http.request.header.X-Api-Key}"
+	}
+}`
+}
+
+// written writes a document to a file of the test.
+func written(t *testing.T, document string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "openapi.yaml")
+	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func token(t *testing.T, scope string) harness.Option {
+	t.Helper()
+	return harness.Bearer(harness.Token(t, harness.Claims{"sub": "bob", "scope": scope}))
+}
+
+var (
+	key      = harness.Header("X-Api-Key", "key-of-partner")
+	password = harness.Basic("alice", "secret")
+)
+
+// row is a request and its answer: a status, and on a denial the code.
+type row struct {
+	name, request string
+	options       []harness.Option
+	want          string
+}
+
+func ask(t *testing.T, s *harness.Server, rows []row) {
+	t.Helper()
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Helper()
+			method, path, _ := strings.Cut(row.request, " ")
+			response := s.Do(method, s.URL(path), row.options...)
+			got := fmt.Sprint(response.Status)
+			switch {
+			case response.Status == http.StatusOK && method != http.MethodHead:
+				got += " " + response.Body[len("user="):strings.Index(response.Body, " key=")]
+			case method != http.MethodHead && strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem"):
+				got += " " + response.Problem().Code
+			}
+			if strings.TrimSpace(got) != row.want {
+				t.Errorf("%s: got %s, want %s\n%s", row.request, got, row.want, response.Body)
+			}
+		})
+	}
+}
+
+func TestFastAPI(t *testing.T) {
+	s := gated(t, "testdata/fastapi.json", "")
+	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
+	ask(t, s, []row{
+		{"public, without a credential", "POST /token", nil, "200"},
+		{"public, with an expired token that a client still has", "POST /token", []harness.Option{harness.Bearer("a.b.c")}, "200"},
+		{"no credential", "GET /users/me/", nil, "401 missing_credentials"},
+		{"the scope", "GET /users/me/", with("me"), "200 bob"},
+		{"a scope that implies it", "GET /users/me/", with("admin"), "200 bob"},
+		{"another scope", "GET /users/me/", with("items"), "403 insufficient_scope"},
+		{"one of two scopes", "GET /users/me/items/", with("items"), "403 insufficient_scope"},
+		{"both scopes", "GET /users/me/items/", with("me items"), "200 bob"},
+		{"without scopes any token", "GET /status/", with(""), "200 bob"},
+		{"an invalid token", "GET /status/", []harness.Option{harness.Bearer("a.b.c")}, "401 invalid_token"},
+		{"a credential that the operation does not take", "GET /status/", []harness.Option{key}, "401 missing_credentials"},
+		{"the path without the slash at the end, which FastAPI redirects", "GET /users/me", with("me"), "200 bob"},
+		{"the same without the scope", "GET /users/me", with("items"), "403 insufficient_scope"},
+		{"HEAD as GET", "HEAD /users/me/", with("items"), "403"},
+		{"HEAD with the scope", "HEAD /users/me/", with("me"), "200"},
+		{"a method of another operation", "POST /users/me/", with("me"), "404"},
+		{"a fixed segment has no such method, a parameter has", "DELETE /users/me", with("admin"), "200 bob"},
+		{"a parameter", "DELETE /users/7", with("admin"), "200 bob"},
+		{"a parameter, with too little", "DELETE /users/7", with("me"), "403 insufficient_scope"},
+		{"OPTIONS is not declared", "OPTIONS /users/me/", with("me"), "404"},
+		{"not in the document, authenticated", "GET /docs", with("admin"), "404"},
+		{"not in the document, unauthenticated", "GET /docs", nil, "401 missing_credentials"},
+		{"alternatives, a token", "GET /reports/x", with(""), "200 bob"},
+		{"alternatives, a key", "GET /reports/x", []harness.Option{key}, "200 partner"},
+		{"alternatives, two credentials", "GET /reports/x", []harness.Option{key, token(t, "reports")}, "400 invalid_request"},
+	})
+	if log := s.LogText(); !strings.Contains(log, "alternatives all") {
+		t.Error("no warning of a scheme that is its own alternative")
+	}
+	t.Run("alternatives all, as FastAPI means them", func(t *testing.T) {
+		s := gated(t, "testdata/fastapi.json {\n\t\t\talternatives all\n\t\t}", "")
+		ask(t, s, []row{
+			{"only a token", "GET /reports/x", with("reports"), "401 missing_credentials"},
+			{"a token without the scope, and a key", "GET /reports/x", []harness.Option{key, token(t, "")}, "403 insufficient_scope"},
+			{"both", "GET /reports/x", []harness.Option{key, token(t, "reports")}, "200 bob"},
+		})
+	})
+}
+
+func TestPetstore(t *testing.T) {
+	s := gated(t, "testdata/petstore.yaml", "")
+	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
+	ask(t, s, []row{
+		{"below the first server", "GET /v2/pet/findByStatus", with("read:pets"), "200 bob"},
+		{"below the second server", "GET /v1/pet/findByStatus", with("read:pets"), "200 bob"},
+		{"below no server", "GET /pet/findByStatus", with("read:pets"), "404"},
+		{"a fixed segment before a parameter", "GET /v2/pet/findByStatus", []harness.Option{key}, "401 missing_credentials"},
+		{"an alternative", "GET /v2/pet/7", []harness.Option{key}, "200 partner"},
+		{"two scopes", "POST /v2/pet", with("write:pets"), "403 insufficient_scope"},
+		{"an anchor of YAML", "DELETE /v2/pet/7", with("write:pets read:pets"), "200 bob"},
+		{"a server of the path", "POST /upload/pet/7/uploadImage", with("write:pets read:pets"), "200 bob"},
+		{"not the server of the document", "POST /v2/pet/7/uploadImage", with("write:pets read:pets"), "404"},
+		{"a path by reference, with the security of the document", "GET /v2/store/inventory", []harness.Option{key}, "200 partner"},
+		{"the same with another credential", "GET /v2/store/inventory", with(""), "401 missing_credentials"},
+		{"security of the document", "GET /v2/store/order/1", []harness.Option{key}, "200 partner"},
+		{"an empty list is public", "GET /v2/user/logout", nil, "200"},
+	})
+}
+
+// TestSecurity is what security means in OpenAPI, as a table.
+func TestSecurity(t *testing.T) {
+	const document = `
+openapi: 3.1.0
+security: [{Token: [root]}]
+paths:
+  /inherited: {get: {}}
+  /public: {get: {security: []}}
+  /optional: {get: {security: [{Token: [read]}, {}]}}
+  /either: {get: {security: [{Token: [read]}, {ops: []}]}}
+  /scopes: {get: {security: [{Token: [read]}, {Token: [write]}]}}
+  /both: {get: {security: [{ops: [operator], Key: []}]}}
+  /both-or-token: {get: {security: [{Token: [write], Key: []}, {Token: [read]}]}}
+  /roles: {get: {security: [{ops: [operator]}]}}
+  /other-roles: {get: {security: [{ops: [chief]}]}}
+  /key-roles: {get: {security: [{Token: [], Key: [chief]}]}}
+components:
+  securitySchemes:
+    Token: {type: openIdConnect, openIdConnectUrl: https://idp.example.com}
+    Key: {type: apiKey, in: header, name: x-api-key}
+    ops: {type: http, scheme: basic}
+`
+	s := gated(t, written(t, document), "")
+	bad := harness.Header("X-Api-Key", "wrong")
+	options := func(all ...harness.Option) []harness.Option { return all }
+	ask(t, s, []row{
+		{"security of the document is inherited", "GET /inherited", options(token(t, "root")), "200 bob"},
+		{"inherited, unmet", "GET /inherited", options(token(t, "read")), "403 insufficient_scope"},
+		{"an empty list removes it", "GET /public", nil, "200"},
+		{"an empty alternative, without credentials", "GET /optional", nil, "200"},
+		{"an empty alternative, too little scope meets it", "GET /optional", options(token(t, "")), "200 bob"},
+		{"an empty alternative, an invalid credential", "GET /optional", options(harness.Bearer("a.b.c")), "401 invalid_token"},
+		{"one of two schemes", "GET /either", options(password), "200 alice"},
+		{"the other one", "GET /either", options(token(t, "read")), "200 bob"},
+		{"one of two, unmet", "GET /either", options(token(t, "write")), "403 insufficient_scope"},
+		{"one of two, none", "GET /either", nil, "401 missing_credentials"},
+		{"one of two scopes", "GET /scopes", options(token(t, "write")), "200 bob"},
+		{"the other scope", "GET /scopes", options(token(t, "read")), "200 bob"},
+		{"no scope of both", "GET /scopes", options(token(t, "root")), "403 insufficient_scope"},
+		{"a combination", "GET /both", options(password, key), "200 partner"},
+		{"a combination, half of it", "GET /both", options(key), "401 missing_credentials"},
+		{"a combination, the other half", "GET /both", options(password), "401 missing_credentials"},
+		{"a combination, one is invalid", "GET /both", options(password, bad), "401 invalid_credentials"},
+		{"a combination, the other one is invalid", "GET /both", options(harness.Basic("alice", "wrong"), key), "401 invalid_credentials"},
+		{"a combination, none", "GET /both", nil, "401 missing_credentials"},
+		{"a combination with a scope, met", "GET /both-or-token", options(token(t, "write"), key), "200 bob"},
+		{"two credentials that meet the smaller alternative", "GET /both-or-token", options(token(t, "read"), key), "200 bob"},
+		{"the smaller alternative", "GET /both-or-token", options(token(t, "read")), "200 bob"},
+		{"the smaller alternative, unmet", "GET /both-or-token", options(token(t, "write")), "403 insufficient_scope"},
+		{"a credential that no alternative needs, invalid", "GET /both-or-token", options(token(t, "read"), bad), "401 invalid_credentials"},
+		{"lists of other types are roles", "GET /roles", options(password), "200 alice"},
+		{"roles, unmet", "GET /other-roles", options(password), "403 insufficient_role"},
+		{"roles of the second credential, unmet", "GET /key-roles", options(token(t, ""), key), "403 insufficient_role"},
+	})
+	t.Run("challenges are of the schemes that the operation takes", func(t *testing.T) {
+		s.Get("/inherited").Want(401, "missing_credentials", `Bearer realm="api", scope="root"`)
+		s.Get("/either").Want(401, "missing_credentials", `Bearer realm="api", scope="read"`, `Basic realm="api", charset="UTF-8"`)
+		s.Get("/inherited", token(t, "read")).Want(403, "insufficient_scope",
+			`Bearer realm="api", error="insufficient_scope", scope="root", error_description="The access token lacks a required scope"`)
+	})
+	t.Run("the lines of the gate apply on top", func(t *testing.T) {
+		s := gated(t, written(t, document), "user bob\n")
+		ask(t, s, []row{
+			{"another user", "GET /either", options(password), "403 access_denied"},
+			{"the user", "GET /either", options(token(t, "read")), "200 bob"},
+			{"no operation is public", "GET /public", nil, "401 missing_credentials"},
+			{"public in the document", "GET /public", options(token(t, "")), "200 bob"},
+			{"optional in the document", "GET /optional", nil, "401 missing_credentials"},
+			{"a combination is of its first scheme", "GET /both", options(password, key), "403 access_denied"},
+		})
+	})
+	t.Run("strip_credentials strips all of them", func(t *testing.T) {
+		s := gated(t, written(t, document), "strip_credentials\n")
+		for path, all := range map[string][]harness.Option{"/both": {password, key}, "/public": {key}} {
+			if response := s.Get(path, all...); !strings.HasSuffix(response.Body, "key=") {
+				t.Errorf("%s: %d %q", path, response.Status, response.Body)
+			}
+		}
+	})
+}
+
+func TestUndeclared(t *testing.T) {
+	const document = `
+openapi: 3.1.0
+paths:
+  /public: {get: {security: []}}
+  /admin: {get: {security: [{corp: [admin]}]}}
+components: {securitySchemes: {corp: {type: http, scheme: bearer}}}
+`
+	path := written(t, strings.ReplaceAll(document, "corp: [admin]", "corp: [admin]"))
+	for setting, want := range map[string]string{"404": "404", "403": "403 access_denied", "allow": "200 bob"} {
+		t.Run(setting, func(t *testing.T) {
+			s := gated(t, path+" {\n\t\t\tundeclared "+setting+"\n\t\t}", "")
+			ask(t, s, []row{
+				{"unauthenticated", "GET /other", nil, "401 missing_credentials"},
+				{"authenticated", "GET /other", []harness.Option{token(t, "")}, want},
+			})
+			for _, spelling := range []string{"//admin", "/./admin", "/public/../admin", "/public/%2e%2e/admin", "/x%2F..%2Fadmin", "/admin;x=1", "/ADMIN", `/%5Cadmin`, "/%2561dmin", "/admin%00"} {
+				response := s.Get(spelling, token(t, ""))
+				if refused := strings.TrimSuffix(strings.Replace(want, "200 bob", "404", 1), " access_denied"); fmt.Sprint(response.Status) != refused {
+					t.Errorf("%s: %d %s", spelling, response.Status, response.Body)
+				}
+			}
+			if response := s.Get("/public", harness.Header("X-HTTP-Method-Override", "DELETE"), token(t, "")); response.Status == 200 {
+				t.Errorf("an override of the method passes: %d", response.Status)
+			}
+		})
+	}
+}
+
+// TestDocumentChanges has a file that changes, breaks and is mended.
+func TestDocumentChanges(t *testing.T) {
+	const document = "openapi: 3.1.0\npaths: {/x: {get: {security: [{corp: [SCOPE]}]}}}\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\n"
+	one, two := strings.Replace(document, "[SCOPE]", "[]", 1), strings.Replace(document, "[SCOPE]", "[chief]", 1)
+	path := written(t, one)
+	s := harness.StartWithAdmin(t, gatedConfig(t, path, "role clerk\n"))
+	current := func() string {
+		response := s.Do(http.MethodGet, s.AdminURL("/metrics"))
+		for line := range strings.Lines(response.Body) {
+			if strings.HasPrefix(line, "caddy_auth_openapi_current{") {
+				return strings.TrimSpace(line[strings.LastIndex(line, " "):])
+			}
+		}
+		return "none"
+	}
+	clerk := harness.Bearer(harness.Token(t, harness.Claims{"sub": "bob", "roles": []string{"clerk"}}))
+	if status := s.Get("/x", clerk).Status; status != 200 || current() != "1" {
+		t.Fatalf("%d, %s", status, current())
+	}
+	change := func(content string, status int, metric string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, content, func() bool { return s.Get("/x", clerk).Status == status && current() == metric })
+	}
+	change(two, 403, "1")
+	change("openapi: 3.1.0\npaths: [broken\n", 403, "0")
+	change(strings.Replace(two, "corp:", "unknown:", 1), 403, "0")
+	harness.Eventually(t, "the place of the error in the log", func() bool { return strings.Contains(s.LogText(), `line 2, paths[\"/x\"].get.security[0]`) })
+	change(one, 200, "1")
+}
+
+func TestDocumentAtURL(t *testing.T) {
+	const document = `{"openapi": "3.2.0", "servers": [{"url": "./v1"}], "paths": {"/x": {"get": {"security": [{"corp": []}]}}}, "components": {"securitySchemes": {"corp": {"type": "http", "scheme": "bearer"}}}}`
+	var answer atomic.Value
+	answer.Store("")
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect to another host is followed") }))
+	defer elsewhere.Close()
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch text := answer.Load().(string); text {
+		case "":
+			w.WriteHeader(http.StatusBadGateway)
+		case "redirect":
+			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
+		case "large":
+			w.Write([]byte("{" + strings.Repeat(" ", 17<<20) + "}"))
+		default:
+			fmt.Fprint(w, text)
+		}
+	}))
+	defer provider.Close()
+	config := gatedConfig(t, provider.URL+"/api/openapi.json {\n\t\t\trefresh 1s\n\t\t}", "")
+	s := harness.Start(t, config)
+	status := func(path string) int { return s.Get(path, token(t, "")).Status }
+	if got := status("/api/v1/x"); got != 503 {
+		t.Errorf("without a document: %d", got)
+	}
+	answer.Store(document)
+	harness.Eventually(t, "the document", func() bool { return status("/api/v1/x") == 200 })
+	for _, broken := range []string{"redirect", "large", "[1]", strings.Replace(document, "corp", "Corp", 1)} {
+		answer.Store(broken)
+		before := strings.Count(s.LogText(), "the OpenAPI document cannot be used")
+		harness.Eventually(t, "a record of "+broken, func() bool { return strings.Count(s.LogText(), "the OpenAPI document cannot be used") > before })
+		if got := status("/api/v1/x"); got != 200 {
+			t.Errorf("%s: %d", broken, got)
+		}
+	}
+	t.Run("a reload has the last good version at once", func(t *testing.T) {
+		s.Reload(strings.Replace(config, "forward X-User", "forward X-Other", 1))
+		if got := status("/api/v1/x"); got != 200 {
+			t.Errorf("got %d", got)
+		}
+	})
+	answer.Store(strings.Replace(document, "/x", "/y", 1))
+	harness.Eventually(t, "the next version", func() bool { return status("/api/v1/y") == 200 })
+}

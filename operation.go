@@ -1,0 +1,310 @@
+package requireauth
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/pathtemplate"
+	"github.com/excorp/caddy-require-auth/openapi"
+)
+
+// operations is an OpenAPI document as requests use it.
+type operations struct {
+	tree *pathtemplate.Tree[*operation]
+	// undeclared decides about requests for no operation.
+	undeclared *operation
+	// rules are the parts of all that operations require, such as scope.
+	rules []string
+}
+
+// operation is an operation of a document. Operations with the same security share
+// what they require.
+type operation struct {
+	name string
+	*access
+}
+
+// access is what an operation requires.
+type access struct {
+	// public operations pass every request, and do not verify credentials. Those that
+	// are anonymous pass a request without a credential.
+	public, anonymous bool
+	// ways are the alternatives.
+	ways []way
+	// schemes are those of all ways, single those of the ways with one credential.
+	schemes []*namedScheme
+	groups  []*schemeGroup
+	single  part
+	// combines says that a way has several credentials.
+	combines bool
+	// required is what a caller who is unauthenticated is told.
+	required *authz.Requirement
+}
+
+// way is one of the alternatives: all of its parts. Without parts it requires what the
+// gate requires itself.
+type way struct {
+	parts    []part
+	required *authz.Requirement // of the caller of the first part
+}
+
+// part is a credential of a way: the schemes of which one must accept it, and what it
+// must grant. The first part also has what the gate requires itself.
+type part struct {
+	schemes  []*namedScheme
+	groups   []*schemeGroup
+	required *authz.Requirement
+}
+
+// verified is a credential that a scheme accepted.
+type verified struct {
+	scheme     *namedScheme
+	credential authn.Credential
+	outcome    authn.Outcome
+	required   *authz.Requirement
+}
+
+var (
+	errUndeclared  = errors.New("the OpenAPI document has no such operation")
+	errAmbiguous   = fmt.Errorf("%w: servers could read the request in different ways, for which the document requires different things", errUndeclared)
+	errNoDocument  = errors.New("the OpenAPI document has not been fetched yet")
+	errNotCombined = errors.New("the operation needs a combination of credentials, and not all of one are there")
+)
+
+// checkOpenAPI reports what is wrong with a gate that goes by a document.
+func (g *RequireAuth) checkOpenAPI() error {
+	switch {
+	case g.OpenAPI == nil:
+		return nil
+	case g.Optional:
+		return errors.New("openapi: the document says which operations need no credential: remove the line optional")
+	case g.MCP != nil:
+		return errors.New("openapi: an MCP server has no such document: write openapi or mcp, not both")
+	}
+	return g.OpenAPI.Check()
+}
+
+// rules returns the parts of what the gate requires, of its operations too.
+func (g *RequireAuth) rules() []string {
+	if loaded := g.operations.Load(); loaded != nil {
+		return loaded.rules
+	}
+	return g.Requirement.Rules()
+}
+
+// allSchemes returns the schemes that the gate accepts.
+func (g *RequireAuth) allSchemes() []*namedScheme {
+	all := make([]*namedScheme, len(g.schemes))
+	for i := range g.schemes {
+		all[i] = &g.schemes[i]
+	}
+	return all
+}
+
+// acceptedFor returns the schemes that count for a decision.
+func (g *RequireAuth) acceptedFor(d decision) []*namedScheme {
+	if d.accepts != nil {
+		return d.accepts
+	}
+	return g.allSchemes()
+}
+
+// credentials yields the credentials of a decision.
+func (d decision) credentials() iter.Seq[authn.Credential] {
+	return func(yield func(authn.Credential) bool) {
+		if d.credential.Found() && !yield(d.credential) {
+			return
+		}
+		for _, one := range d.further {
+			if !yield(one.credential) {
+				return
+			}
+		}
+	}
+}
+
+// authenticateOperation authenticates the caller of an operation by the schemes that
+// the document has for it. A request for no operation needs any scheme of the gate:
+// whoever is unauthenticated does not learn which operations there are.
+func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request) (d decision) {
+	loaded := g.operations.Load()
+	if loaded == nil {
+		return d.deny(authn.CodeUnavailable, errNoDocument)
+	}
+	asked, err := loaded.find(r)
+	_ = state.request.Trace.NoteFound("operation", err, func() string { return asked.name })
+	if !errors.Is(err, errAmbiguous) && g.OpenAPI.Undeclared == openapi.UndeclaredAllow {
+		err = nil
+	}
+	d.operation, d.accepts, d.required, d.undeclared = asked.name, asked.schemes, asked.required, err
+	if asked.public {
+		d.Allowed, d.public = true, true
+		if found, err := candidatesIn(state, g.groups); err == nil && len(found) > 0 {
+			d.credential = found[0].credential // stripped, and never verified
+		}
+		return d
+	}
+	parts, some, err := asked.partsFor(state)
+	switch {
+	case err != nil:
+		return d.deny(authn.CodeInvalidRequest, err)
+	case len(parts) > 0: // authenticates by them
+	case some:
+		return d.deny(authn.CodeMissing, errNotCombined)
+	case asked.anonymous:
+		d.Allowed = true
+		return d
+	default:
+		return d.deny(authn.CodeMissing, noCredentials(&state.request))
+	}
+	var all []verified
+	for _, part := range parts {
+		candidates, err := candidatesIn(state, part.groups)
+		one := g.authenticateBy(state, r, candidates, err, d)
+		if one.outcome.Verdict != authn.Accepted {
+			return one
+		}
+		all = append(all, verified{scheme: one.scheme, credential: one.credential, outcome: one.outcome})
+	}
+	return asked.settle(d, all)
+}
+
+// find returns the operation of a request. Where there is none, it is the one of
+// undeclared requests, with an error.
+func (o *operations) find(r *http.Request) (*operation, error) {
+	found, result := o.tree.Lookup(r, func(a, b *operation) bool { return a.access == b.access })
+	switch result {
+	case pathtemplate.Found:
+		return found, nil
+	case pathtemplate.Missing:
+		return o.undeclared, errUndeclared
+	default:
+		return o.undeclared, errAmbiguous
+	}
+}
+
+// partsFor returns by what a request authenticates: the first way of which it has all
+// credentials, and that leaves none over. It returns nothing if there is no such way,
+// and says whether there are some credentials.
+func (a *access) partsFor(state *requestState) (parts []part, some bool, err error) {
+	if !a.combines && !a.anonymous {
+		return []part{a.single}, true, nil
+	}
+	if _, err := state.request.Authorization(); err != nil {
+		return nil, false, err
+	}
+	var found []authn.Credential
+	for _, group := range a.groups {
+		credential, err := group.members[0].Find(&state.request)
+		if err != nil {
+			return nil, false, err
+		}
+		if credential.Found() && credential.Location.Kind != authn.InTLS && !slices.ContainsFunc(found, sameValue(credential)) {
+			found = append(found, credential)
+		}
+	}
+	for _, way := range a.ways {
+		uses := way.credentials(state)
+		left := slices.ContainsFunc(found, func(c authn.Credential) bool { return !slices.ContainsFunc(uses, sameValue(c)) })
+		switch {
+		case len(uses) == 0 || left:
+		case len(way.parts) == 1:
+			return []part{a.single}, true, nil // others may accept the same credential
+		default:
+			return way.parts, true, nil
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return nil, true, authn.MultipleCredentials(found[0].Location, found[1].Location)
+	case len(found) == 1 && !a.anonymous && slices.ContainsFunc(a.ways, func(w way) bool { return len(w.parts) == 0 }):
+		return []part{a.single}, true, nil
+	}
+	return nil, len(found) > 0, nil
+}
+
+// sameValue reports whether a credential is the same one, which may be in two
+// locations.
+func sameValue(one authn.Credential) func(authn.Credential) bool {
+	return func(other authn.Credential) bool { return one.Value == other.Value }
+}
+
+// credentials returns the credentials of a way; nothing if one is missing.
+func (w way) credentials(state *requestState) (all []authn.Credential) {
+	for _, part := range w.parts {
+		before := len(all)
+		for _, group := range part.groups {
+			if credential, err := group.members[0].Find(&state.request); err == nil && credential.Found() {
+				all = append(all, credential)
+			}
+		}
+		if len(all) == before {
+			return nil
+		}
+	}
+	return all
+}
+
+// settle decides which way the verified credentials go: the first that they cover, or
+// else the first whose credentials they are.
+func (a *access) settle(d decision, all []verified) decision {
+	var chosen []verified
+	for _, way := range a.ways {
+		fitting, covers := way.fit(all)
+		if fitting == nil || chosen != nil && !covers {
+			continue
+		}
+		chosen, d.required = fitting, way.required
+		if covers {
+			break
+		}
+	}
+	d.scheme, d.credential, d.outcome, d.further = chosen[0].scheme, chosen[0].credential, chosen[0].outcome, chosen[1:]
+	return d
+}
+
+// fit returns the verified credentials in the order of the way, with what each must
+// grant, and whether they grant it; nil if the way needs others. Those that the way
+// does not need come last.
+func (w way) fit(all []verified) (fitting []verified, covers bool) {
+	rest := slices.Clone(all)
+	covers = true
+	for _, part := range w.parts {
+		i := slices.IndexFunc(rest, func(v verified) bool { return slices.Contains(part.schemes, v.scheme) })
+		if i < 0 {
+			return nil, false
+		}
+		one := rest[i]
+		one.required = part.required
+		covers = covers && part.required.Covers(one.outcome.Identity)
+		fitting, rest = append(fitting, one), slices.Delete(rest, i, i+1)
+	}
+	if len(w.parts) == 0 {
+		covers = w.required.Covers(all[0].outcome.Identity)
+	}
+	return append(fitting, rest...), covers
+}
+
+// authorizeFurther checks the other credentials of a combination.
+func (g *RequireAuth) authorizeFurther(state *requestState, r *http.Request, d decision) decision {
+	for _, one := range d.further {
+		if !d.Allowed {
+			break
+		}
+		if err := g.checkOrigin(state, r, one.credential); err != nil {
+			return d.deny(authn.CodeAccessDenied, err)
+		}
+		if one.required == nil {
+			continue
+		}
+		if d.Decision = one.required.Decide(r, one.outcome.Identity); !d.Allowed {
+			d.required = one.required
+		}
+	}
+	return d
+}
