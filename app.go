@@ -79,6 +79,7 @@ type App struct {
 
 	store         store.Store
 	receiver      *securityevents.Receiver
+	eventLogger   *zap.Logger
 	pages         *page.Set         // nil for those that are built in
 	guard         *bruteforce.Guard // nil: attempts are not counted
 	schemes       map[string]authn.Scheme
@@ -137,6 +138,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
+	a.eventLogger = ctx.Logger(new(securityevents.Handler))
 	a.receiver, err = securityevents.Open(ctx, a.SecurityEvents, securityevents.Sink{Store: a.store, Published: func(entry store.Entry) {
 		a.observeRevocation(eventRevoked, "a security event revoked tokens", entry)
 	}})
@@ -199,6 +201,7 @@ func (a *App) Start() error {
 		a.stopObservers = append(a.stopObservers, stop)
 		go a.maintainSigner(ctx)
 	}
+	a.receiver.Start(a.eventLogger)
 	return nil
 }
 
@@ -208,6 +211,7 @@ func (a *App) Stop() error {
 		stop()
 	}
 	a.stopObservers = nil
+	a.receiver.Stop()
 	return nil
 }
 

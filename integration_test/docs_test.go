@@ -25,6 +25,7 @@ func TestMoving(t *testing.T) {
 
 // TestSecurityEvents loads every Caddyfile of docs/security-events.md.
 func TestSecurityEvents(t *testing.T) {
+	t.Setenv("SSF_CLIENT_SECRET", "a-secret-of-the-client")
 	examples := caddyfileBlock.FindAllStringSubmatch(textOf(t, "../docs/security-events.md"), -1)
 	for _, example := range examples {
 		harness.Start(t, runnable(t, example[1]))

@@ -3,6 +3,7 @@ package securityevents
 import (
 	"errors"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -58,6 +59,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 //		token_issuer      <issuer>...
 //		authorization     <value>
 //		global_revocation <token>
+//		poll              [<interval>]
+//		push              <url>
+//		bearer_token      <token>
+//		client_id         <id>
+//		client_secret     <secret>
+//		scope             <scope>...
+//		token_endpoint    <url>
 //		ca_file           <path>
 //		allow_http        <host>...
 //	}
@@ -72,6 +80,13 @@ func (t *Transmitter) ReadBlock(d *caddyfile.Dispenser) error {
 		"token_issuer":      block.Strings(&t.TokenIssuers),
 		"authorization":     block.Secret(&t.Authorization),
 		"global_revocation": block.Secret(&t.GlobalRevocation),
+		"poll":              t.readPoll,
+		"push":              block.String(&t.Push),
+		"bearer_token":      block.Secret(&t.BearerToken),
+		"client_id":         block.String(&t.ClientID),
+		"client_secret":     block.Secret(&t.ClientSecret),
+		"scope":             block.Strings(&t.Scopes),
+		"token_endpoint":    block.String(&t.TokenEndpoint),
 		"ca_file":           block.String(&t.CAFile),
 		"allow_http":        block.Strings(&t.AllowHTTP),
 	})
@@ -79,6 +94,23 @@ func (t *Transmitter) ReadBlock(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return start.Wrap(t.check())
+}
+
+func (t *Transmitter) readPoll(d *caddyfile.Dispenser) error {
+	if t.Poll != 0 {
+		return d.Err("poll is written twice: keep one")
+	}
+	if d.CountRemainingArgs() == 0 {
+		t.Poll = caddy.Duration(defaultPoll)
+		return nil
+	}
+	if err := block.Duration(&t.Poll)(d); err != nil {
+		return err
+	}
+	if t.Poll == 0 {
+		return d.Errf("poll 0: write an interval from %s to %s", minPoll, maxPoll)
+	}
+	return nil
 }
 
 // Interface guard

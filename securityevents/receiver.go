@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -21,6 +22,8 @@ type Sink struct {
 // Receiver receives the events of all transmitters of a configuration.
 type Receiver struct {
 	transmitters []*Transmitter
+	stop         context.CancelFunc
+	following    sync.WaitGroup
 }
 
 // Check reports what is wrong with transmitters as they are written.
@@ -49,6 +52,26 @@ func Open(ctx caddy.Context, transmitters []*Transmitter, sink Sink) (*Receiver,
 	return r, Check(transmitters) // once more, with placeholders replaced
 }
 
+// Start looks after the streams of the transmitters that are polled, or that have to
+// create a stream.
+func (r *Receiver) Start(logger *zap.Logger) {
+	var ctx context.Context
+	ctx, r.stop = context.WithCancel(context.Background()) // ended by Stop
+	for _, t := range r.transmitters {
+		if t.manages() {
+			r.following.Go(func() { t.follow(ctx, logger) })
+		}
+	}
+}
+
+// Stop ends what Start began.
+func (r *Receiver) Stop() {
+	if r != nil && r.stop != nil {
+		r.stop()
+		r.following.Wait()
+	}
+}
+
 // Close releases what outlives a configuration.
 func (r *Receiver) Close() error {
 	if r == nil {
@@ -56,6 +79,9 @@ func (r *Receiver) Close() error {
 	}
 	var failures []error
 	for _, t := range r.transmitters {
+		if t.client != nil {
+			t.client.CloseIdleConnections()
+		}
 		if t.release != nil {
 			failures = append(failures, t.release())
 			t.release = nil
@@ -121,6 +147,9 @@ func (r record) write(result string, reason error) error {
 	if event != "" {
 		fields = append(fields, zap.String("event", event[:min(len(event), maxLogged)]), zap.String("jti", r.set.id[:min(len(r.set.id), maxLogged)]))
 	}
+	if status, ok := r.status(); ok {
+		fields = append(fields, zap.String("status", status))
+	}
 	if r.client != "" {
 		fields = append(fields, zap.String("client_ip", r.client))
 	}
@@ -139,6 +168,15 @@ func (r record) write(result string, reason error) error {
 		return reason
 	}
 	return nil
+}
+
+// status is the new status of a stream.
+func (r record) status() (string, bool) {
+	if r.set == nil || ofStream[r.set.event] != streamUpdated {
+		return "", false
+	}
+	status, ok := r.set.payload["status"].(string)
+	return status[:min(len(status), maxLogged)], ok
 }
 
 // maxLogged bounds what a transmitter writes into a record, in bytes.

@@ -56,6 +56,31 @@ type Transmitter struct {
 	// are refused.
 	GlobalRevocation string `json:"global_revocation,omitempty"`
 
+	// Polls the transmitter for events (RFC 8936) this often, from 1s to 1h. The stream is
+	// found or created with the credentials below. Default: events are pushed.
+	Poll caddy.Duration `json:"poll,omitempty"`
+
+	// The public URL of `auth_events`: a stream that pushes there is found or created with
+	// the credentials below. Default: the stream is created at the transmitter by hand.
+	Push string `json:"push,omitempty"`
+
+	// The bearer token for the endpoints of the transmitter. Default: one by client
+	// credentials.
+	BearerToken string `json:"bearer_token,omitempty"`
+
+	// The client for which the transmitter issues a token by client credentials
+	// (RFC 6749 §4.4).
+	ClientID string `json:"client_id,omitempty"`
+
+	// Its secret.
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	// The scopes of that token. Default: none.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Where that token is issued. Default: by discovery from the issuer (RFC 8414).
+	TokenEndpoint string `json:"token_endpoint,omitempty"`
+
 	// A file with PEM certificates of authorities, trusted beside those of the system.
 	CAFile string `json:"ca_file,omitempty"`
 
@@ -69,6 +94,8 @@ type Transmitter struct {
 	sink     Sink
 	now      func() time.Time
 	release  func() error
+	client   *http.Client
+	asked    bool // for a verification event; of follow
 }
 
 const (
@@ -82,7 +109,7 @@ func (t *Transmitter) check() error {
 	if t.Issuer == "" {
 		return errors.New("security_events without an issuer: write `security_events <issuer> { … }`")
 	}
-	if t.JWKS == "" && !block.HasPlaceholder(t.Issuer) {
+	if (t.JWKS == "" || t.manages()) && !block.HasPlaceholder(t.Issuer) {
 		if err := idp.CheckIssuer(t.Issuer, t.AllowHTTP...); err != nil {
 			return withHint("security_events", err)
 		}
@@ -100,13 +127,46 @@ func (t *Transmitter) check() error {
 	case slices.Contains(t.Audiences, "") || slices.Contains(t.TokenIssuers, ""):
 		return errors.New("security_events: an audience or a token_issuer is empty: a placeholder may have no value")
 	}
-	if err := idp.CheckHTTPHosts(t.AllowHTTP, t.Issuer, t.JWKS); err != nil {
+	if err := idp.CheckHTTPHosts(t.AllowHTTP, t.Issuer, t.JWKS, t.TokenEndpoint); err != nil {
+		return err
+	}
+	if err := t.checkStream(); err != nil {
 		return err
 	}
 	if err := checkSecret("authorization", t.Authorization, minAuthorization); err != nil {
 		return err
 	}
 	return checkSecret("global_revocation", t.GlobalRevocation, minGlobal)
+}
+
+// checkStream checks how the receiver looks after its stream.
+func (t *Transmitter) checkStream() error {
+	byClient := t.ClientID != "" || t.ClientSecret != ""
+	switch {
+	case t.Poll != 0 && t.Push != "":
+		return errors.New("poll and push are both there: a stream has one delivery method")
+	case t.Poll != 0 && (time.Duration(t.Poll) < minPoll || time.Duration(t.Poll) > maxPoll):
+		return fmt.Errorf("poll %s: write an interval from %s to %s", time.Duration(t.Poll), minPoll, maxPoll)
+	case t.BearerToken != "" && byClient:
+		return errors.New("bearer_token and client_id are both there: keep one")
+	case byClient && (t.ClientID == "" || t.ClientSecret == ""):
+		return errors.New("client_id and client_secret go together: write both")
+	case !byClient && (len(t.Scopes) > 0 || t.TokenEndpoint != ""):
+		return errors.New("scope and token_endpoint go with client_id and client_secret")
+	case t.manages() && !byClient && t.BearerToken == "":
+		return errors.New("poll and push need credentials for the transmitter: add `client_id` and `client_secret`, or `bearer_token`")
+	case !t.manages() && (byClient || t.BearerToken != ""):
+		return errors.New("credentials for the transmitter are for `poll` and `push <url>`: add one of them")
+	}
+	for line, address := range map[string]string{"push": t.Push, "token_endpoint": t.TokenEndpoint} {
+		if address == "" || block.HasPlaceholder(address) {
+			continue
+		}
+		if err := idp.CheckURL(address, t.AllowHTTP...); err != nil {
+			return withHint(line, err)
+		}
+	}
+	return checkSecret("bearer_token", t.BearerToken, 1)
 }
 
 func checkSecret(line, secret string, shortest int) error {
@@ -144,6 +204,10 @@ func (t *Transmitter) open(ctx caddy.Context, sink Sink) error {
 		t.subjects.issuers = []string{t.Issuer}
 	}
 	count(t.Issuer)
+	var err error
+	if t.client, err = t.newClient(ctx, ctx.Logger(new(Handler))); err != nil {
+		return err
+	}
 	return t.openKeys(ctx)
 }
 
@@ -151,6 +215,7 @@ func (t *Transmitter) replacePlaceholders(replacer *caddy.Replacer) error {
 	values := map[string]*string{
 		"security_events": &t.Issuer, "jwks": &t.JWKS, "ca_file": &t.CAFile,
 		"authorization": &t.Authorization, "global_revocation": &t.GlobalRevocation,
+		"push": &t.Push, "bearer_token": &t.BearerToken, "client_id": &t.ClientID, "client_secret": &t.ClientSecret, "token_endpoint": &t.TokenEndpoint,
 	}
 	for i := range t.Audiences {
 		values[fmt.Sprintf("audience %d", i+1)] = &t.Audiences[i]
@@ -285,7 +350,9 @@ func (t *Transmitter) verify(ctx context.Context, s *set) error {
 // act does what an event asks for.
 func (t *Transmitter) act(ctx context.Context, s *set) (result string, reason error) {
 	switch {
-	case ofStream[s.event] != "":
+	case ofStream[s.event] == verification:
+		return t.verifyState(ctx, s)
+	case ofStream[s.event] == streamUpdated:
 		return accepted, nil
 	case revoking[s.event] == "":
 		return ignored, errors.New("an event of this type revokes nothing")

@@ -2,6 +2,7 @@ package securityevents
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -124,9 +125,7 @@ func TestRefused(t *testing.T) {
 	token := x.Token(old(), harness.Claims{"sub": "victim"})
 	header := func(more map[string]any) map[string]any {
 		all := map[string]any{"typ": "secevent+jwt", "kid": harness.DefaultKeyID}
-		for name, value := range more {
-			all[name] = value
-		}
+		maps.Copy(all, more)
 		return all
 	}
 	claims := func(more harness.Claims) harness.Claims { return x.claims(event, x.user("victim"), more) }
