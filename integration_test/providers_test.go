@@ -33,6 +33,9 @@ type provider struct {
 	// word that begins with $ stands for a part of the key, see [documentOf].
 	header, keys string
 
+	// field is the header field that has the token, Authorization by default.
+	field string
+
 	// refused are claims that replace others in a token that must be denied, and
 	// otherHeader replaces its header. path is what that token asks for, / by default.
 	refused     harness.Claims
@@ -101,6 +104,18 @@ var providersOfDocs = map[string]provider{
 		header:  plainHeader,
 		keys:    `{"keys":[{"n":"$n","e":"AQAB","use":"sig","alg":"RS256","kty":"RSA","kid":"k1"}]}`,
 		refused: harness.Claims{"at_hash": "aGFzaA"}, reason: "the claim at_hash belongs to another kind of token",
+	},
+	"Google Identity-Aware Proxy": {
+		header:  `{"alg":"ES256","typ":"JWT","kid":"k1"}`,
+		keys:    `{"keys":[{"alg":"ES256","crv":"P-256","kid":"k1","kty":"EC","use":"sig","x":"$x","y":"$y"}]}`,
+		field:   "X-Goog-IAP-JWT-Assertion",
+		refused: harness.Claims{"aud": "/projects/1234567890/global/backendServices/9"}, reason: noAudience,
+	},
+	"Cloudflare Access": {
+		header:  plainHeader,
+		keys:    `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","e":"AQAB","n":"$n"}],"public_cert":{"kid":"k1","cert":"$pem"},"public_certs":[{"kid":"k1","cert":"$pem"}]}`,
+		field:   "Cf-Access-Jwt-Assertion",
+		refused: harness.Claims{"aud": []string{"another"}}, reason: noAudience,
 	},
 	"Firebase": {
 		header:  plainHeader,
@@ -215,19 +230,25 @@ http://localhost:8080 {
 			_, sentence, _ := strings.Cut(text, "\nGives ")
 			sentence, _, _ = strings.Cut(sentence, ".\n\n")
 			sentence, _, _ = strings.Cut(sentence, ". In the gate")
+			send := func(token string) harness.Option {
+				if provider.field != "" {
+					return harness.Header(provider.field, token)
+				}
+				return harness.Bearer(token)
+			}
 			given := make(map[string]string)
 			for _, part := range givenByDocs.FindAllStringSubmatch(sentence, -1) {
 				given[part[1]] = part[2]
 			}
 			want := strings.Join([]string{given["user"], given["client"], given["scopes"], strings.ReplaceAll(given["roles"], " ", ",")}, ";")
-			if got := s.Get("/", harness.Bearer(tokenOf(t, provider.header, claims))).Want(http.StatusOK, "").Body; got != want || given["user"] == "" {
+			if got := s.Get("/", send(tokenOf(t, provider.header, claims))).Want(http.StatusOK, "").Body; got != want || given["user"] == "" {
 				t.Errorf("got %q, the page says %q", got, want)
 			}
 			header := provider.header
 			if provider.otherHeader != "" {
 				header = provider.otherHeader
 			}
-			answer := s.Get("/"+strings.TrimPrefix(provider.path, "/"), harness.Bearer(tokenOf(t, header, claims, provider.refused)))
+			answer := s.Get("/"+strings.TrimPrefix(provider.path, "/"), send(tokenOf(t, header, claims, provider.refused)))
 			records := s.Decisions()
 			record := records[len(records)-1]
 			if reason, _ := record["reason"].(string); answer.Status != http.StatusUnauthorized && provider.path == "" || record["decision"] != "denied" || !strings.Contains(reason, provider.reason) {

@@ -17,11 +17,13 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
+// MinTTL and MaxTTL bound the life of a JWT.
 const (
-	// MinTTL and MaxTTL bound the life of a JWT.
 	MinTTL = 10 * time.Second
 	MaxTTL = 10 * time.Minute
+)
 
+const (
 	// MaxToken bounds a JWT, in bytes: upstreams bound their header fields.
 	MaxToken = 7 << 10
 
