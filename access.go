@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/accesstest"
 )
 
@@ -51,7 +51,7 @@ func (x *explainer) Decide(ctx context.Context, r accesstest.Request) (accesstes
 		rules := gate.gate.rules()
 		for _, check := range gate.Checks {
 			if check.Scheme == "" && slices.Contains(rules, check.Check) {
-				judged.Met[check.Check] = check.Result == authn.CheckOK
+				judged.Met[check.Check] = check.Result == trace.OK
 			}
 		}
 		result.Gates = append(result.Gates, judged)

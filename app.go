@@ -20,7 +20,8 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
-	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.auth_cors
+	"github.com/excorp/caddy-require-auth/authn/trace"
+	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
@@ -260,7 +261,7 @@ func (a *App) SecurityEventReceiver() *securityevents.Receiver { return a.receiv
 
 // checkRevocation refuses a caller who was revoked. Schemes of tokens do so
 // themselves: for them it depends on when a token was issued.
-func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *authn.Trace) authn.Outcome {
+func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *trace.Trace) authn.Outcome {
 	_, itself := s.Scheme.(capability.Revocable)
 	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
 		return outcome

@@ -196,7 +196,7 @@ func (g *RequireAuth) challenges(r *http.Request, d decision) []string {
 	if isXMLHttpRequest(r) {
 		all = withoutPrompt(all)
 	}
-	return authn.ChallengeFields(all, d.credential.Scheme)
+	return denial.ChallengeFields(all, d.credential.Scheme)
 }
 
 // isXMLHttpRequest reports whether a request says that a script sends it, and not

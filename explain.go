@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
@@ -264,7 +265,7 @@ func (e *Explanation) walk(r *http.Request, server *caddyhttp.Server) {
 
 // explain has what follows noted.
 func (s *requestState) explain(in *Explanation) {
-	s.explained, s.request.Trace = in, new(authn.Trace)
+	s.explained, s.request.Trace = in, new(trace.Trace)
 }
 
 // judgeToken has schemes judge a token that came without a request.
@@ -277,7 +278,7 @@ func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) 
 		}
 		known = true
 		request := authn.NewRequest(r)
-		request.Trace = new(authn.Trace)
+		request.Trace = new(trace.Trace)
 		request.Trace.SetScheme(scheme.name)
 		credential, err := scheme.Find(request)
 		if err != nil || !credential.Found() {

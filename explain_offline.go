@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
@@ -115,10 +115,10 @@ func fetches(scheme object) bool {
 // withoutRevocations takes back that nothing was revoked: only a running server
 // knows.
 func (e *Explanation) withoutRevocations() {
-	correct := func(checks []authn.Check) {
+	correct := func(checks []trace.Check) {
 		for i := range checks {
-			if checks[i].Check == "revocation" && checks[i].Result == authn.CheckOK {
-				checks[i].Result, checks[i].Detail = authn.CheckSkipped, "only a running server knows what was revoked"
+			if checks[i].Check == "revocation" && checks[i].Result == trace.OK {
+				checks[i].Result, checks[i].Detail = trace.Skipped, "only a running server knows what was revoked"
 			}
 		}
 	}

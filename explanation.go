@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 )
 
 // Explanation is the answer of `POST /auth/explain`: why a request gets the
@@ -60,7 +61,7 @@ type SchemeExplanation struct {
 	// `Bearer in header Authorization`.
 	Credential string `json:"credential,omitempty"`
 	// Checks are those that were made, in order.
-	Checks []authn.Check `json:"checks,omitempty"`
+	Checks []trace.Check `json:"checks,omitempty"`
 	// Verdict is `accepted`, `rejected`, `foreign` for a credential of another
 	// scheme, or `unavailable`.
 	Verdict string `json:"verdict,omitempty"`

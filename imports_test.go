@@ -15,20 +15,21 @@ import (
 const module = "github.com/excorp/caddy-require-auth"
 
 // leaves are small tools for every package. They import only each other.
-const leaves = "internal/block internal/clientaddress internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/lasting " +
+const leaves = "internal/block internal/claimpath internal/clientaddress internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/lasting " +
 	"internal/mismatch internal/origin internal/responsewriter internal/steps internal/streams internal/strictjson internal/textfile internal/watch"
 
 // mayImport are the packages of this module, and of golang.org/x/text, that a
 // package may import besides the leaves. The root package may import all.
 var mayImport = map[string]string{
-	"authn":            "store",
+	"authn":            "authn/trace store",
 	"authn/apikey":     "authn authn/report internal/capability",
 	"authn/basic":      "authn authn/report store internal/capability golang.org/x/text/unicode/norm", // user names and passwords in NFC, RFC 8265
 	"authn/bearer":     "authn authn/report store internal/capability internal/dpop internal/introspection internal/idp internal/jose internal/keyset",
 	"authn/clientcert": "authn authn/report",
 	"authn/report":     "",
+	"authn/trace":      "",
 	"authn/bruteforce": "authn store",
-	"authz":            "authn",
+	"authz":            "authn authn/trace",
 	"mcp":              "authn golang.org/x/text/unicode/norm", // names of tools
 	"cors":             "",
 	"resource":         "authn cors internal/dryrun internal/idp resource/facade",

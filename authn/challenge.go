@@ -2,7 +2,6 @@ package authn
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -147,49 +146,4 @@ func CheckParameter(name, value string) error {
 		}
 	}
 	return nil
-}
-
-// rank is the place of a scheme in an answer: Bearer first, because clients
-// of OAuth look at the first word; DPoP next; other registered schemes; then
-// the unregistered, which some clients cannot parse past (RFC 9110 §11.3). A
-// client that sent a request with the DPoP scheme looks for DPoP in the first word.
-func rank(scheme, presented string) int {
-	switch scheme {
-	case "DPoP":
-		if strings.EqualFold(presented, scheme) {
-			return -1
-		}
-		return 1
-	case "Bearer":
-		return 0
-	case "Basic":
-		return 2
-	default:
-		return 3
-	}
-}
-
-// ChallengeFields returns the field values for an answer to a request that presented
-// a scheme, or none: sorted by the rank of the scheme, otherwise in the given order. Of challenges for the same scheme and
-// realm one is sent, the one that names an error if there is one: two schemes
-// that take the same kind of token are one thing to a client.
-func ChallengeFields(challenges []Challenge, presented string) []string {
-	distinct := make([]Challenge, 0, len(challenges))
-	for _, c := range challenges {
-		i := slices.IndexFunc(distinct, func(d Challenge) bool {
-			return d.Scheme == c.Scheme && d.Realm == c.Realm && slices.Equal(d.Extra, c.Extra)
-		})
-		switch {
-		case i < 0:
-			distinct = append(distinct, c)
-		case distinct[i].Error == "" && c.Error != "":
-			distinct[i] = c
-		}
-	}
-	slices.SortStableFunc(distinct, func(a, b Challenge) int { return rank(a.Scheme, presented) - rank(b.Scheme, presented) })
-	fields := make([]string, len(distinct))
-	for i, c := range distinct {
-		fields[i] = c.String()
-	}
-	return fields
 }

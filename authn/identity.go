@@ -1,9 +1,10 @@
 package authn
 
 import (
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/claimpath"
 )
 
 // Identity is a caller who is known. It is immutable: caches and requests
@@ -32,9 +33,9 @@ type Identity struct {
 	Expires time.Time
 }
 
-// Claim finds a claim by its path, see [Lookup].
+// Claim finds a claim by its path, such as `realm_access.roles`.
 func (i *Identity) Claim(path string) (any, bool) {
-	return Lookup(i.Claims.All(), path)
+	return claimpath.Lookup(i.Claims.All(), path)
 }
 
 // Claims is everything verified about a caller. Many requests ask for none of
@@ -63,21 +64,4 @@ func (c *Claims) All() map[string]any {
 		c.once.Do(func() { c.members = c.decode(c.text) })
 	}
 	return c.members
-}
-
-// Lookup finds the claim at a path such as `realm_access.roles`. A member
-// whose name itself holds dots, such as `https://example.com/roles`, is found
-// by that name; the longest name that exists decides at each level.
-func Lookup(claims map[string]any, path string) (any, bool) {
-	if value, ok := claims[path]; ok {
-		return value, true
-	}
-	for end := strings.LastIndexByte(path, '.'); end > 0; end = strings.LastIndexByte(path[:end], '.') {
-		if inner, ok := claims[path[:end]].(map[string]any); ok {
-			if value, ok := Lookup(inner, path[end+1:]); ok {
-				return value, true
-			}
-		}
-	}
-	return nil, false
 }

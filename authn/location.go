@@ -77,19 +77,8 @@ func (p Location) Check() error {
 	return nil
 }
 
-// CheckDistinct refuses a place that is listed twice: whatever stood there
-// would count as two credentials.
-func CheckDistinct(locations []Location) error {
-	for i, location := range locations {
-		if slices.ContainsFunc(locations[:i], location.same) {
-			return fmt.Errorf("%s %s is listed twice: keep one", location.Kind, location.Name)
-		}
-	}
-	return nil
-}
-
-// same compares places; names of header fields have no case.
-func (p Location) same(other Location) bool {
+// Same compares locations. Names of header fields have no case.
+func (p Location) Same(other Location) bool {
 	return p == other || p.Kind == InHeader && other.Kind == InHeader && strings.EqualFold(p.Name, other.Name)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/store"
 )
@@ -31,7 +32,7 @@ type Request struct {
 	*http.Request
 
 	// Trace collects what is checked; nil for a request that is judged.
-	Trace *Trace
+	Trace *trace.Trace
 
 	authorization Authorization
 	problem       error

@@ -9,6 +9,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -94,8 +95,8 @@ type Outcome struct {
 	// credential. It never reaches the client.
 	Reason error
 
-	// Check is the check that failed, by the name that [Trace] has for it. Empty:
-	// the scheme has no names for its checks.
+	// Check is the check that failed, by its name in the trace. It is empty if the
+	// scheme has no names for its checks.
 	Check string
 
 	// RetryAfter is when to ask again, for Unavailable. Zero leaves it to the gate.
@@ -158,16 +159,13 @@ func (a ChallengeParams) Unauthenticated() bool {
 // DefaultRealm is the realm where none is configured.
 const DefaultRealm = "api"
 
-// RealmOff is the configured realm that sends none.
-const RealmOff = "off"
-
-// RealmFor returns the realm to send, given a scheme's own and the default.
-func RealmFor(own, inherited string) string {
-	if own == "" {
-		own = inherited
-	}
-	if own == RealmOff {
+// RealmFor returns the realm to send, given the realm of the scheme. The realm `off`
+// sends none.
+func (a ChallengeParams) RealmFor(own string) string {
+	switch realm := cmp.Or(own, a.Realm); realm {
+	case "off":
 		return ""
+	default:
+		return realm
 	}
-	return own
 }

@@ -25,20 +25,3 @@ type SecurityScheme struct {
 	// OpenIDConnectURL is of the type openIdConnect.
 	OpenIDConnectURL string `json:"openIdConnectUrl,omitempty"`
 }
-
-// KeysAt returns a security scheme for each place where a credential may stand
-// by itself; the first has no variant. OpenAPI knows header, query and cookie.
-func KeysAt(locations []Location) []SecurityScheme {
-	var all []SecurityScheme
-	for _, location := range locations {
-		if location.Kind != InHeader && location.Kind != InQuery && location.Kind != InCookie {
-			continue
-		}
-		one := SecurityScheme{Type: "apiKey", Kind: location.Kind, Name: location.Name}
-		if len(all) > 0 {
-			one.Variant = string(location.Kind)
-		}
-		all = append(all, one)
-	}
-	return all
-}

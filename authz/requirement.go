@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 )
 
 // Requirement is what is required of a caller who is known. Everything that is
@@ -173,7 +174,7 @@ func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 }
 
 // Explain notes the result of each rule, also of those after the first denial.
-func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *authn.Trace) {
+func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *trace.Trace) {
 	for _, rule := range rules {
 		if asked := rule.asked(q); asked != "" {
 			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(q, caller)) })

@@ -164,7 +164,7 @@ func (a *APIKey) Challenges(params authn.ChallengeParams) []authn.Challenge {
 	if !params.Unauthenticated() {
 		return nil
 	}
-	challenge := authn.Challenge{Scheme: "ApiKey", Realm: authn.RealmFor(a.Realm, params.Realm)}
+	challenge := authn.Challenge{Scheme: "ApiKey", Realm: params.RealmFor(a.Realm)}
 	switch first := a.From[0]; {
 	case first.Kind != inAuthorization:
 		challenge.Extra = []authn.Parameter{{Name: "in", Value: string(first.Kind)}, {Name: "name", Value: first.Name}}

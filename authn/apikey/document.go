@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // SecuritySchemes describes how a key is sent. It works before Provision.
 func (a *APIKey) SecuritySchemes() []authn.SecurityScheme {
 	if len(a.From) == 0 {
-		return authn.KeysAt([]authn.Location{DefaultLocation})
+		return capability.KeysAt([]authn.Location{DefaultLocation})
 	}
 	var all []authn.SecurityScheme
 	for _, location := range a.From {
@@ -18,7 +19,7 @@ func (a *APIKey) SecuritySchemes() []authn.SecurityScheme {
 			all = append(all, authn.SecurityScheme{Type: "http", Scheme: strings.ToLower(schemeOf(location))})
 		}
 	}
-	all = append(all, authn.KeysAt(a.From)...)
+	all = append(all, capability.KeysAt(a.From)...)
 	for i := range all[min(1, len(all)):] { // the first has no variant
 		one := &all[i+1]
 		one.Variant = cmp.Or(one.Variant, string(one.Kind), one.Scheme)

@@ -52,7 +52,7 @@ func checkLocations(locations []authn.Location) error {
 		}
 		schemes[name] = true
 	}
-	return authn.CheckDistinct(locations)
+	return capability.CheckDistinct(locations)
 }
 
 // schemeOf returns the authentication scheme of a location in Authorization, in

@@ -243,7 +243,7 @@ func (b *Basic) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	}
 	return []authn.Challenge{{
 		Scheme: "Basic",
-		Realm:  cmp.Or(authn.RealmFor(b.Realm, ask.Realm), authn.DefaultRealm),
+		Realm:  cmp.Or(ask.RealmFor(b.Realm), authn.DefaultRealm),
 		Extra:  []authn.Parameter{{Name: "charset", Value: "UTF-8"}},
 	}}
 }

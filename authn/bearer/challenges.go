@@ -47,7 +47,7 @@ func (b *Bearer) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 
 func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Challenge {
 	challenge := authn.Challenge{
-		Scheme: scheme, Realm: authn.RealmFor(b.Realm, ask.Realm),
+		Scheme: scheme, Realm: ask.RealmFor(b.Realm),
 		Scope: ask.Scope, ResourceMetadata: ask.ResourceMetadata,
 	}
 	if scheme == bearerScheme && b.Service != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 func TestChallenges(t *testing.T) {
@@ -39,7 +40,7 @@ func TestChallenges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			if all := tc.scheme.Challenges(tc.ask); len(all) > 0 {
-				got = authn.ChallengeFields(all, "")
+				got = denial.ChallengeFields(all, "")
 			}
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/claimpath"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/jose"
@@ -157,7 +158,7 @@ func (t *token) literal(path string) (string, error) {
 	if t.introspected() {
 		return "", fmt.Errorf("%s is a number that is not exact: the answer must have it as a string", path)
 	}
-	value, _ := authn.Lookup(t.signed.Numbers(), path)
+	value, _ := claimpath.Lookup(t.signed.Numbers(), path)
 	number, ok := value.(json.Number)
 	if !ok {
 		return "", fmt.Errorf("%s is not a number", path)
@@ -589,7 +590,7 @@ func (b *Bearer) identify(v *verification) error {
 // number is the user as it is written, to the last digit. A `sub` is always a string
 // (RFC 7519 §4.1.2).
 func (b *Bearer) user(t *token) (string, error) {
-	value, _ := authn.Lookup(t.claims, b.UserClaim)
+	value, _ := claimpath.Lookup(t.claims, b.UserClaim)
 	switch value := value.(type) {
 	case int64:
 		if b.UserClaim != subjectClaim {
@@ -609,7 +610,7 @@ const subjectClaim = "sub"
 // name reads the claim that names the user. It must be a string (RFC 7519
 // §4.1.2) that can stand in a log and in a header field.
 func name(claims map[string]any, path string) (string, error) {
-	value, present := authn.Lookup(claims, path)
+	value, present := claimpath.Lookup(claims, path)
 	if !present {
 		return "", nil
 	}
@@ -637,7 +638,7 @@ func scopesIn(claims map[string]any, paths []string) []string {
 func rolesIn(claims map[string]any, paths []string) []string {
 	all := collect(claims, paths, func(role string) []string { return []string{role} })
 	for _, path := range paths {
-		value, _ := authn.Lookup(claims, path)
+		value, _ := claimpath.Lookup(claims, path)
 		members, _ := value.(map[string]any)
 		for _, role := range slices.Sorted(maps.Keys(members)) {
 			if _, ok := members[role].(map[string]any); ok {
@@ -651,7 +652,7 @@ func rolesIn(claims map[string]any, paths []string) []string {
 // client reads the first of the client claims that has a value.
 func (b *Bearer) client(claims map[string]any) string {
 	for _, claim := range b.ClientClaims {
-		value, _ := authn.Lookup(claims, claim)
+		value, _ := claimpath.Lookup(claims, claim)
 		if client, _ := value.(string); client != "" {
 			return client
 		}
@@ -664,7 +665,7 @@ func (b *Bearer) client(claims map[string]any) string {
 func collect(claims map[string]any, paths []string, split func(string) []string) []string {
 	var all []string
 	for _, path := range paths {
-		switch value, _ := authn.Lookup(claims, path); value := value.(type) {
+		switch value, _ := claimpath.Lookup(claims, path); value := value.(type) {
 		case string:
 			all = append(all, split(value)...)
 		case []any:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/jose"
 )
@@ -204,7 +205,7 @@ func (b *Bearer) checkRest() error {
 	for i, location := range b.TokenFrom {
 		locations[i] = withDefaultName(location)
 	}
-	if err := authn.CheckDistinct(locations); err != nil {
+	if err := capability.CheckDistinct(locations); err != nil {
 		return err
 	}
 	if err := checkBindingMode("dpop", b.DPoP); err != nil {

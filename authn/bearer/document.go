@@ -5,6 +5,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
 // SecuritySchemes says how a token is sent: in Authorization, or wherever else
@@ -39,7 +40,7 @@ func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 			})
 		}
 	}
-	for _, one := range authn.KeysAt(elsewhere) {
+	for _, one := range capability.KeysAt(elsewhere) {
 		if len(all) > 0 {
 			one.Variant = string(one.Kind)
 		}

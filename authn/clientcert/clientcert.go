@@ -224,7 +224,7 @@ func (c *ClientCert) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "ClientCertificate", Realm: authn.RealmFor(c.Realm, ask.Realm)}}
+	return []authn.Challenge{{Scheme: "ClientCertificate", Realm: ask.RealmFor(c.Realm)}}
 }
 
 // Interface guards

@@ -80,7 +80,7 @@ func (*probe) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "Probe", Realm: authn.RealmFor("", ask.Realm)}}
+	return []authn.Challenge{{Scheme: "Probe", Realm: ask.RealmFor("")}}
 }
 
 var (

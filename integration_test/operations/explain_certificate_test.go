@@ -15,7 +15,7 @@ import (
 	"time"
 
 	requireauth "github.com/excorp/caddy-require-auth"
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -91,7 +91,7 @@ https://localhost:8080 {
 	}
 	t.Run("what Caddy's TLS decides is said to be taken as verified", func(t *testing.T) {
 		got := explained(t, "/verified", new(harness.Certificate(t, "robot", &other, time.Hour)))
-		want := authn.Check{Scheme: "verified", Check: "trust", Result: authn.CheckOK, Detail: "taken as verified: that is for the TLS of the server to decide"}
+		want := trace.Check{Scheme: "verified", Check: "trust", Result: trace.OK, Detail: "taken as verified: that is for the TLS of the server to decide"}
 		if len(got.Gates) != 1 || len(got.Gates[0].Checks) == 0 || got.Gates[0].Checks[0] != want {
 			t.Errorf("%+v", got.Gates)
 		}

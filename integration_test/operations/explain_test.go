@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	requireauth "github.com/excorp/caddy-require-auth"
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -77,9 +77,9 @@ func explainAt(t *testing.T, s *harness.Server, question map[string]any) require
 }
 
 // failed are the checks that did.
-func failed(checks []authn.Check) (names []string) {
+func failed(checks []trace.Check) (names []string) {
 	for _, check := range checks {
-		if check.Result == authn.CheckFailed {
+		if check.Result == trace.Failed {
 			names = append(names, check.Check)
 		}
 	}

@@ -1,16 +1,14 @@
-package authn_test
+package trace
 
 import (
 	"errors"
 	"slices"
 	"testing"
-
-	"github.com/excorp/caddy-require-auth/authn"
 )
 
 func TestTrace(t *testing.T) {
 	failure := errors.New("no")
-	look := func(trace *authn.Trace) (skipped bool) {
+	look := func(trace *Trace) (skipped bool) {
 		trace.SetScheme("corp")
 		if trace.Note("a", nil) != nil || trace.NoteFound("b", failure, func() string { return "found" }) == nil {
 			t.Error("the error is lost, or there is one too many")
@@ -18,11 +16,11 @@ func TestTrace(t *testing.T) {
 		trace.SetScheme("")
 		return trace.Skip("c", "why")
 	}
-	trace := new(authn.Trace)
+	trace := new(Trace)
 	if !look(trace) {
 		t.Error("nothing is left out")
 	}
-	want := []authn.Check{
+	want := []Check{
 		{Scheme: "corp", Check: "a", Result: "ok"},
 		{Scheme: "corp", Check: "b", Result: "failed", Detail: "no: found"},
 		{Check: "c", Result: "skipped", Detail: "why"},

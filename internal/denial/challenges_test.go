@@ -1,10 +1,11 @@
-package authn_test
+package denial_test
 
 import (
 	"slices"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/denial"
 )
 
 func TestChallengeFields(t *testing.T) {
@@ -47,7 +48,7 @@ func TestChallengeFields(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(tc.given)
-			if got := authn.ChallengeFields(tc.given, tc.presented); !slices.Equal(got, tc.want) {
+			if got := denial.ChallengeFields(tc.given, tc.presented); !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)
 			}
 			for i := range before {
@@ -59,9 +60,9 @@ func TestChallengeFields(t *testing.T) {
 	}
 	t.Run("R9110-10: the order is the same each time", func(t *testing.T) {
 		given := []authn.Challenge{apiKey, inQuery, xBasic, basic, other, dpop, failed, bearer}
-		want := authn.ChallengeFields(given, "")
+		want := denial.ChallengeFields(given, "")
 		for range 1000 {
-			if got := authn.ChallengeFields(given, ""); !slices.Equal(got, want) {
+			if got := denial.ChallengeFields(given, ""); !slices.Equal(got, want) {
 				t.Fatalf("\n got %q\nthen %q", want, got)
 			}
 		}
