@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,7 +57,7 @@ type stream struct {
 	learned    uint64    // by the store
 	further    []*stream // of the other credentials of a combination
 
-	logged sync.Once
+	logged atomic.Bool
 }
 
 // watch prepares the response to a request that goes on with a credential. The caller
@@ -119,22 +119,21 @@ func (s *stream) remove() {
 	}
 }
 
-// End ends the response and logs why, once.
+// End ends the response, and logs why once. A log that hangs keeps no response open.
 func (s *stream) End(reason error) {
 	message := "stream ended"
-	if s.gate.ReportOnly {
+	switch {
+	case s.gate.ReportOnly:
 		message = "stream would end"
 		s.remove()
+	case !s.resets || !s.writer.Aborted():
+		s.cancel()
+		s.writer.Abort()
 	}
-	s.logged.Do(func() {
+	if s.logged.CompareAndSwap(false, true) {
 		fields := append(s.fields, zap.String("reason", reason.Error()), zap.Duration("duration", time.Since(s.began)))
 		s.gate.runningLogger().Info(message, fields...)
-	})
-	if s.gate.ReportOnly || s.writer.Aborted() && s.resets {
-		return
 	}
-	s.cancel()
-	s.writer.Abort()
 }
 
 // runningLogger is the logger of the running configuration, because a stream may outlive
