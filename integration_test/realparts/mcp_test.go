@@ -5,7 +5,6 @@ package realparts
 import (
 	"encoding/json"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -114,13 +113,7 @@ func TestModelContextProtocol(t *testing.T) {
 		}
 	})
 	t.Run("MCP-1 MCP-2 MCP-4 MCP-11 CLI-2: the Go SDK", func(t *testing.T) {
-		program := filepath.Join(t.TempDir(), "gosdk")
-		build := exec.Command("go", "build", "-o", program, ".")
-		build.Dir = "gosdk"
-		if output, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building: %v\n%s", err, output)
-		}
-		client := exec.Command(program, s.URL("/tools"))
+		client := exec.Command(built(t, "gosdk"), s.URL("/tools"))
 		var said strings.Builder
 		client.Stderr = &said
 		output, err := client.Output()

@@ -94,6 +94,12 @@ func run(t *testing.T, script string, environment ...string) (stop func()) {
 	t.Helper()
 	command := exec.Command("node", script)
 	command.Env = append(os.Environ(), environment...)
+	return runProgram(t, command)
+}
+
+// runProgram starts a program and waits until it prints "ready".
+func runProgram(t *testing.T, command *exec.Cmd) (stop func()) {
+	t.Helper()
 	var said strings.Builder
 	command.Stderr = &said
 	output, err := command.StdoutPipe()
@@ -101,7 +107,7 @@ func run(t *testing.T, script string, environment ...string) (stop func()) {
 		t.Fatal(err)
 	}
 	if err := command.Start(); err != nil {
-		t.Fatalf("Node.js is needed: %v", err)
+		t.Fatalf("%s cannot be started: %v", command, err)
 	}
 	ended := false
 	stop = func() {
@@ -114,7 +120,7 @@ func run(t *testing.T, script string, environment ...string) (stop func()) {
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", script, said.String())
+			t.Logf("%s said:\n%s", command, said.String())
 		}
 	})
 	lines := bufio.NewScanner(output)
@@ -125,7 +131,7 @@ func run(t *testing.T, script string, environment ...string) (stop func()) {
 		}
 	}
 	_ = command.Wait()
-	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", script, said.String())
+	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", command, said.String())
 	return nil
 }
 
