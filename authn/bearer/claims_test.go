@@ -198,6 +198,7 @@ func TestAcceptIDTokens(t *testing.T) {
 		"a refresh token":          {nil, map[string]any{"typ": "Refresh"}, false},
 		"a logout token":           {map[string]any{"typ": "logout+jwt"}, nil, false},
 		"a logout token by events": {nil, map[string]any{"events": map[string]any{}}, false},
+		"a DPoP proof":             {map[string]any{"typ": "dpop+jwt", "jwk": map[string]any{"kty": "EC"}}, map[string]any{"htm": "GET", "htu": "https://api.example.com/"}, false},
 		"for another audience":     {nil, map[string]any{"nonce": "x", "aud": "other"}, false},
 	} {
 		t.Run("JWT-13: "+name, func(t *testing.T) {
