@@ -143,3 +143,87 @@ http://localhost:8080 {
 		})
 	}
 }
+
+// TestConvertedIDTokens has the example of the README of caddy-token, and requests.
+func TestConvertedIDTokens(t *testing.T) {
+	result := converted(t, `{
+	order token first
+}
+http://localhost:8080 {
+	token {
+		jwt {
+			issuer https://dex.example.com
+			group admin
+		}
+	}
+	respond "{http.auth.user.id}"
+}
+`)
+	if !strings.Contains(result, "# convert: no audience was checked") {
+		t.Errorf("there is no note:\n%s", result)
+	}
+	s := harness.Start(t, strings.Replace(result, "issuer https://dex.example.com", "issuer https://dex.example.com\nhmac_secret "+harness.Secret, 1))
+	token := func(more harness.Claims) string {
+		return harness.Token(t, harness.Claims{"iss": "https://dex.example.com", "aud": "login", "nonce": "n", "at_hash": "h", "groups": []string{"admin", "staff"}}, more)
+	}
+	for name, test := range map[string]struct {
+		option harness.Option
+		status int
+	}{
+		"an ID token of the group": {harness.Header("X-Id-Token", token(nil)), 200},
+		"another group":            {harness.Header("X-Id-Token", token(harness.Claims{"groups": []string{"staff"}})), 403},
+		"no group":                 {harness.Header("X-Id-Token", token(harness.Claims{"groups": nil})), 403},
+		"another issuer":           {harness.Header("X-Id-Token", token(harness.Claims{"iss": "https://evil.example"})), 401},
+		"another field":            {harness.Bearer(token(nil)), 401},
+		"an organization":          {harness.Header("X-Scope-OrgID", "any"), 401},
+		"nothing":                  {harness.Header("X", "y"), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := s.Get("/", test.option); r.Status != test.status || r.Status == 200 && r.Body != "alice" {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+		})
+	}
+}
+
+// TestConvertedWithoutLists has a caddy-jwt with a key alone, as its README begins.
+func TestConvertedWithoutLists(t *testing.T) {
+	result := converted(t, `http://localhost:8080 {
+	route * {
+		jwtauth {
+			sign_key `+base64.StdEncoding.EncodeToString([]byte(harness.Secret))+`
+			from_query access_token token
+			from_header X-Api-Token
+			from_cookies user_session
+			user_claims aud uid user_id username login
+			meta_claims "IsAdmin->is_admin"
+		}
+		respond "{http.auth.user.id} {http.auth.user.is_admin}"
+	}
+}
+`)
+	if !strings.Contains(result, "# convert: no audience was checked") || !strings.Contains(result, "# convert: the user was the first") {
+		t.Errorf("a note is missing:\n%s", result)
+	}
+	s := harness.Start(t, result)
+	claims := harness.Claims{"iss": nil, "aud": nil, "sub": nil, "uid": 3406327963516932, "username": "alice", "IsAdmin": true, "jti": "t1"}
+	for name, test := range map[string]struct {
+		token  string
+		status int
+	}{
+		"a token of the key":  {harness.Token(t, claims), 200},
+		"a token of another":  {harness.Sign(t, "HS256", []byte("another secret of 32 bytes or more"), nil, claims), 401},
+		"one that has no end": {harness.Token(t, claims, harness.Claims{"exp": nil}), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for place, r := range map[string]*harness.Response{
+				"Authorization": s.Get("/", harness.Bearer(test.token)), "the query": s.Get("/?access_token=" + test.token),
+				"the field": s.Get("/", harness.Header("X-Api-Token", test.token)), "the cookie": s.Get("/", harness.Header("Cookie", "user_session="+test.token)),
+			} {
+				if r.Status != test.status || r.Status == 200 && r.Body != "3406327963516932 true" {
+					t.Errorf("%s: %d %s", place, r.Status, r.Body)
+				}
+			}
+		})
+	}
+}
