@@ -49,6 +49,9 @@ func TestClientsOfThePage(t *testing.T) {
 			t.Errorf("%s: the page says %s, tested is %s", name, version, parts.Dependencies[name])
 		}
 	}
+	if version := regexp.MustCompile("`(@modelcontextprotocol/conformance)` ([0-9.]+)\\)").FindSubmatch(page); version == nil || parts.Dependencies[string(version[1])] != string(version[2]) {
+		t.Errorf("the page names another version of the conformance suite: %q", version)
+	}
 	if len(rows) != 7 {
 		t.Errorf("%d clients are in the table", len(rows))
 	}

@@ -1,0 +1,114 @@
+//go:build realparts
+
+package realparts
+
+import (
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
+)
+
+// counts are the checks of a scenario.
+type counts struct{ passed, failed int }
+
+var scenario = regexp.MustCompile(`(?m)^\S+ ([a-z0-9-]+): (\d+) passed, (\d+) failed`)
+
+// conform runs the conformance suite against a server.
+func conform(t *testing.T, server, revision string) map[string]counts {
+	t.Helper()
+	suite := exec.Command("node", "conformance.mjs", "server", "--url", server, "--spec-version", revision, "-o", t.TempDir())
+	output, err := suite.CombinedOutput() // an error says that a check failed
+	all := make(map[string]counts)
+	for _, row := range scenario.FindAllStringSubmatch(string(output), -1) {
+		passed, _ := strconv.Atoi(row[2])
+		failed, _ := strconv.Atoi(row[3])
+		all[row[1]] = counts{passed, failed}
+	}
+	if len(all) < 20 {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return all
+}
+
+// withToken is a client's side of a gate: a proxy that adds a token. The target is set
+// later.
+func withToken(t *testing.T, target *url.URL, token string) (address string) {
+	t.Helper()
+	proxy := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Header.Set("Authorization", "Bearer "+token)
+	}})
+	t.Cleanup(proxy.Close)
+	return proxy.URL
+}
+
+// TestConformance compares what the public suite says of a server and of the same
+// server behind gates.
+func TestConformance(t *testing.T) {
+	port := freePort(t)
+	run(t, "conformance-server.mjs", "PORT="+port)
+	target := new(url.URL)
+	gate := withToken(t, target, harness.Token(t, harness.Claims{"scope": "mcp:use mcp:tools mcp:prompts mcp:resources"}))
+	s := harness.Start(t, `
+{
+	auth {
+		bearer corp {`+harness.BearerLines+`}
+	}
+}
+http://localhost:8080 {
+	handle_path /plain/* {
+		require_auth {
+			scope mcp:use
+			mcp {
+				origin `+gate+`
+			}
+		}
+		reverse_proxy 127.0.0.1:`+port+`
+	}
+	handle_path /rules/* {
+		require_auth {
+			scope mcp:use
+			mcp {
+				origin   `+gate+`
+				tool     test_* mcp:tools
+				prompt   test_* mcp:prompts
+				resource test://* mcp:resources
+				inspect  1MiB
+				list     filtered
+			}
+		}
+		reverse_proxy 127.0.0.1:`+port+`
+	}
+}
+`)
+	target.Scheme, target.Host = "http", s.Addr()
+	for _, revision := range []string{"2025-06-18", "2025-11-25"} {
+		direct := conform(t, "http://localhost:"+port+"/mcp", revision)
+		for _, path := range []string{"/plain/mcp", "/rules/mcp"} {
+			t.Run("MCP-11: "+revision+" at "+path, func(t *testing.T) {
+				behind := conform(t, gate+path, revision)
+				for name, want := range direct {
+					got := behind[name]
+					// The gate refuses pages of other sites, which the server does not.
+					if name == "dns-rebinding-protection" {
+						want = counts{want.passed + want.failed, 0}
+					}
+					if got != want {
+						t.Errorf("%s: %+v, without the gate %+v", name, got, want)
+					}
+				}
+			})
+		}
+		for name, c := range direct {
+			if c.failed > 0 && name != "dns-rebinding-protection" {
+				t.Errorf("%s: the server itself fails %+v", name, c)
+			}
+		}
+	}
+}
