@@ -254,13 +254,16 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		}
 		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
 	}
-	if err := g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...); err != nil {
-		return err
+	return g.provisionRequirement(ctx)
+}
+
+// provisionRequirement prepares what the gate requires, of operations too.
+func (g *RequireAuth) provisionRequirement(ctx caddy.Context) error {
+	err := g.Requirement.Provision(ctx, g.app.ScopeImplies, g.MCP.Scopes()...)
+	if err == nil && g.OpenAPI != nil {
+		err = g.OpenAPI.Follow(ctx, g.useDocument)
 	}
-	if g.OpenAPI != nil {
-		return g.OpenAPI.Follow(ctx, g.useDocument)
-	}
-	return nil
+	return err
 }
 
 // Cleanup stops following the OpenAPI document.

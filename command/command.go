@@ -19,7 +19,7 @@ const (
 
 // All returns the commands, given how to load a configuration.
 func All(load LoadForTest) []*cobra.Command {
-	return []*cobra.Command{testCommand(load), routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand(), convertCommand(load)}
+	return []*cobra.Command{testCommand(load), routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand(), reportCommand(), convertCommand(load)}
 }
 
 // run makes a command of a function that returns an exit code. Findings are

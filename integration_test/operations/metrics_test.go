@@ -142,7 +142,7 @@ func TestMetrics(t *testing.T) {
 	t.Run("labels are constants and configured names", func(t *testing.T) {
 		s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"sub": "mallory-the-subject", "iss": "https://mallory.example"})), harness.Header("X-Trace-Id", "mallory"))
 		families := metrics(t, s)
-		if len(families) != 8 {
+		if len(families) != 9 {
 			t.Errorf("%d metrics", len(families))
 		}
 		for name, family := range families {

@@ -55,6 +55,11 @@ http://localhost:8080 {
 			if len(records) != 1 || records[0]["decision"] != c.decision || c.code != "" && records[0]["code"] != c.code {
 				t.Errorf("logged %v", records)
 			}
+			for _, member := range []string{"method", "uri", "host", "reason", "client_ip"} { // which `caddy auth report` reads
+				if c.code != "" && records[0][member] == nil {
+					t.Errorf("the record has no %s: %v", member, records[0])
+				}
+			}
 		})
 	}
 	t.Run("another gate still denies", func(t *testing.T) {
