@@ -93,7 +93,7 @@ func parseSET(text string) (*set, error) {
 }
 
 // readClaims reads the claims of a token whose signature is verified, by the profile
-// of the Shared Signals Framework 1.0 §4.
+// of the Shared Signals Framework 1.0.
 func (s *set) readClaims(audiences []string, now time.Time) error {
 	claims := s.signed.Claims
 	if !names(claims["aud"], audiences) {

@@ -23,7 +23,7 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// The delivery methods (Shared Signals Framework 1.0 §6.1). Transmitters before the
+// The delivery methods (Shared Signals Framework 1.0). Transmitters before the
 // framework have the second of each.
 var (
 	pushMethods = []string{"urn:ietf:rfc:8935", "https://schemas.openid.net/secevent/risc/delivery-method/push"}

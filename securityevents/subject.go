@@ -60,7 +60,7 @@ func formatOf(members map[string]any) string {
 	return ""
 }
 
-// readComplex reads a complex subject (Shared Signals Framework 1.0 §3.2). All members
+// readComplex reads a complex subject (Shared Signals Framework 1.0). All members
 // describe one subject. The session is the narrowest that a token names. Where only the
 // user is of use, all tokens of the user are meant: too many rather than too few.
 func (s subjects) readComplex(members map[string]any) ([]store.Revocation, error) {

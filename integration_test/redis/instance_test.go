@@ -41,10 +41,15 @@ const caddyfile = `
 		basic ops {
 			user alice %s
 		}
+		security_events ` + harness.Issuer + ` {
+			audience ` + harness.Audience + `/events
+			jwks %s
+		}
 	}
 }
 http://:%s {
 	bind 127.0.0.1
+	auth_events /auth/events
 	require_auth corp ops {
 		forward_signed X-Identity {
 			audience https://orders.internal
@@ -69,7 +74,11 @@ func startCaddy(t *testing.T, store string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, i.admin, store, hash, i.port), 0o600); err != nil {
+	keys := filepath.Join(home, "transmitter.json")
+	if err := os.WriteFile(keys, transmitterKeys(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, i.admin, store, hash, keys, i.port), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	i.process = exec.Command(caddyProgram, "run", "--config", config, "--adapter", "caddyfile")
