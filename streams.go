@@ -76,10 +76,12 @@ func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, stat
 	before := r.Context()
 	ctx, cancel := context.WithCancel(before)
 	*r, s.cancel = *r.WithContext(ctx), cancel
-	begin := func(status int, header http.Header) {
+	begin := func(status int, header http.Header) bool {
 		if g.EndStreams == endStreams && isStream(r, status, header) {
 			s.begin(r, state, d)
+			return true
 		}
+		return g.EndStreams == endAll
 	}
 	writer.Watch(begin, s.remove)
 	if g.EndStreams == endAll {

@@ -16,8 +16,9 @@ var ErrAborted = errors.New("the response was ended before its time")
 
 // watch is what a writer needs to end its response from another goroutine.
 type watch struct {
-	begin func(status int, header http.Header)
-	over  func()
+	begin  func(status int, header http.Header) (mayEnd bool)
+	over   func()
+	mayEnd bool // as begin has said
 
 	aborted atomic.Bool
 	mutex   sync.Mutex // of the fields below
@@ -26,9 +27,10 @@ type watch struct {
 }
 
 // Watch prepares the writer for [Writer.Abort]. It calls begin once before the final
-// header, or with status 101 when a handler takes over the connection. It calls over
-// when the response is over, maybe twice. Each call of Watch needs [Writer.Finish].
-func (w *Writer) Watch(begin func(status int, header http.Header), over func()) {
+// header, or with status 101 when a handler takes over the connection. A response for
+// which begin reports false must not be ended. It calls over when the response is over,
+// maybe twice. Each call of Watch needs [Writer.Finish].
+func (w *Writer) Watch(begin func(status int, header http.Header) (mayEnd bool), over func()) {
 	w.watch = &watch{begin: begin, over: over}
 }
 
@@ -101,7 +103,7 @@ func (w *Writer) announce(status int) {
 	if w.watch != nil && w.watch.begin != nil {
 		begin := w.watch.begin
 		w.watch.begin = nil
-		begin(status, w.Header())
+		w.watch.mayEnd = begin(status, w.Header())
 	}
 }
 

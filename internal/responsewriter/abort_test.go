@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ func serve(t *testing.T, handle func(w *Writer)) *httptest.Server {
 func TestAbort(t *testing.T) {
 	result := make(chan error, 1)
 	server := serve(t, func(w *Writer) {
-		w.Watch(nil, func() {})
+		w.Watch(func(int, http.Header) bool { return true }, func() {})
 		_, first := io.WriteString(w, "begun")
 		_ = w.FlushError()
 		w.Abort()
@@ -91,7 +92,10 @@ func TestAbortHijacked(t *testing.T) {
 			handled := make(chan struct{})
 			server := serve(t, func(w *Writer) {
 				defer close(handled)
-				w.Watch(func(status int, _ http.Header) { events = append(events, fmt.Sprint("begin ", status)) }, func() { events = append(events, "over") })
+				w.Watch(func(status int, _ http.Header) bool {
+					events = append(events, fmt.Sprint("begin ", status))
+					return true
+				}, func() { events = append(events, "over") })
 				if abortFirst {
 					w.Abort()
 				}
@@ -144,5 +148,27 @@ func TestHijackWithoutWatch(t *testing.T) {
 	if response, err := http.Get(server.URL); err == nil {
 		response.Body.Close()
 		t.Error(response.Status)
+	}
+}
+
+// copier is a server that can read by itself.
+type copier struct {
+	*httptest.ResponseRecorder
+	copied bool
+}
+
+func (c *copier) ReadFrom(r io.Reader) (int64, error) {
+	c.copied = true
+	return io.Copy(plain{c.ResponseRecorder}, r)
+}
+
+func TestCopy(t *testing.T) {
+	for _, mayEnd := range []bool{false, true} {
+		server := &copier{ResponseRecorder: httptest.NewRecorder()}
+		w := New(server, func(http.Header) {})
+		w.Watch(func(int, http.Header) bool { return mayEnd }, func() {})
+		if n, err := w.ReadFrom(strings.NewReader("file")); n != 4 || err != nil || server.Body.String() != "file" || server.copied == mayEnd {
+			t.Errorf("%t: %d, %v, %q, copied by the server %t", mayEnd, n, err, server.Body, server.copied)
+		}
 	}
 }

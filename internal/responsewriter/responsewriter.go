@@ -55,10 +55,9 @@ func (w *Writer) Write(data []byte) (int, error) {
 // ReadFrom is Write for a reader, which the server can copy without a buffer. A response
 // that may be ended is copied piece by piece.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
-	if w.watch != nil {
+	if w.implyHeader(); w.watch != nil && w.watch.mayEnd {
 		return io.Copy(plain{w}, r)
 	}
-	w.implyHeader()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 

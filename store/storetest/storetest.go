@@ -55,6 +55,20 @@ func Run(t *testing.T, instances ...store.Store) {
 		})
 	})
 	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
+	t.Run("the count of revocations changes when one is learned, and not before it is found", func(t *testing.T) {
+		counter, counts := last.(store.RevocationCounter)
+		if !counts {
+			return
+		}
+		before, entry := counter.LearnedRevocations(), store.Entry{Kind: store.EntryRevoked, Key: store.KeyOf(t.Name()), Until: time.Now().Add(time.Minute)}
+		if err := first.Publish(t.Context(), entry); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is counted", func() bool { return counter.LearnedRevocations() != before })
+		if _, found := last.Lookup(entry.Kind, entry.Key); !found {
+			t.Error("it is counted and not found")
+		}
+	})
 	for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
 		t.Run(fmt.Sprintf("an entry %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
 	}
