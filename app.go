@@ -22,6 +22,7 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
 	"github.com/excorp/caddy-require-auth/authn/trace"
 	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
@@ -169,7 +170,7 @@ func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.
 
 // check reports what is wrong with the configuration as it is written.
 func (a *App) check() error {
-	if err := authn.CheckParameter("realm", a.Realm); err != nil {
+	if err := authheader.CheckParameter("realm", a.Realm); err != nil {
 		return err
 	}
 	if a.Attempts != nil {

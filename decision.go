@@ -11,6 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/denial"
@@ -442,7 +443,7 @@ func noCredentials(r *authn.Request) error {
 	switch {
 	case authorization.Value == "":
 		found = "Authorization with one word: a scheme such as Bearer, a space and a credential are needed"
-	case authn.IsScheme(authorization.Scheme):
+	case authheader.IsScheme(authorization.Scheme):
 		found = "Authorization with the scheme " + authorization.Scheme
 	}
 	return &mismatch.ValueError{Reason: errNoCredentials.Error(), Found: found}

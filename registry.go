@@ -134,7 +134,7 @@ func (a *App) declare(more []authn.Scheme) {
 					locations = append(locations, lister.Locations()...)
 				}
 			}
-			a.registry.credentialNames.Store(authn.NamesAt(locations))
+			a.registry.credentialNames.Store(new(authn.Names).At(locations))
 			return
 		}
 	}

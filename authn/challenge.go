@@ -1,10 +1,11 @@
 package authn
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
 // Challenge is one member of a WWW-Authenticate field (RFC 9110 §11). Empty
@@ -108,42 +109,14 @@ func joinTokens(tokens []string) string {
 	switch {
 	case len(tokens) == 0:
 		return ""
-	case len(tokens) == 1 && IsScopeToken(tokens[0]):
+	case len(tokens) == 1 && authheader.IsScopeToken(tokens[0]):
 		return tokens[0]
 	}
 	good := make([]string, 0, len(tokens))
 	for _, token := range tokens {
-		if IsScopeToken(token) {
+		if authheader.IsScopeToken(token) {
 			good = append(good, token)
 		}
 	}
 	return strings.Join(good, " ")
-}
-
-// IsScopeToken reports whether s is a scope-token of RFC 6749 §3.3.
-func IsScopeToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// CheckParameter reports why a configured parameter of a challenge, such as the
-// realm, cannot be sent; empty is the default. There is no reliable way to
-// transport characters outside ASCII (RFC 7617 §3). Clients that search challenges
-// with regular expressions must not find another parameter in the value.
-func CheckParameter(name, value string) error {
-	for i := range len(value) {
-		if c := value[i]; c < ' ' || c >= 0x7f {
-			return fmt.Errorf("%s %q: only printable ASCII can be sent reliably (RFC 7617 §3)", name, value)
-		}
-	}
-	for _, other := range []string{"scope=", "error=", "resource_metadata="} {
-		if strings.Contains(value, other) {
-			return fmt.Errorf("%s %q: %q would be read as a parameter by clients", name, value, other)
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
@@ -68,7 +69,7 @@ func (p Location) Check() error {
 	default:
 		return fmt.Errorf("unknown location %q: write header, query, cookie, form or websocket", p.Kind)
 	}
-	if (p.Kind == InHeader || p.Kind == InCookie) && !isToken(p.Name) {
+	if (p.Kind == InHeader || p.Kind == InCookie) && !authheader.IsToken(p.Name) {
 		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.Kind)
 	}
 	if p.Name == "" {
@@ -111,20 +112,20 @@ type Credential struct {
 // Found reports whether there is a credential.
 func (c Credential) Found() bool { return c.Location.Kind != "" }
 
-// ErrMultipleCredentials is the error for two different credentials, or for one that is
+// errMultipleCredentials is the error for two different credentials, or for one that is
 // repeated in one location: which one counts must not be left to chance.
-var ErrMultipleCredentials = errors.New("more than one credential in the request")
+var errMultipleCredentials = errors.New("more than one credential in the request")
 
-// MultipleCredentials is [ErrMultipleCredentials] with the two locations, for the log.
+// MultipleCredentials is [errMultipleCredentials] with the two locations, for the log.
 func MultipleCredentials(one, other Location) error {
-	return fmt.Errorf("%w: in %s and in %s", ErrMultipleCredentials, one, other)
+	return fmt.Errorf("%w: in %s and in %s", errMultipleCredentials, one, other)
 }
 
 // String names the location, such as "cookie session".
 func (p Location) String() string { return strings.TrimSpace(string(p.Kind) + " " + p.Name) }
 
 // FindIn looks for a credential in the given locations. The same credential in two of
-// them is one, found in the first. The error is [ErrMultipleCredentials], or says which
+// them is one, found in the first. The error is [errMultipleCredentials], or says which
 // part of a split cookie is missing.
 func FindIn(r *Request, locations []Location) (Credential, error) {
 	var found Credential

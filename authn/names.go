@@ -18,19 +18,18 @@ type Names struct {
 	query, cookies names
 }
 
-// NamesAt returns the names at places.
-func NamesAt(locations []Location) *Names {
-	all := new(Names)
+// At adds the names at locations, and returns all.
+func (n *Names) At(locations []Location) *Names {
 	for _, location := range locations {
 		switch location.Kind {
 		case InQuery:
-			all.query.add(location.Name)
+			n.query.add(location.Name)
 		case InCookie:
-			all.cookies.add(location.Name)
+			n.cookies.add(location.Name)
 		case InHeader, InForm, InWebSocket, InTLS:
 		}
 	}
-	return all
+	return n
 }
 
 // names are those of one kind.
@@ -72,7 +71,7 @@ func (r *Request) inQuery(name string) []string {
 		return nil
 	}
 	if r.names == nil || !r.names.query.known[name] {
-		one := NamesAt([]Location{{Kind: InQuery, Name: name}})
+		one := new(Names).At([]Location{{Kind: InQuery, Name: name}})
 		return one.query.parameters(r.URL.RawQuery)[name]
 	}
 	if !r.query.read || r.query.in[0] != r.URL.RawQuery {
@@ -89,7 +88,7 @@ func (r *Request) inCookies(name string) ([]string, error) {
 		return nil, nil
 	}
 	if r.names == nil || !r.names.cookies.known[name] {
-		one := NamesAt([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
+		one := new(Names).At([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
 		return one.joined(name)
 	}
 	if !r.cookies.read || !slices.Equal(r.cookies.in, fields) {

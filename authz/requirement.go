@@ -16,6 +16,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/trace"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
 // Requirement is what is required of a caller who is known. Everything that is
@@ -85,7 +86,7 @@ type Decision struct {
 // Check reports what is wrong with the configuration.
 func (q *Requirement) Check() error {
 	for _, scope := range slices.Concat(q.Scopes, q.AnyScopes) {
-		if !authn.IsScopeToken(scope) {
+		if !authheader.IsScopeToken(scope) {
 			return fmt.Errorf("%q is an invalid scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 	}

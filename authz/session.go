@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
 // Session is what is required of the login behind a token (RFC 9470). A client
@@ -30,7 +31,7 @@ const loginAhead = 10 * time.Second
 
 func (s *Session) check() error {
 	for _, acr := range s.ACR {
-		if !authn.IsScopeToken(acr) {
+		if !authheader.IsScopeToken(acr) {
 			return fmt.Errorf("acr %q: no spaces, quotes or backslashes can stand in it", acr)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
@@ -131,7 +131,7 @@ func (r Rule) check() error {
 		return fmt.Errorf("%q: %w", r.Name, err)
 	}
 	for _, scope := range r.Scopes {
-		if !authn.IsScopeToken(scope) {
+		if !authheader.IsScopeToken(scope) {
 			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
 		}
 		if scope == "offline_access" {

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
@@ -68,7 +68,7 @@ func (r *Resource) checkMembers() error {
 		}
 	}
 	for _, scope := range r.Scopes {
-		if !authn.IsScopeToken(scope) {
+		if !authheader.IsScopeToken(scope) {
 			return fmt.Errorf("invalid scope %q: write scopes such as read, with spaces between them", scope)
 		}
 	}

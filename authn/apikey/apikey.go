@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/watch"
@@ -112,7 +113,7 @@ func (a *APIKey) check() error {
 	if len(a.Keys) == 0 && a.KeysFile == "" {
 		return errors.New("api_key has no keys: add `key <id> sha256:<digest>` or `keys_file <path>`")
 	}
-	if err := authn.CheckParameter("realm", a.Realm); err != nil {
+	if err := authheader.CheckParameter("realm", a.Realm); err != nil {
 		return err
 	}
 	if err := checkLocations(a.From); err != nil {

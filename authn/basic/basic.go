@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
@@ -128,7 +129,7 @@ func (b *Basic) check() error {
 	if len(b.Users) == 0 && b.UsersFile == "" {
 		return errors.New("basic has no users: add `user <name> <hash>` or `users_file <path>`")
 	}
-	if err := authn.CheckParameter("realm", b.Realm); err != nil {
+	if err := authheader.CheckParameter("realm", b.Realm); err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(b.Users))

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/claimpath"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
@@ -196,7 +197,7 @@ func (b *Bearer) checkFormat(v *verification) (err error) {
 	switch {
 	case len(text) > authn.MaxCredential:
 		return authn.ErrTooLarge
-	case v.credential.Location == authn.AuthorizationField && !authn.IsToken68(text):
+	case v.credential.Location == authn.AuthorizationField && !authheader.IsToken68(text):
 		// An endpoint may read a token into such a text all the same, and a
 		// firewall before the endpoint may take it for an attack.
 		return errNotBearer
@@ -630,7 +631,7 @@ func name(claims map[string]any, path string) (string, error) {
 // spaces, does not read as more than was granted.
 func scopesIn(claims map[string]any, paths []string) []string {
 	all := collect(claims, paths, func(text string) []string { return strings.Split(text, " ") })
-	return slices.DeleteFunc(all, func(scope string) bool { return !authn.IsScopeToken(scope) })
+	return slices.DeleteFunc(all, func(scope string) bool { return !authheader.IsScopeToken(scope) })
 }
 
 // rolesIn gathers the roles of a token. Zitadel writes an object with a member for each

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
@@ -217,10 +218,10 @@ func (b *Bearer) checkRest() error {
 	if err := checkBindingMode("certificate_bound", b.CertificateBound); err != nil {
 		return err
 	}
-	if err := authn.CheckParameter("service", b.Service); err != nil {
+	if err := authheader.CheckParameter("service", b.Service); err != nil {
 		return err
 	}
-	return authn.CheckParameter("realm", b.Realm)
+	return authheader.CheckParameter("realm", b.Realm)
 }
 
 // reservedFields cannot hold a token: gates, servers and browsers use them.

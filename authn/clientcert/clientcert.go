@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/fingerprint"
 )
 
@@ -107,7 +108,7 @@ func (c *ClientCert) Provision(caddy.Context) error {
 
 // check reports what is wrong with the configuration as it is written.
 func (c *ClientCert) check() error {
-	if err := authn.CheckParameter("realm", c.Realm); err != nil {
+	if err := authheader.CheckParameter("realm", c.Realm); err != nil {
 		return err
 	}
 	if err := c.UserFrom.checkUser(); err != nil {

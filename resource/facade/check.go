@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
@@ -68,7 +68,7 @@ func (f *Facade) checkLines() error {
 		return fmt.Errorf("state_secret is shorter than %d bytes: write the output of `openssl rand -base64 48`", minSecret)
 	}
 	for _, scope := range f.Scopes {
-		if !authn.IsScopeToken(scope) {
+		if !authheader.IsScopeToken(scope) {
 			return fmt.Errorf("invalid scope %q: write scopes such as openid, with spaces between them", scope)
 		}
 	}
