@@ -32,8 +32,8 @@ type login struct {
 	ClientID    string
 	RedirectURI string
 	State       string
-	Challenge   string // of PKCE, S256
-	Browser     [sha256.Size]byte
+	Challenge   string     // of PKCE, S256
+	Browser     []byte     // the digest of its cookie
 	Passed      url.Values // the parameters that are passed on
 }
 
@@ -73,7 +73,8 @@ func (f *Facade) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	browser := f.browser(w, r)
-	asked.Browser = sha256.Sum256([]byte(browser))
+	sum := sha256.Sum256([]byte(browser))
+	asked.Browser = sum[:]
 	sealed, err := seal(f.sealer, forConsent, asked)
 	if err != nil {
 		f.answer(w, r, asked, err)
@@ -363,7 +364,7 @@ func (f *Facade) browserOf(r *http.Request) string {
 func (f *Facade) checkBrowser(r *http.Request, asked login) error {
 	value := f.browserOf(r)
 	sum := sha256.Sum256([]byte(value))
-	if value == "" || subtle.ConstantTimeCompare(sum[:], asked.Browser[:]) != 1 {
+	if value == "" || subtle.ConstantTimeCompare(sum[:], asked.Browser) != 1 {
 		return errors.New("the login was begun in another browser")
 	}
 	return nil
