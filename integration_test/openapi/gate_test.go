@@ -358,3 +358,84 @@ func TestDocumentAtURL(t *testing.T) {
 	answer.Store(strings.Replace(document, "/x", "/y", 1))
 	harness.Eventually(t, "the next version", func() bool { return status("/api/v1/y") == 200 })
 }
+
+// TestDocumentRefused has documents with which no configuration loads.
+func TestDocumentRefused(t *testing.T) {
+	const (
+		head = "openapi: 3.1.0\npaths:\n  /x: {get: {security: [{Token: []}]}}\n  /y: {get: {security: [{Other: []}]}}\ncomponents:\n  securitySchemes:\n    Token: "
+		tail = "\n    Other: {type: http, scheme: basic}\n"
+	)
+	s := gated(t, written(t, head+"{type: http, scheme: bearer}"+tail), "")
+	for _, c := range []struct{ name, document, lines, want string }{
+		{"broken YAML", "openapi: 3.1.0\npaths: [x\n", "", "yaml: line "},
+		{"references in a circle", "openapi: 3.1.0\npaths:\n  /x: {$ref: '#/paths/~1x'}\n", "", `line 3, paths["/x"]: the references form a circle`},
+		{"a reference to a file", "openapi: 3.1.0\npaths:\n  /x: {$ref: '/etc/passwd'}\n", "", "references to other documents are not followed"},
+		{"a reference to another host", "openapi: 3.1.0\npaths:\n  /x: {$ref: 'http://localhost:1/x'}\n", "", "references to other documents are not followed"},
+		{"paths that differ in names", "openapi: 3.1.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {put: {}}\n", "", `line 4, paths["/x/{b}"]`},
+		{"over 16 MiB", "openapi: 3.1.0\n#" + strings.Repeat(" ", 16<<20), "", "over 16777216 bytes"},
+		{"a credential that no scheme takes", head + "{type: http, scheme: digest}" + tail, "", "line 7, components.securitySchemes[\"Token\"]: no scheme of the gate takes such a credential (http digest): write `scheme Token <scheme>`"},
+		{"a key in another field", head + "{type: apiKey, in: query, name: key}" + tail, "", "no scheme of the gate takes such a credential (apiKey query key)"},
+		{"a scheme of the name that takes something else", strings.ReplaceAll(head+"{type: apiKey, in: header, name: X-API-Key}"+tail, "Token", "corp"), "", "the scheme corp of the gate takes another kind of credential"},
+		{"several schemes for several", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "{type: http, scheme: basic}", "{type: http, scheme: bearer}", 1), "second", "it is unclear which scheme of the gate counts: write `scheme Other <scheme>`"},
+		{"a scheme that is not in the document", head + "{type: http, scheme: bearer}" + tail, "scheme Missing corp", "scheme Missing: no operation of the document uses it"},
+		{"a scheme that the gate has not", head + "{type: http, scheme: bearer}" + tail, "scheme Token nobody", "scheme Token: the gate has no scheme nobody"},
+		{"an invalid scope", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "Token: []", `Token: ["a b"]`, 1), "", `"a b" is an invalid scope`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			document, lines := written(t, c.document), ""
+			switch {
+			case c.lines == "second":
+				lines = "bearer second {" + harness.BearerLines + "}"
+			case c.lines != "":
+				document += " {\n\t\t\t" + c.lines + "\n\t\t}"
+			}
+			err := s.TryReload(gatedConfig(t, document, lines))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+			if status := s.Get("/y", password).Status; status != 200 {
+				t.Errorf("what ran before does not go on: %d", status)
+			}
+		})
+	}
+	t.Run("a scheme by its name in the document", func(t *testing.T) {
+		s.Reload(gatedConfig(t, written(t, head+"{type: http, scheme: digest}"+tail)+" {\n\t\t\tscheme Token corp api_key\n\t\t}", ""))
+		ask(t, s, []row{
+			{"one", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
+			{"the other", "GET /x", []harness.Option{key}, "200 partner"},
+			{"neither", "GET /x", []harness.Option{password}, "401 missing_credentials"},
+		})
+	})
+}
+
+// TestStreamOfCombination has a response that ends with the second credential.
+func TestStreamOfCombination(t *testing.T) {
+	const document = "openapi: 3.1.0\npaths: {/x: {get: {security: [{Token: [], Key: []}]}}}\ncomponents: {securitySchemes: {Token: {type: http, scheme: bearer}, Key: {type: apiKey, in: header, name: X-API-Key}}}\n"
+	begun := make(chan struct{})
+	events := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		close(begun)
+		<-r.Context().Done()
+	}))
+	defer events.Close()
+	config := gatedConfig(t, written(t, document), "end_streams\n")
+	config = strings.Replace(config, `respond "user={http.request.header.X-User} key={http.request.header.X-Api-Key}"`, "reverse_proxy "+events.Listener.Addr().String()+" {\n\t\t\tflush_interval -1\n\t\t}", 1)
+	s := harness.StartWithAdmin(t, config)
+	ended := make(chan error)
+	go func() {
+		r, _ := http.NewRequest(http.MethodGet, s.URL("/x"), nil)
+		token(t, "")(r)
+		key(r)
+		response, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_, err = response.Body.Read(make([]byte, 1))
+		}
+		ended <- err
+	}()
+	<-begun
+	s.Do(http.MethodPost, s.AdminURL("/auth/revocations"), harness.Body("application/json", `{"sub": "partner"}`))
+	if err := <-ended; err == nil {
+		t.Error("the stream goes on")
+	}
+}
