@@ -73,6 +73,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.receiver == nil || len(h.receiver.transmitters) == 0 {
 		return errors.New("auth_events has no transmitter: add `security_events <issuer> { audience … }` to the global option `auth`")
 	}
+	h.receiver.endpoint.Store(true)
 	return nil
 }
 

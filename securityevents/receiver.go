@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -22,6 +23,7 @@ type Sink struct {
 // Receiver receives the events of all transmitters of a configuration.
 type Receiver struct {
 	transmitters []*Transmitter
+	endpoint     atomic.Bool // there is an `auth_events`
 	stop         context.CancelFunc
 	following    sync.WaitGroup
 }
@@ -58,6 +60,9 @@ func (r *Receiver) Start(logger *zap.Logger) {
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background()) // ended by Stop
 	for _, t := range r.transmitters {
+		if t.Poll == 0 && !r.endpoint.Load() {
+			logger.Warn("no event can arrive: add `auth_events <path>` to a site, or `poll` to security_events", zap.String("transmitter", t.Issuer))
+		}
 		if t.manages() {
 			r.following.Go(func() { t.follow(ctx, logger) })
 		}

@@ -346,6 +346,20 @@ func TestRefusedAtLoad(t *testing.T) {
 	}
 }
 
+// TestNoEndpoint has a transmitter that can send nothing.
+func TestNoEndpoint(t *testing.T) {
+	x := startTransmitter(t)
+	const says = "no event can arrive"
+	s := harness.Start(t, x.config())
+	if strings.Contains(s.LogText(), says) {
+		t.Error("a warning for a site with auth_events")
+	}
+	s.Reload(strings.Replace(x.config(), "auth_events /auth/events", "", 1))
+	if !strings.Contains(s.LogText(), says) {
+		t.Error("no warning without auth_events")
+	}
+}
+
 // TestMetric has every series of a transmitter from the start.
 func TestMetric(t *testing.T) {
 	x := startTransmitter(t)
