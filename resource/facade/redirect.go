@@ -35,6 +35,9 @@ var (
 
 var errRedirectURI = errors.New("the redirect URI is neither on loopback nor listed")
 
+// ofAnswers are the parameters that are added to a redirect URI.
+var ofAnswers = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
+
 // checkForm refuses what no redirect URI of any client may have.
 func checkForm(uri string) error {
 	_, query, _ := strings.Cut(uri, "?")
@@ -47,10 +50,8 @@ func checkForm(uri string) error {
 	case err != nil:
 		return errors.New("the redirect URI has an invalid query")
 	}
-	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri"} {
-		if values.Has(name) {
-			return errors.New("the redirect URI has a parameter of the answer")
-		}
+	if slices.ContainsFunc(ofAnswers, values.Has) {
+		return errors.New("the redirect URI has a parameter of the answer")
 	}
 	return nil
 }
