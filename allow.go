@@ -17,7 +17,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 		g.forward.setOn(r, state)
 		g.setSigned(r, state)
 	}
-	if g.MCP.IsBodiless(r) {
+	if g.MCP != nil && g.MCP.IsBodiless(r) {
 		dropBody(r)
 	}
 	directive := "private"

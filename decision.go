@@ -55,7 +55,7 @@ func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
 	// The client's own identity fields go here: a credential may come in one of
 	// them, and a condition must not believe them.
 	g.forward.names.removeFrom(r, state.forwarded)
-	if (d.Allowed || d.outcome.Verdict == authn.Accepted) && state.explained == nil {
+	if g.MCP != nil && (d.Allowed || d.outcome.Verdict == authn.Accepted) && state.explained == nil {
 		d.lists = g.MCP.ResumesStream(r)
 		if g.MCP.Inspects(r) {
 			d = g.inspect(state, r, d)
