@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +217,31 @@ func TestAuthorization(t *testing.T) {
 	if strings.Contains(s.LogText(), "shared-with") || strings.Contains(s.LogText(), "another-secret") {
 		t.Error("a secret is in the log")
 	}
+}
+
+// TestTokenIssuers has a transmitter that is known by another name than the issuer of its
+// tokens, and whose keys are in a file.
+func TestTokenIssuers(t *testing.T) {
+	x := startTransmitter(t)
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(keys, x.Document(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const name = "https://events.example"
+	config := strings.Replace(x.config("jwks "+keys, "token_issuer "+x.Issuer()), "security_events "+x.Issuer(), "security_events "+name, 1)
+	s := harness.StartWithAdmin(t, config)
+	send := func(issuer, sub string) *harness.Response {
+		subject := map[string]any{"format": "iss_sub", "iss": issuer, "sub": sub}
+		return push(s, x.set(x.claims(caep+"session-revoked", subject, harness.Claims{"iss": name, "jti": sub})))
+	}
+	for _, sub := range []string{"by-token-issuer", "by-transmitter"} {
+		issuer := map[string]string{"by-token-issuer": x.Issuer(), "by-transmitter": name}[sub]
+		wantAccepted(t, send(issuer, sub))
+		wantRevoked(t, s, x.Token(old(), harness.Claims{"sub": sub}), true)
+	}
+	wantRefused(t, send("https://other.example", "other"), "access_denied")
+	wantRefused(t, push(s, x.set(x.claims(caep+"session-revoked", x.user("other")))), "invalid_issuer")
+	wantRevoked(t, s, x.Token(old(), harness.Claims{"sub": "other"}), false)
 }
 
 func TestReplay(t *testing.T) {
