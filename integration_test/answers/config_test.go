@@ -61,7 +61,7 @@ func TestJSON(t *testing.T) {
 	full := harness.Claims{"scope": "admin", "roles": []string{"boss"}, "tenant": "acme"}
 	requests := [][]harness.Option{
 		nil, with(harness.Bearer("x")), with(scoped(t, "read")), with(scoped(t, "admin")), with(scoped(t, "none")), with(claimed(t, full)), with(harness.Basic("alice", password)),
-		with(harness.Basic("alice", "x")), with(key(apiKey)), with(key("x")), with(harness.Bearer("x"), key("x")), with(harness.Header("X-User", "mallory")),
+		with(harness.Basic("alice", "x")), with(key(apiKey)), with(key("x")), with(harness.Bearer("x"), key("y")), with(harness.Header("X-User", "mallory")),
 	}
 	ask := func(s *harness.Server) string {
 		var all strings.Builder

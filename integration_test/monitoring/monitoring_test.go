@@ -63,7 +63,7 @@ var codes = []string{
 
 // values are those that labels of constants may have.
 var values = map[string][]string{
-	"decision": {"admitted", "denied"}, "source": {"cache", "local", "remote"}, "result": {"ok", "error"}, "code": codes,
+	"decision": {"admitted", "denied", "would_deny"}, "source": {"cache", "local", "remote"}, "result": {"ok", "error"}, "code": codes,
 }
 
 // check reports what an expression asks for that does not exist.
