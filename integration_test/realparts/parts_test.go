@@ -100,12 +100,29 @@ func run(t *testing.T, script string, environment ...string) (stop func()) {
 // runProgram starts a program and waits until it prints "ready".
 func runProgram(t *testing.T, command *exec.Cmd) (stop func()) {
 	t.Helper()
-	var said strings.Builder
-	command.Stderr = &said
 	output, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	stop, said := start(t, command)
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if lines.Text() == "ready" {
+			go io.Copy(io.Discard, output)
+			return stop
+		}
+	}
+	_ = command.Wait()
+	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", command, said.String())
+	return nil
+}
+
+// start starts a program that ends with the test. It returns what stops it before that,
+// and what it prints as errors, which can be read once it has ended.
+func start(t *testing.T, command *exec.Cmd) (stop func(), said *strings.Builder) {
+	t.Helper()
+	said = new(strings.Builder)
+	command.Stderr = said
 	if err := command.Start(); err != nil {
 		t.Fatalf("%s cannot be started: %v", command, err)
 	}
@@ -120,19 +137,10 @@ func runProgram(t *testing.T, command *exec.Cmd) (stop func()) {
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", command, said.String())
+			t.Logf("%s said:\n%s", command, said)
 		}
 	})
-	lines := bufio.NewScanner(output)
-	for lines.Scan() {
-		if lines.Text() == "ready" {
-			go io.Copy(io.Discard, output)
-			return stop
-		}
-	}
-	_ = command.Wait()
-	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", command, said.String())
-	return nil
+	return stop, said
 }
 
 func freePort(t *testing.T) string {
