@@ -103,6 +103,9 @@ func (g *RequireAuth) denialFields(d decision) []zap.Field {
 		fields = append(fields, zap.String("reason", d.Reason.Error()))
 		fields = append(fields, mismatchFields(d.Reason)...)
 	}
+	if d.outcome.Check != "" {
+		fields = append(fields, zap.String("check", d.outcome.Check))
+	}
 	if d.required != nil {
 		if required := d.required.Describe(); required != "" {
 			fields = append(fields, zap.String("required", required))
