@@ -35,7 +35,7 @@ const (
 	InTLS LocationKind = "tls"
 )
 
-// Location is where in a request a credential stands.
+// Location is the location of a credential in a request.
 type Location struct {
 	// The part of the request: `header`, `query`, `cookie`, `form` or `websocket`.
 	Kind LocationKind `json:"in"`
@@ -44,7 +44,7 @@ type Location struct {
 	Name string `json:"name,omitempty"`
 }
 
-// AuthorizationField is the place of Bearer, DPoP and Basic credentials.
+// AuthorizationField is the location of Bearer, DPoP and Basic credentials.
 var AuthorizationField = Location{Kind: InHeader, Name: "Authorization"}
 
 // proxyFields are fields that an identity proxy sets for the session of a browser, so
@@ -57,7 +57,7 @@ func (p Location) SentByBrowser() bool {
 	return p.Kind == InCookie || p.Kind == InTLS || p.Kind == InHeader && slices.Contains(proxyFields, p.Name)
 }
 
-// Check reports what is wrong with a configured place.
+// Check returns an error for an invalid location in a configuration.
 func (p Location) Check() error {
 	switch p.Kind {
 	case InHeader, InQuery, InCookie, InForm:
@@ -83,8 +83,8 @@ func (p Location) Same(other Location) bool {
 	return p == other || p.Kind == InHeader && other.Kind == InHeader && strings.EqualFold(p.Name, other.Name)
 }
 
-// VaryField is the request field that a response to a credential at this
-// place depends on; empty where the URL or the body already tells them apart.
+// VaryField is the request field that a response to a credential at this location
+// depends on. It is empty if the URL or the body already differs.
 func (p Location) VaryField() string {
 	switch p.Kind {
 	case InHeader:
@@ -100,12 +100,12 @@ func (p Location) VaryField() string {
 
 // Credential is what a scheme found in a request, not verified yet.
 type Credential struct {
-	// Scheme is the authentication scheme it was presented with, in the
-	// spelling of its specification; empty outside the Authorization field.
+	// Scheme is the authentication scheme, in the spelling of its specification. It is
+	// empty outside the Authorization field.
 	Scheme string
 	// Value is the credential itself.
 	Value string
-	// Location is where it stood.
+	// Location is its location in the request.
 	Location Location
 }
 
