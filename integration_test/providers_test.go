@@ -82,7 +82,7 @@ var providersOfDocs = map[string]provider{
 	},
 	"Azure AD B2C": {
 		header:  plainHeader,
-		keys:    `{"keys":[{"kid":"k1","nbf":1493763266,"use":"sig","kty":"RSA","e":"AQAB","n":"$n"}]}`,
+		keys:    `{"keys":[{"kid":"k1","nbf":1293763266,"use":"sig","kty":"RSA","e":"AQAB","n":"$n"}]}`,
 		refused: harness.Claims{"azp": nil, "scp": nil}, reason: "the claim nonce belongs to another kind of token",
 	},
 	"AD FS": {

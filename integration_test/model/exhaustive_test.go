@@ -219,6 +219,13 @@ func wantedChallenges(p point, want row) []string {
 			all = append(all, name)
 		}
 	}
+	if kind.presented == "DPoP" && !slices.Contains([]string{"none", "foreign", "twice"}, p.credential) {
+		// The client that came with DPoP finds its challenge first.
+		i := slices.IndexFunc(all, func(name string) bool { return strings.HasPrefix(name, "DPoP") })
+		if i > 0 {
+			all[0], all[i] = all[i], all[0]
+		}
+	}
 	if p.request == "script" {
 		if len(all) == 1 && all[0] == "Basic" {
 			return []string{"xBasic"}
