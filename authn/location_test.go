@@ -234,7 +234,7 @@ func FuzzWebSocket(f *testing.F) {
 		}}
 		var want, others []string
 		marked := false
-		for _, member := range strings.Split(first+","+second, ",") {
+		for member := range strings.SplitSeq(first+","+second, ",") {
 			switch member = strings.Trim(member, " \t"); {
 			case member == "":
 			case marked:

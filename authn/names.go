@@ -173,20 +173,26 @@ func (n *names) pairs(fields []string) (all found) {
 					return
 				}
 			}
-			value = textproto.TrimString(value)
-			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-				value = value[1 : len(value)-1]
-			}
-			all.values = keep(all.values, name, value)
-			if whole != "" && len(all.values[name]) == 1 {
-				if all.parts == nil {
-					all.parts = make(map[string]int)
-				}
-				all.parts[whole]++
-			}
+			all.addCookie(name, whole, textproto.TrimString(value))
 		})
 	}
 	return all
+}
+
+// addCookie keeps the value of a cookie, without the quotes around it. The cookie is a
+// part of the whole one, if that has a name.
+func (f *found) addCookie(name, whole, value string) {
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	f.values = keep(f.values, name, value)
+	if whole == "" || len(f.values[name]) > 1 {
+		return
+	}
+	if f.parts == nil {
+		f.parts = make(map[string]int)
+	}
+	f.parts[whole]++
 }
 
 // isSpace reports whether [textproto.TrimString] takes a byte off.

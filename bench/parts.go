@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -77,9 +78,7 @@ func (c *chain) ask(b *testing.B, token string) {
 // scheme is a bearer scheme for the tokens of the signers.
 func scheme(keys *signers, issuer string, more object) object {
 	all := object{"scheme": "bearer", "issuer": issuer, "audiences": []string{audience}, "key_files": []string{keys.file}}
-	for name, value := range more {
-		all[name] = value
-	}
+	maps.Copy(all, more)
 	return all
 }
 

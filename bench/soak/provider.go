@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -126,9 +127,7 @@ func (p *provider) sign(key jwk.Key, more map[string]any) (string, error) {
 		"iss": "https://idp.example.com", "aud": "https://api.example.com", "sub": "alice", "scope": "read",
 		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "jti": strconv.FormatInt(now.UnixNano(), 10),
 	}
-	for name, value := range more {
-		claims[name] = value
-	}
+	maps.Copy(claims, more)
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", err

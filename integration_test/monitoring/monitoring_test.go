@@ -42,7 +42,7 @@ func series(t *testing.T) map[string][]string {
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		// What Prometheus adds to whatever it scrapes.
-		known := append(fields[2:], labels.MetricName, "instance", "job")
+		known := append(fields[2:], model.MetricNameLabel, "instance", "job")
 		if fields[1] != "histogram" {
 			all[fields[0]] = known
 			continue

@@ -77,12 +77,10 @@ func (p *standIn) json(w http.ResponseWriter, status int, value any) {
 
 // refusal is the error for a request that the provider refuses, as Entra puts it.
 func (p *standIn) refusal(form url.Values) (code, description string) {
-	for _, name := range p.refuses {
-		if form.Has(name) {
-			return "invalid_target", "AADSTS9010010: The resource parameter provided in the request doesn't match with the requested scopes."
-		}
+	if slices.ContainsFunc(p.refuses, form.Has) {
+		return "invalid_target", "AADSTS9010010: The resource parameter provided in the request doesn't match with the requested scopes."
 	}
-	for _, scope := range strings.Fields(form.Get("scope")) {
+	for scope := range strings.FieldsSeq(form.Get("scope")) {
 		if p.scopes != nil && !slices.Contains(p.scopes, scope) {
 			return "invalid_scope", "AADSTS70011: The provided value for the input parameter 'scope' is not valid."
 		}

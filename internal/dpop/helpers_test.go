@@ -74,10 +74,7 @@ func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 
 // with returns a JWK that is otherwise in some members; nil removes one.
 func with(jwk members, changes members) members {
-	changed := members{}
-	for name, value := range jwk {
-		changed[name] = value
-	}
+	changed := maps.Clone(jwk)
 	for name, value := range changes {
 		if changed[name] = value; value == nil {
 			delete(changed, name)

@@ -28,7 +28,7 @@ func main() {
 	handler := exampleop.SetupServer("http://"+address, provider{storage.NewStorage(users)}, slog.New(slog.NewTextHandler(io.Discard, nil)), false)
 	listener, err := net.Listen("tcp", address)
 	if err == nil {
-		fmt.Println("ready")
+		_, _ = os.Stdout.WriteString("ready\n")
 		err = http.Serve(listener, handler)
 	}
 	fmt.Fprintln(os.Stderr, err)
