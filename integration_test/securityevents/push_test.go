@@ -319,7 +319,9 @@ func TestKeys(t *testing.T) {
 	}
 	x.Up()
 	harness.Eventually(t, "the event is accepted", func() bool { return push(s, set).Status == http.StatusAccepted })
-	wantRevoked(t, s, x.Token(old()), true)
+	token := x.Token(old())
+	harness.Eventually(t, "the scheme has its keys too", func() bool { return s.Get("/", harness.Bearer(token)).Status != http.StatusServiceUnavailable })
+	wantRevoked(t, s, token, true)
 }
 
 // TestManyEvents has more events at once than are handled at once, while their keys
