@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
@@ -38,10 +39,10 @@ func conform(t *testing.T, server, revision string) map[string]counts {
 
 // withToken is a client's side of a gate: a proxy that adds a token. The target is set
 // later.
-func withToken(t *testing.T, target *url.URL, token string) (address string) {
+func withToken(t *testing.T, target *atomic.Pointer[url.URL], token string) (address string) {
 	t.Helper()
 	proxy := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
+		r.SetURL(target.Load())
 		r.Out.Header.Set("Authorization", "Bearer "+token)
 	}})
 	t.Cleanup(proxy.Close)
@@ -53,7 +54,7 @@ func withToken(t *testing.T, target *url.URL, token string) (address string) {
 func TestConformance(t *testing.T) {
 	port := freePort(t)
 	run(t, "conformance-server.mjs", "PORT="+port)
-	target := new(url.URL)
+	target := new(atomic.Pointer[url.URL])
 	gate := withToken(t, target, harness.Token(t, harness.Claims{"scope": "mcp:use mcp:tools mcp:prompts mcp:resources"}))
 	s := harness.Start(t, `
 {
@@ -87,7 +88,7 @@ http://localhost:8080 {
 	}
 }
 `)
-	target.Scheme, target.Host = "http", s.Addr()
+	target.Store(&url.URL{Scheme: "http", Host: s.Addr()})
 	for _, revision := range []string{"2025-06-18", "2025-11-25"} {
 		direct := conform(t, "http://localhost:"+port+"/mcp", revision)
 		for _, path := range []string{"/plain/mcp", "/rules/mcp"} {
