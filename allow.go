@@ -77,9 +77,10 @@ func (g *RequireAuth) locationsOf(r *authn.Request, credential authn.Credential)
 }
 
 // neverForwarded reports whether an upstream must not see a token: URLs are logged
-// (RFC 6750 §2.3), and a subprotocol would be chosen and sent back.
+// (RFC 6750 §2.3), and a subprotocol would be chosen and sent back. An API key in a query
+// alone has no scheme.
 func neverForwarded(location authn.Location, credential authn.Credential) bool {
-	return location.Kind == authn.InQuery && credential.Scheme == "Bearer" || location.Kind == authn.InWebSocket
+	return location.Kind == authn.InQuery && credential.Scheme != "" || location.Kind == authn.InWebSocket
 }
 
 // restrict keeps an answer from shared caches, or from all caches, unless it is already

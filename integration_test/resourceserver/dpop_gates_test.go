@@ -81,3 +81,16 @@ func TestDPoPOfSeveralGates(t *testing.T) {
 		refuseProof(t, s.Get("/", h.presented(), h.proof(t, "GET", s.URL("/"))))
 	})
 }
+
+// TestDPoPBesideQuery has a bound token that is in the query as well.
+func TestDPoPBesideQuery(t *testing.T) {
+	s := harness.Start(t, "{\nauth {\nbearer corp {"+harness.BearerLines+"\ndpop required\ntoken_from header\ntoken_from query access_token\n}\n}\n}\n"+
+		"http://localhost:8080 {\nrequire_auth\nrespond \"query {query}\"\n}")
+	t.Run("R6750-4: a token in the query does not go on beside the same one after DPoP", func(t *testing.T) {
+		h := newHolder(t)
+		r := s.Get("/?a=1&access_token="+h.token, h.presented(), h.proof(t, "GET", s.URL("/")))
+		if r.Status != 200 || r.Body != "query a=1" {
+			t.Errorf("%d %s", r.Status, r.Body)
+		}
+	})
+}
