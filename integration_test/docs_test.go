@@ -149,3 +149,50 @@ func TestPackages(t *testing.T) {
 		}
 	}
 }
+
+// quotedReason is a reason between one or two backticks.
+var quotedReason = regexp.MustCompile("``(.+?)``|`([^`]+)`")
+
+// TestTroubleshootingReasons finds each quoted reason in the code.
+func TestTroubleshootingReasons(t *testing.T) {
+	source := sourceOf(t, "..")
+	_, table, _ := strings.Cut(textOf(t, "../docs/troubleshooting.md"), "| `code` | status |")
+	table, _, _ = strings.Cut(table, "\n## ")
+	reasons := 0
+	for _, row := range rowsOf(table) {
+		for _, quoted := range quotedReason.FindAllStringSubmatch(strings.Split(row, "|")[3], -1) {
+			reasons++
+			for _, part := range strings.FieldsFunc(strings.NewReplacer(`"…"`, "…", ": ", "…").Replace(quoted[1]+quoted[2]), func(r rune) bool { return r == '…' }) {
+				part = strings.TrimSpace(part)
+				_, rest, _ := strings.Cut(part, " ") // an error can begin with the name of a claim
+				if !strings.Contains(source, part) && !strings.Contains(source, "%s "+rest) && !strings.Contains(source, `" `+rest+`"`) {
+					t.Errorf("no error has %q", part)
+				}
+			}
+		}
+	}
+	if reasons < 50 {
+		t.Errorf("%d reasons were found", reasons)
+	}
+}
+
+// sourceOf returns the Go code of a folder without its tests.
+func sourceOf(t *testing.T, folder string) string {
+	t.Helper()
+	var source strings.Builder
+	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == "integration_test" || name == "bench" || name == "node_modules"):
+			return filepath.SkipDir
+		case filepath.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go"):
+			source.WriteString(textOf(t, path))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source.String()
+}
