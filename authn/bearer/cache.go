@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unique"
 
@@ -46,20 +47,20 @@ type configID = unique.Handle[[sha256.Size]byte]
 // nearly every request needs, and no part of the token itself. The claims are
 // decoded from the token that comes with the request.
 type cachedToken struct {
-	config  configID
-	keys    uint64 // the fingerprint of the keys that verified it
-	until   int64  // Unix milliseconds; from then on it is checked again
-	expires int64  // Unix milliseconds
+	until   int64 // Unix milliseconds; from then on it is checked again
+	expires int64 // Unix milliseconds
 	user    string
-	names   names
 	grant   unique.Handle[grant]
-	extra   *extra       // nil for nearly all tokens
-	next    *cachedToken // the same token at another configuration
+	names   atomic.Pointer[names] // nil until a revocation asks, see [cachedToken.namesIn]
+	extra   *extra                // nil for nearly all tokens
+	next    *cachedToken          // the same token at another configuration
 }
 
 // grant is what many tokens have in common: those of one client with the same
-// scopes and roles.
+// scopes and roles, which the same keys verified for the same configuration.
 type grant struct {
+	config         configID
+	keys           uint64 // the fingerprint of the keys
 	client, issuer string
 	scopes, roles  string // each with listEnd behind it
 }
@@ -87,13 +88,15 @@ type extra struct {
 func (b *Bearer) newCachedToken(v *verification) *cachedToken {
 	identity := v.identity
 	c := &cachedToken{
-		config: v.key.config, keys: v.keys, user: identity.ID, names: namesOf(v.claims), expires: identity.Expires.UnixMilli(),
+		user: identity.ID, expires: identity.Expires.UnixMilli(),
 		until: min(identity.Expires.Add(b.skew).UnixMilli(), b.now().Add(cacheFor).UnixMilli()),
 		grant: unique.Make(grant{
-			client: identity.Client, issuer: identity.Issuer,
+			config: v.key.config, keys: v.keys, client: identity.Client, issuer: identity.Issuer,
 			scopes: joined(identity.Scopes), roles: joined(identity.Roles),
 		}),
 	}
+	names := namesOf(v.claims)
+	c.names.Store(&names)
 	if v.bound != (confirmation{}) || v.audience != "" {
 		c.extra = &extra{v.audience, v.bound}
 	}
@@ -138,21 +141,52 @@ func (c *cachedToken) bound() confirmation {
 	return c.extra.bound
 }
 
+// alone returns a copy without the names, and without what the token is at other
+// configurations.
+func (c *cachedToken) alone() *cachedToken {
+	return &cachedToken{until: c.until, expires: c.expires, user: c.user, grant: c.grant, extra: c.extra}
+}
+
 // detached returns a copy that shares no memory with the token.
 func (c *cachedToken) detached() *cachedToken {
-	alone := *c
-	alone.user, alone.names.tokenID = strings.Clone(c.user), strings.Clone(c.names.tokenID)
-	alone.names.session = strings.Clone(c.names.session)
-	if alone.names.subject = alone.user; c.names.subject != c.user {
-		alone.names.subject = strings.Clone(c.names.subject)
-	}
+	copied := c.alone()
+	copied.user = strings.Clone(c.user)
 	if c.extra != nil {
-		alone.extra = &extra{
+		copied.extra = &extra{
 			audience: strings.Clone(c.extra.audience),
 			bound:    confirmation{strings.Clone(c.extra.bound.thumbprint), strings.Clone(c.extra.bound.certificate)},
 		}
 	}
-	return &alone
+	return copied
+}
+
+// maxNames bounds the names that an entry keeps, in bytes. [cachedToken.weigh] has
+// room for them.
+const maxNames = 128
+
+// namesIn returns what the token can be revoked by. The cache reads it from the token
+// at the first revocation: without one it needs no memory. It is nil if the token
+// cannot be read.
+func (c *cachedToken) namesIn(token string) *names {
+	if known := c.names.Load(); known != nil {
+		return known
+	}
+	claims := jose.Claims(token)
+	if claims == nil {
+		return nil
+	}
+	found := namesOf(claims)
+	if len(found.tokenID)+len(found.subject)+len(found.session) > maxNames {
+		return &found
+	}
+	found.tokenID, found.session = strings.Clone(found.tokenID), strings.Clone(found.session)
+	if found.subject == c.user {
+		found.subject = c.user
+	} else {
+		found.subject = strings.Clone(found.subject)
+	}
+	c.names.Store(&found)
+	return &found
 }
 
 // weigh estimates the memory of an entry, in bytes.
@@ -160,10 +194,7 @@ func (c *cachedToken) weigh() uint32 {
 	weight := 0
 	for ; c != nil; c = c.next {
 		grant := c.grant.Value()
-		weight += 300 + len(c.user) + len(c.names.tokenID) + len(c.names.session) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
-		if c.names.subject != c.user {
-			weight += len(c.names.subject)
-		}
+		weight += 280 + len(c.user) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
 		if c.extra != nil {
 			weight += 200 + len(c.extra.audience) + len(c.extra.bound.thumbprint) + len(c.extra.bound.certificate)
 		}
@@ -196,7 +227,7 @@ func (c *cache) Destruct() error {
 // token returns the entry of a token for a configuration, or nil.
 func (c *cache) token(key cacheKey) *cachedToken {
 	entry, _ := c.GetIfPresent(key.digest)
-	for entry != nil && entry.config != key.config {
+	for entry != nil && entry.grant.Value().config != key.config {
 		entry = entry.next
 	}
 	return entry
@@ -208,10 +239,9 @@ func (c *cache) add(digest store.Key, entry *cachedToken) {
 	last, known := entry, 1
 	other, _ := c.GetIfPresent(digest)
 	for ; other != nil && known < maxConfigs; other = other.next {
-		if other.config != entry.config {
-			copied := *other
-			copied.next = nil
-			last.next, last, known = &copied, &copied, known+1
+		if other.grant.Value().config != entry.grant.Value().config {
+			copied := other.alone()
+			last.next, last, known = copied, copied, known+1
 		}
 	}
 	c.Set(digest, entry)

@@ -49,7 +49,7 @@ func (b *Bearer) isCached(text string) bool {
 		return false
 	}
 	token := b.cache.token(cacheKey{digest: sha256.Sum256([]byte(text)), config: b.config})
-	return token != nil && token.keys == b.keys.Fingerprint()
+	return token != nil && token.grant.Value().keys == b.keys.Fingerprint()
 }
 
 // IsRevoked reports whether an accepted token was revoked since.
@@ -58,7 +58,8 @@ func (b *Bearer) IsRevoked(credential authn.Credential, identity *authn.Identity
 	if err != nil || !revoking {
 		return false, err
 	}
-	return b.isRevoked(namesOf(identity.Claims.All()), credential.Value, identity.Issuer, identity.ID), nil
+	names := namesOf(identity.Claims.All())
+	return b.isRevoked(&names, credential.Value, identity.Issuer, identity.ID), nil
 }
 
 var _ capability.Rechecker = (*Bearer)(nil)

@@ -2,7 +2,9 @@ package bearer
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 	"unique"
@@ -55,7 +57,7 @@ func TestRevocation(t *testing.T) {
 	t.Run("R6750-8: a token is revoked by its session", func(t *testing.T) {
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
-		token := revocable(map[string]any{"sub": "1", "sid": "s"}).detached()
+		token := revocable(map[string]any{"sub": "1", "sid": "s"})
 		if refused := b.checkRevocation(token, ""); refused != nil {
 			t.Error(refused.Reason)
 		}
@@ -64,6 +66,38 @@ func TestRevocation(t *testing.T) {
 			t.Error("it is good")
 		}
 	})
+	long := strings.Repeat("x", 5_000)
+	for name, test := range map[string]struct {
+		claims, user string
+		revocation   store.Revocation
+		kept         bool
+	}{
+		"its id":           {`{"jti":"a","sub":"alice"}`, "alice", store.Revocation{TokenID: "a"}, true},
+		"its session":      {`{"sid":"s","sub":"1"}`, "alice", store.Revocation{Session: "s"}, true},
+		"its subject":      {`{"sub":"1"}`, "alice", store.Revocation{Subject: "1"}, true},
+		"its user":         {`{"sub":"1"}`, "alice", store.Revocation{Subject: "alice"}, true},
+		"a long id":        {`{"jti":"` + long + `"}`, "alice", store.Revocation{TokenID: long}, false},
+		"claims not found": {`[]`, "alice", store.Revocation{TokenID: "another"}, false},
+	} {
+		t.Run("R6750-8: a remembered token reads its names again, and is revoked by "+name, func(t *testing.T) {
+			b := &Bearer{store: memory.New()}
+			entry := revocable(nil)
+			entry.user = test.user
+			entry, text := entry.detached(), "h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s"
+			if refused := b.checkRevocation(entry, text); refused != nil || entry.names.Load() != nil {
+				t.Fatalf("without a revocation: %+v", refused)
+			}
+			announce(t, b.store, test.revocation)
+			for range 2 {
+				if b.checkRevocation(entry, text) == nil {
+					t.Error("it is good")
+				}
+				if kept := entry.names.Load() != nil; kept != test.kept {
+					t.Errorf("its names are kept: %t", kept)
+				}
+			}
+		})
+	}
 	t.Run("R6750-8: of another issuer's subject it is not", func(t *testing.T) {
 		r := newRemembering(t)
 		announce(t, r.store, store.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
@@ -116,7 +150,9 @@ func TestRevocation(t *testing.T) {
 }
 
 func revocable(claims map[string]any) *cachedToken {
-	return &cachedToken{names: namesOf(claims), grant: unique.Make(grant{})}
+	token, names := &cachedToken{grant: unique.Make(grant{})}, namesOf(claims)
+	token.names.Store(&names)
+	return token
 }
 
 func announce(t *testing.T, store store.Store, revocation store.Revocation) {

@@ -100,7 +100,7 @@ func (b *Bearer) lookup(r *authn.Request, key cacheKey, keys uint64, text string
 	case token == nil:
 		refused, found := b.cache.refusal(key, keys, now)
 		return nil, refused, found
-	case token.keys != keys, now.UnixMilli() >= token.until:
+	case token.grant.Value().keys != keys, now.UnixMilli() >= token.until:
 		return nil, authn.Outcome{}, false
 	case token.audience() != "" && !r.MeansAudience(token.audience()):
 		return nil, authn.Outcome{}, false
@@ -130,7 +130,10 @@ func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credenti
 	return "", nil
 }
 
-var errRevoked = errors.New("the token was revoked")
+var (
+	errRevoked    = errors.New("the token was revoked")
+	errUnreadable = errors.New("the claims of a cached token cannot be read")
+)
 
 // checkRevocation refuses a token that was revoked here or at another
 // instance. It returns nil for a token that was not.
@@ -143,7 +146,12 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 	case !revoking:
 		return nil
 	}
-	if !b.isRevoked(token.names, text, token.grant.Value().issuer, token.user) {
+	names := token.namesIn(text)
+	if names == nil {
+		unreadable := authn.Reject(authn.CodeInvalidToken, errUnreadable)
+		return &unreadable
+	}
+	if !b.isRevoked(names, text, token.grant.Value().issuer, token.user) {
 		return nil
 	}
 	revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)
@@ -152,7 +160,7 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 }
 
 // isRevoked looks for a revocation that covers a token.
-func (b *Bearer) isRevoked(names names, text, issuer, user string) bool {
+func (b *Bearer) isRevoked(names *names, text, issuer, user string) bool {
 	var issued time.Time
 	if names.issued != 0 {
 		issued = time.Unix(names.issued, 0)
