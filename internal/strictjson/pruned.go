@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // Shape names the members of an object that are decoded, each with the shape of its
@@ -63,11 +65,17 @@ func (d *decoder) pruned(depth int, shape Shape) (any, error) {
 // skip checks a value without decoding it.
 func (d *decoder) skip(depth int) error {
 	switch c := d.peek(); {
-	case c == '{' || c == '[':
-		return d.parts(depth, nil)
 	case c == '"':
+		start := d.at + 1
+		if end := start + plainPrefix(d.text[start:]); end < len(d.text) && d.text[end] == '"' {
+			steps.Add(end - start)
+			d.at = end + 1
+			return nil // nearly always
+		}
 		_, err := d.readString(false)
 		return err
+	case c == '{' || c == '[':
+		return d.parts(depth, nil)
 	case c == '-' || '0' <= c && c <= '9':
 		literal, _, err := d.literal()
 		// No other number is out of range.
@@ -94,8 +102,7 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 	if d.take(closing) {
 		return nil
 	}
-	names := names{all: &d.names, first: len(d.names)}
-	defer names.end()
+	names := names{first: len(d.names)}
 	for {
 		name := ""
 		if isObject {
@@ -103,7 +110,7 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 			if name, err = d.memberName(); err != nil {
 				return err
 			}
-			if !d.lax && !names.add(name) {
+			if !d.lax && !names.add(&d.names, name) {
 				return &RepeatedError{Name: name, at: d.at}
 			}
 		}
@@ -121,6 +128,7 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 		switch d.peek() {
 		case closing:
 			d.at++
+			d.names = d.names[:names.first]
 			return nil
 		case ',':
 			d.at++
@@ -135,22 +143,21 @@ const manyNames = 16
 
 // names are the members of one object so far, at the end of a list for all objects.
 type names struct {
-	all   *[]string
 	first int
 	many  map[string]struct{}
 }
 
 // add reports whether a name is new.
-func (n *names) add(name string) bool {
-	own := (*n.all)[n.first:]
+func (n *names) add(all *[]string, name string) bool {
+	own := (*all)[n.first:]
 	if n.many == nil {
 		if slices.Contains(own, name) {
 			return false
 		}
-		*n.all = append(*n.all, name)
+		*all = append(*all, name)
 		if len(own)+1 == manyNames {
 			n.many = make(map[string]struct{}, 2*manyNames)
-			for _, known := range (*n.all)[n.first:] {
+			for _, known := range (*all)[n.first:] {
 				n.many[known] = struct{}{}
 			}
 		}
@@ -160,5 +167,3 @@ func (n *names) add(name string) bool {
 	n.many[name] = struct{}{}
 	return len(n.many) > before
 }
-
-func (n *names) end() { *n.all = (*n.all)[:n.first] }

@@ -83,9 +83,12 @@ func (d *decoder) peek() byte {
 }
 
 func (d *decoder) space() {
-	if d.at < len(d.text) && d.text[d.at] > ' ' {
-		return // nearly always
+	if d.at < len(d.text) && d.text[d.at] <= ' ' {
+		d.spaces()
 	}
+}
+
+func (d *decoder) spaces() {
 	start := d.at
 	for d.at < len(d.text) && (d.text[d.at] == ' ' || d.text[d.at] == '\t' || d.text[d.at] == '\n' || d.text[d.at] == '\r') {
 		d.at++
@@ -265,10 +268,10 @@ func plainPrefix(text string) int {
 		word := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
 			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
 		quote, backslash := word^(ones*'"'), word^(ones*'\\')
-		// The highest bit of a byte is set where the byte is below a space, or zero. The
-		// lowest of these bits is exact; a borrow can set those above it.
-		found := (word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash
-		if found &= highs; found != 0 {
+		// The highest bit of a byte is set where the byte is below a space, a quote or a
+		// backslash. The lowest of these bits is exact; a borrow can set those above it.
+		found := ((word - ones*' ') | (quote - ones) | (backslash - ones)) &^ word & highs
+		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
