@@ -15,6 +15,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/streams"
 )
 
+func init() {
+	streams.Process.SetInterval(10 * time.Millisecond)
+}
+
 // upstream sends without end: an event stream, a WebSocket or a download, by the end
 // of the path.
 func upstream(t *testing.T) string {
@@ -153,14 +157,22 @@ func (s *stream) ends() {
 // goesOn fails the test unless the response lasts for some more checks.
 func (s *stream) goesOn() {
 	s.t.Helper()
-	began, got := time.Now(), s.got.Load()
-	harness.Eventually(s.t, "more comes", func() bool {
-		return s.ended.Load() || time.Since(began) > 3*streams.Every && s.got.Load() > got
-	})
+	all := new(checks)
+	streams.Process.Add(all)
+	defer streams.Process.Remove(all)
+	harness.Eventually(s.t, "the responses are checked", func() bool { return all.made.Load() > 3 })
+	got := s.got.Load()
+	harness.Eventually(s.t, "more comes", func() bool { return s.ended.Load() || s.got.Load() > got })
 	if s.ended.Load() {
 		s.t.Error("the response ended:", s.err)
 	}
 }
+
+// checks counts how often all responses are checked.
+type checks struct{ made atomic.Int64 }
+
+func (c *checks) Check(time.Time) error { c.made.Add(1); return nil }
+func (c *checks) End(error)             {}
 
 // at sets the clock by which credentials end.
 func at(t *testing.T, ahead time.Duration) {

@@ -3,14 +3,15 @@
 package streams
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Every is the time between two checks of a stream.
-const Every = 500 * time.Millisecond
+// interval is the time between two checks of a stream.
+const interval = 500 * time.Millisecond
 
 // Stream is a response that is still running.
 type Stream interface {
@@ -29,6 +30,7 @@ type Registry struct {
 	streams map[Stream]struct{}
 	running bool
 	now     func() time.Time // nil for the clock of the machine
+	every   time.Duration    // zero for interval
 }
 
 // Process has the streams of all configurations of the process.
@@ -44,7 +46,7 @@ func (r *Registry) Add(s Stream) {
 	r.streams[s] = struct{}{}
 	if !r.running {
 		r.running = true
-		go r.run()
+		go r.run(cmp.Or(r.every, interval))
 	}
 }
 
@@ -64,9 +66,17 @@ func (r *Registry) SetClock(now func() time.Time) {
 	r.now = now
 }
 
+// SetInterval sets the time between two checks, for tests. It holds from the next
+// first stream on.
+func (r *Registry) SetInterval(every time.Duration) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.every = every
+}
+
 // run checks the streams until there are none.
-func (r *Registry) run() {
-	ticker := time.NewTicker(Every)
+func (r *Registry) run(every time.Duration) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for range ticker.C {
 		if !r.check() {

@@ -3,6 +3,7 @@ package streams
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -52,16 +53,24 @@ func TestCheck(t *testing.T) {
 }
 
 func TestRun(t *testing.T) {
-	var registry Registry
-	for range 2 { // the goroutine ends between them
-		r := &response{ended: make(chan error)}
-		registry.Add(r)
-		<-r.ended
-		registry.Remove(r)
-		for ended := false; !ended; time.Sleep(Every / 50) {
+	synctest.Test(t, func(t *testing.T) {
+		var registry Registry
+		for _, every := range []time.Duration{interval, time.Millisecond} { // the goroutine ends between them
+			r, began := &response{ended: make(chan error)}, time.Now()
+			registry.Add(r)
+			<-r.ended
+			if took := time.Since(began); took != every {
+				t.Errorf("the first check after %s, want %s", took, every)
+			}
+			registry.Remove(r)
+			time.Sleep(2 * every)
+			synctest.Wait()
 			registry.mutex.Lock()
-			ended = !registry.running
+			if registry.running {
+				t.Error("the checks go on without a stream")
+			}
 			registry.mutex.Unlock()
+			registry.SetInterval(time.Millisecond)
 		}
-	}
+	})
 }
