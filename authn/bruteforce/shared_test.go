@@ -81,16 +81,21 @@ func (forgetful) Reset(context.Context, store.Key)                    {}
 func (forgetful) Lookup(store.EntryKind, store.Key) (store.Entry, bool) { return store.Entry{}, false }
 
 func TestBounded(t *testing.T) {
-	t.Run("LEAK-6: a million addresses that guess leave nothing in memory", func(t *testing.T) {
+	t.Run("LEAK-6: twice as many addresses as pairs fit leave not one byte each in memory", func(t *testing.T) {
 		own := NewMemory()
 		t.Cleanup(func() { _ = own.Destruct() })
 		g := New(small, forgetful{}, own, zap.NewNop())
-		before := heap()
-		for i := range 1_000_000 {
-			attempt := attemptOf(clientaddress.Network(address(i)), strconv.Itoa(i), "wrong")
-			g.Allow(t.Context(), attempt, func() Result { return Failure })
+		guess := func(from, to int) {
+			for i := from; i < to; i++ {
+				attempt := attemptOf(clientaddress.Network(address(i)), strconv.Itoa(i), "wrong")
+				g.Allow(t.Context(), attempt, func() Result { return Failure })
+			}
 		}
-		if after := heap(); after > before+1<<20 {
+		const filled = 2 * maxFailureCounters
+		guess(0, filled)
+		before := heap()
+		guess(filled, filled+2*maxKnownPairs)
+		if after := heap(); after > before+2*maxKnownPairs {
 			t.Errorf("%d KB, then %d KB", before>>10, after>>10)
 		}
 		if len(g.inFlight.queues)+own.knownPairs.EstimatedSize()+own.goodCredentials.EstimatedSize() != 0 {
