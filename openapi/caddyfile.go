@@ -4,7 +4,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/dustin/go-humanize"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
@@ -46,23 +45,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if _, err := block.Begin(d); err != nil {
 		return err
 	}
-	return block.Read(d, block.Lines{"max_size": h.readMaxSize})
-}
-
-func (h *Handler) readMaxSize(d *caddyfile.Dispenser) error {
-	if h.MaxSize != 0 {
-		return d.Err("max_size is written twice: keep one")
-	}
-	var text string
-	if !d.AllArgs(&text) {
-		return d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size == 0 {
-		return d.Errf("invalid size %q: write for example 8MiB", text)
-	}
-	h.MaxSize = size
-	return nil
+	return block.Read(d, block.Lines{"max_size": block.Size(&h.MaxSize)})
 }
 
 var _ caddyfile.Unmarshaler = (*Handler)(nil)

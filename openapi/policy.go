@@ -82,7 +82,7 @@ type Policy struct {
 	// Hosts that may be asked without TLS.
 	AllowHTTP []string `json:"allow_http,omitempty"`
 
-	remote  *remote
+	release func() error
 	stop    func()
 	current atomic.Bool
 }
@@ -122,9 +122,7 @@ func (p *Policy) Check() error {
 		}
 	}
 	if p.isRemote() {
-		if err := idp.CheckURL(p.Document, p.AllowHTTP...); err != nil {
-			return fmt.Errorf("openapi: %w", err)
-		}
+		return idp.InLine("openapi", idp.CheckURL(p.Document, p.AllowHTTP...))
 	}
 	return nil
 }
@@ -168,20 +166,21 @@ func (p *Policy) Follow(ctx caddy.Context, use func(*openapi.API) error) error {
 	if source.URL, err = url.Parse(p.Document); err != nil {
 		return err // Check has read it before
 	}
-	p.remote = acquire(p.Document, time.Duration(p.Refresh))
-	p.stop, err = p.remote.follow(load, observe, ctx.Logger().With(zap.String("url", p.Name())))
+	var shared *remote
+	if shared, p.release, err = openRemote(p.Document, time.Duration(p.Refresh)); err != nil {
+		return err
+	}
+	p.stop, err = shared.follow(load, observe, ctx.Logger().With(zap.String("url", p.Name())))
 	return err
 }
 
 // Release ends what Follow began.
 func (p *Policy) Release() error {
-	if p == nil || p.remote == nil {
+	if p == nil || p.release == nil {
 		return nil
 	}
-	if p.stop != nil {
-		p.stop()
-	}
-	return p.remote.release()
+	p.stop()
+	return p.release()
 }
 
 // ReadBlock sets up the policy from Caddyfile tokens. Syntax:

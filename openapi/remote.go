@@ -7,23 +7,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
 // remotes are the documents at URLs. They outlive a configuration whose successor
 // uses them too, so that a reload has a document at once.
-var remotes = caddy.NewUsagePool()
+var remotes = lasting.NewShared[*remote]()
 
 // remote is the document at a URL. All gates with the same URL and interval share it.
 type remote struct {
-	key, address string
-	refresh      time.Duration
-	cancel       context.CancelFunc
-	stopped      chan struct{}
+	address string
+	refresh time.Duration
+	stopped chan struct{}
 
 	mutex     sync.Mutex
 	content   []byte // the last version that a follower could use
@@ -40,33 +39,18 @@ type follower struct {
 	failed  idp.DedupLog
 }
 
-// acquire returns the document at a URL. Each call needs one release.
-func acquire(address string, refresh time.Duration) *remote {
+// openRemote returns the document at a URL. Each call needs one release.
+func openRemote(address string, refresh time.Duration) (*remote, func() error, error) {
 	refresh = cmp.Or(refresh, defaultRefresh)
-	key := refresh.String() + " " + address
-	shared, _, _ := remotes.LoadOrNew(key, func() (caddy.Destructor, error) { // the error is always nil
-		ctx, cancel := context.WithCancel(context.Background())
-		r := &remote{
-			key: key, address: address, refresh: refresh, cancel: cancel,
-			stopped: make(chan struct{}), followers: make(map[*follower]struct{}),
-		}
+	return remotes.Open(refresh.String()+" "+address, func(ctx context.Context) (*remote, error) {
+		r := &remote{address: address, refresh: refresh, stopped: make(chan struct{}), followers: make(map[*follower]struct{})}
 		go r.run(ctx)
 		return r, nil
 	})
-	return shared.(*remote)
 }
 
-func (r *remote) release() error {
-	_, err := remotes.Delete(r.key)
-	return err
-}
-
-// Destruct ends the fetches.
-func (r *remote) Destruct() error {
-	r.cancel()
-	<-r.stopped
-	return nil
-}
+// Close waits for the end of the fetches.
+func (r *remote) Close() { <-r.stopped }
 
 // follow has a follower use the document now, if it is known, and each later version
 // until stop is called.

@@ -80,7 +80,7 @@ func (t *Transmitter) ReadBlock(d *caddyfile.Dispenser) error {
 		"token_issuer":      block.Strings(&t.TokenIssuers),
 		"authorization":     block.Secret(&t.Authorization),
 		"global_revocation": block.Secret(&t.GlobalRevocation),
-		"poll":              t.readPoll,
+		"poll":              block.Once(t.readPoll),
 		"push":              block.String(&t.Push),
 		"bearer_token":      block.Secret(&t.BearerToken),
 		"client_id":         block.String(&t.ClientID),
@@ -97,9 +97,6 @@ func (t *Transmitter) ReadBlock(d *caddyfile.Dispenser) error {
 }
 
 func (t *Transmitter) readPoll(d *caddyfile.Dispenser) error {
-	if t.Poll != 0 {
-		return d.Err("poll is written twice: keep one")
-	}
 	if d.CountRemainingArgs() == 0 {
 		t.Poll = caddy.Duration(defaultPoll)
 		return nil

@@ -145,23 +145,16 @@ func (m *management) call(ctx context.Context, method, address string, body any)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := m.client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), idp.Plain(err))
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	text, err := io.ReadAll(io.LimitReader(response.Body, idp.MaxDocument+1))
+	answer, err := idp.Exchange(m.client, request, idp.MaxDocument)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), idp.Plain(err))
-	case response.StatusCode < 200 || response.StatusCode > 299:
-		return nil, fmt.Errorf("%s %w", idp.Loggable(address), idp.StatusError(response.StatusCode))
-	case len(text) > idp.MaxDocument:
-		return nil, fmt.Errorf("%s answered with more than %d bytes", idp.Loggable(address), idp.MaxDocument)
-	case len(bytes.TrimSpace(text)) == 0:
+		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), err)
+	case answer.Status < 200 || answer.Status > 299:
+		return nil, fmt.Errorf("%s %w", idp.Loggable(address), idp.StatusError(answer.Status))
+	case len(bytes.TrimSpace(answer.Body)) == 0:
 		return nil, nil
 	}
-	value, err := strictjson.Value(text)
+	value, err := strictjson.Value(answer.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: invalid JSON: %w", idp.Loggable(address), err)
 	}

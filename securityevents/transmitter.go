@@ -15,11 +15,12 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
+	"github.com/maypok86/otter/v2"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 	"github.com/excorp/caddy-require-auth/store"
 )
@@ -90,7 +91,7 @@ type Transmitter struct {
 
 	keys     keyset.Source
 	subjects subjects
-	handled  memory
+	handled  *otter.Cache[store.Key, struct{}]
 	sink     Sink
 	now      func() time.Time
 	release  func() error
@@ -101,6 +102,9 @@ type Transmitter struct {
 const (
 	minAuthorization = 16
 	minGlobal        = 32
+	// maxHandled bounds the events that a transmitter remembers. It handles a forgotten
+	// one once more, which changes nothing.
+	maxHandled = 10_000
 )
 
 // check reports what is wrong with the configuration. Placeholders pass: they are
@@ -110,13 +114,13 @@ func (t *Transmitter) check() error {
 		return errors.New("security_events without an issuer: write `security_events <issuer> { … }`")
 	}
 	if (t.JWKS == "" || t.manages()) && !block.HasPlaceholder(t.Issuer) {
-		if err := idp.CheckIssuer(t.Issuer, t.AllowHTTP...); err != nil {
-			return withHint("security_events", err)
+		if err := idp.InLine("security_events", idp.CheckIssuer(t.Issuer, t.AllowHTTP...)); err != nil {
+			return err
 		}
 	}
 	if isURL(t.JWKS) {
-		if err := idp.CheckURL(t.JWKS, t.AllowHTTP...); err != nil {
-			return withHint("jwks", err)
+		if err := idp.CheckLine("jwks", t.JWKS, t.AllowHTTP); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -159,11 +163,8 @@ func (t *Transmitter) checkStream() error {
 		return errors.New("credentials for the transmitter are for `poll` and `push <url>`: add one of them")
 	}
 	for line, address := range map[string]string{"push": t.Push, "token_endpoint": t.TokenEndpoint} {
-		if address == "" || block.HasPlaceholder(address) {
-			continue
-		}
-		if err := idp.CheckURL(address, t.AllowHTTP...); err != nil {
-			return withHint(line, err)
+		if err := idp.CheckLine(line, address, t.AllowHTTP); err != nil {
+			return err
 		}
 	}
 	return checkSecret("bearer_token", t.BearerToken, 1)
@@ -183,13 +184,6 @@ func checkSecret(line, secret string, shortest int) error {
 
 func isURL(jwks string) bool { return strings.Contains(jwks, "://") }
 
-func withHint(line string, err error) error {
-	if errors.Is(err, idp.ErrPlaintext) {
-		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
-	}
-	return fmt.Errorf("%s: %w", line, err)
-}
-
 // open prepares a transmitter. It does not wait for the network.
 func (t *Transmitter) open(ctx caddy.Context, sink Sink) error {
 	if err := t.replacePlaceholders(caddy.NewReplacer()); err != nil {
@@ -199,37 +193,28 @@ func (t *Transmitter) open(ctx caddy.Context, sink Sink) error {
 		return err
 	}
 	t.sink, t.now = sink, time.Now
+	t.handled = otter.Must(&otter.Options[store.Key, struct{}]{MaximumSize: maxHandled})
 	t.subjects = subjects{transmitter: t.Issuer, issuers: t.TokenIssuers}
 	if len(t.TokenIssuers) == 0 {
 		t.subjects.issuers = []string{t.Issuer}
 	}
 	count(t.Issuer)
 	var err error
-	if t.client, err = t.newClient(ctx, ctx.Logger(new(Handler))); err != nil {
+	if t.client, err = idp.NewClientTrusting(ctx, t.CAFile, ctx.Logger(new(Handler))); err != nil {
 		return err
 	}
 	return t.openKeys(ctx)
 }
 
 func (t *Transmitter) replacePlaceholders(replacer *caddy.Replacer) error {
-	values := map[string]*string{
+	values := block.Values{
 		"security_events": &t.Issuer, "jwks": &t.JWKS, "ca_file": &t.CAFile,
 		"authorization": &t.Authorization, "global_revocation": &t.GlobalRevocation,
 		"push": &t.Push, "bearer_token": &t.BearerToken, "client_id": &t.ClientID, "client_secret": &t.ClientSecret, "token_endpoint": &t.TokenEndpoint,
 	}
-	for i := range t.Audiences {
-		values[fmt.Sprintf("audience %d", i+1)] = &t.Audiences[i]
-	}
-	for i := range t.TokenIssuers {
-		values[fmt.Sprintf("token_issuer %d", i+1)] = &t.TokenIssuers[i]
-	}
-	for name, value := range values {
-		var err error
-		if *value, err = block.Replace(replacer, name, *value); err != nil {
-			return err
-		}
-	}
-	return nil
+	values.AddList("audience", t.Audiences)
+	values.AddList("token_issuer", t.TokenIssuers)
+	return values.Replace(replacer)
 }
 
 func (t *Transmitter) openKeys(ctx caddy.Context) error {
@@ -245,42 +230,16 @@ func (t *Transmitter) openKeys(ctx caddy.Context) error {
 			return nil
 		})
 	}
-	config := keyset.RemoteConfig{URL: t.JWKS, Issuer: t.Issuer, Transmitter: true, HTTPHosts: t.AllowHTTP, Logger: running(ctx)}
+	config := keyset.RemoteConfig{
+		URL: t.JWKS, Issuer: t.Issuer, Transmitter: true, HTTPHosts: t.AllowHTTP,
+		Logger: lasting.Logger(new(Handler), ctx.Logger(new(Handler))),
+	}
 	if t.JWKS != "" {
 		config.Issuer = ""
 	}
-	remote, release, err := keyset.OpenShared(config, t.CAFile, func(client context.Context) (*http.Client, error) {
-		return t.newClient(client, running(ctx)())
-	})
-	if err != nil {
-		return err
-	}
-	t.keys, t.release = remote, release
-	return nil
-}
-
-// newClient returns a client for the transmitter.
-func (t *Transmitter) newClient(ctx context.Context, logger *zap.Logger) (*http.Client, error) {
-	if t.CAFile == "" {
-		return idp.NewClient(), nil
-	}
-	client, err := idp.NewClientTrusting(ctx, t.CAFile, logger)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	return client, nil
-}
-
-// running finds the logger of the running configuration, because key sets outlive the
-// one that opened them.
-func running(ctx caddy.Context) func() *zap.Logger {
-	first := ctx.Logger(new(Handler))
-	return func() *zap.Logger {
-		if active := caddy.ActiveContext(); active.Context != nil {
-			return active.Logger(new(Handler))
-		}
-		return first
-	}
+	var err error
+	t.keys, t.release, err = keyset.OpenShared(config, t.CAFile)
+	return err
 }
 
 // authenticates reports whether a field Authorization is that of the transmitter.
@@ -312,12 +271,12 @@ func (t *Transmitter) handle(ctx context.Context, s *set) (result string, reason
 	if err := s.readClaims(t.Audiences, t.now()); err != nil {
 		return refused, err
 	}
-	if t.handled.has(s.digest) {
+	if _, handled := t.handled.GetIfPresent(s.digest); handled {
 		return duplicate, nil
 	}
 	result, err := t.act(ctx, s)
 	if result == accepted || result == ignored {
-		t.handled.add(s.digest)
+		t.handled.Set(s.digest, struct{}{})
 	}
 	return result, err
 }

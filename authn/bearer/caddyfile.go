@@ -3,9 +3,7 @@ package bearer
 import (
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
@@ -58,14 +56,14 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"service":          block.String(&b.Service),
 		"issuer":           block.String(&b.Issuer),
 		"audience":         block.Strings(&b.Audiences),
-		"jwks":             b.readJWKS,
+		"jwks":             block.Once(b.readJWKS),
 		"tenants":          block.Strings(&b.Tenants),
 		"ca_file":          block.String(&b.CAFile),
 		"allow_http":       block.Strings(&b.AllowHTTP),
 		"key_file":         block.Strings(&b.KeyFiles),
 		"hmac_secret":      b.HMACSecret.ReadLine,
 		"algorithms":       block.Strings(&b.Algorithms),
-		"clock_skew":       b.readSkew,
+		"clock_skew":       block.Pointer(&b.ClockSkew, block.Duration),
 		"profile":          block.String(&b.Profile),
 		"token_from":       b.readLocation,
 		"client_claims":    block.Strings(&b.ClientClaims),
@@ -77,8 +75,8 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"dpop_nonce":       block.Flag(&b.DPoPNonce),
 
 		"certificate_bound": block.String(&b.CertificateBound),
-		"introspection":     b.readIntrospection,
-		"token_cache":       b.readCacheSize,
+		"introspection":     block.Once(b.readIntrospection),
+		"token_cache":       block.Pointer(&b.TokenCache, cacheSize),
 	})
 	if err != nil {
 		return err
@@ -86,56 +84,40 @@ func (b *Bearer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return start.Wrap(b.check())
 }
 
-func (b *Bearer) readSkew(d *caddyfile.Dispenser) error {
-	if b.ClockSkew != nil {
-		return d.Err("clock_skew is written twice: keep one")
+// cacheSize reads a size such as 64MiB, or off.
+func cacheSize(size *uint64) block.Line {
+	read := block.Size(size)
+	return func(d *caddyfile.Dispenser) error {
+		if d.CountRemainingArgs() == 1 && d.NextArg() {
+			if d.Val() == "off" {
+				return nil
+			}
+			d.Prev()
+		}
+		return read(d)
 	}
-	b.ClockSkew = new(caddy.Duration)
-	return block.Duration(b.ClockSkew)(d)
-}
-
-// readCacheSize reads a size such as 64MiB.
-func (b *Bearer) readCacheSize(d *caddyfile.Dispenser) error {
-	if b.TokenCache != nil {
-		return d.Err("token_cache is written twice: keep one")
-	}
-	var text string
-	if !d.AllArgs(&text) {
-		return d.Err("write `token_cache <size>` or `token_cache off`")
-	}
-	b.TokenCache = new(uint64)
-	if text == "off" {
-		return nil
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size == 0 {
-		return d.Errf("%q is no size: write for example 64MiB, or off", text)
-	}
-	*b.TokenCache = size
-	return nil
 }
 
 func (b *Bearer) readIntrospection(d *caddyfile.Dispenser) error {
-	if b.Introspection != nil {
-		return d.Err("introspection is written twice: keep one")
-	}
-	asked := new(Introspection)
-	b.Introspection = asked
-	if !d.AllArgs(&asked.Endpoint) {
+	i := new(Introspection)
+	b.Introspection = i
+	if !d.AllArgs(&i.Endpoint) {
 		return d.Err("write `introspection <url>` or `introspection auto`")
 	}
-	cache := caddy.Duration(-1)
-	err := block.Read(d, block.Lines{
-		"client_id":     block.String(&asked.ClientID),
-		"client_secret": block.Secret(&asked.ClientSecret),
-		"client_auth":   block.String((*string)(&asked.ClientAuth)),
-		"key_file":      block.String(&asked.KeyFile),
-		"cache":         block.Duration(&cache),
+	return block.Read(d, block.Lines{
+		"client_id":     block.String(&i.ClientID),
+		"client_secret": block.Secret(&i.ClientSecret),
+		"client_auth":   block.String((*string)(&i.ClientAuth)),
+		"key_file":      block.String(&i.KeyFile),
+		"cache":         block.Pointer(&i.Cache, block.Duration),
 	})
-	if cache >= 0 {
-		asked.Cache = &cache
+}
+
+func (b *Bearer) readJWKS(d *caddyfile.Dispenser) error {
+	if !d.AllArgs(&b.JWKS) || b.JWKS == "" {
+		return d.Err("write `jwks <url or file>`")
 	}
-	return err
+	return block.Read(d, block.Lines{"bearer_token_file": block.String(&b.JWKSTokenFile)})
 }
 
 func (b *Bearer) readLocation(d *caddyfile.Dispenser) error {

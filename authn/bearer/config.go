@@ -35,39 +35,20 @@ const (
 // environment or from files. A placeholder without a value is refused: without
 // the value a check would be left out, or the placeholder itself would be a secret.
 func (b *Bearer) replacePlaceholders(replacer *caddy.Replacer) error {
-	values := map[string]*string{
-		"jwks": &b.JWKS, "ca_file": &b.CAFile, "jwks_token_file": &b.JWKSTokenFile,
-	}
+	values := block.Values{"jwks": &b.JWKS, "ca_file": &b.CAFile, "jwks_token_file": &b.JWKSTokenFile}
 	// In an issuer, the place of the tenant is no placeholder.
 	issuer := strings.SplitN(b.Issuer, idp.TenantPlaceholder, 2)
-	for i := range issuer {
-		values[fmt.Sprintf("issuer, part %d", i+1)] = &issuer[i]
+	values.AddList("issuer, part", issuer)
+	if i := b.Introspection; i != nil {
+		values["introspection"], values["client_id"] = &i.Endpoint, &i.ClientID
+		values["client_secret"], values["introspection key_file"] = &i.ClientSecret, &i.KeyFile
 	}
-	if asked := b.Introspection; asked != nil {
-		values["introspection"], values["client_id"] = &asked.Endpoint, &asked.ClientID
-		values["client_secret"], values["introspection key_file"] = &asked.ClientSecret, &asked.KeyFile
-	}
-	for i := range b.Audiences {
-		values[fmt.Sprintf("audience %d", i+1)] = &b.Audiences[i]
-	}
-	for i := range b.HMACSecret {
-		name := "hmac_secret"
-		if len(b.HMACSecret) > 1 {
-			name = fmt.Sprintf("hmac_secret %d", i+1)
-		}
-		values[name] = &b.HMACSecret[i]
-	}
-	for i := range b.KeyFiles {
-		values[fmt.Sprintf("key_file %d", i+1)] = &b.KeyFiles[i]
-	}
-	for name, value := range values {
-		var err error
-		if *value, err = block.Replace(replacer, name, *value); err != nil {
-			return err
-		}
-	}
+	values.AddList("audience", b.Audiences)
+	values.AddList("hmac_secret", b.HMACSecret)
+	values.AddList("key_file", b.KeyFiles)
+	err := values.Replace(replacer)
 	b.Issuer = strings.Join(issuer, idp.TenantPlaceholder)
-	return nil
+	return err
 }
 
 func (b *Bearer) setDefaults() {
@@ -150,14 +131,12 @@ func (b *Bearer) checkKeys() error {
 	case !public && b.Issuer == "" && b.Introspection == nil:
 		return errors.New("bearer has no keys: add `issuer <url>` for discovery, `jwks <url or file>`, `key_file <path>`, `hmac_secret <secret>` or `introspection <url>`")
 	case !public && b.Issuer != "" && !block.HasPlaceholder(b.Issuer):
-		if err := idp.CheckIssuer(b.Issuer, b.AllowHTTP...); err != nil {
-			return withHint("issuer", err)
+		if err := idp.InLine("issuer", idp.CheckIssuer(b.Issuer, b.AllowHTTP...)); err != nil {
+			return err
 		}
 	}
 	if isURL(b.JWKS) {
-		if err := idp.CheckURL(b.JWKS, b.AllowHTTP...); err != nil {
-			return withHint("jwks", err)
-		}
+		return idp.CheckLine("jwks", b.JWKS, b.AllowHTTP)
 	}
 	return nil
 }

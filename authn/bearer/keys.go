@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/excorp/caddy-require-auth/internal/keyset"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
@@ -98,9 +99,9 @@ func (b *Bearer) openFile(ctx caddy.Context, path string) error {
 }
 
 func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
-	config.Logger = running(b.logger)
+	config.Logger = b.runningLogger()
 	config.HTTPHosts = b.AllowHTTP
-	set, release, err := keyset.OpenShared(config, b.CAFile, b.newHTTPClient)
+	set, release, err := keyset.OpenShared(config, b.CAFile)
 	if err != nil {
 		return err
 	}
@@ -110,15 +111,6 @@ func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 	return nil
 }
 
-// running finds the logger of the running configuration. Key sets and clients
-// outlive the one that opened them, and its files may be closed then: the
-// operator would never hear that keys cannot be fetched. The first logger is for
-// as long as no configuration runs.
-func running(first *zap.Logger) func() *zap.Logger {
-	return func() *zap.Logger {
-		if active := caddy.ActiveContext(); active.Context != nil {
-			return active.Logger(new(Bearer))
-		}
-		return first
-	}
-}
+// runningLogger finds the logger of the running configuration: key sets and clients
+// outlive the one that opened them.
+func (b *Bearer) runningLogger() func() *zap.Logger { return lasting.Logger(new(Bearer), b.logger) }

@@ -4,52 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
-// newHTTPClient returns the client for every fetch of this scheme.
-func (b *Bearer) newHTTPClient(ctx context.Context) (*http.Client, error) {
-	if b.CAFile == "" {
-		return idp.NewClient(), nil
-	}
-	client, err := idp.NewClientTrusting(ctx, b.CAFile, running(b.logger)())
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	return client, nil
-}
-
 // IdentityProvider returns the issuer and how it is reached.
 func (b *Bearer) IdentityProvider(ctx context.Context) (idp.Provider, error) {
-	client, err := b.newHTTPClient(ctx)
+	client, err := idp.NewClientTrusting(ctx, b.CAFile, b.runningLogger()())
 	return idp.Provider{Issuer: b.Issuer, Client: client, HTTPHosts: b.AllowHTTP}, err
-}
-
-func (b *Bearer) readJWKS(d *caddyfile.Dispenser) error {
-	if b.JWKS != "" {
-		return d.Err("jwks is written twice: keep one")
-	}
-	if !d.AllArgs(&b.JWKS) || b.JWKS == "" {
-		return d.Err("write `jwks <url or file>`")
-	}
-	return block.Read(d, block.Lines{"bearer_token_file": block.String(&b.JWKSTokenFile)})
-}
-
-// withHint names the way out for a host that is asked without TLS.
-func withHint(line string, err error) error {
-	if errors.Is(err, idp.ErrPlaintext) {
-		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
-	}
-	return fmt.Errorf("%s: %w", line, err)
 }
 
 // checkAccess checks how the provider is reached.

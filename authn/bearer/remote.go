@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,9 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
@@ -69,7 +68,7 @@ func (i *Introspection) config(issuer string, httpHosts []string) (introspection
 		}
 		config.SigningKey = key
 	}
-	return config, config.Check()
+	return config, nil
 }
 
 // check reports what is wrong with the lines as they are written.
@@ -81,47 +80,17 @@ func (i *Introspection) check(issuer string, httpHosts []string) error {
 		return errors.New("introspection without client_id: the endpoint must know who asks (RFC 7662 §2.1)")
 	case i.ClientSecret == "" && i.KeyFile == "":
 		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
-	case i.Endpoint != autoEndpoint && !block.HasPlaceholder(i.Endpoint):
-		if err := idp.CheckURL(i.Endpoint, httpHosts...); err != nil {
-			return withHint("introspection", err)
+	case i.Endpoint != autoEndpoint:
+		if err := idp.CheckLine("introspection", i.Endpoint, httpHosts); err != nil {
+			return err
 		}
 	}
-	return i.checkAuthentication()
-}
-
-// checkAuthentication reports what the method of authentication lacks.
-func (i *Introspection) checkAuthentication() error {
-	switch method := cmp.Or(i.ClientAuth, introspection.ClientSecretBasic); method {
-	case introspection.ClientSecretBasic, introspection.ClientSecretPost:
-		if i.ClientSecret == "" {
-			return fmt.Errorf("introspection: %s needs a client secret (RFC 7662 §2.1)", method)
-		}
-	case introspection.PrivateKeyJWT:
-		if i.KeyFile == "" {
-			return fmt.Errorf("introspection: %s needs a private key (RFC 7662 §2.1)", method)
-		}
-	default:
-		return fmt.Errorf("introspection: client authentication %q is none of %s, %s and %s", method,
-			introspection.ClientSecretBasic, introspection.ClientSecretPost, introspection.PrivateKeyJWT)
-	}
-	return nil
+	return i.ClientAuth.Check(i.ClientSecret != "", i.KeyFile != "")
 }
 
 // clients are the introspection clients in use, with what they remember. They
 // outlive a configuration.
-var clients = caddy.NewUsagePool()
-
-type client struct {
-	*introspection.Client
-	stop context.CancelFunc
-}
-
-// Destruct forgets the client once no configuration uses it.
-func (c client) Destruct() error {
-	c.Close()
-	c.stop()
-	return nil
-}
+var clients = lasting.NewShared[*introspection.Client]()
 
 func (b *Bearer) openIntrospection() error {
 	if b.Introspection == nil {
@@ -135,32 +104,23 @@ func (b *Bearer) openIntrospection() error {
 	if err != nil {
 		return err
 	}
-	config.Logger = running(b.logger)
+	config.Logger = b.runningLogger()
 	secrets := sha256.Sum256([]byte(config.ClientSecret + "\x00" + string(config.SigningKey)))
 	key := fmt.Sprintf("%q", []any{
 		config.Endpoint, config.Issuer, config.ClientID, config.Authentication,
 		config.Cache.String(), hex.EncodeToString(secrets[:]), b.CAFile, b.AllowHTTP,
 	})
-	opened, _, err := clients.LoadOrNew(key, func() (caddy.Destructor, error) {
-		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
-		asking, err := b.newHTTPClient(ctx)
-		if err == nil {
-			config.Client = asking
-			var opened *introspection.Client
-			if opened, err = introspection.New(config); err == nil {
-				return client{opened, stop}, nil
-			}
+	opened, release, err := clients.Open(key, func(ctx context.Context) (*introspection.Client, error) {
+		var err error
+		if config.Client, err = idp.NewClientTrusting(ctx, b.CAFile, config.Logger()); err != nil {
+			return nil, err
 		}
-		stop()
-		return nil, err
+		return introspection.New(config)
 	})
 	if err != nil {
 		return err
 	}
-	b.release = append(b.release, func() error {
-		_, err := clients.Delete(key)
-		return err
-	})
-	b.remote = opened.(client).Client
+	b.release = append(b.release, release)
+	b.remote = opened
 	return nil
 }

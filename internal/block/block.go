@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 )
 
 // Lines says what each line of a block does. A reader is called with the
@@ -170,7 +171,7 @@ func Strings(target *[]string) Line {
 
 // Duration reads one duration such as 30s, once.
 func Duration(target *caddy.Duration) Line {
-	return once(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		var text string
 		if !d.AllArgs(&text) {
 			return d.ArgErr()
@@ -186,7 +187,7 @@ func Duration(target *caddy.Duration) Line {
 
 // Number reads one whole number from 1 on, once.
 func Number(target *int) Line {
-	return once(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		var text string
 		if !d.AllArgs(&text) {
@@ -198,6 +199,30 @@ func Number(target *int) Line {
 		}
 		*target = number
 		return nil
+	})
+}
+
+// Size reads one size in bytes such as 8MiB, once.
+func Size(target *uint64) Line {
+	return Once(func(d *caddyfile.Dispenser) error {
+		var text string
+		if !d.AllArgs(&text) {
+			return d.ArgErr()
+		}
+		size, err := humanize.ParseBytes(text)
+		if err != nil || size == 0 {
+			return d.Errf("invalid size %q: write for example 8MiB", text)
+		}
+		*target = size
+		return nil
+	})
+}
+
+// Pointer reads a value whose zero differs from none.
+func Pointer[T any](target **T, line func(*T) Line) Line {
+	return Once(func(d *caddyfile.Dispenser) error {
+		*target = new(T)
+		return line(*target)(d)
 	})
 }
 
@@ -229,9 +254,34 @@ func Replace(replacer *caddy.Replacer, name, value string) (string, error) {
 	return replaced, nil
 }
 
+// Values are the values of a configuration that may have placeholders, by the names
+// that errors give them.
+type Values map[string]*string
+
+// AddList adds the items of a list. Of several, each has its number behind the name.
+func (v Values) AddList(name string, list []string) {
+	for i := range list {
+		numbered := name
+		if len(list) > 1 {
+			numbered = fmt.Sprintf("%s %d", name, i+1)
+		}
+		v[numbered] = &list[i]
+	}
+}
+
+// Replace replaces the placeholders of all values, see [Replace].
+func (v Values) Replace(replacer *caddy.Replacer) (err error) {
+	for name, value := range v {
+		if *value, err = Replace(replacer, name, *value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Flag reads a line without arguments.
 func Flag(target *bool) Line {
-	return once(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		if name := d.Val(); d.NextArg() {
 			return d.Errf("%s takes no value", name)
 		}
@@ -240,9 +290,9 @@ func Flag(target *bool) Line {
 	})
 }
 
-// once refuses a line that is written twice: of two values one would be
+// Once refuses a line that is written twice: of two values one would be
 // ignored in silence.
-func once(line Line) Line {
+func Once(line Line) Line {
 	seen := false
 	return func(d *caddyfile.Dispenser) error {
 		if seen {

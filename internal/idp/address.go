@@ -50,6 +50,26 @@ func CheckIssuer(raw string, httpHosts ...string) error {
 	return nil
 }
 
+// CheckLine is [CheckURL] for a line of a configuration. It skips an empty value, and one
+// with a placeholder, which is checked once it is replaced.
+func CheckLine(line, raw string, httpHosts []string) error {
+	if raw == "" || block.HasPlaceholder(raw) {
+		return nil
+	}
+	return InLine(line, CheckURL(raw, httpHosts...))
+}
+
+// InLine adds the name of a line to an error, and the line that allows a host without TLS.
+func InLine(line string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrPlaintext):
+		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
+	}
+	return fmt.Errorf("%s: %w", line, err)
+}
+
 // CheckHTTPHosts checks the hosts of a line `allow_http`: each must be a host of one
 // of the addresses, which may have placeholders.
 func CheckHTTPHosts(hosts []string, asked ...string) error {

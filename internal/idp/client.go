@@ -59,15 +59,16 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Document is a body that came with status 200, and its media type.
+// Document is an answer.
 type Document struct {
+	Status    int
 	Body      []byte
 	mediaType string
 }
 
-// isJSON reports whether the document was declared to be JSON (RFC 8259 §11, RFC
+// IsJSON reports whether the document was declared to be JSON (RFC 8259 §11, RFC
 // 6839 §3.1).
-func (d *Document) isJSON() bool {
+func (d *Document) IsJSON() bool {
 	return d.mediaType == "application/json" ||
 		strings.HasPrefix(d.mediaType, "application/") && strings.HasSuffix(d.mediaType, "+json")
 }
@@ -80,34 +81,44 @@ func Fetch(ctx context.Context, client *http.Client, address string, header http
 
 // FetchUpTo is [Fetch] with another bound.
 func FetchUpTo(ctx context.Context, client *http.Client, address string, header http.Header, most int64) (*Document, error) {
-	found, err := download(ctx, client, address, header, most)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Loggable(address), Plain(err))
+	}
+	request.Header = header
+	found, err := Exchange(client, request, most)
+	if err == nil && found.Status != http.StatusOK {
+		err = StatusError(found.Status)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Loggable(address), err)
 	}
 	return found, nil
 }
 
-func download(ctx context.Context, client *http.Client, address string, header http.Header, most int64) (*Document, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+// Exchange sends a request and returns the answer, whose body has a bound in bytes. Of
+// errors it reads the body only after a POST, because OAuth has a code there. Errors are
+// fit for the log, see [Plain].
+func Exchange(client *http.Client, request *http.Request, most int64) (*Document, error) {
+	response, err := client.Do(request) //nolint:gosec // the configuration or the metadata of the provider name the address
 	if err != nil {
-		return nil, err
-	}
-	request.Header = header
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
+		return nil, Plain(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
-	if response.StatusCode != http.StatusOK {
-		return nil, StatusError(response.StatusCode)
+	answer := &Document{Status: response.StatusCode}
+	failed := answer.Status >= http.StatusMultipleChoices
+	if failed && request.Method != http.MethodPost {
+		return answer, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
-	if err != nil {
-		return nil, err
+	if answer.Body, err = io.ReadAll(io.LimitReader(response.Body, most+1)); err != nil {
+		return nil, Plain(err)
 	}
-	if int64(len(body)) > most {
-		return nil, fmt.Errorf("answered with more than %d bytes", most)
+	if int64(len(answer.Body)) > most {
+		if !failed {
+			return nil, fmt.Errorf("answered with more than %d bytes", most)
+		}
+		answer.Body = nil
 	}
-	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return &Document{Body: body, mediaType: mediaType}, nil
+	answer.mediaType, _, _ = mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return answer, nil
 }

@@ -187,7 +187,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, place, issuer strin
 func readMetadata(found *Document, issuer string) (map[string]any, error) {
 	// A page for people, as a single-page application serves it for every path,
 	// must not be read as metadata (RFC 8414 §3.2).
-	if !found.isJSON() {
+	if !found.IsJSON() {
 		return nil, fmt.Errorf("answered with content type %.64q instead of application/json", found.mediaType)
 	}
 	members, err := strictjson.Object(found.Body)

@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -33,13 +34,27 @@ const (
 type Endpoints struct {
 	Provider
 
+	// Timeout bounds the time in which metadata are read. Default: 10s.
+	Timeout time.Duration
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+
 	flights singleflight.Group
 
 	mutex    sync.Mutex
 	metadata *Metadata
 	readAt   time.Time // when they are read again
+	earliest time.Time // when they are read again after [Endpoints.Doubt]
 	failures int       // in a row
 	failure  error
+}
+
+// Doubt has the metadata read again when they are needed, because an endpoint may have
+// moved. They are read once a second at most.
+func (e *Endpoints) Doubt() {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.readAt = e.earliest
 }
 
 // Find returns the URL in a member of the metadata, such as token_endpoint.
@@ -51,6 +66,14 @@ func (e *Endpoints) Find(ctx context.Context, member string) (string, error) {
 	return metadata.Endpoint(member)
 }
 
+// Last returns the URL in a member of the last metadata; empty for none.
+func (e *Endpoints) Last(member string) (address string) {
+	if metadata, _, _ := e.known(); metadata != nil {
+		address, _ = metadata.Endpoint(member)
+	}
+	return address
+}
+
 // current returns the metadata. Callers at the same time wait for one fetch, which
 // does not end with the request of the first.
 func (e *Endpoints) current(ctx context.Context) (*Metadata, error) {
@@ -58,7 +81,7 @@ func (e *Endpoints) current(ctx context.Context) (*Metadata, error) {
 		return metadata, err
 	}
 	_, _, _ = e.flights.Do("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), metadataTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(e.Timeout, metadataTimeout))
 		defer cancel()
 		e.read(ctx)
 		return nil, nil
@@ -75,17 +98,27 @@ func (e *Endpoints) known() (metadata *Metadata, fresh bool, failure error) {
 	if e.metadata == nil {
 		failure = e.failure
 	}
-	return e.metadata, time.Now().Before(e.readAt), failure
+	return e.metadata, e.now().Before(e.readAt), failure
+}
+
+func (e *Endpoints) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
 }
 
 func (e *Endpoints) read(ctx context.Context) {
 	metadata, err := Discover(ctx, e.Client, e.Issuer, e.HTTPHosts...)
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	if err != nil {
+	if e.failure = err; err != nil {
 		e.failures++
-		e.failure, e.readAt = err, time.Now().Add(Backoff(e.failures, maxMetadataPause))
-		return
+	} else {
+		e.metadata, e.failures = metadata, 0
 	}
-	e.metadata, e.failures, e.failure, e.readAt = metadata, 0, nil, time.Now().Add(metadataAge)
+	e.earliest = e.now().Add(Backoff(e.failures, maxMetadataPause))
+	if e.readAt = e.earliest; err == nil {
+		e.readAt = e.now().Add(metadataAge)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -13,10 +14,14 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
-// NewClientTrusting is [NewClient] with the certificates of a PEM file as further
-// roots. The file is followed until ctx ends; one that breaks is logged, and the last
-// good one stays.
+// NewClientTrusting is [NewClient] with the certificates of the PEM file in a line
+// `ca_file` as further roots, if there is one. The file is followed until ctx ends. An
+// invalid version is logged, and the last valid one stays.
 func NewClientTrusting(ctx context.Context, file string, logger *zap.Logger) (*http.Client, error) {
+	client := NewClient()
+	if file == "" {
+		return client, nil
+	}
 	transport := new(followingTransport)
 	err := watch.File(ctx, file, logger, func(content []byte) error {
 		roots, err := x509.SystemCertPool()
@@ -32,9 +37,8 @@ func NewClientTrusting(ctx context.Context, file string, logger *zap.Logger) (*h
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
-	client := NewClient()
 	client.Transport = transport
 	return client, nil
 }

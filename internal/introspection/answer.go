@@ -35,9 +35,6 @@ type Answer struct {
 // token is active, and until when, is no answer; the error tells nothing of what
 // the response said instead.
 func parse(body []byte) (Answer, error) {
-	if len(body) > maxAnswer {
-		return Answer{}, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-	}
 	members, err := strictjson.Object(body)
 	if err != nil {
 		return Answer{}, fmt.Errorf("the answer is not a sound JSON object: %w", err)

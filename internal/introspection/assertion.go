@@ -1,6 +1,7 @@
 package introspection
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"encoding/json"
@@ -35,16 +36,12 @@ const assertionFor = time.Minute
 func (c Config) assertion() (authenticator, error) {
 	key, err := readSigner(c.SigningKey)
 	if err != nil {
-		return nil, fmt.Errorf("private_key_jwt: %w", err)
+		return nil, fmt.Errorf("introspection: private_key_jwt: %w", err)
 	}
 	id, issuer := c.ClientID, c.Issuer
 	sign := func(form url.Values, _ http.Header, address string, now time.Time) error {
-		audience := issuer
-		if audience == "" {
-			audience = address
-		}
 		assertion, err := key.sign(map[string]any{
-			"iss": id, "sub": id, "aud": audience, "jti": rand.Text(),
+			"iss": id, "sub": id, "aud": cmp.Or(issuer, address), "jti": rand.Text(),
 			"iat": now.Unix(), "exp": now.Add(assertionFor).Unix(),
 		})
 		if err != nil {

@@ -1,7 +1,7 @@
 package introspection
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,31 +24,37 @@ const (
 	PrivateKeyJWT Authentication = "private_key_jwt"
 )
 
-// authenticator adds to a call what says who asks.
+// Check reports what the method lacks.
+func (a Authentication) Check(hasSecret, hasKey bool) error {
+	switch a {
+	case "", ClientSecretBasic, ClientSecretPost:
+		if !hasSecret {
+			return fmt.Errorf("introspection: %s needs a client secret (RFC 7662 §2.1)", cmp.Or(a, ClientSecretBasic))
+		}
+	case PrivateKeyJWT:
+		if !hasKey {
+			return fmt.Errorf("introspection: %s needs a private key (RFC 7662 §2.1)", a)
+		}
+	default:
+		return fmt.Errorf("introspection: client authentication %.64q is none of %s, %s and %s", a, ClientSecretBasic, ClientSecretPost, PrivateKeyJWT)
+	}
+	return nil
+}
+
+// authenticator adds the authentication of the client to a call.
 type authenticator func(form url.Values, header http.Header, address string, now time.Time) error
 
 func (c Config) authenticator() (authenticator, error) {
-	method := c.Authentication
-	if method == "" {
-		method = ClientSecretBasic
+	if err := c.Authentication.Check(c.ClientSecret != "", len(c.SigningKey) > 0); err != nil {
+		return nil, err
 	}
-	switch method {
-	case ClientSecretBasic, ClientSecretPost:
-		if c.ClientSecret == "" {
-			return nil, fmt.Errorf("%s needs a client secret (RFC 7662 §2.1)", method)
-		}
-		if method == ClientSecretPost {
-			return inForm(c.ClientID, c.ClientSecret), nil
-		}
-		return inHeader(c.ClientID, c.ClientSecret), nil
+	switch c.Authentication {
 	case PrivateKeyJWT:
-		if len(c.SigningKey) == 0 {
-			return nil, errors.New("private_key_jwt needs a private key (RFC 7662 §2.1)")
-		}
 		return c.assertion()
+	case ClientSecretPost:
+		return inForm(c.ClientID, c.ClientSecret), nil
 	default:
-		return nil, fmt.Errorf("client authentication %.64q is none of %s, %s and %s",
-			method, ClientSecretBasic, ClientSecretPost, PrivateKeyJWT)
+		return inHeader(c.ClientID, c.ClientSecret), nil
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,32 +13,35 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
+// endpointMember names the endpoint in the metadata of the issuer (RFC 8414 §2).
+const endpointMember = "introspection_endpoint"
+
 // call asks the endpoint once (RFC 7662 §2.1). Errors are fit for the log: they
 // hold neither the token nor anything that authenticates the client.
 func (c *Client) call(ctx context.Context, token string) (Answer, error) {
-	address, err := c.locator.find(ctx)
-	if err != nil {
-		return Answer{}, err
+	address := c.config.Endpoint
+	if address == "" {
+		var err error
+		if address, err = c.endpoints.Find(ctx, endpointMember); err != nil {
+			return Answer{}, err
+		}
 	}
 	request, err := c.request(ctx, address, token)
 	if err != nil {
 		return Answer{}, err
 	}
-	response, err := c.client.Do(request)
-	if err != nil {
-		return Answer{}, c.plain(err)
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	answer, err := idp.Exchange(c.client, request, maxAnswer)
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return Answer{}, fmt.Errorf("no answer within %s", c.config.timeout)
 	case err != nil:
-		return Answer{}, c.plain(err)
-	case slices.Contains(refusals, response.StatusCode):
-		return Answer{}, &refusal{status: response.StatusCode, code: errorCode(body)}
-	case response.StatusCode != http.StatusOK:
-		return Answer{}, idp.StatusError(response.StatusCode)
+		return Answer{}, err
+	case slices.Contains(refusals, answer.Status):
+		return Answer{}, &refusal{status: answer.Status, code: errorCode(answer.Body)}
+	case answer.Status != http.StatusOK:
+		return Answer{}, idp.StatusError(answer.Status)
 	}
-	return parse(body)
+	return parse(answer.Body)
 }
 
 // request is always a POST: a token in a URL would end up in the logs on the way
@@ -104,12 +106,4 @@ func errorCode(body []byte) string {
 		return ""
 	}
 	return code
-}
-
-// plain says what went wrong, as [idp.Plain] does.
-func (c *Client) plain(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", c.config.timeout)
-	}
-	return idp.Plain(err)
 }

@@ -52,9 +52,8 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: a reason does not change with the time", func(t *testing.T) {
-		client, _, _ := timed(t, active, nil)
 		expired := &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 12:00"}}
-		if got := client.plain(&url.Error{Err: expired}).Error(); !strings.Contains(got, "expired") || strings.Contains(got, "12:00") {
+		if got := idp.Plain(&url.Error{Err: expired}).Error(); !strings.Contains(got, "expired") || strings.Contains(got, "12:00") {
 			t.Errorf("got %s", got)
 		}
 	})

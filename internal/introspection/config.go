@@ -50,12 +50,6 @@ type Config struct {
 	now        func() time.Time
 }
 
-// Check reports what is wrong with the configuration.
-func (c Config) Check() error {
-	_, _, err := c.completed()
-	return err
-}
-
 // completed returns the config with its defaults and how it authenticates, or
 // what is wrong with it.
 func (c Config) completed() (Config, authenticator, error) {
@@ -70,7 +64,7 @@ func (c Config) completed() (Config, authenticator, error) {
 	}
 	authenticate, err := c.authenticator()
 	if err != nil {
-		return c, nil, fmt.Errorf("introspection: %w", err)
+		return c, nil, err
 	}
 	c.timeout = cmp.Or(c.timeout, 5*time.Second)
 	c.maxEntries = cmp.Or(c.maxEntries, 10_000)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestCheck(t *testing.T) {
+func TestNew(t *testing.T) {
 	const address = "https://id.example/introspect"
 	key := pemOf(t, edKey(t))
 	for _, test := range []struct {
@@ -35,12 +35,12 @@ func TestCheck(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			config := config(address)
 			test.change(&config)
-			err := config.Check()
+			client, err := New(config)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
-			if client, created := New(config); (created == nil) != (err == nil) || (client == nil) != (err != nil) {
-				t.Errorf("Check says %v and New says %v", err, created)
+			if (client == nil) != (err != nil) {
+				t.Errorf("a client beside the error %v", err)
 			}
 		})
 	}
@@ -66,7 +66,7 @@ func TestSigningKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := config("https://id.example/introspect")
 			config.Authentication, config.SigningKey = PrivateKeyJWT, []byte(test.key)
-			err := config.Check()
+			_, err := New(config)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

@@ -13,6 +13,7 @@
 package introspection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ type Client struct {
 	config       Config
 	client       *http.Client // follows no redirects
 	authenticate authenticator
-	locator      locator
+	endpoints    *idp.Endpoints // used without a configured endpoint
 	memory       *memory
 	flights      singleflight.Group
 	quota        *fairness.FairQuota
@@ -52,18 +53,18 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := newMemory(&config)
-	if err != nil {
-		return nil, err
-	}
 	return &Client{
 		config:       config,
 		client:       withoutRedirects(config.Client),
 		authenticate: authenticate,
-		locator:      locator{config: config, address: config.Endpoint},
-		memory:       kept,
-		quota:        fairness.NewFairQuota(maxInFlight),
-		circuit:      newCircuit(),
+		endpoints: &idp.Endpoints{
+			Provider: idp.Provider{Issuer: config.Issuer, Client: config.Client, HTTPHosts: config.HTTPHosts},
+			Timeout:  config.timeout / 2, // the rest is for the call
+			Now:      config.now,
+		},
+		memory:  newMemory(&config),
+		quota:   fairness.NewFairQuota(maxInFlight),
+		circuit: newCircuit(),
 	}, nil
 }
 
@@ -98,21 +99,13 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 	}
 }
 
-// Forget has the next request with this token ask anew, for example because the
-// token has been revoked. The answer to a call that is under way is not kept.
-func (c *Client) Forget(token string) {
-	key := c.config.digest(token)
-	c.flights.Forget(string(key[:]))
-	c.memory.forget(key)
-}
-
 // Close closes the connections that lie idle. Calls that are under way end by
 // themselves.
 func (c *Client) Close() { c.client.CloseIdleConnections() }
 
 // State is what an operator may see of a client.
 type State struct {
-	// Endpoint is the URL that is asked; empty until it is known.
+	// Endpoint is the URL that is asked; empty until it is found.
 	Endpoint string
 	// PausedUntil is when calls go on; zero if they do not pause.
 	PausedUntil time.Time
@@ -122,11 +115,20 @@ type State struct {
 
 // State describes the present state.
 func (c *Client) State() State {
-	address, _ := c.locator.known()
-	state := State{Endpoint: address, Remembered: c.memory.good.EstimatedSize() + c.memory.bad.EstimatedSize()}
-	state.PausedUntil = c.circuit.pausedUntil(c.config.now())
-	return state
+	return State{
+		Endpoint:    c.lastAddress(),
+		Remembered:  c.memory.good.EstimatedSize() + c.memory.bad.EstimatedSize(),
+		PausedUntil: c.circuit.pausedUntil(c.config.now()),
+	}
 }
+
+// lastAddress is the URL that was asked last; empty until it is found.
+func (c *Client) lastAddress() string {
+	return cmp.Or(c.config.Endpoint, c.endpoints.Last(endpointMember))
+}
+
+// name is what logs call the endpoint.
+func (c *Client) name() string { return idp.Loggable(cmp.Or(c.lastAddress(), c.config.Issuer)) }
 
 // isToken reports whether a text can be an access token at all: visible ASCII
 // and spaces (RFC 6749 Appendix A.12). Nobody needs to be asked about anything
@@ -159,23 +161,22 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 		return Answer{}, unavailable(errBusy, 0)
 	}
 	defer c.quota.Release(client)
-	edition := c.memory.edition()
 	ctx, cancel := context.WithTimeout(ctx, c.config.timeout)
 	defer cancel()
 	answer, err := c.call(ctx, token)
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		c.memory.keepFailure(edition, key, refused, c.config.now().Add(badFor))
+		c.memory.keepFailure(key, refused, c.config.now().Add(badFor))
 		return Answer{}, c.refused(refused)
 	}
 	if err != nil {
-		c.memory.keepFailure(edition, key, err, c.config.now().Add(failedFor))
+		c.memory.keepFailure(key, err, c.config.now().Add(failedFor))
 		return Answer{}, c.failed(entered, err)
 	}
 	c.circuit.succeed(c.config.now())
 	if c.failures.Recovered() {
-		c.config.Logger().Info("introspection works again", zap.String("endpoint", c.locator.name()))
+		c.config.Logger().Info("introspection works again", zap.String("endpoint", c.name()))
 	}
-	c.memory.keep(edition, key, answer, began)
+	c.memory.keep(key, answer, began)
 	return answer, nil
 }
 
@@ -183,10 +184,10 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 func (c *Client) failed(entered pass, reason error) error {
 	now := c.config.now()
 	wait := max(c.circuit.fail(now, entered, reason), failedFor)
-	c.locator.doubt()
+	c.endpoints.Doubt()
 	if c.failures.Failed(now, reason.Error()) {
 		c.config.Logger().Warn("introspection failed",
-			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
+			zap.String("endpoint", c.name()), zap.String("reason", reason.Error()))
 	}
 	return unavailable(reason, wait)
 }
@@ -195,7 +196,7 @@ func (c *Client) failed(entered pass, reason error) error {
 func (c *Client) refused(reason *refusal) error {
 	if c.refusals.Failed(c.config.now(), reason.Error()) {
 		c.config.Logger().Warn("introspection of a token was refused",
-			zap.String("endpoint", c.locator.name()), zap.String("reason", reason.Error()))
+			zap.String("endpoint", c.name()), zap.String("reason", reason.Error()))
 	}
 	return unavailable(reason, badFor)
 }

@@ -143,31 +143,6 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-func TestForget(t *testing.T) {
-	t.Run("R7662-5: a forgotten token is asked about anew", func(t *testing.T) {
-		for _, body := range []string{active, inactive} {
-			client, asked, _ := timed(t, body, nil)
-			expect(t, client, "token", body == active, false)
-			client.Forget("token")
-			expect(t, client, "token", body == active, false)
-			expectCalls(t, asked, 2)
-		}
-	})
-	t.Run("R7662-5: an answer that was on its way is not kept", func(t *testing.T) {
-		client, asked, _ := timed(t, active, nil)
-		release := asked.hold(t)
-		var waiting sync.WaitGroup
-		waiting.Go(func() { expect(t, client, "token", true, false) })
-		eventually(t, func() bool { return len(asked.calls()) == 1 })
-		client.Forget("token")
-		asked.answer(says(inactive))
-		expect(t, client, "token", false, false)
-		release()
-		waiting.Wait()
-		expect(t, client, "token", false, true)
-	})
-}
-
 func TestFlights(t *testing.T) {
 	t.Run("R7662-8: many requests with one new token cost one call", func(t *testing.T) {
 		client, asked, _ := timed(t, "", nil)

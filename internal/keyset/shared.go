@@ -3,49 +3,24 @@ package keyset
 import (
 	"context"
 	"fmt"
-	"net/http"
 
-	"github.com/caddyserver/caddy/v2"
+	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/lasting"
 )
 
 // remotes are the published key sets in use. They outlive a configuration, so
 // that a reload neither fetches again nor forgets while a provider is down.
-var remotes = caddy.NewUsagePool()
-
-// shared ends the fetching once no configuration uses the key set.
-type shared struct {
-	*Remote
-	stop context.CancelFunc
-}
-
-// Destruct implements caddy.Destructor.
-func (s *shared) Destruct() error {
-	s.stop()
-	return nil
-}
+var remotes = lasting.NewShared[*Remote]()
 
 // OpenShared is [NewRemote] for a key set that configurations share until each has
-// called release. The client belongs to it; clientKey tells clients apart.
-func OpenShared(config RemoteConfig, clientKey string, newClient func(context.Context) (*http.Client, error)) (set *Remote, release func() error, err error) {
-	key := fmt.Sprintf("%q", []any{config.URL, config.Issuer, config.Transmitter, config.TokenFile, config.HTTPHosts, clientKey})
-	opened, _, err := remotes.LoadOrNew(key, func() (caddy.Destructor, error) {
-		ctx, stop := context.WithCancel(context.Background()) // ended by Destruct
+// called release. Its client trusts the file of a line `ca_file`, if there is one.
+func OpenShared(config RemoteConfig, caFile string) (set *Remote, release func() error, err error) {
+	key := fmt.Sprintf("%q", []any{config.URL, config.Issuer, config.Transmitter, config.TokenFile, config.HTTPHosts, caFile})
+	return remotes.Open(key, func(ctx context.Context) (*Remote, error) {
 		var err error
-		if config.Client, err = newClient(ctx); err == nil {
-			var set *Remote
-			if set, err = NewRemote(ctx, config); err == nil {
-				return &shared{Remote: set, stop: stop}, nil
-			}
+		if config.Client, err = idp.NewClientTrusting(ctx, caFile, config.Logger()); err != nil {
+			return nil, err
 		}
-		stop()
-		return nil, err
+		return NewRemote(ctx, config)
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	release = func() error {
-		_, err := remotes.Delete(key)
-		return err
-	}
-	return opened.(*shared).Remote, release, nil
 }

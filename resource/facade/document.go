@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -99,32 +97,14 @@ func (d *documents) find(r *http.Request, id string) (*clientDocument, error) {
 // fetch reads a document. Errors are for the log: they may show what this machine
 // reaches.
 func (d *documents) fetch(ctx context.Context, id string) (*clientDocument, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, id, http.NoBody)
+	found, err := idp.FetchUpTo(ctx, d.client, id, http.Header{"Accept": {"application/json"}}, maxDocument)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "application/json")
-	response, err := d.client.Do(request)
-	if err != nil {
-		return nil, idp.Plain(err)
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	media, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	media = strings.ToLower(strings.TrimSpace(media))
-	switch {
-	case response.StatusCode != http.StatusOK:
-		return nil, idp.StatusError(response.StatusCode)
-	case media != "application/json" && !strings.HasSuffix(media, "+json"):
+	if !found.IsJSON() {
 		return nil, errors.New("not answered in JSON")
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
-	switch {
-	case err != nil:
-		return nil, idp.Plain(err)
-	case len(body) > maxDocument:
-		return nil, fmt.Errorf("answered with more than %d bytes", maxDocument)
-	}
-	return readDocument(body, id)
+	return readDocument(found.Body, id)
 }
 
 // readDocument checks a document. A client that has to authenticate cannot: the facade

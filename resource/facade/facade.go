@@ -108,17 +108,10 @@ func (f *Facade) Open(issuer, path string, provider idp.Provider, pages *page.Se
 }
 
 func (f *Facade) replacePlaceholders() error {
-	replacer := caddy.NewReplacer()
-	for name, value := range map[string]*string{
+	return block.Values{
 		"client_id": &f.ClientID, "client_secret": &f.ClientSecret, "state_secret": &f.StateSecret,
 		"authorization_endpoint": &f.AuthorizationEndpoint, "token_endpoint": &f.TokenEndpoint,
-	} {
-		var err error
-		if *value, err = block.Replace(replacer, name, *value); err != nil {
-			return err
-		}
-	}
-	return nil
+	}.Replace(caddy.NewReplacer())
 }
 
 // The places of a facade. What follows each is the path of the issuer.
@@ -232,8 +225,8 @@ func (f *Facade) checkProvider(provider idp.Provider) error {
 		if endpoint == "" {
 			continue
 		}
-		if err := idp.CheckURL(endpoint, provider.HTTPHosts...); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := idp.InLine(name, idp.CheckURL(endpoint, provider.HTTPHosts...)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -198,12 +197,13 @@ func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
 	defer f.calls.Release(client)
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	status, body, err := f.post(ctx, r, form)
+	answer, err := f.post(ctx, r, form)
 	if err != nil {
 		f.failed(idp.Plain(err))
 		return nil, unavailable()
 	}
-	members, err := strictjson.Object(body)
+	status := answer.Status
+	members, err := strictjson.Object(answer.Body)
 	failure, _ := members["error"].(string)
 	token, _ := members["access_token"].(string)
 	switch {
@@ -218,14 +218,14 @@ func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
 		return nil, &protocolError{Code: "server_error", status: http.StatusBadGateway}
 	}
 	f.provider.Recovered()
-	return body, nil
+	return answer.Body, nil
 }
 
 // post sends the form with the credentials of the client.
-func (f *Facade) post(ctx context.Context, r *http.Request, form url.Values) (int, []byte, error) {
+func (f *Facade) post(ctx context.Context, r *http.Request, form url.Values) (*idp.Document, error) {
 	endpoint, err := f.tokenEndpoint(r)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	form.Set("client_id", f.ClientID)
 	if f.ClientSecret != "" {
@@ -233,20 +233,11 @@ func (f *Facade) post(ctx context.Context, r *http.Request, form url.Values) (in
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode())) //nolint:gosec // the endpoint is the provider's
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := f.endpoints.Client.Do(request) //nolint:gosec // as above
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("answered with more than %d bytes", maxAnswer)
-	}
-	return response.StatusCode, body, err
+	return idp.Exchange(f.endpoints.Client, request, maxAnswer)
 }
 
 // tokenErrors are the errors of a token endpoint that clients know (RFC 6749 §5.2, RFC

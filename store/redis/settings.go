@@ -143,20 +143,12 @@ func (s settings) identify(tls bool, certificates []string) string {
 func (r *Redis) replaced(replacer *caddy.Replacer) (Redis, error) {
 	read := *r
 	read.Addresses = slices.Clone(r.Addresses)
-	values := map[string]*string{"user": &read.User, "password": &read.Password}
-	for i := range read.Addresses {
-		values[fmt.Sprintf("address %d", i+1)] = &read.Addresses[i]
-	}
+	values := block.Values{"user": &read.User, "password": &read.Password}
+	values.AddList("address", read.Addresses)
 	if r.Sentinel != nil {
 		sentinel := *r.Sentinel
 		read.Sentinel = &sentinel
 		values["sentinel user"], values["sentinel password"] = &sentinel.User, &sentinel.Password
 	}
-	for name, value := range values {
-		var err error
-		if *value, err = block.Replace(replacer, name, *value); err != nil {
-			return Redis{}, err
-		}
-	}
-	return read, nil
+	return read, values.Replace(replacer)
 }
