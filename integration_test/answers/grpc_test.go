@@ -10,8 +10,8 @@ import (
 
 // TestGRPC has the calls of gRPC clients, which read the status of gRPC alone.
 func TestGRPC(t *testing.T) {
-	for name, pages := range map[string]string{"the gate's own answer": "", "the site's error pages": "\nhandle_errors {\nrespond page\n}"} {
-		s := harness.Start(t, site("require_auth /a.S/* corp {\nscope admin\n}\nrequire_auth /keys.S/* partners\nrequire_auth /hidden.S/* corp {\nhide all\n}\nrespond ok"+pages))
+	for name, c := range map[string]struct{ pages, body string }{"the gate's own answer": {"", ""}, "the site's error pages": {"\nhandle_errors {\nrespond page\n}", "page"}} {
+		s := harness.Start(t, site("require_auth /a.S/* corp {\nscope admin\n}\nrequire_auth /keys.S/* partners\nrequire_auth /hidden.S/* corp {\nhide all\n}\nrespond ok"+c.pages))
 		grpc := harness.Header("Content-Type", "application/grpc+proto")
 		for row, test := range map[string]struct {
 			path    string
@@ -34,6 +34,9 @@ func TestGRPC(t *testing.T) {
 				}
 				if got := r.Header.Get("Grpc-Message"); (got == "") != (test.code == "") {
 					t.Errorf("grpc-message %q", got)
+				}
+				if kind := r.Header.Get("Content-Type"); test.code != "" && (r.Body != c.body || c.body == "" && kind != "application/grpc") {
+					t.Errorf("%s %q", kind, r.Body)
 				}
 			})
 		}

@@ -1,9 +1,10 @@
 // Package realparts asks a running Caddy with parts that nobody here wrote: the
 // authorization server oidc-provider, the clients oauth4webapi, those of the MCP SDKs
-// for TypeScript and Go, and public clients of MCP.
+// for TypeScript and Go, public clients of MCP, grpc-js, and programs such as curl and
+// skopeo.
 //
-// The tests have the build tag realparts and need Node.js and what
-// package-lock.json names:
+// The tests have the build tag realparts. They need the programs that .ci/run names for
+// them, and the packages of package-lock.json:
 //
 //	npm ci --prefix integration_test/realparts
 //	go test -tags realparts ./integration_test/realparts

@@ -20,6 +20,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -141,6 +142,16 @@ func start(t *testing.T, command *exec.Cmd) (stop func(), said *strings.Builder)
 		}
 	})
 	return stop, said
+}
+
+// bcrypted returns the hash of a password.
+func bcrypted(t *testing.T, password string) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(hash)
 }
 
 func freePort(t *testing.T) string {

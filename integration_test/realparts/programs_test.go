@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -22,17 +20,13 @@ const registryKey = "npm_a-key-of-the-registry-5f0c2e9a77d1"
 
 // TestPrograms has curl, wget and npm at a gate with three schemes.
 func TestPrograms(t *testing.T) {
-	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
 	digest := sha256.Sum256([]byte(registryKey))
 	s := harness.Start(t, `{
 	auth {
 		attempts off
 		bearer corp {`+harness.BearerLines+`}
 		basic ops {
-			user alice `+string(hash)+`
+			user alice `+bcrypted(t, "secret")+`
 		}
 		api_key packages {
 			from authorization Bearer

@@ -104,9 +104,15 @@ func (d Denial) SetHeader(h http.Header) {
 	}
 }
 
-// Write sends the status and the body in the format that suits the request.
+// Write sends the status and the body in the format that suits the request. A gRPC
+// request gets no body.
 func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) error {
 	h := w.Header()
+	if isGRPC(r.Header.Get("Content-Type")) {
+		h.Set("Content-Type", grpcType)
+		w.WriteHeader(d.Status())
+		return nil
+	}
 	if format.negotiated() {
 		addVary(h, "Accept")
 	}

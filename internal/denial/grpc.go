@@ -33,13 +33,16 @@ func (d Denial) SetGRPC(r *http.Request, h http.Header) {
 	h.Set("Grpc-Message", d.Detail()) // of printable ASCII, which needs no escapes
 }
 
+// grpcType is the media type of an answer without a body. A gRPC client reads the status of
+// gRPC only in an answer of this type that ends with its header fields.
+const grpcType = "application/grpc"
+
 // isGRPC reports whether a media type is that of gRPC or gRPC-Web, such as
 // application/grpc+proto.
 func isGRPC(contentType string) bool {
-	const prefix = "application/grpc"
-	if len(contentType) < len(prefix) || !strings.EqualFold(contentType[:len(prefix)], prefix) {
+	if len(contentType) < len(grpcType) || !strings.EqualFold(contentType[:len(grpcType)], grpcType) {
 		return false
 	}
-	rest := contentType[len(prefix):]
+	rest := contentType[len(grpcType):]
 	return rest == "" || strings.ContainsRune("+-; ", rune(rest[0]))
 }
