@@ -65,6 +65,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		endpoint("POST /auth/revocations", revoke),
 		endpoint("DELETE /auth/revocations", undoRevocation),
 		endpoint("POST /auth/explain", explainRequest),
+		endpoint("GET /auth/report", reportDenials),
 	}
 }
 

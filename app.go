@@ -25,6 +25,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/denials"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/page"
 	"github.com/excorp/caddy-require-auth/internal/signer"
@@ -92,6 +93,7 @@ type App struct {
 	logger        *zap.Logger
 	stopObservers []func()
 	signer        *signer.Signer // nil unless a gate signs identities
+	wouldDeny     *denials.Summary
 
 	answersChecked bool // see checkAnswers
 }
@@ -107,6 +109,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the schemes.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
+	a.wouldDeny = denials.New()
 	if err := a.check(); err != nil {
 		return err
 	}

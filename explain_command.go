@@ -1,7 +1,6 @@
 package requireauth
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,9 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/excorp/caddy-require-auth/command"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 // explainOptions are the flags of `caddy auth explain`.
@@ -27,13 +28,14 @@ type explainOptions struct {
 
 	tokenFile, tokenEnv, scheme, certificate string
 
-	json bool
+	openapi []string
+	json    bool
 }
 
 // explainCommand says why a request gets the answer it gets.
 func explainCommand() *cobra.Command {
 	var options explainOptions
-	command := &cobra.Command{
+	explain := &cobra.Command{
 		Use:   "explain",
 		Short: "Explains which gates judge a request, by which rule, and the answer",
 		Long: `
@@ -43,7 +45,8 @@ up, counted or logged, and no credential is printed. With a token and no URL, th
 schemes judge the token alone.
 
 With --config the configuration of a file is asked, and nothing is sent over the
-network: the keys of issuers come from --jwks, and revocations are not known.
+network: the keys of issuers come from --jwks, OpenAPI documents at URLs from
+--openapi, and revocations are not known.
 With --address a running server is asked, through its admin API.
 
 A token is read from a file, from standard input (--token-file -), or from an
@@ -67,11 +70,11 @@ machine.`,
 			return explained.print(cmd.OutOrStdout())
 		},
 	}
-	flags := command.Flags()
+	flags := explain.Flags()
 	flags.StringVarP(&options.config, "config", "c", "", "the configuration file")
 	flags.StringVarP(&options.adapter, "adapter", "a", "", "the adapter of the configuration (default: by its name)")
 	flags.StringVar(&options.jwks, "jwks", "", "a file with the keys of issuers, a JWK Set")
-	flags.StringVar(&options.address, "address", "", "the admin API of a running server, such as localhost:2019")
+	flags.StringVar(&options.address, "address", "", "the admin API of a running server, such as localhost:2019 or unix//run/caddy/admin.sock")
 	flags.StringVarP(&options.method, "method", "X", "", "the method (default: GET)")
 	flags.StringVar(&options.url, "url", "", "the URL, with the port on which Caddy listens")
 	flags.StringArrayVarP(&options.headers, "header", "H", nil, "a header field as `Name: value`; may be repeated")
@@ -79,8 +82,9 @@ machine.`,
 	flags.StringVar(&options.tokenEnv, "token-env", "", "the environment variable that holds a token")
 	flags.StringVar(&options.certificate, "certificate", "", "a PEM file with the certificate of the client, and those that vouch for it")
 	flags.StringVar(&options.scheme, "scheme", "", "the scheme that judges a token without a URL (default: all)")
+	flags.StringArrayVar(&options.openapi, "openapi", nil, "with --config, a copy of an OpenAPI document at a URL, as `<URL>=<file>`; may be repeated")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
-	return command
+	return explain
 }
 
 func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanation, error) {
@@ -99,6 +103,9 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 	}
 	config, _, _, err := caddycmd.LoadConfig(o.config, o.adapter)
 	if err != nil {
+		return nil, err
+	}
+	if err := openapi.UseCopies(o.openapi); err != nil {
 		return nil, err
 	}
 	offline, err := loadOffline(config, withKeys(o.jwks))
@@ -174,28 +181,10 @@ func (o explainOptions) ask(ctx context.Context, asked question) (*Explanation, 
 	if err != nil {
 		return nil, err
 	}
-	address := o.address
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(address, "/")+"/auth/explain", bytes.NewReader(body))
+	answer, err := command.AskServer(ctx, o.address, http.MethodPost, "/auth/explain", body, explainFor+10*time.Second)
 	if err != nil {
 		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	response, err := (&http.Client{Timeout: explainFor + 10*time.Second}).Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read
-	answer := json.NewDecoder(io.LimitReader(response.Body, 16*maxRecorded))
-	if response.StatusCode != http.StatusOK {
-		var failure struct {
-			Error string `json:"error"`
-		}
-		_ = answer.Decode(&failure)
-		return nil, fmt.Errorf("the server answers with status %d: %s", response.StatusCode, failure.Error)
 	}
 	explained := new(Explanation)
-	return explained, answer.Decode(explained)
+	return explained, json.Unmarshal(answer, explained)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
 	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 // object is a JSON object of a configuration.
@@ -23,6 +24,7 @@ type object = map[string]any
 // before. From then on this process keeps off the network.
 func loadOffline(config []byte, change func(apps object) error) (*explainer, error) {
 	idp.StayOffline()
+	openapi.StayOffline()
 	var written struct {
 		Apps object `json:"apps"`
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/internal/denials"
 	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
@@ -29,6 +30,9 @@ func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) 
 	}
 	count(d, g.ReportOnly)
 	g.record(state, r, d)
+	if g.ReportOnly {
+		g.summarize(r, d)
+	}
 	if !d.Allowed && !g.ReportOnly {
 		g.events.emit(eventDenied, func() map[string]any { return g.deniedData(state, r, d) })
 	}
@@ -70,9 +74,9 @@ func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d deci
 
 // The decisions of a gate, as the log and the metrics have them.
 const (
-	admitted  = "admitted"
-	denied    = "denied"
-	wouldDeny = "would_deny" // by a gate with report_only
+	admitted  = denials.Admitted
+	denied    = denials.Denied
+	wouldDeny = denials.WouldDeny // by a gate with report_only
 )
 
 // verdict names a decision.

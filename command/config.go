@@ -5,6 +5,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
@@ -16,6 +17,11 @@ func (s *source) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&s.file, "config", "c", "", "the configuration; - is the standard input (default: the Caddyfile of this folder)")
 	flags.StringVarP(&s.adapter, "adapter", "a", "", "the adapter that turns it into JSON (default: by the name of the file)")
+}
+
+// addOpenAPI adds the flag for the copies of OpenAPI documents at URLs.
+func addOpenAPI(flags *pflag.FlagSet, values *[]string) {
+	flags.StringArrayVar(values, "openapi", nil, "a copy of an OpenAPI document at a URL, as `<URL>=<file>`; may be repeated")
 }
 
 // configuration is a configuration that was read.

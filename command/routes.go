@@ -1,20 +1,25 @@
 package command
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/excorp/caddy-require-auth/internal/routes"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 type routesOptions struct {
 	source
 	asJSON, failOnOpen bool
-	allow              []string
+	allow, openapi     []string
 }
 
 // routesCommand says for every route what it takes to pass.
@@ -33,7 +38,9 @@ other than path, host, method and not is taken to match some requests and not
 others. Of two routes that a request may take, both are listed.
 
 With --fail-on-open the exit code is 2 if anything is open; --allow names paths
-that may be. A gate that is optional leaves its routes open.`,
+that may be. A gate that is optional leaves its routes open. Of a gate with an
+OpenAPI document, the operations that need no credential are open: each has a line
+of its own. A document at a URL is not fetched: --openapi names a copy.`,
 		Example: `  caddy auth routes
   caddy auth routes --config caddy.json --json
   caddy auth routes --fail-on-open --allow /health --allow '/public/*'`,
@@ -44,6 +51,7 @@ that may be. A gate that is optional leaves its routes open.`,
 	flags := command.Flags()
 	flags.BoolVar(&options.asJSON, "json", false, "print JSON")
 	flags.BoolVar(&options.failOnOpen, "fail-on-open", false, "exit with 2 if anything is open")
+	addOpenAPI(flags, &options.openapi)
 	flags.StringArrayVar(&options.allow, "allow", nil, "a path that may be open, in the form of Caddy's path matcher; may be repeated")
 	return command
 }
@@ -53,7 +61,13 @@ func (o *routesOptions) run(cmd *cobra.Command) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
+	if err := openapi.UseCopies(o.openapi); err != nil {
+		return exitFailed, err
+	}
 	report := newRoutesReport(config, o.allow)
+	if o.failOnOpen && len(report.Unread) > 0 {
+		return exitFailed, errors.New(report.Unread[0])
+	}
 	code := exitDone
 	if o.failOnOpen && report.Open > 0 {
 		code = exitFindings
@@ -70,6 +84,9 @@ type routesReport struct {
 	// Open is how many routes are open and not allowed to be.
 	Open   int  `json:"open"`
 	Coarse bool `json:"coarse,omitempty"`
+	// Unread says which OpenAPI documents could not be read. Their public operations
+	// are missing.
+	Unread []string `json:"unread,omitempty"`
 }
 
 // site are the routes of one set of host names.
@@ -93,6 +110,8 @@ type route struct {
 	// Denied is set for what may answer requests that a gate denies: its
 	// directive, such as handle_errors.
 	Denied string `json:"denied,omitempty"`
+	// Operation is set for an operation that an OpenAPI document makes public.
+	Operation string `json:"operation,omitempty"`
 
 	row routes.Row
 }
@@ -118,6 +137,9 @@ func newRoutesReport(config *configuration, allow []string) *routesReport {
 		}
 		for _, row := range found.Rows {
 			add(newRoute(row))
+			for _, line := range report.public(config, row, found.Gates) {
+				add(line)
+			}
 		}
 		for _, leak := range config.Leaks(&config.Servers[i], found) {
 			line := newRoute(leak.Row)
@@ -139,6 +161,67 @@ func newRoute(row routes.Row) route {
 	return line
 }
 
+// public is [configuration.public], with documents that cannot be read noted.
+func (r *routesReport) public(config *configuration, row routes.Row, placed []routes.PlacedGate) []route {
+	public, err := config.public(row, placed)
+	if err != nil && !slices.Contains(r.Unread, err.Error()) {
+		r.Unread = append(r.Unread, err.Error())
+	}
+	return public
+}
+
+// public returns a line for each operation on a way that OpenAPI documents make public.
+func (c *configuration) public(row routes.Row, placed []routes.PlacedGate) ([]route, error) {
+	if row.Kind != routes.Answers || row.Open() {
+		return nil, nil
+	}
+	open := []route{newRoute(row)}
+	for _, gate := range row.Gates {
+		if gate.Optional || gate.ReportOnly {
+			continue
+		}
+		described, ok := c.describe(gate)
+		if !ok || !described.Declared || len(described.Requirement.Rules()) > 0 {
+			return nil, nil
+		}
+		var config struct {
+			OpenAPI *openapi.Policy `json:"openapi"`
+		}
+		if err := json.Unmarshal(gate.Config, &config); err != nil {
+			return nil, err
+		}
+		operations, err := config.OpenAPI.Public()
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(placed, func(p routes.PlacedGate) bool { return p.Where == gate.Where })
+		open = narrow(open, operations, placed[at].View)
+	}
+	return open, nil
+}
+
+// narrow returns the lines for operations, which the gate sees in a view.
+func narrow(lines []route, operations []openapi.Operation, view routes.View) (narrowed []route) {
+	for _, line := range lines {
+		for _, operation := range operations {
+			seen := routes.Paths(parameter.ReplaceAllString(operation.Path, "*"))
+			seen.Methods = operation.Methods
+			part, ok := line.row.Part(seen, view)
+			if !ok {
+				continue
+			}
+			one := line
+			one.row.Region, one.Region = part, part
+			one.Open, one.Operation = true, operation.Methods[0]+" "+operation.Path
+			narrowed = append(narrowed, one)
+		}
+	}
+	return narrowed
+}
+
+// parameter is a parameter of a path template. In Caddy's matcher it is an asterisk.
+var parameter = regexp.MustCompile(`\{[^{}]*\}`)
+
 func (r *routesReport) write(w io.Writer) error {
 	var b strings.Builder
 	routes := 0
@@ -151,6 +234,9 @@ func (r *routesReport) write(w io.Writer) error {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "%d routes, %d open\n", routes, r.Open)
+	for _, reason := range r.Unread {
+		fmt.Fprintf(&b, "Public operations may be missing: %s\n", reason)
+	}
 	if r.Coarse {
 		b.WriteString("There are too many ways through the routes to follow them all: some may have more gates than are listed.\n")
 	}

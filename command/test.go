@@ -19,6 +19,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/lint"
 	"github.com/excorp/caddy-require-auth/internal/routes"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
+	"github.com/excorp/caddy-require-auth/openapi"
 )
 
 // LoadForTest loads a configuration, with other credentials than its own. It
@@ -30,6 +31,7 @@ type testOptions struct {
 	load                             LoadForTest
 	verbose, coverage, asJSON, watch bool
 	junit                            string
+	openapi                          []string
 }
 
 // testCommand runs access tests.
@@ -53,7 +55,8 @@ request and the expected answer:
 
 The gates decide by the same code as in a server, and nothing leaves this process.
 No credential is needed: the configuration is loaded with keys and passwords that
-only this run knows. The exit code is 1 if a case fails.
+only this run knows. The exit code is 1 if a case fails. An OpenAPI document at a URL
+is not fetched: --openapi names a copy.
 
 --coverage lists the gates and the rules that no case exercises.`,
 		Example: `  caddy auth test access.test
@@ -75,6 +78,7 @@ only this run knows. The exit code is 1 if a case fails.
 	flags.BoolVar(&options.coverage, "coverage", false, "list the gates and the rules that no case exercises")
 	flags.BoolVar(&options.asJSON, "json", false, "print JSON")
 	flags.StringVar(&options.junit, "junit", "", "write a report in JUnit's XML to this file")
+	addOpenAPI(flags, &options.openapi)
 	flags.BoolVar(&options.watch, "watch", false, "run again when the configuration or a file of tests changes")
 	return command
 }
@@ -101,6 +105,9 @@ func (o *testOptions) run(cmd *cobra.Command, files []string) (int, error) {
 	}
 	cases, err := readCases(files)
 	if err != nil {
+		return exitFailed, err
+	}
+	if err := openapi.UseCopies(o.openapi); err != nil {
 		return exitFailed, err
 	}
 	loaded, credentials, err := o.load(config.raw)

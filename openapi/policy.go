@@ -3,7 +3,6 @@ package openapi
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -146,7 +145,10 @@ func (p *Policy) Current() bool { return p.current.Load() }
 // Follow hands the document to use, now and whenever it changes, until ctx ends or
 // [Policy.Release] is called. The error is of the first version, if that is known.
 func (p *Policy) Follow(ctx caddy.Context, use func(*openapi.API) error) error {
-	source := openapi.Source{BasePaths: p.BasePaths, All: p.Alternatives == alternativesAll}
+	source, err := p.source()
+	if err != nil {
+		return err
+	}
 	load := func(content []byte) error {
 		document, err := openapi.ParseAny(content)
 		if err != nil {
@@ -159,12 +161,15 @@ func (p *Policy) Follow(ctx caddy.Context, use func(*openapi.API) error) error {
 		return use(api)
 	}
 	observe := func(err error) { p.current.Store(err == nil) }
-	if !p.isRemote() {
+	switch {
+	case !p.isRemote():
 		return watch.Observed(ctx, p.Document, ctx.Logger(), load, observe)
-	}
-	var err error
-	if source.URL, err = url.Parse(p.Document); err != nil {
-		return err // Check has read it before
+	case copies != nil:
+		content, err := p.readCopy()
+		if err == nil {
+			err = load(content)
+		}
+		return err
 	}
 	var shared *remote
 	if shared, p.release, err = openRemote(p.Document, time.Duration(p.Refresh)); err != nil {

@@ -108,8 +108,21 @@ func ask(t *testing.T, s *harness.Server, rows []row) {
 	}
 }
 
+// TestFastAPI goes by what FastAPI 0.92.0 prints for testdata/fastapi.py, and by the same
+// as OpenAPI 3.1.0, which later versions print.
 func TestFastAPI(t *testing.T) {
-	s := gated(t, "testdata/fastapi.json", "")
+	content, err := os.ReadFile("testdata/fastapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := strings.Replace(string(content), `"openapi": "3.0.2"`, `"openapi": "3.1.0"`, 1)
+	for version, document := range map[string]string{"OpenAPI 3.0.2": "testdata/fastapi.json", "OpenAPI 3.1.0": written(t, later)} {
+		t.Run(version, func(t *testing.T) { testFastAPI(t, document) })
+	}
+}
+
+func testFastAPI(t *testing.T, document string) {
+	s := gated(t, document, "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
 	ask(t, s, []row{
 		{"public, without a credential", "POST /token", nil, "200"},
@@ -142,7 +155,7 @@ func TestFastAPI(t *testing.T) {
 		t.Error("no warning of a scheme that is its own alternative")
 	}
 	t.Run("alternatives all, as FastAPI means them", func(t *testing.T) {
-		s := gated(t, "testdata/fastapi.json {\n\t\t\talternatives all\n\t\t}", "")
+		s := gated(t, document+" {\n\t\t\talternatives all\n\t\t}", "")
 		ask(t, s, []row{
 			{"only a token", "GET /reports/x", with("reports"), "401 missing_credentials"},
 			{"a token without the scope, and a key", "GET /reports/x", []harness.Option{key, token(t, "")}, "403 insufficient_scope"},

@@ -1,7 +1,16 @@
 package operations
 
 import (
+	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
@@ -80,5 +89,121 @@ http://localhost:8080 {
 			}
 		}
 		t.Error("no warning")
+	})
+}
+
+// reported is the answer of `GET /auth/report`, as far as tests read it.
+type reported struct {
+	Requests, Admitted, Left int
+	Rows                     []reportedRow
+	Since                    string
+}
+
+type reportedRow struct {
+	Count                                              int
+	Code, Method, Host, Path, Required, Reason, Remedy string
+	Missing, Callers                                   []string
+}
+
+// TestReport asks a running server what gates with report_only would deny.
+func TestReport(t *testing.T) {
+	config := `
+{
+	auth {
+		bearer corp {
+			issuer ` + harness.Issuer + `
+			audience ` + harness.Audience + `
+			hmac_secret ` + harness.Secret + `
+		}
+	}
+}
+http://localhost:8080 {
+	require_auth /reported/* {
+		report_only
+		scope admin
+	}
+	require_auth /guarded
+	respond ok
+}
+`
+	s := harness.StartWithAdmin(t, config)
+	read := func() (found reported) {
+		t.Helper()
+		response := s.Do(http.MethodGet, s.AdminURL("/auth/report"))
+		if err := json.Unmarshal([]byte(response.Body), &found); err != nil || response.Status != http.StatusOK || found.Since == "" {
+			t.Fatalf("%d %s", response.Status, response.Body)
+		}
+		return found
+	}
+	token := harness.Token(t, harness.Claims{"sub": "alice", "scope": "read"})
+	for i := range 3 {
+		s.Get(fmt.Sprint("/reported/orders/", i, "?secret=of-the-query"), harness.Bearer(token))
+	}
+	s.Get("/reported/orders/9")
+	s.Get("/reported/ok", harness.Bearer(harness.Token(t, harness.Claims{"sub": "root", "scope": "admin"})))
+	s.Get("/guarded") // denied, and so not in the report
+	found := read()
+	if found.Requests != 4 || found.Admitted != 1 || len(found.Rows) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	if row := found.Rows[0]; row.Count != 3 || row.Code != "insufficient_scope" || row.Method != "GET" || row.Path != "/reported/orders/{id}" || !strings.HasPrefix(row.Host, "localhost") ||
+		row.Required != "scope admin" || !slices.Equal(row.Missing, []string{"admin"}) || !slices.Equal(row.Callers, []string{"alice"}) || !strings.HasPrefix(row.Remedy, "grant the scope admin") {
+		t.Errorf("%+v", row)
+	}
+	if row := found.Rows[1]; row.Count != 1 || row.Code != "missing_credentials" || !slices.Equal(row.Callers, []string{"127.0.0.1"}) {
+		t.Errorf("%+v", row)
+	}
+	address, err := url.Parse(s.AdminURL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go http.Serve(listener, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(address) }}) //nolint:errcheck,gosec // ends with the listener
+	for _, at := range []string{address.Host, address.String(), "unix/" + socket} {
+		t.Run("the command asks "+at, func(t *testing.T) {
+			output, _ := exec.Command("caddy", "auth", "report", "--address", at).CombinedOutput()
+			text := string(output)
+			for _, want := range []string{"3 × GET localhost", "/reported/orders/{id}", "by        alice", "to pass   grant the scope admin", "would deny: 4 requests, admitted at gates with report_only since "} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is missing in\n%s", want, text)
+				}
+			}
+			if strings.Contains(text, "of-the-query") || strings.Contains(text, token) {
+				t.Error("the report has a query or a token")
+			}
+		})
+	}
+	t.Run("what clients choose is bounded", func(t *testing.T) {
+		for i := range 1_100 {
+			s.Get(fmt.Sprintf("/reported/%s-%s", strings.Repeat("x", 300+i), "y"))
+		}
+		for i := range 1_100 {
+			s.Get(fmt.Sprintf("/reported/p%dq", i))
+		}
+		found := read()
+		sum := found.Left
+		for _, row := range found.Rows {
+			sum += row.Count
+		}
+		if found.Requests != 2_204 || sum != found.Requests || len(found.Rows) > 1_000 {
+			t.Errorf("%d requests, %d in rows and left, %d rows", found.Requests, sum, len(found.Rows))
+		}
+		if row := found.Rows[0]; len(row.Path) > 300 || row.Count != 1_100 {
+			t.Errorf("%d × %s", row.Count, row.Path)
+		}
+		if !slices.ContainsFunc(found.Rows, func(row reportedRow) bool { return row.Path == "/reported/orders/{id}" }) {
+			t.Error("what happens often is lost among paths of one request")
+		}
+	})
+	t.Run("a configuration that is loaded begins to count", func(t *testing.T) {
+		s.Reload(strings.Replace(config, "scope admin", "scope read", 1))
+		if found := read(); found.Requests != 0 {
+			t.Errorf("%+v", found)
+		}
 	})
 }

@@ -80,3 +80,13 @@ func (m Matcher) Meets(r Region, view View) bool {
 	}
 	return false
 }
+
+// Part returns the requests of a region that a gate sees as those of a set; ok is false
+// if there are surely none.
+func (r Region) Part(seen Set, view View) (part Region, ok bool) {
+	sent, ok := view.translate(Region{Set: seen})
+	if !ok {
+		return Region{}, false
+	}
+	return r.And(sent)
+}
