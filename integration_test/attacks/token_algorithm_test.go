@@ -148,7 +148,7 @@ func TestPinned(t *testing.T) {
 		s.refuses(t, esGate, forge(`{"alg":"ES256"}`, claims(), byLarger))
 	})
 	t.Run("JWT-3: signed by a stranger's keys", func(t *testing.T) {
-		stranger := newKeys(t)
+		stranger := strangerKeys()
 		s.refuses(t, rsGate, forge(`{"alg":"RS256"}`, claims(), stranger.rs256))
 		s.refuses(t, esGate, forge(`{"alg":"ES256"}`, claims(), stranger.es256))
 		s.refuses(t, edGate, forge(`{"alg":"EdDSA"}`, claims(), stranger.eddsa))

@@ -30,7 +30,7 @@ type holder struct {
 
 func newHolder(t *testing.T) *holder {
 	t.Helper()
-	h := &holder{target: &target{keys: newKeys(t)}}
+	h := &holder{target: &target{keys: issuerKeys()}}
 	h.guard(t, map[string]gate{dpopGate: {scheme: "dpop required\nkey_file " + h.pem(t, t.TempDir(), "rs", &h.rsa.PublicKey)}})
 	h.key = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	h.token = h.bound(t, "1")

@@ -20,7 +20,7 @@ const (
 // that it knows.
 func newOffice(t *testing.T) *target {
 	t.Helper()
-	s := &target{keys: newKeys(t)}
+	s := &target{keys: issuerKeys()}
 	scheme := "key_file " + s.pem(t, t.TempDir(), "rs", &s.rsa.PublicKey)
 	const told = "\nforward X-Scope {http.auth.user.scope}\nforward X-Roles {http.auth.user.roles}\nforward X-Tenant {http.auth.user.tenant.id}\nforward X-Name {http.auth.user.name}"
 	s.guard(t, map[string]gate{

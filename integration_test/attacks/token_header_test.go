@@ -13,7 +13,7 @@ import (
 
 // TestEmbedded brings the key along, or says where it is to be had.
 func TestEmbedded(t *testing.T) {
-	s, stranger := newTarget(t), newKeys(t)
+	s, stranger := newTarget(t), strangerKeys()
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
@@ -110,7 +110,7 @@ func TestKeyID(t *testing.T) {
 	} {
 		t.Run("JWT-6: kid is "+name, func(t *testing.T) {
 			header := `{"alg":"RS256","kid":` + kid + `}`
-			s.refuses(t, allGate, forge(header, claims(), newKeys(t).rs256))
+			s.refuses(t, allGate, forge(header, claims(), strangerKeys().rs256))
 			s.refuses(t, allGate, forge(strings.Replace(header, "RS256", "HS256", 1), claims(), hs(nil)))
 			s.refuses(t, allGate, forge(strings.Replace(header, "RS256", "HS256", 1), claims(), hs([]byte{0})))
 		})

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,28 +34,20 @@ import (
 // forger is the issuer.
 var secret = []byte(harness.Secret)
 
-// keys are the issuer's, one pair of each family.
+// keys are those of an issuer, one pair of each family.
 type keys struct {
 	rsa     *rsa.PrivateKey
 	ecdsa   *ecdsa.PrivateKey
 	ed25519 ed25519.PrivateKey
 }
 
-func newKeys(t *testing.T) keys {
-	t.Helper()
-	r, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+// issuerKeys are the issuer's in every test, and strangerKeys those of others. An
+// RSA key takes long to generate.
+var issuerKeys, strangerKeys = sync.OnceValue(newKeys), sync.OnceValue(newKeys)
+
+func newKeys() keys {
 	_, d, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keys{r, e, d}
+	return keys{must(rsa.GenerateKey(rand.Reader, 2048)), must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), must(d, err)}
 }
 
 // signer makes a signature; the standard library is asked, and not what the gate
@@ -158,7 +151,7 @@ const (
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	site, folder := &target{keys: newKeys(t)}, t.TempDir()
+	site, folder := &target{keys: issuerKeys()}, t.TempDir()
 	site.guard(t, map[string]gate{
 		rsGate:  {scheme: "key_file " + site.pem(t, folder, "rs", &site.rsa.PublicKey)},
 		esGate:  {scheme: "key_file " + site.pem(t, folder, "es", &site.ecdsa.PublicKey)},

@@ -16,7 +16,7 @@ const otherIssuer = "https://other.example.com"
 // TestOtherIssuer has an issuer, who has keys of its own and names them as the
 // other one does, make tokens in the name of that.
 func TestOtherIssuer(t *testing.T) {
-	s, other, folder := &target{keys: newKeys(t)}, &target{keys: newKeys(t)}, t.TempDir()
+	s, other, folder := &target{keys: issuerKeys()}, &target{keys: strangerKeys()}, t.TempDir()
 	var asked atomic.Int64
 	said := `{"active":true,"aud":"` + harness.Audience + `","sub":"alice","iss":"` + harness.Issuer + `"}`
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -21,7 +21,7 @@ const keyGate = "/keys"
 // withKey starts a gate with one more key in its set.
 func withKey(t *testing.T, key string) *target {
 	t.Helper()
-	s := &target{keys: newKeys(t)}
+	s := &target{keys: issuerKeys()}
 	sound := strings.Replace(jwk(s, "RSA"), "{", `{"kid":"rs",`, 1)
 	set := write(t, t.TempDir(), "keys.json", []byte(`{"keys":[`+sound+","+key+`]}`))
 	s.guard(t, map[string]gate{keyGate: {scheme: "jwks " + set}})
@@ -77,7 +77,7 @@ func forgeUnder(t *testing.T, public ed25519.PublicKey) string {
 // TestWeakKeys has keys in the set of an issuer that must not verify anything,
 // and tokens that are good by them.
 func TestWeakKeys(t *testing.T) {
-	own := newKeys(t)
+	own := strangerKeys()
 	public := func(members string) string {
 		return strings.Replace(jwk(&target{keys: own}, "RSA"), "{", `{"kid":"weak",`+members, 1)
 	}
@@ -164,19 +164,23 @@ func cubeRoot(n *big.Int) *big.Int {
 func exponentThree(t *testing.T) *rsa.PrivateKey {
 	t.Helper()
 	one, three := big.NewInt(1), big.NewInt(3)
-	for {
-		p, q := must(rand.Prime(rand.Reader, 1024)), must(rand.Prime(rand.Reader, 1024))
-		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-		n := new(big.Int).Mul(p, q)
-		if d := new(big.Int).ModInverse(three, phi); d != nil && n.BitLen() == 2048 {
-			return &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: 3}, D: d, Primes: []*big.Int{p, q}}
+	prime := func() (p, less *big.Int) { // less one, it has an inverse of three
+		for {
+			p = must(rand.Prime(rand.Reader, 1024))
+			if less = new(big.Int).Sub(p, one); new(big.Int).Mod(less, three).Sign() != 0 {
+				return p, less
+			}
 		}
 	}
+	p, pLess := prime()
+	q, qLess := prime()
+	d := new(big.Int).ModInverse(three, new(big.Int).Mul(pLess, qLess))
+	return &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 3}, D: d, Primes: []*big.Int{p, q}}
 }
 
 // TestNarrowed has gates that take less than their key could verify.
 func TestNarrowed(t *testing.T) {
-	s, folder := &target{keys: newKeys(t)}, t.TempDir()
+	s, folder := &target{keys: issuerKeys()}, t.TempDir()
 	long := strings.Repeat("long secret!", 6) // enough for HS512
 	s.guard(t, map[string]gate{
 		rsGate: {scheme: "algorithms RS256\nkey_file " + s.pem(t, folder, "rs", &s.rsa.PublicKey)},

@@ -12,7 +12,7 @@ const profileGate = "/profile"
 // TestKinds has tokens that the issuer has signed for something else, as they
 // look where their type does not say so.
 func TestKinds(t *testing.T) {
-	s := &target{keys: newKeys(t)}
+	s := &target{keys: issuerKeys()}
 	scheme := "key_file " + s.pem(t, t.TempDir(), "rs", &s.rsa.PublicKey)
 	s.guard(t, map[string]gate{rsGate: {scheme: scheme}, profileGate: {scheme: scheme + "\nprofile at+jwt"}})
 	const header, typed = `{"alg":"RS256"}`, `{"alg":"RS256","typ":"at+jwt"}`

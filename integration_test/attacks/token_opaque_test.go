@@ -19,7 +19,7 @@ type endpoint struct {
 // newEndpoint guards the whole site by an issuer who has a key for JWTs, too.
 func newEndpoint(t *testing.T, lines string) *endpoint {
 	t.Helper()
-	e := &endpoint{target: &target{keys: newKeys(t)}, answers: make(map[string]string)}
+	e := &endpoint{target: &target{keys: issuerKeys()}, answers: make(map[string]string)}
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := `{"active":false}`
 		if members, known := e.answers[r.PostFormValue("token")]; known {

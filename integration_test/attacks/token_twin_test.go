@@ -34,7 +34,7 @@ func TestRevokedTwin(t *testing.T) {
 		"its jti, of the issuer":              {"both", func(string, string) string { return `{"jti":"twin","issuer":"` + harness.Issuer + `"}` }},
 	} {
 		t.Run("revoked: "+name, func(t *testing.T) {
-			site := &target{keys: newKeys(t)}
+			site := &target{keys: issuerKeys()}
 			site.Server = harness.StartWithAdmin(t, "{\nauto_https off\nauth {\nbearer {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+
 				"\nkey_file "+site.pem(t, t.TempDir(), "es", &site.ecdsa.PublicKey)+"\n}\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
 			token := forge(`{"alg":"ES256"}`, claims(`"jti":"twin"`), site.es256)
