@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
@@ -28,6 +31,18 @@ func converted(t *testing.T, caddyfile string) string {
 	}
 	return string(output)
 }
+
+// quickHash is bcrypt with a decoy that is as quick as the hashes of the tests. The
+// decoy of Caddy takes a second.
+type quickHash struct{ caddyauth.BcryptHash }
+
+func init() { caddy.RegisterModule(quickHash{}) }
+
+func (quickHash) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.authentication.hashes.quick", New: func() caddy.Module { return new(quickHash) }}
+}
+
+func (quickHash) FakeHash() []byte { return []byte(hashOfSecret) }
 
 const hashOfSecret = "$2a$04$pbvbYQb8b6dLCi2fDzTfmuMjqF9X/IRLrcbaeGmfhstt4OoOw00km"
 
@@ -55,7 +70,11 @@ func TestConvertedIsAsOpen(t *testing.T) {
 	if strings.Contains(result, "basic") != strings.Contains(result, "basic {") || strings.Contains(result, "key-of-a") || strings.Count(result, "require_auth") != len(sites)+1 {
 		t.Errorf("a part is not converted:\n%s", result)
 	}
-	s := harness.Start(t, original)
+	adapted, err := harness.Adapt(original)
+	if err != nil || !strings.Contains(string(adapted), `"algorithm":"bcrypt"`) {
+		t.Fatalf("%v\n%s", err, adapted)
+	}
+	s := harness.StartJSON(t, strings.ReplaceAll(string(adapted), `"algorithm":"bcrypt"`, `"algorithm":"quick"`))
 	before := passes(s, len(names))
 	s.Reload(regexp.MustCompile(`\$2a\$14\$\S+`).ReplaceAllLiteralString(result, hashOfSecret)) // one that takes less time
 	after := passes(s, len(names))
