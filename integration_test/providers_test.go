@@ -227,7 +227,7 @@ http://localhost:8080 {
 					claims[claim] = nil // the harness leaves its own out
 				}
 			}
-			_, sentence, _ := strings.Cut(text, "\nGives ")
+			_, sentence, _ := strings.Cut(text, "\nThis token gives ")
 			sentence, _, _ = strings.Cut(sentence, ".\n\n")
 			sentence, _, _ = strings.Cut(sentence, ". In the gate")
 			send := func(token string) harness.Option {
