@@ -91,7 +91,9 @@ func TestText(t *testing.T) {
 		"no organization":         {"token {\nfile keys\ninjectOrgHeader false\n}", "from header X-Api-Key"},
 		"tenants of a claim":      {"token {\njwt {\nissuer https://dex.example\n}\ntenantOrgClaim ort\n}", "forward X-Scope-OrgID {http.auth.user.ort}"},
 		"a secret of the env":     {"jwtauth {\nsign_key {$JWT}\n}", "hmac_secret base64:{$JWT}"},
-		"a key set before a key":  {"jwtauth {\nsign_key eA==\njwk_url https://a.example/jwks\n}", "jwks https://a.example/jwks"},
+		"a key before a key set":  {"jwtauth {\nsign_key eA==\njwk_url https://a.example/jwks\n}", "hmac_secret base64:eA=="},
+		"a key set":               {"jwtauth {\njwk_url https://a.example/jwks\n}", "jwks https://a.example/jwks"},
+		"more records in the log": {"token {\nfile keys\ndebug true\n}", "from header X-Api-Key"},
 		"another header is other": {"basic_auth {\na $2a$x\n}\n@d not header Accept text/html\nrespond @d 401", "@d not header Accept text/html"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/excorp/caddy-require-auth/internal/apikeyformat"
@@ -99,10 +100,11 @@ func (c *converter) jwtauth(n *sourcepos.Node) error {
 	return nil
 }
 
-// jwtKeys returns the line of the keys. A key set by URL counts before a key.
+// jwtKeys returns the line of the keys. caddy-jwt uses a URL only without a key.
 func jwtKeys(urls, keys []string) (string, error) {
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" })
 	switch {
-	case len(urls) > 0:
+	case len(keys) == 0 && len(urls) > 0:
 		return quoteAll("jwks", urls[0]), nil
 	case len(keys) == 0:
 		return "", errors.New("no sign_key and no jwk_url")
@@ -183,6 +185,7 @@ func (c *converter) token(n *sourcepos.Node) error {
 			if value == "true" {
 				scheme = []string{c.note(child, "allowUpstreamAuth let everybody pass who sent X-Scope-OrgID; it has no equivalent")}
 			}
+		case "debug": // more records in the log
 		case "injectOrgHeader":
 			injects = value != "false"
 		case "tenantOrgClaim":
