@@ -35,10 +35,10 @@ async function look(browser, view) {
 		tooWide: document.documentElement.scrollWidth > innerWidth,
 		buttons: [...document.querySelectorAll('a')].map((a) => ({ href: a.href, height: a.getBoundingClientRect().height })),
 	}));
-	// Past the policy of the page, which lets no script run.
+	// Bypasses the policy of the page, which allows no script.
 	const violations = await page.evaluate(`${axe}; axe.run().then(({ violations }) => violations.map((v) => v.id + ': ' + v.help))`);
 	await context.close();
-	// Chromium itself says on the console that a page has an error status.
+	// Chromium logs the error status of a page on the console.
 	const own = complaints.filter((complaint) => !complaint.startsWith('Failed to load resource: the server responded with a status of'));
 	return { status: response.status(), ...seen, requests, complaints: own, violations };
 }

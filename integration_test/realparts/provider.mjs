@@ -20,7 +20,7 @@ const provider = new Provider(ISSUER, {
     client('sealed', { dpop_bound_access_tokens: true }),
     client('carded', { tls_client_certificate_bound_access_tokens: true }),
     client('gateway'),
-    // The one client of a gate that stands in for registration.
+    // The client of a gate with a facade.
     ...(CALLBACK ? [client('facade', { grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK], response_types: ['code'], token_endpoint_auth_method: 'client_secret_post' })] : []),
   ],
   scopes: [...scopes.split(' '), 'offline_access'],

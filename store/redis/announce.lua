@@ -1,20 +1,19 @@
--- Stores marks of one kind and tells the instances of those that are news.
--- Returns for how many there was room. Without marks it only removes what has
--- ended.
+-- Stores marks of one kind and publishes the new ones to the instances. Returns the
+-- number of stored marks. Without marks it only removes expired ones.
 --
 -- KEYS: a hash of the marks, a sorted set of their ends, the stream of changes,
--- a hash of what else is said of the marks; then for undoing the first, second
--- and fourth of the revocations, and the first of what has undone some.
--- ARGV: the kind, how many there may be, "refuse" or "evict" for when there are
--- more, "new" for marks of this moment; then of each mark the key, Before and
--- Until, in Unix milliseconds, and what else is said: when it was created, a
--- space and a text, or nothing.
+-- a hash of the details of the marks. To undo revocations: the first, second and
+-- fourth of these keys for the revocations, and the first for the undo marks.
+-- ARGV: the kind, the maximum, "refuse" or "evict" beyond the maximum, "new" for
+-- marks of this moment. Then of each mark the key, Before and Until in Unix
+-- milliseconds, and its details: its time of creation, a space and a text, or
+-- nothing.
 
 local marks, ends, changes, abouts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local revoked, revoked_ends, revoked_abouts, undos = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local kind, most, when_full, new = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'new'
 
--- The clocks of the instances and of Redis need not be the same.
+-- The clocks of the instances and of Redis can differ.
 local grace = 60000
 local keep_changes = 86400000
 
@@ -30,7 +29,7 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000
 remove(redis.call('ZRANGEBYSCORE', ends, '-inf', string.format('%.0f', now - grace), 'LIMIT', 0, 1000))
 
--- A mark is widened, never narrowed.
+-- A mark can be extended, never shortened.
 local function widened(known, before, till)
   local known_before, known_till = string.match(known, '^(%d+) (%d+)$')
   if not known_till then
@@ -45,7 +44,7 @@ local function widened(known, before, till)
   return before, till
 end
 
--- Each change names the one before it, so that who missed one finds out.
+-- Each change names the one before it, so that an instance detects a missed one.
 local function last_change()
   local last = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)
   return last[1] and last[1][1] or '0-0'
@@ -55,7 +54,7 @@ local function created(about)
   return tonumber(string.match(about or '', '^%d+') or '0')
 end
 
--- What was created later says what a revocation is about.
+-- The details of the latest creation count.
 local function newer(known, about)
   if known and (about == '' or created(known) > created(about)) then
     return known
@@ -63,8 +62,8 @@ local function newer(known, about)
   return about
 end
 
--- An undo ends a revocation of its time or earlier. What an instance writes back
--- that has not heard of it is over; what is announced now comes after it.
+-- An undo ends a revocation of its time or earlier. It also ends one that an instance
+-- writes back without knowing the undo. A new revocation comes after the undo.
 local function after_undo(key, about)
   local undo = redis.call('HGET', undos, key)
   local at = undo and tonumber(string.match(undo, '^%d+'))
@@ -76,8 +75,7 @@ local function after_undo(key, about)
   end
 end
 
--- Removes the revocation that an undo ends, and returns when the undo may be
--- forgotten.
+-- Removes the revocation that an undo ends, and returns when the undo expires.
 local function undo(key, before, till)
   local known = redis.call('HGET', revoked, key)
   if known and created(redis.call('HGET', revoked_abouts, key)) <= tonumber(before) then
@@ -91,7 +89,7 @@ local function undo(key, before, till)
 end
 
 local function publish(key, mark, about)
-  -- Instances that do not know of undoing take a mark that has ended for nothing.
+  -- Instances without support for undo ignore an ended mark.
   local known = kind == 'undo' and '0 0' or mark
   redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'prev', last_change(), 'kind', kind, 'key', key, 'mark', known,
     'about', about, 'undo', kind == 'undo' and mark or '')

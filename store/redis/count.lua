@@ -1,9 +1,9 @@
--- Adds one to a counter and returns its value. A full set removes the counters that
--- end first. With one time to forget for all instances, these are the counters that
--- were left alone for longest.
+-- Adds one to a counter and returns its value. A full set evicts the counters that
+-- expire first. If all instances have the same `forget`, these are the least recently
+-- used ones.
 --
 -- KEYS: a hash of the counters, each "<count> <end>", and a sorted set of their ends.
--- ARGV: the key, after how many milliseconds it is forgotten, how many there may be.
+-- ARGV: the key, its lifetime in milliseconds, the maximum of counters.
 
 local counters, ends = KEYS[1], KEYS[2]
 local key, forget, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,8 +1,8 @@
--- Remembers a key of an owner. Returns 1 if it is new, 0 if it was there, and -1
--- if the owner has no room for another one.
+-- Stores a key of an owner. Returns 1 if it is new, 0 if it exists, and -1 if the
+-- owner has the maximum of keys.
 --
--- KEYS: a sorted set of the owner's keys, by when they end.
--- ARGV: the key, for how many milliseconds it is kept, how many there may be.
+-- KEYS: a sorted set of the owner's keys, by their ends.
+-- ARGV: the key, its lifetime in milliseconds, the maximum of keys.
 
 local owned, key, keep, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 

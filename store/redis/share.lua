@@ -1,9 +1,8 @@
--- Stores public keys, and removes those that have ended. Returns 1, or 0 if there is no
--- room.
+-- Stores public keys, and removes expired ones. Returns 1, or 0 beyond the maximum.
 --
 -- KEYS: a hash of the keys by ID, each "<end> <JWK>".
--- ARGV: for how many milliseconds they are kept, how many there may be, and then an ID
--- and a JWK for each.
+-- ARGV: their lifetime in milliseconds, the maximum of keys, and then an ID and a JWK
+-- for each.
 
 local shared, keep, most = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 
