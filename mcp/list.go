@@ -35,81 +35,89 @@ type filter struct {
 
 // message removes from a message, or a batch, what the caller may not use.
 func (f filter) message(text string) (string, error) {
-	var edits []edit
-	nested := 0
-	err := strictjson.Walk(text, func(name string, start, end int) error {
+	reading := filtering{filter: f, text: text}
+	err := strictjson.Walk(text, reading.members())
+	return apply(text, reading.edits), err
+}
+
+// filtering is an answer while it is read, in one pass.
+type filtering struct {
+	filter
+	text  string
+	edits []edit
+}
+
+// members reads the members of a message, or the messages of a batch.
+func (f *filtering) members() func(*strictjson.Cursor, string) error {
+	read := false
+	return func(c *strictjson.Cursor, name string) error {
 		switch {
 		case name == "result":
-			if nested++; nested > 1 {
+			if read {
 				return errList
 			}
-			edited, err := f.result(text[start:end])
-			edits = append(edits, edit{start, end, edited})
-			return err
-		case name == "" && text[start] == '{': // a message of a batch
-			edited, err := f.message(text[start:end])
-			edits = append(edits, edit{start, end, edited})
-			return err
-		case strings.EqualFold(name, "result"), name == "" && text[start] == '[':
+			read = true
+			return f.result(c)
+		case name == "" && c.Peek() == '{': // a message of a batch
+			return c.Walk(f.members())
+		case strings.EqualFold(name, "result"), name == "" && c.Peek() == '[':
 			return errList
 		}
 		return nil
-	})
-	return apply(text, edits), err
+	}
 }
 
-func (f filter) result(text string) (string, error) {
-	var edits []edit
+func (f *filtering) result(c *strictjson.Cursor) error {
 	seen := make(map[string]bool)
-	err := strictjson.Walk(text, func(name string, start, end int) error {
+	err := c.Walk(func(c *strictjson.Cursor, name string) error {
 		if _, isList := lists[name]; !isList {
 			return nil
 		}
-		if seen[name] || text[start] != '[' {
+		if seen[name] || c.Peek() != '[' {
 			return errList
 		}
 		seen[name] = true
-		edited, err := f.list(text[start:end], name)
-		edits = append(edits, edit{start, end, edited})
-		return err
+		return f.list(c, name)
 	})
 	if errors.Is(err, strictjson.ErrScalar) {
-		err = nil
+		return nil
 	}
-	return apply(text, edits), err
+	return err
 }
 
-func (f filter) list(text, of string) (string, error) {
+func (f *filtering) list(c *strictjson.Cursor, of string) error {
 	var kept []string
 	dropped := false
-	err := strictjson.Walk(text, func(_ string, start, end int) error {
-		element := text[start:end]
-		name, found := "", false
-		err := strictjson.Walk(element, func(member string, start, end int) error {
-			if member != lists[of].member {
-				return nil
-			}
-			text, ok := strictjson.Text(element[start:end])
-			if !ok || found {
-				return errList
-			}
-			name, found = text, true
+	list := c.Position()
+	nameMember, name, named := lists[of].member, "", false
+	member := func(c *strictjson.Cursor, member string) (err error) {
+		if member != nameMember {
 			return nil
-		})
-		if err != nil || !found {
+		}
+		if named {
+			return errList
+		}
+		named = true
+		name, err = c.Text()
+		return err
+	}
+	err := c.Walk(func(c *strictjson.Cursor, _ string) error {
+		start := c.Position()
+		name, named = "", false
+		if err := c.Walk(member); err != nil || !named {
 			return errList
 		}
 		if f.holds(f.policy.scopesToList(of, name)) {
-			kept = append(kept, element)
+			kept = append(kept, f.text[start:c.Position()])
 		} else {
 			dropped = true
 		}
 		return nil
 	})
-	if err != nil || !dropped {
-		return text, err
+	if dropped {
+		f.edits = append(f.edits, edit{list, c.Position(), "[" + strings.Join(kept, ",") + "]"})
 	}
-	return "[" + strings.Join(kept, ",") + "]", nil
+	return err
 }
 
 // scopesToList returns the scopes that every use of an element needs.

@@ -190,15 +190,24 @@ func FuzzFilter(f *testing.F) {
 }
 
 func BenchmarkFilter(b *testing.B) {
-	var names []string
+	var names, described []string
+	schema := `"inputSchema":{"type":"object","required":["path"],"properties":{` + strings.Repeat(`"path":{"type":"string","description":"The path of the file, relative to the folder of the project","minLength":1},`, 17) + `"depth":{"type":"integer","minimum":0}}}`
 	for i := range 500 {
 		names = append(names, fmt.Sprintf("tool_%d", i))
+		described = append(described, fmt.Sprintf(`{"name":"tool_%d",%s}`, i, schema))
 	}
-	text := tools(names...)
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		if _, err := (filter{listing, holds()}).message(text); err != nil {
-			b.Fatal(err)
-		}
+	for name, text := range map[string]string{
+		"500 tools":                       tools(names...),
+		"500 tools with schemas of 2 KiB": `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + strings.Join(described, ",") + `]}}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if _, err := (filter{listing, holds()}).message(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

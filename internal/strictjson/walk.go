@@ -5,37 +5,61 @@ import (
 	"unicode/utf8"
 )
 
-// walkDepth is how deeply a value may be nested that is walked and not decoded.
+// walkDepth is how deeply a value can be nested that is walked and not decoded.
 const walkDepth = 128
 
-// Walk calls a function with each member of an object, or each element of an array,
-// whose name is empty: its name, and where its value begins and ends in the text.
+// Cursor is a place in a JSON text that is read once from its beginning to its end.
 // Values are checked for their syntax alone, so repeated names are the caller's
-// matter. The error for another value is [ErrScalar].
-func Walk(text string, each func(name string, start, end int) error) error {
+// matter.
+type Cursor struct {
+	d     decoder
+	depth int
+}
+
+// Walk reads a text that is an object or an array, see [Cursor.Walk].
+func Walk(text string, each func(c *Cursor, name string) error) error {
 	if !utf8.ValidString(text) {
 		return errors.New("not UTF-8")
 	}
-	d := decoder{text: text, lax: true}
-	d.space()
-	if c := d.peek(); c != '{' && c != '[' {
-		return ErrScalar
-	}
-	err := d.parts(walkDepth, func(name string) error {
-		start := d.at
-		if err := d.skip(walkDepth - 1); err != nil {
-			return err
-		}
-		return each(name, start, d.at)
-	})
-	if err != nil {
+	c := &Cursor{d: decoder{text: text, lax: true}, depth: walkDepth}
+	c.d.space()
+	if err := c.Walk(each); err != nil {
 		return err
 	}
-	if d.space(); d.at < len(d.text) {
-		return d.fail("text after the value")
+	if c.d.space(); c.d.at < len(text) {
+		return c.d.fail("text after the value")
 	}
 	return nil
 }
+
+// Walk calls a function at each member of the object here, with its name, or at each
+// element of the array here, whose name is empty. The function can read the value
+// there, or else Walk skips it. Then the cursor is at the end of the object or the
+// array. The error for another value is [ErrScalar].
+func (c *Cursor) Walk(each func(c *Cursor, name string) error) error {
+	if kind := c.Peek(); kind != '{' && kind != '[' {
+		return ErrScalar
+	}
+	depth := c.depth
+	defer func() { c.depth = depth }()
+	return c.d.parts(depth, func(name string) error {
+		c.depth = depth - 1
+		start := c.d.at
+		if err := each(c, name); err != nil || c.d.at > start {
+			return err
+		}
+		return c.d.skip(c.depth)
+	})
+}
+
+// Position is where the cursor is in the text, in bytes.
+func (c *Cursor) Position() int { return c.d.at }
+
+// Peek is the byte at the cursor: how the value there begins.
+func (c *Cursor) Peek() byte { return c.d.peek() }
+
+// Text reads the string at the cursor. The error for another value is of its syntax.
+func (c *Cursor) Text() (string, error) { return c.d.string() }
 
 // ErrScalar says that a value is neither an object nor an array.
 var ErrScalar = errors.New("neither an object nor an array")
@@ -48,11 +72,4 @@ func (d *decoder) memberName() (string, error) {
 		err = d.fail("no colon after a name")
 	}
 	return name, err
-}
-
-// Text decodes a value that is a string; ok is false for another one.
-func Text(value string) (text string, ok bool) {
-	d := decoder{text: value}
-	text, err := d.string()
-	return text, err == nil && d.at == len(value)
 }
