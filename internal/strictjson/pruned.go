@@ -24,7 +24,7 @@ func Pruned(text string, shape Shape) (any, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}
-	d := decoder{text: text}
+	d := decoder{text: text, names: make([]string, 0, manyNames)}
 	value, err := d.pruned(MaxDepth, shape)
 	if err != nil {
 		return nil, err
@@ -66,12 +66,6 @@ func (d *decoder) pruned(depth int, shape Shape) (any, error) {
 func (d *decoder) skip(depth int) error {
 	switch c := d.peek(); {
 	case c == '"':
-		start := d.at + 1
-		if end := start + plainPrefix(d.text[start:]); end < len(d.text) && d.text[end] == '"' {
-			steps.Add(end - start)
-			d.at = end + 1
-			return nil // nearly always
-		}
 		_, err := d.readString(false)
 		return err
 	case c == '{' || c == '[':
@@ -88,6 +82,22 @@ func (d *decoder) skip(depth int) error {
 	}
 	_, err := d.value(depth)
 	return err
+}
+
+// plainStrings goes past elements of an array that are strings without escapes, with a
+// comma right behind each: most of what arrays hold. Another element follows them.
+func (d *decoder) plainStrings() {
+	at := d.at
+	for at < len(d.text) && d.text[at] == '"' {
+		start := at + 1
+		end := start + plainPrefix(d.text[start:])
+		if len(d.text)-end < 2 || d.text[end] != '"' || d.text[end+1] != ',' {
+			break
+		}
+		at = end + 2
+	}
+	steps.Add(at - d.at)
+	d.at = at
 }
 
 // parts reads an object or an array. At the beginning of each value it calls a function
@@ -117,6 +127,9 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 		d.space()
 		var err error
 		if each == nil {
+			if !isObject {
+				d.plainStrings()
+			}
 			err = d.skip(depth - 1)
 		} else {
 			err = each(name)
