@@ -172,13 +172,18 @@ func measureFields(out io.Writer, o options, _ string, keys *signers) error {
 		rows = append(rows, row{f, cost(1), cost(4000), cost(32000)})
 	}
 	slices.SortFunc(rows, func(a, b row) int { return int((b.table - b.bare) - (a.table - a.bare)) })
-	for _, r := range rows {
+	for i, r := range rows {
+		more := r.table - r.bare
 		// Eight times as much takes 64 times as long where it is squared.
-		if more := r.table - r.bare; more > 20*time.Microsecond && r.large-r.bare > 24*more {
+		if more > 20*time.Microsecond && r.large-r.bare > 24*more {
 			return fmt.Errorf("%s of %q: %v for 4,000 bytes and %v for 32,000", r.name, r.unit, more, r.large-r.bare)
 		}
-		fmt.Fprintf(out, "%s of %q\tµs for 4,000 bytes; ns a byte of 32,000\t≤ 50\t%.1f; %.1f\t×%.1f for ×8\t\n", r.name, r.unit,
-			float64(r.table-r.bare)/1e3, float64(r.large-r.bare)/32000, float64(r.large-r.bare)/float64(max(r.table-r.bare, 500)))
+		if i > 0 && !o.fields {
+			continue
+		}
+		limit := micros(50)
+		tableLine(out, fmt.Sprintf("field %d by cost: `%s`, filled with `%s`", i+1, r.name, strings.ReplaceAll(r.unit, "|", "&#124;")), "4,000 bytes; 32,000 bytes", limit,
+			limit.show(float64(more)/1e3), fmt.Sprintf("%.1f µs", float64(r.large-r.bare)/1e3))
 	}
 	return nil
 }

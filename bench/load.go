@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,71 +18,115 @@ import (
 const connections = 32
 
 // request is what a client sends.
-func request(lines ...string) []byte {
+func request(lines ...string) []byte { return requestFor("GET / HTTP/1.1", "", lines...) }
+
+// requestFor is a request with its first line and its body.
+func requestFor(first, body string, lines ...string) []byte {
 	var text bytes.Buffer
-	text.WriteString("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n")
+	text.WriteString(first + "\r\nHost: localhost\r\nUser-Agent: bench\r\n")
 	for _, line := range lines {
 		text.WriteString(line + "\r\n")
 	}
-	text.WriteString("\r\n")
+	if body != "" {
+		fmt.Fprintf(&text, "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: %d\r\n", len(body))
+	}
+	text.WriteString("\r\n" + body)
 	return text.Bytes()
 }
 
 func bearer(token string) []byte { return request("Authorization: Bearer " + token) }
 
-// load sends requests in turn from all clients: those given, again and again
-// until the time is over, or each one once without a time.
+// client sends a request on its connection and reads the answer.
+type client interface {
+	ask(request []byte) (status int, err error)
+	close()
+}
+
+// clients are the clients of one site.
+type clients struct {
+	address string
+	all     []client
+}
+
+// dial opens the connections to a site.
+func dial(open func(address string) (client, error), address string) (*clients, error) {
+	c := &clients{address: address, all: make([]client, connections)}
+	for i := range c.all {
+		one, err := open(address)
+		if err != nil {
+			c.all = c.all[:i]
+			c.close()
+			return nil, err
+		}
+		c.all[i] = one
+	}
+	return c, nil
+}
+
+func (c *clients) close() {
+	for _, one := range c.all {
+		one.close()
+	}
+}
+
+// load is what the clients send in turn: the requests, again and again until the time
+// is over, or each one once without a time.
 type load struct {
 	requests [][]byte
 	time     time.Duration
 	status   int // that every answer must have
 }
 
-// against returns how many requests were answered, and how long it took.
-func (l load) against(address string) (int, time.Duration, error) {
+// send returns how many requests were answered, and how long it took.
+func (c *clients) send(l load) (int, time.Duration, error) {
 	var next, answered atomic.Int64
-	var failure atomic.Value
+	failures := make([]error, len(c.all))
 	began := time.Now()
-	var clients sync.WaitGroup
-	for range connections {
-		clients.Go(func() {
-			if err := l.client(address, began, &next, &answered); err != nil {
-				failure.Store(err)
+	var working sync.WaitGroup
+	for i, one := range c.all {
+		working.Go(func() {
+			for {
+				number := int(next.Add(1) - 1)
+				if l.time == 0 && number >= len(l.requests) || l.time > 0 && time.Since(began) >= l.time {
+					return
+				}
+				status, err := one.ask(l.requests[number%len(l.requests)])
+				if err == nil && status != l.status {
+					err = fmt.Errorf("%s answers %d, not %d", c.address, status, l.status)
+				}
+				if err != nil {
+					failures[i] = err
+					return
+				}
+				answered.Add(1)
 			}
 		})
 	}
-	clients.Wait()
-	took := time.Since(began)
-	if err, failed := failure.Load().(error); failed {
-		return 0, 0, err
-	}
-	return int(answered.Load()), took, nil
+	working.Wait()
+	return int(answered.Load()), time.Since(began), errors.Join(failures...)
 }
 
-func (l load) client(address string, began time.Time, next, answered *atomic.Int64) error {
+// client1 is a client of HTTP/1.1.
+type client1 struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func open1(address string) (client, error) {
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer connection.Close()
-	reader := bufio.NewReader(connection)
-	for {
-		number := int(next.Add(1) - 1)
-		if l.time == 0 && number >= len(l.requests) || l.time > 0 && time.Since(began) >= l.time {
-			return nil
-		}
-		if _, err := connection.Write(l.requests[number%len(l.requests)]); err != nil {
-			return err
-		}
-		status, err := readAnswer(reader)
-		if err != nil {
-			return err
-		}
-		if status != l.status {
-			return fmt.Errorf("%s answers %d, not %d", address, status, l.status)
-		}
-		answered.Add(1)
+	return &client1{connection, bufio.NewReader(connection)}, nil
+}
+
+func (c *client1) close() { c.Close() }
+
+func (c *client1) ask(request []byte) (int, error) {
+	if _, err := c.Write(request); err != nil {
+		return 0, err
 	}
+	return readAnswer(c.reader)
 }
 
 var contentLength = []byte("Content-Length: ")

@@ -4,55 +4,58 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
-// measureMemory prints what tokens cost in memory: live heap after a
-// collection, and what the process holds.
+// measureMemory prints what tokens cost in memory: live heap after a collection, what
+// the process holds, and what it holds besides files, such as the program.
 func measureMemory(out io.Writer, folder string, keys *signers) error {
 	global, err := configuration(keys)
 	if err != nil {
 		return err
 	}
-	s, err := start(folder, "memory", global, map[string]string{"site": "\trequire_auth corp\n" + ok})
+	s, err := start("", folder, "memory", global, map[string]string{"site": "\trequire_auth corp\n" + ok})
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	const (
-		part = 50_000
-		mib  = 1 << 20
-	)
-	state := func(name, target string) error {
-		_, heap, resident, err := s.used("collect")
-		fmt.Fprintf(out, "%s\tlive heap, resident\t%s\t%d MiB, %d MiB\t\t\n", name, target, heap/mib, resident/mib)
+	asking, err := dial(open1, s.address("site"))
+	if err != nil {
 		return err
 	}
-	send := func(requests [][]byte, status int) error {
-		_, _, err := load{requests: requests, status: status}.against(s.address("site"))
+	defer asking.close()
+	const part, mib = 50_000, 1 << 20
+	tableHead(out, "memory", "bound", "resident", "without files", "live heap")
+	state := func(name, bound string, u usage) {
+		tableLine(out, name, bound, fmt.Sprintf("%d MiB", u.resident/mib), fmt.Sprintf("%d MiB", u.anonymous/mib), fmt.Sprintf("%d MiB", u.heap/mib))
+	}
+	u, err := s.used("collect")
+	if err != nil {
 		return err
 	}
-	if err := state("memory: at start", ""); err != nil {
-		return err
-	}
+	state("at the start", "", u)
 	for number := part; number <= 10*part; number += part {
 		var requests [][]byte
 		for _, token := range keys.tokens(jwa.EdDSA, 10_000_000+number, part) {
 			requests = append(requests, bearer(token))
 		}
-		if err := send(requests, 200); err != nil {
+		if _, _, err := asking.send(load{requests: requests, status: 200}); err != nil {
 			return err
 		}
 		if number == 2*part {
-			if err := state("memory: 100,000 tokens", "< 150 MiB"); err != nil {
+			if u, err = s.used("collect"); err != nil {
 				return err
 			}
+			state("100,000 tokens", "≤ 110 MiB", u)
 		}
 	}
-	if err := state("memory: 500,000 tokens in turn", "< 150 MiB"); err != nil {
+	before, err := s.used("collect")
+	if err != nil {
 		return err
 	}
+	state("500,000 tokens in turn", "≤ 110 MiB", before)
 	token := keys.token(jwa.EdDSA, 1)
 	kept, signature := token[:strings.LastIndexByte(token, '.')+1], token[strings.LastIndexByte(token, '.')+9:]
 	for number := 0; number < 1_000_000; number += part {
@@ -60,9 +63,23 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 		for i := range requests {
 			requests[i] = bearer(fmt.Sprintf("%s%08d%s", kept, number+i, signature))
 		}
-		if err := send(requests, 401); err != nil {
+		if _, _, err := asking.send(load{requests: requests, status: 401}); err != nil {
 			return err
 		}
 	}
-	return state("memory: 1,000,000 bad tokens more", "flat")
+	if u, err = s.used("collect"); err != nil {
+		return err
+	}
+	state("1,000,000 bad tokens more", "", u)
+	// Go gives memory back to the system in the background.
+	heap, waited := u.heap, 0
+	for ; u.resident > before.resident && waited < 60; waited++ {
+		time.Sleep(time.Second)
+		if u, err = s.used("now"); err != nil {
+			return err
+		}
+	}
+	u.heap = heap
+	state(fmt.Sprintf("%d s later", waited), fmt.Sprintf("≤ %d MiB", before.resident/mib), u)
+	return nil
 }

@@ -8,18 +8,21 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/lestrrat-go/jwx/v2/jwa"
+
+	"github.com/excorp/caddy-require-auth/bench/serve"
 )
 
 // object is a JSON object of a configuration.
@@ -56,23 +59,72 @@ func newChain(app object, handlers ...object) (*chain, error) {
 	return &chain{handler: server.(*caddyhttp.App).Servers["s"].Routes.Compile(next)}, nil
 }
 
-// bench asks with a token until it is sure how long that takes.
-func (c *chain) bench(token string) testing.BenchmarkResult {
-	return testing.Benchmark(func(b *testing.B) { c.ask(b, token) })
+// ask sends a request with a token.
+func (c *chain) ask(w *httptest.ResponseRecorder, token string) error {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["Authorization"] = []string{"Bearer " + token}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	if err := c.handler.ServeHTTP(w, r); err != nil {
+		return err
+	}
+	if w.Code != http.StatusOK {
+		return fmt.Errorf("the answer is %d", w.Code)
+	}
+	return nil
 }
 
-// ask is the benchmark of one request.
-func (c *chain) ask(b *testing.B, token string) {
-	b.ReportAllocs()
+// asking is the work of one request, for [timed].
+func (c *chain) asking(token string) func() error {
 	w := httptest.NewRecorder()
-	for b.Loop() {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header["Authorization"] = []string{"Bearer " + token}
-		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-		if err := c.handler.ServeHTTP(w, r); err != nil || w.Code != http.StatusOK {
-			b.Fatal(w.Code, err)
+	return func() error { return c.ask(w, token) }
+}
+
+// processorTime is what one call takes of the processors in ns, with its share of
+// collecting garbage: the process does nothing else, on one processor.
+func processorTime(work func() error, times int) (float64, error) {
+	before := serve.Processor()
+	for range times {
+		if err := work(); err != nil {
+			return 0, err
 		}
 	}
+	return float64(serve.Processor()-before) / float64(times), nil
+}
+
+// inTurn returns what several kinds of work take, in ns, measured in turn.
+func inTurn(o options, works ...func() error) (all []figures, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	all = make([]figures, len(works))
+	times := make([]int, len(works))
+	for i, work := range works { // warms up, too
+		times[i] = 1
+		for taken := 0.0; taken < float64(o.time)/10; times[i] *= 2 {
+			one, err := processorTime(work, times[i])
+			if err != nil {
+				return nil, err
+			}
+			taken = one * float64(times[i])
+		}
+	}
+	for range o.launches * o.pairs {
+		for i, work := range works {
+			one, err := processorTime(work, times[i])
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], one)
+		}
+	}
+	return all, nil
+}
+
+// combined are figures of the same turn, combined.
+func combined(with func(turn int) float64, turns int) figures {
+	all := make(figures, turns)
+	for turn := range all {
+		all[turn] = with(turn)
+	}
+	return all
 }
 
 // scheme is a bearer scheme for the tokens of the signers.
@@ -88,7 +140,8 @@ var passThrough = object{"handler": "request_body"}
 func gateFor(schemes ...string) object { return object{"handler": "require_auth", "schemes": schemes} }
 
 // measureParts prints what one request costs in this process.
-func measureParts(out io.Writer, o options, keys *signers) {
+func measureParts(out io.Writer, o options, keys *signers) error {
+	tableHead(out, "part", "figure", "bound", "measured", "middle half")
 	for _, part := range []struct {
 		name    string
 		measure func(io.Writer, options, string, *signers) error
@@ -102,25 +155,14 @@ func measureParts(out io.Writer, o options, keys *signers) {
 			continue
 		}
 		if err := part.measure(out, o, part.name, keys); err != nil {
-			fmt.Fprintf(out, "%s\t%v\t\t\t\t\n", part.name, err)
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
+	return nil
 }
 
 func one(keys *signers, more object) object {
 	return object{"schemes": object{"corp": scheme(keys, issuer, more)}}
-}
-
-// pairs measures two chains in turn and returns what the second costs more, in
-// ns, sorted, and in allocations.
-func pairs(o options, token string, without, with *chain) (more []float64, allocations int64) {
-	for range max(3, o.pairs/3) {
-		a, b := without.bench(token), with.bench(token)
-		more = append(more, float64(b.NsPerOp()-a.NsPerOp()))
-		allocations = b.AllocsPerOp() - a.AllocsPerOp()
-	}
-	slices.Sort(more)
-	return more, allocations
 }
 
 func measureHandler(out io.Writer, o options, name string, keys *signers) error {
@@ -132,14 +174,22 @@ func measureHandler(out io.Writer, o options, name string, keys *signers) error 
 	if err != nil {
 		return err
 	}
-	more, allocations := pairs(o, keys.token(jwa.RS256, 1), bare, gated)
-	fmt.Fprintf(out, "%s\tns more\t< 1000\t%.0f\t%.0f to %.0f\t\n", name, more[len(more)/2], more[0], more[len(more)-1])
-	fmt.Fprintf(out, "%s\tallocations more\t≤ 3\t%d\t\t\n", name, allocations)
+	token := keys.token(jwa.RS256, 1)
+	all, err := inTurn(o, bare.asking(token), gated.asking(token))
+	if err != nil {
+		return err
+	}
+	more := combined(func(turn int) float64 { return all[1][turn] - all[0][turn] }, len(all[0]))
+	limit := nanos(900)
+	tableLine(out, name, "more than the chain without it", limit, limit.show(more.median()), more.half("%.0f"))
+	count := func(c *chain) float64 { return testing.AllocsPerRun(1000, func() { _ = c.asking(token)() }) }
+	limit = bound{3, "%.0f", ""}
+	tableLine(out, "", "allocations", limit, limit.show(count(gated)-count(bare)), "")
 	return nil
 }
 
-// measureNew compares a token that is not remembered with the check of its
-// signature by the standard library.
+// measureNew compares a token that is not cached with the check of its signature by
+// the standard library.
 func measureNew(out io.Writer, o options, name string, keys *signers) error {
 	bare, err := newChain(one(keys, nil), passThrough)
 	if err != nil {
@@ -155,21 +205,19 @@ func measureNew(out io.Writer, o options, name string, keys *signers) error {
 		if err != nil {
 			return err
 		}
-		var ratios []float64
-		for range max(3, o.pairs/3) {
-			alone := testing.Benchmark(func(b *testing.B) {
-				for b.Loop() {
-					if !check() {
-						b.Fatal("the signature is wrong")
-					}
-				}
-			})
-			more, _ := pairs(options{}, token, bare, gated)
-			ratios = append(ratios, more[len(more)/2]/float64(alone.NsPerOp()))
+		checking := func() error {
+			if !check() {
+				return errors.New("the signature is wrong")
+			}
+			return nil
 		}
-		slices.Sort(ratios)
-		fmt.Fprintf(out, "%s, %s\ttimes the bare signature check\t≤ 1.3\t%.2f\t%.2f to %.2f\t\n",
-			name, algorithm, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+		all, err := inTurn(o, bare.asking(token), gated.asking(token), checking)
+		if err != nil {
+			return err
+		}
+		times := combined(func(turn int) float64 { return (all[1][turn] - all[0][turn]) / all[2][turn] }, len(all[0]))
+		limit := ratio(1.2)
+		tableLine(out, name+", "+algorithm.String(), "times the bare signature check", limit, limit.show(times.median()), times.half("%.2f"))
 	}
 	return nil
 }
@@ -180,7 +228,7 @@ func signatureCheck(keys *signers, algorithm jwa.SignatureAlgorithm) (func() boo
 	if err := keys.keys[algorithm].Raw(&raw); err != nil {
 		return nil, err
 	}
-	message := claims(1, 0)
+	message := claims(1, 0, nil)
 	digest := sha256.Sum256(message)
 	switch key := raw.(type) {
 	case *rsa.PrivateKey:
@@ -204,39 +252,54 @@ func signatureCheck(keys *signers, algorithm jwa.SignatureAlgorithm) (func() boo
 }
 
 // measureScale compares one of a kind with a thousand.
-func measureScale(out io.Writer, o options, name string, keys *signers) error {
+func measureScale(out io.Writer, o options, _ string, keys *signers) error {
 	const thousand = 1000
-	token := keys.token(jwa.RS256, 1)
-	bare, err := newChain(one(keys, nil), passThrough)
-	if err != nil {
-		return err
-	}
-	alone, err := newChain(one(keys, nil), gateFor("corp"))
-	if err != nil {
-		return err
-	}
-	many, names := object{}, []string{}
+	many, names, tenants := object{}, []string{}, []string{}
 	for i := range thousand {
 		name := fmt.Sprintf("tenant-%04d", i)
 		many[name] = scheme(keys, fmt.Sprintf("https://idp.example.com/%d", i), nil)
 		names = append(names, name)
+		tenants = append(tenants, tenant(i))
 	}
 	many["corp"] = scheme(keys, issuer, nil)
-	declared, err := newChain(object{"schemes": many}, gateFor("corp"))
-	if err != nil {
-		return err
+	all := object{"schemes": many}
+	template := func(tenants ...string) object {
+		return object{"schemes": object{"corp": scheme(keys, tenantIssuer, object{"tenants": tenants})}}
 	}
-	accepted, err := newChain(object{"schemes": many}, gateFor(append(names, "corp")...))
-	if err != nil {
-		return err
-	}
+	ofOne, ofTenant := keys.token(jwa.RS256, 1), keys.ofTenant(tenant(7))
 	for _, test := range []struct {
-		kind string
-		with *chain
-	}{{"issuers declared", declared}, {"issuers accepted by one gate", accepted}} {
-		base, _ := pairs(o, token, bare, alone)
-		more, _ := pairs(o, token, bare, test.with)
-		fmt.Fprintf(out, "%s: %s\ttimes the cost of one\t≤ 1.1\t%.2f\t\t\n", name, test.kind, more[len(more)/2]/base[len(base)/2])
+		kind      string
+		token     string
+		one, many object
+		gate      object
+	}{
+		{"1,000 issuers declared, against one", ofOne, one(keys, nil), all, gateFor("corp")},
+		{"1,000 issuers accepted by one gate, against one", ofOne, one(keys, nil), all, gateFor(append(names, "corp")...)},
+		{"1,000 tenants of one scheme, against one", ofTenant, template(tenant(7)), template(tenants...), gateFor("corp")},
+	} {
+		bare, err := newChain(test.one, passThrough)
+		if err != nil {
+			return err
+		}
+		alone, err := newChain(test.one, gateFor("corp"))
+		if err != nil {
+			return err
+		}
+		among, err := newChain(test.many, test.gate)
+		if err != nil {
+			return err
+		}
+		taken, err := inTurn(o, bare.asking(test.token), alone.asking(test.token), among.asking(test.token))
+		if err != nil {
+			return fmt.Errorf("%s: %w", test.kind, err)
+		}
+		times := combined(func(turn int) float64 { return (taken[2][turn] - taken[0][turn]) / (taken[1][turn] - taken[0][turn]) }, len(taken[0]))
+		limit := ratio(1.1)
+		tableLine(out, test.kind, "times the cost of one", limit, limit.show(times.median()), times.half("%.2f"))
 	}
 	return nil
 }
+
+const tenantIssuer = "https://login.example.com/{tenantid}/v2.0"
+
+func tenant(number int) string { return fmt.Sprintf("5f0c6a2e-31d7-4c0e-9b1f-%012d", number) }

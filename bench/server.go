@@ -9,67 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-	_ "github.com/caddyserver/caddy/v2/modules/standard" // the rest of Caddy
 
 	_ "github.com/excorp/caddy-require-auth" // what is measured
+	"github.com/excorp/caddy-require-auth/bench/serve"
 )
-
-// serveCommand makes this program a server.
-const serveCommand = "serve"
-
-// serve runs Caddy with a Caddyfile, and answers on standard output what it has
-// used so far, for every line on standard input.
-func serve(file string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		log.Fatal(err)
-	}
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": file})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := caddy.Load(config, true); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("ready")
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		fmt.Println(usage(lines.Text() == "collect"))
-	}
-}
-
-// usage is the processor time in nanoseconds, the live heap in bytes (after a
-// collection only) and the resident memory in bytes.
-func usage(collect bool) string {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		log.Fatal(err)
-	}
-	var heap runtime.MemStats
-	if collect {
-		runtime.GC()
-		runtime.ReadMemStats(&heap)
-	}
-	return fmt.Sprintln(used.Utime.Nano()+used.Stime.Nano(), heap.HeapAlloc, resident())
-}
-
-// resident reads the resident memory; zero where there is no /proc.
-func resident() (bytes int64) {
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var all, pages int64
-	if _, err := fmt.Sscan(string(statm), &all, &pages); err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
-}
 
 // server is a running process.
 type server struct {
@@ -79,8 +23,9 @@ type server struct {
 	ports   map[string]string
 }
 
-// start runs a server with sites, by name; each has a port of its own.
-func start(folder, name, global string, sites map[string]string) (*server, error) {
+// start runs a server with sites, by name; each has a port of its own. The program is
+// this one, or another that package serve makes a server.
+func start(program, folder, name, global string, sites map[string]string) (*server, error) {
 	s := &server{ports: make(map[string]string)}
 	var text strings.Builder
 	fmt.Fprintf(&text, "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n\tlog {\n\t\tlevel ERROR\n\t}\n%s}\n", global)
@@ -100,12 +45,15 @@ func start(folder, name, global string, sites map[string]string) (*server, error
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
-	s.command = exec.Command(program, serveCommand, file)
+	s.command = exec.Command(program, serve.Command, file)
 	s.command.Stderr = os.Stderr
+	var err error
 	if s.ask, err = s.command.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -132,15 +80,15 @@ func (s *server) stop() {
 
 func (s *server) address(site string) string { return "127.0.0.1:" + s.ports[site] }
 
-// used asks the server what it has used.
-func (s *server) used(question string) (cpu, heap, resident int64, err error) {
+// usage is what a server has used: nanoseconds of the processors, and bytes.
+type usage struct{ cpu, heap, resident, anonymous int64 }
+
+// used asks the server what it has used, for `collect` after a collection.
+func (s *server) used(question string) (u usage, err error) {
 	if _, err = fmt.Fprintln(s.ask, question); err != nil {
 		return
 	}
-	if _, err = fmt.Fscan(s.answers, &cpu, &heap, &resident); err != nil {
-		return
-	}
-	_, err = s.answers.ReadString('\n')
+	_, err = fmt.Fscanln(s.answers, &u.cpu, &u.heap, &u.resident, &u.anonymous)
 	return
 }
 

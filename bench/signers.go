@@ -6,11 +6,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,15 +84,17 @@ func (s *signers) add(algorithm jwa.SignatureAlgorithm, raw any) error {
 }
 
 // claims are those of an access token as providers make them, some 500 bytes.
-func claims(number int, lifetime time.Duration) []byte {
+func claims(number int, lifetime time.Duration, more map[string]any) []byte {
 	now := time.Now()
-	payload, err := json.Marshal(map[string]any{
+	all := map[string]any{
 		"iss": issuer, "aud": []string{audience, "account"}, "sub": fmt.Sprintf("5f0c6a2e-31d7-4c0e-9b1f-%012d", number),
 		"iat": now.Unix(), "exp": now.Add(lifetime).Unix(), "jti": fmt.Sprintf("0d9b3c58-7a44-4a57-8d0e-%012d", number),
 		"azp": "web", "client_id": "web", "scope": "openid profile orders:read orders:write",
 		"realm_access": map[string]any{"roles": []string{"offline_access", "user"}},
 		"email":        fmt.Sprintf("user-%d@example.com", number), "name": fmt.Sprintf("User Number %d", number),
-	})
+	}
+	maps.Copy(all, more)
+	payload, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // of our own making
 	}
@@ -97,7 +103,17 @@ func claims(number int, lifetime time.Duration) []byte {
 
 // token signs one token.
 func (s *signers) token(algorithm jwa.SignatureAlgorithm, number int) string {
-	signed, err := jws.Sign(claims(number, time.Hour), jws.WithKey(algorithm, s.keys[algorithm]))
+	return s.sign(algorithm, claims(number, time.Hour, nil))
+}
+
+// ofTenant signs a token of a tenant.
+func (s *signers) ofTenant(tenant string) string {
+	issuer := strings.ReplaceAll(tenantIssuer, "{tenantid}", tenant)
+	return s.sign(jwa.RS256, claims(1, time.Hour, map[string]any{"iss": issuer, "tid": tenant}))
+}
+
+func (s *signers) sign(algorithm jwa.SignatureAlgorithm, claims []byte) string {
+	signed, err := jws.Sign(claims, jws.WithKey(algorithm, s.keys[algorithm]))
 	if err != nil {
 		panic(err) // of our own making
 	}
@@ -118,4 +134,28 @@ func (s *signers) tokens(algorithm jwa.SignatureAlgorithm, first, count int) []s
 	}
 	signing.Wait()
 	return all
+}
+
+// forged are requests with different tokens of 8 KB whose signature is not of the key
+// that they name, and whose claims cost most to read.
+func (s *signers) forged(round, count int) [][]byte {
+	encode := base64.RawURLEncoding.EncodeToString
+	header := encode([]byte(`{"alg":"ES256","kid":"key-ES256"}`))
+	all := make([][]byte, count)
+	for i := range all {
+		number := fmt.Sprintf("%016d", round*count+i)
+		claims := `{"iss":"` + issuer + `","jti":"` + number + `","x":[` + strings.Repeat(`{"":0},`, 800) + `0]}`
+		signature := sha512.Sum512([]byte(number))
+		all[i] = bearer(header + "." + encode([]byte(claims)) + "." + encode(signature[:]))
+	}
+	return all
+}
+
+// pem is the public key of an algorithm.
+func (s *signers) pem(algorithm jwa.SignatureAlgorithm) ([]byte, error) {
+	public, err := s.keys[algorithm].PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	return jwk.Pem(public)
 }

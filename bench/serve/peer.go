@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"net/http"
@@ -25,8 +25,10 @@ func init() {
 // peer is a gate as it is often written: jwt.Parse for each request. It is
 // here to be measured against.
 type peer struct {
-	File string `json:"file"`
-	set  jwk.Set
+	File     string `json:"file"`
+	Issuer   string `json:"issuer"`
+	Audience string `json:"audience"`
+	set      jwk.Set
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,10 +36,10 @@ func (*peer) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.bench_peer", New: func() caddy.Module { return new(peer) }}
 }
 
-// UnmarshalCaddyfile reads `bench_peer <file>`.
+// UnmarshalCaddyfile reads `bench_peer <file> <issuer> <audience>`.
 func (p *peer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	if !d.AllArgs(&p.File) {
+	if !d.AllArgs(&p.File, &p.Issuer, &p.Audience) {
 		return d.ArgErr()
 	}
 	return nil
@@ -56,7 +58,7 @@ func (p *peer) Provision(caddy.Context) error {
 // ServeHTTP lets good tokens pass.
 func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	text := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	token, err := jwt.Parse([]byte(text), jwt.WithKeySet(p.set), jwt.WithIssuer(issuer), jwt.WithAudience(audience))
+	token, err := jwt.Parse([]byte(text), jwt.WithKeySet(p.set), jwt.WithIssuer(p.Issuer), jwt.WithAudience(p.Audience))
 	if err != nil {
 		return caddyhttp.Error(http.StatusUnauthorized, err)
 	}
