@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -34,7 +35,10 @@ func newHydra(t *testing.T) *hydra {
 	public, admin := freePort(t), freePort(t)
 	h := &hydra{t: t, issuer: "http://localhost:" + public, admin: "http://localhost:" + admin + "/admin"}
 	command := exec.Command(program, "serve", "all", "--dev", "--sqa-opt-out")
+	pages := httptest.NewServer(http.HandlerFunc(h.approve))
+	t.Cleanup(pages.Close)
 	command.Env = append(os.Environ(), "DSN=memory", "URLS_SELF_ISSUER="+h.issuer, "SECRETS_SYSTEM="+harness.Secret,
+		"URLS_LOGIN="+pages.URL+"/login", "URLS_CONSENT="+pages.URL+"/consent",
 		"SERVE_PUBLIC_HOST=127.0.0.1", "SERVE_PUBLIC_PORT="+public, "SERVE_ADMIN_HOST=127.0.0.1", "SERVE_ADMIN_PORT="+admin)
 	start(t, command)
 	harness.Eventually(t, "Ory Hydra is ready", func() bool {
@@ -48,10 +52,41 @@ func newHydra(t *testing.T) *hydra {
 	return h
 }
 
-// post sends a request to the admin API, or a form with the credentials of a client.
+// approve is the application for logins and consents: alice agrees to everything.
+func (h *hydra) approve(w http.ResponseWriter, r *http.Request) {
+	kind := strings.TrimPrefix(r.URL.Path, "/")
+	challenge := url.Values{kind + "_challenge": {r.FormValue(kind + "_challenge")}}.Encode()
+	at := h.admin + "/oauth2/auth/requests/" + kind
+	accepted := map[string]any{"subject": "alice"}
+	if kind == "consent" {
+		var asked struct {
+			Scope    []string `json:"requested_scope"`
+			Audience []string `json:"requested_access_token_audience"`
+		}
+		h.send(http.MethodGet, at+"?"+challenge, "", "application/json", "", &asked)
+		accepted = map[string]any{"grant_scope": asked.Scope, "grant_access_token_audience": asked.Audience}
+	}
+	body, err := json.Marshal(accepted)
+	if err != nil {
+		h.t.Error(err)
+	}
+	var next struct {
+		To string `json:"redirect_to"`
+	}
+	h.send(http.MethodPut, at+"/accept?"+challenge, "", "application/json", string(body), &next)
+	http.Redirect(w, r, next.To, http.StatusFound)
+}
+
+// post is [hydra.send] with the method POST.
 func (h *hydra) post(address, client, kind, body string, answer any) {
 	h.t.Helper()
-	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(body))
+	h.send(http.MethodPost, address, client, kind, body, answer)
+}
+
+// send sends a request to the admin API, or a form with the credentials of a client.
+func (h *hydra) send(method, address, client, kind, body string, answer any) {
+	h.t.Helper()
+	request, err := http.NewRequest(method, address, strings.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -89,8 +124,46 @@ func (h *hydra) token(client string) string {
 	return answer.Token
 }
 
+// facade starts a facade of the gate before Hydra, which registers no clients. Hydra takes
+// `audience` instead of `resource`.
+func (h *hydra) facade() *harness.Server {
+	h.t.Helper()
+	port := freePort(h.t)
+	run(h.t, "mcp-server.mjs", "PORT="+port)
+	s := harness.Start(h.t, `
+http://localhost:8080 {
+	require_auth /tools {
+		bearer corp {
+			issuer `+h.issuer+`
+			audience `+api+`
+		}
+		protected_resource http://localhost:8080/tools {
+			authorization_server_facade corp {
+				client_id facade
+				client_secret `+harness.Secret+`
+				authorization_endpoint `+h.issuer+`/oauth2/auth?audience=`+url.QueryEscape(api)+`
+				drop resource
+			}
+		}
+		scope mcp:use
+		mcp {
+			tool delete_* mcp:delete
+			inspect 1MiB
+		}
+		strip_credentials
+	}
+	reverse_proxy 127.0.0.1:`+port+`
+}
+`)
+	h.post(h.admin+"/clients", "", "application/json", fmt.Sprintf(`{"client_id": "facade", "client_secret": %q, "grant_types": ["authorization_code", "refresh_token"],
+		"response_types": ["code"], "token_endpoint_auth_method": "client_secret_post", "redirect_uris": [%q],
+		"scope": "mcp:use mcp:delete offline_access", "audience": [%q], "access_token_strategy": "jwt"}`,
+		harness.Secret, s.URL("/.well-known/auth/oauth/callback/tools"), api), new(any))
+	return s
+}
+
 // TestHydra has tokens of Ory Hydra: signed ones whose scopes are a list in `scp`, with
-// a new key, and opaque ones.
+// a new key, and opaque ones. Clients of MCP come through a facade.
 func TestHydra(t *testing.T) {
 	h := newHydra(t)
 	h.client("jwt")
@@ -124,5 +197,18 @@ func TestHydra(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		s.Get("/", harness.Bearer(opaque)).Want(401, "invalid_token", invalid)
+	})
+	t.Run("FACADE-1 FACADE-7 MCP-4: clients get tokens of Hydra through a facade", func(t *testing.T) {
+		answer, err := http.Post(h.issuer+"/oauth2/register", "application/json", strings.NewReader(`{"redirect_uris": ["http://localhost:1/callback"]}`))
+		if err != nil || answer.StatusCode != http.StatusNotFound {
+			t.Fatalf("it registers clients: %v %v", answer, err)
+		}
+		_ = answer.Body.Close()
+		h.t = t
+		s := h.facade()
+		var got story
+		script(t, &got, "mcp-client.mjs", "v1", s.URL("/tools"), s.URL("/tools"))
+		got.check(t, 1)
+		goClient(t, s)
 	})
 }

@@ -43,16 +43,20 @@ func TestClientsOfThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile("(?m)^\\| `([^`]+)`[^|]*\\| ([0-9][^ |]*) \\|").FindAllSubmatch(page, -1)
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)`[^|]*\\| ([0-9][^ |]*) \\| yes \\| yes \\| (yes|no) \\|$").FindAllSubmatch(page, -1)
 	for _, row := range rows {
-		if name, version := string(row[1]), string(row[2]); parts.Dependencies[name] != version {
+		name, version := string(row[1]), string(row[2])
+		if parts.Dependencies[name] != version {
 			t.Errorf("%s: the page says %s, tested is %s", name, version, parts.Dependencies[name])
+		}
+		if more, known := stepsUp[name]; !known || more != (string(row[3]) == "yes") {
+			t.Errorf("%s: the page says %s about more scope, tested is %v", name, row[3], more)
 		}
 	}
 	if version := regexp.MustCompile("`(@modelcontextprotocol/conformance)` ([0-9.]+)\\)").FindSubmatch(page); version == nil || parts.Dependencies[string(version[1])] != string(version[2]) {
 		t.Errorf("the page names another version of the conformance suite: %q", version)
 	}
-	if len(rows) != 7 {
+	if len(rows) != len(stepsUp) {
 		t.Errorf("%d clients are in the table", len(rows))
 	}
 }

@@ -113,17 +113,23 @@ func TestModelContextProtocol(t *testing.T) {
 		}
 	})
 	t.Run("MCP-1 MCP-2 MCP-4 MCP-11 CLI-2: the Go SDK", func(t *testing.T) {
-		client := exec.Command(built(t, "gosdk"), s.URL("/tools"))
-		var said strings.Builder
-		client.Stderr = &said
-		output, err := client.Output()
-		if err != nil {
-			t.Fatalf("%v\n%s\n%s", err, output, said.String())
-		}
-		var got story
-		if err := json.Unmarshal(output, &got); err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
-		got.check(t, 2) // it registers anew for more scope
+		goClient(t, s)
 	})
+}
+
+// goClient runs the client of the Go SDK. It registers again for more scope.
+func goClient(t *testing.T, s *harness.Server) {
+	t.Helper()
+	client := exec.Command(built(t, "gosdk"), s.URL("/tools"))
+	var said strings.Builder
+	client.Stderr = &said
+	output, err := client.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, output, said.String())
+	}
+	var got story
+	if err := json.Unmarshal(output, &got); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	got.check(t, 2)
 }

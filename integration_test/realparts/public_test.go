@@ -57,11 +57,13 @@ func TestFacade(t *testing.T) {
 			got.check(t, 1)
 		})
 	}
+	t.Run("FACADE-1 FACADE-7 MCP-4: the Go SDK through a facade", func(t *testing.T) { goClient(t, s) })
 }
 
 // publicClient runs a public client with nothing kept of earlier runs, and with a
-// browser that agrees to everything.
-func publicClient(t *testing.T, s *harness.Server, name, path string) {
+// browser that agrees to everything. wider says whether it can call the tool that needs
+// more scope.
+func publicClient(t *testing.T, s *harness.Server, name, path string, wider bool) {
 	t.Helper()
 	before := len(s.Decisions())
 	home := t.TempDir()
@@ -81,12 +83,16 @@ func publicClient(t *testing.T, s *harness.Server, name, path string) {
 	var got struct {
 		Tools []string
 		Call  string
+		Wider string
 	}
 	if err == nil {
 		err = json.Unmarshal(output, &got)
 	}
 	if err != nil || !slices.Equal(got.Tools, []string{"delete_file", "read_file"}) || got.Call != "read_file /a" {
 		t.Errorf("%v\n%s\n%s", err, output, said.String())
+	}
+	if (got.Wider == "delete_file /a") != wider {
+		t.Errorf("with more scope: %s", got.Wider)
 	}
 	if decisions := s.Decisions()[before:]; len(decisions) == 0 || decisions[0]["code"] != "missing_credentials" {
 		t.Errorf("it did not begin with a 401: %v", decisions)
@@ -97,12 +103,13 @@ func TestPublicClients(t *testing.T) {
 	for site, c := range map[string]struct {
 		start func(*testing.T) *harness.Server
 		path  string
-	}{"registration": {mcpSite, "/mcp"}, "a facade": {facadeSite, "/tools"}} {
+		rules bool // one tool needs more scope
+	}{"registration": {mcpSite, "/mcp", false}, "a facade": {facadeSite, "/tools", true}} {
 		t.Run(site, func(t *testing.T) {
 			s := c.start(t)
-			for _, name := range []string{"mcp-remote", "mcporter", "inspector", "ai-sdk"} {
-				t.Run("MCP-1 MCP-2 CLI-1: from a bare 401 to a tool with "+name, func(t *testing.T) {
-					publicClient(t, s, name, c.path)
+			for name, module := range map[string]string{"mcp-remote": "mcp-remote", "mcporter": "mcporter", "inspector": "@modelcontextprotocol/inspector", "ai-sdk": "@ai-sdk/mcp"} {
+				t.Run("MCP-1 MCP-2 MCP-4 CLI-1: from a bare 401 to a tool with "+name, func(t *testing.T) {
+					publicClient(t, s, name, c.path, !c.rules || stepsUp[module])
 				})
 			}
 		})

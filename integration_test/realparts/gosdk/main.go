@@ -7,11 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +25,9 @@ import (
 )
 
 const redirectURL = "http://localhost:1/callback"
+
+// consent is the form of a gate that asks whether a client may sign in.
+var consent = regexp.MustCompile(`<form method="post" action="([^"]*/consent/[^"]*)">\s*<input type="hidden" name="request" value="([^"]*)">`)
 
 // exchange is a request to the server and what it said.
 type exchange struct {
@@ -52,7 +57,7 @@ func (s *story) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch r.URL.Path {
 	case "/tools":
 		s.Exchanges = append(s.Exchanges, exchange{r.Method, r.Header.Get("Mcp-Name"), answer.StatusCode})
-	case "/reg":
+	case "/reg", "/.well-known/auth/oauth/register/tools":
 		s.Registrations++
 	}
 	return answer, nil
@@ -86,8 +91,19 @@ func (s *story) login(ctx context.Context, args *auth.AuthorizationArgs) (*auth.
 		return nil, err
 	}
 	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if form := consent.FindSubmatch(page); form != nil {
+		answer, err = browser.PostForm(answer.Request.URL.ResolveReference(&url.URL{Path: string(form[1])}).String(), url.Values{"request": {string(form[2])}, "decision": {"allow"}})
+		if err != nil {
+			return nil, err
+		}
+		defer answer.Body.Close()
+	}
 	if landed == nil {
-		return nil, fmt.Errorf("the login ended with %s", answer.Status)
+		return nil, fmt.Errorf("the login ended with %s\n%s", answer.Status, page)
 	}
 	query := landed.Query()
 	return &auth.AuthorizationResult{Code: query.Get("code"), State: query.Get("state"), Iss: query.Get("iss")}, nil
