@@ -8,9 +8,9 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
-// Challenge is one member of a WWW-Authenticate field (RFC 9110 §11). Empty
-// members are not sent. [Challenge.String] is the only place where one becomes
-// text, so whatever a realm or a scope holds, every parameter is quoted.
+// Challenge is one member of a WWW-Authenticate field (RFC 9110 §11). Empty members are
+// not sent. Only [Challenge.String] writes it as text, so every parameter is quoted,
+// whatever a realm or a scope contains.
 type Challenge struct {
 	// Scheme is the authentication scheme, for example Bearer.
 	Scheme string
@@ -33,9 +33,9 @@ type Parameter struct{ Name, Value string }
 
 // String returns the challenge as a field value.
 //
-// The order of the parameters is part of the public surface: clients that
-// read a challenge with a regular expression take the first match, so free
-// text comes last. What may not stand in a parameter is left out of it.
+// The order of the parameters is part of the public surface. Some clients read a
+// challenge with a regular expression and take the first match, so free text comes
+// last. Characters that a parameter cannot contain are left out.
 func (c Challenge) String() string {
 	var b strings.Builder
 	b.WriteString(c.Scheme)
@@ -55,8 +55,8 @@ func (c Challenge) String() string {
 	for _, p := range c.Extra {
 		write(p.Name, p.Value)
 	}
-	// The grammar of OAuth has neither quotes nor backslashes here, not even
-	// escaped ones (RFC 6750 §3).
+	// The grammar of OAuth allows neither quotes nor backslashes here, even escaped
+	// (RFC 6750 §3).
 	write("error", plain(c.Error))
 	write("scope", joinTokens(c.Scope))
 	write("acr_values", joinTokens(c.ACRValues))
@@ -69,7 +69,7 @@ func (c Challenge) String() string {
 	return b.String()
 }
 
-// plain leaves out what would have to be escaped.
+// plain removes the characters that need an escape.
 func plain(value string) string {
 	if !strings.ContainsAny(value, `"\`) {
 		return value
@@ -77,7 +77,7 @@ func plain(value string) string {
 	return strings.NewReplacer(`"`, "", `\`, "").Replace(value)
 }
 
-// printable leaves out bytes that no field may carry.
+// printable removes bytes that no field can carry.
 func printable(value string) string {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c >= 0x7f {
@@ -103,8 +103,8 @@ func writeQuoted(b *strings.Builder, value string) {
 	}
 }
 
-// joinTokens joins scope tokens with single spaces and leaves out what is
-// not one, so that a bad value cannot become two good ones.
+// joinTokens joins scope tokens with single spaces and removes invalid ones, so that
+// one invalid value cannot become two valid ones.
 func joinTokens(tokens []string) string {
 	switch {
 	case len(tokens) == 0:

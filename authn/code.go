@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Code names a refusal for clients. It is the member `code` of every body and
-// says no more than a client may know.
+// Code is the name of a refusal for clients. It is the member `code` of every body, and
+// discloses only what a client may know.
 type Code string
 
 // The codes of the public surface.
@@ -30,7 +30,7 @@ const (
 	CodeInternal            Code = "internal_error"
 )
 
-// answers says what is answered for a code.
+// answers are the status and the sentence of each code.
 var answers = map[Code]struct {
 	status int
 	detail string
@@ -53,18 +53,18 @@ var answers = map[Code]struct {
 	CodeInternal:            {http.StatusInternalServerError, "Authentication failed for a reason of the server"},
 }
 
-// Known reports whether a code is one of the public surface.
+// Known reports whether a code is part of the public surface.
 func (c Code) Known() bool {
-	_, known := answers[c]
-	return known
+	_, found := answers[c]
+	return found
 }
 
 // Codes returns all codes, sorted.
 func Codes() []Code { return slices.Sorted(maps.Keys(answers)) }
 
-// Status is the HTTP status of a code; 500 for one that does not exist.
+// Status is the HTTP status of a code. It is 500 for an unknown code.
 func (c Code) Status() int {
-	if answer, known := answers[c]; known {
+	if answer, found := answers[c]; found {
 		return answer.status
 	}
 	return http.StatusInternalServerError
@@ -72,7 +72,7 @@ func (c Code) Status() int {
 
 // Detail is the sentence that explains a code to a client.
 func (c Code) Detail() string {
-	if answer, known := answers[c]; known {
+	if answer, found := answers[c]; found {
 		return answer.detail
 	}
 	return http.StatusText(http.StatusInternalServerError)

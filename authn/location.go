@@ -47,12 +47,12 @@ type Location struct {
 // AuthorizationField is the location of Bearer, DPoP and Basic credentials.
 var AuthorizationField = Location{Kind: InHeader, Name: "Authorization"}
 
-// proxyFields are fields that an identity proxy sets for the session of a browser, so
-// that a request of another site has them too.
+// proxyFields are fields that an identity proxy sets for the session of a browser, also
+// in a request that another site causes.
 var proxyFields = []string{"Cf-Access-Jwt-Assertion", "X-Amzn-Oidc-Accesstoken", "X-Amzn-Oidc-Data", "X-Goog-Iap-Jwt-Assertion"}
 
-// SentByBrowser reports whether a browser adds what is at this location without a
-// script, also to requests that another site makes it send.
+// SentByBrowser reports whether a browser adds the credential at this location without
+// a script, also to requests that another site causes.
 func (p Location) SentByBrowser() bool {
 	return p.Kind == InCookie || p.Kind == InTLS || p.Kind == InHeader && slices.Contains(proxyFields, p.Name)
 }
@@ -70,7 +70,7 @@ func (p Location) Check() error {
 		return fmt.Errorf("unknown location %q: write header, query, cookie, form or websocket", p.Kind)
 	}
 	if (p.Kind == InHeader || p.Kind == InCookie) && !authheader.IsToken(p.Name) {
-		return fmt.Errorf("%q cannot be the name of a %s", p.Name, p.Kind)
+		return fmt.Errorf("invalid name %q of a %s", p.Name, p.Kind)
 	}
 	if p.Name == "" {
 		return fmt.Errorf("%s needs a name", p.Kind)
@@ -98,7 +98,7 @@ func (p Location) VaryField() string {
 	}
 }
 
-// Credential is what a scheme found in a request, not verified yet.
+// Credential is an unverified credential of a request.
 type Credential struct {
 	// Scheme is the authentication scheme, in the spelling of its specification. It is
 	// empty outside the Authorization field.
@@ -109,11 +109,11 @@ type Credential struct {
 	Location Location
 }
 
-// Found reports whether there is a credential.
+// Found reports whether the credential is not empty.
 func (c Credential) Found() bool { return c.Location.Kind != "" }
 
 // errMultipleCredentials is the error for two different credentials, or for one that is
-// repeated in one location: which one counts must not be left to chance.
+// repeated in one location. It must not be left to chance which one counts.
 var errMultipleCredentials = errors.New("more than one credential in the request")
 
 // MultipleCredentials is [errMultipleCredentials] with the two locations, for the log.
@@ -146,8 +146,8 @@ func FindIn(r *Request, locations []Location) (Credential, error) {
 	return found, nil
 }
 
-// values returns what stands at the place; an empty value is nothing. What
-// cannot be decoded counts as well: an upstream may be able to.
+// values returns the values at the location. Empty values do not count. Values that
+// cannot be decoded count, because an upstream may decode them.
 func (p Location) values(r *Request) (all []string, err error) {
 	switch p.Kind {
 	case InHeader:
@@ -184,12 +184,11 @@ func (p Location) Holds(r *Request, credential string) bool {
 	return found.Value == credential
 }
 
-// maxForm bounds the body that is read in search of a credential.
+// maxForm bounds a form body, in bytes.
 const maxForm = 64 << 10
 
-// form returns the parameters of a form body. What was read once is kept: the
-// body that goes on may be without the credential, or gone, when the next gate
-// looks for it.
+// form returns the parameters of a form body, and keeps them. When the next gate looks
+// for its credential, the body may be without it, or gone.
 func (r *Request) form() url.Values {
 	if r.gate.Hidden && r.Header.Get("Expect") != "" {
 		return nil
@@ -200,8 +199,8 @@ func (r *Request) form() url.Values {
 	return r.posted
 }
 
-// readForm reads a form under the conditions of RFC 6750 §2.2: a method with a
-// body, one part, ASCII. The body is put back.
+// readForm reads a form under the conditions of RFC 6750 §2.2: a method with a body,
+// one part, ASCII. It restores the body.
 func (r *Request) readForm() url.Values {
 	if r.Body == nil || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
@@ -237,7 +236,7 @@ type replayedBody struct {
 	io.Closer
 }
 
-// Remove takes the credential at the place out of a request that goes on.
+// Remove removes the credential at the location from a request.
 func (p Location) Remove(r *http.Request) {
 	switch p.Kind {
 	case InHeader:
@@ -302,10 +301,10 @@ func (p Location) removeFromForm(r *http.Request) {
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }
 
-// without returns list less the members that drop names.
+// without returns the list without the members that drop names.
 func without(list string, separator byte, drop func(string) bool) string {
 	var kept strings.Builder
-	from := 0 // of what is kept next
+	from := 0 // of the next kept member
 	steps.Add(len(list))
 	for at := 0; at < len(list); {
 		if list[at] == separator {
@@ -326,7 +325,7 @@ func without(list string, separator byte, drop func(string) bool) string {
 	if from == 0 {
 		return list
 	}
-	if from > len(list) { // the last one went, and the separator before it
+	if from > len(list) { // the last member was removed, and the separator before it
 		return strings.TrimSuffix(kept.String(), string(separator))
 	}
 	kept.WriteString(list[from:])

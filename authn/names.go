@@ -11,14 +11,13 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// Names are the names of parameters and cookies where schemes look for their
-// credentials. With them one pass over a query finds what stands at all places,
-// however many schemes there are.
+// Names are the names of the parameters and cookies in which schemes look for their
+// credentials. With them, one pass over a query finds the values for all schemes.
 type Names struct {
 	query, cookies names
 }
 
-// At adds the names at locations, and returns all.
+// At adds the names of locations, and returns all names.
 func (n *Names) At(locations []Location) *Names {
 	for _, location := range locations {
 		switch location.Kind {
@@ -32,62 +31,62 @@ func (n *Names) At(locations []Location) *Names {
 	return n
 }
 
-// names are those of one kind.
+// names are the names of one kind.
 type names struct {
-	known   map[string]bool
-	first   [256]bool // what one of them begins with
-	lengths [64]bool  // in bytes; the last stands for all that are longer
+	all     map[string]bool
+	first   [256]bool // the first bytes of the names
+	lengths [64]bool  // in bytes; the last element is for all longer names
 }
 
 func (n *names) add(name string) {
-	if n.known == nil {
-		n.known = make(map[string]bool)
+	if n.all == nil {
+		n.all = make(map[string]bool)
 	}
-	n.known[name], n.first[name[0]], n.lengths[min(len(name), len(n.lengths)-1)] = true, true, true
+	n.all[name], n.first[name[0]], n.lengths[min(len(name), len(n.lengths)-1)] = true, true, true
 }
 
-// maybe reports whether a name of so many bytes can be one of these: it is asked
-// of every pair, and lets no more pass than it has to.
-func (n *names) maybe(length int) bool { return n.lengths[min(length, len(n.lengths)-1)] }
+// mayContain reports whether a name of this length can be one of these. It runs for every
+// pair, and passes as few names as it can.
+func (n *names) mayContain(length int) bool { return n.lengths[min(length, len(n.lengths)-1)] }
 
-// lengthOf is how many bytes a name of a query has when it is decoded.
+// lengthOf returns the length of a name in a query after decoding, in bytes.
 func lengthOf(written string) int {
 	return max(0, len(written)-2*strings.Count(written, "%"))
 }
 
-// found is what stands in a query or in the cookies under known names. It holds
-// for the text it was found in.
-type found struct {
+// namedValues are the values of the names in a query or in the cookies. They belong to the
+// text in which they were found.
+type namedValues struct {
 	in     []string
 	read   bool
 	values map[string][]string
-	parts  map[string]int // of a cookie that came as name.0, name.1 …: how many
+	parts  map[string]int // the number of parts of a cookie that came as name.0, name.1 …
 }
 
-// inQuery returns the values of a parameter, those that cannot be decoded as they
-// are written.
+// inQuery returns the values of a parameter. A value that cannot be decoded stays as it
+// is written.
 func (r *Request) inQuery(name string) []string {
 	if r.URL.RawQuery == "" {
 		return nil
 	}
-	if r.names == nil || !r.names.query.known[name] {
+	if r.names == nil || !r.names.query.all[name] {
 		one := new(Names).At([]Location{{Kind: InQuery, Name: name}})
 		return one.query.parameters(r.URL.RawQuery)[name]
 	}
 	if !r.query.read || r.query.in[0] != r.URL.RawQuery {
-		r.query = found{in: []string{r.URL.RawQuery}, read: true, values: r.names.query.parameters(r.URL.RawQuery)}
+		r.query = namedValues{in: []string{r.URL.RawQuery}, read: true, values: r.names.query.parameters(r.URL.RawQuery)}
 	}
 	return r.query.values[name]
 }
 
 // inCookies returns the values of a cookie, without the quotes around them. The parts
-// of a split cookie are one value (see [found.joined]).
+// of a split cookie are one value (see [namedValues.joined]).
 func (r *Request) inCookies(name string) ([]string, error) {
 	fields := r.Header["Cookie"]
 	if len(fields) == 0 {
 		return nil, nil
 	}
-	if r.names == nil || !r.names.cookies.known[name] {
+	if r.names == nil || !r.names.cookies.all[name] {
 		one := new(Names).At([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
 		return one.joined(name)
 	}
@@ -98,9 +97,9 @@ func (r *Request) inCookies(name string) ([]string, error) {
 	return r.cookies.joined(name)
 }
 
-// joined returns the values of a cookie. Login libraries split a value that is too
-// long for one cookie: name.0 has its beginning, name.1 goes on, at most to name.99.
-func (f *found) joined(name string) ([]string, error) {
+// joined returns the values of a cookie. Login libraries split a value that is too long
+// for one cookie: name.0 has its beginning, and name.1 to name.99 have the rest.
+func (f *namedValues) joined(name string) ([]string, error) {
 	whole := f.values[name]
 	if f.parts[name] == 0 {
 		return whole, nil
@@ -125,8 +124,8 @@ func (f *found) joined(name string) ([]string, error) {
 // partOf returns the name of a part of a split cookie.
 func partOf(name string, part int) string { return name + "." + strconv.Itoa(part) }
 
-// wholeOf returns the name of the split cookie that a cookie is a part of; empty for
-// another cookie.
+// wholeOf returns the name of the split cookie to which a part belongs, or an empty
+// text.
 func wholeOf(name string) string {
 	at := strings.LastIndexByte(name, '.')
 	part := name[at+1:]
@@ -143,11 +142,11 @@ func (n *names) parameters(query string) map[string][]string {
 			return // nearly all
 		}
 		name, written, _ := strings.Cut(pair, "=")
-		if !n.maybe(lengthOf(name)) {
+		if !n.mayContain(lengthOf(name)) {
 			return
 		}
 		plain, err := url.QueryUnescape(name)
-		if err != nil || !n.known[plain] {
+		if err != nil || !n.all[plain] {
 			return
 		}
 		value, err := url.QueryUnescape(written)
@@ -159,7 +158,7 @@ func (n *names) parameters(query string) map[string][]string {
 	return all
 }
 
-func (n *names) pairs(fields []string) (all found) {
+func (n *names) pairs(fields []string) (all namedValues) {
 	for _, field := range fields {
 		eachMember(field, ';', func(pair string) {
 			if !n.first[pair[0]] && !isSpace(pair[0]) {
@@ -168,8 +167,8 @@ func (n *names) pairs(fields []string) (all found) {
 			name, value, _ := strings.Cut(pair, "=")
 			name = textproto.TrimString(name)
 			whole := ""
-			if !n.maybe(len(name)) || !n.known[name] {
-				if whole = wholeOf(name); !n.known[whole] {
+			if !n.mayContain(len(name)) || !n.all[name] {
+				if whole = wholeOf(name); !n.all[whole] {
 					return
 				}
 			}
@@ -179,9 +178,9 @@ func (n *names) pairs(fields []string) (all found) {
 	return all
 }
 
-// addCookie keeps the value of a cookie, without the quotes around it. The cookie is a
-// part of the whole one, if that has a name.
-func (f *found) addCookie(name, whole, value string) {
+// addCookie adds the value of a cookie, without the quotes around it. If whole is not
+// empty, the cookie is a part of that split cookie.
+func (f *namedValues) addCookie(name, whole, value string) {
 	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 		value = value[1 : len(value)-1]
 	}
@@ -195,11 +194,10 @@ func (f *found) addCookie(name, whole, value string) {
 	f.parts[whole]++
 }
 
-// isSpace reports whether [textproto.TrimString] takes a byte off.
+// isSpace reports whether [textproto.TrimString] removes a byte.
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// forget takes what stood at a place out of what was found, when it was taken out
-// of the request.
+// forget removes the values of a location after they were removed from the request.
 func (r *Request) forget(p Location) {
 	switch {
 	case p.Kind == InQuery && r.query.read:
@@ -212,7 +210,7 @@ func (r *Request) forget(p Location) {
 	}
 }
 
-// keep adds a value. Two are as many as it takes to be too many.
+// keep adds a value. It keeps two at most, because two are already too many.
 func keep(all map[string][]string, name, value string) map[string][]string {
 	kept := all[name]
 	switch {
@@ -225,7 +223,7 @@ func keep(all map[string][]string, name, value string) map[string][]string {
 	return all
 }
 
-// eachMember calls a function with the members of a list that are not empty.
+// eachMember calls a function with each non-empty member of a list.
 func eachMember(list string, separator byte, member func(string)) {
 	steps.Add(len(list))
 	for from := 0; from < len(list); {

@@ -16,8 +16,8 @@ type Removal struct {
 	before, after []string
 }
 
-// Take removes what is at the place from a request that goes on. It reports
-// false, and changes nothing, where the place is empty.
+// Take removes the credential at the location from a request. It reports false, and
+// changes nothing, if the location is empty.
 func (p Location) Take(r *Request) (Removal, bool) {
 	if values, err := p.values(r); err == nil && len(values) == 0 {
 		return Removal{}, false
@@ -28,8 +28,8 @@ func (p Location) Take(r *Request) (Removal, bool) {
 	return Removal{Location: p, before: before, after: p.field(r.Request)}, true
 }
 
-// Restore puts the credential back. It reports false, and changes nothing, where
-// another handler has changed the field since: then that handler's value counts.
+// Restore restores the credential. If another handler has changed the field since, that
+// handler's value counts: Restore reports false and changes nothing.
 func (m Removal) Restore(r *http.Request) bool {
 	if !slices.Equal(m.Location.field(r), m.after) {
 		return false
@@ -45,7 +45,7 @@ func (m Removal) Restore(r *http.Request) bool {
 	return true
 }
 
-// field returns the lines of the header field that the place is in, or the query.
+// field returns the lines of the header field at the location, or the query.
 func (p Location) field(r *http.Request) []string {
 	switch p.Kind {
 	case InHeader, InCookie, InWebSocket:
@@ -58,8 +58,8 @@ func (p Location) field(r *http.Request) []string {
 }
 
 // removeFromOriginal removes the parameter from the address before rewrites, which
-// FastCGI, error routes and placeholders use. The query before is what the same
-// parameter was removed from already.
+// FastCGI, error routes and placeholders use. The parameter was removed from the query
+// before already.
 func (p Location) removeFromOriginal(r *http.Request, before string) {
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !ok || original.URL == nil {

@@ -21,24 +21,24 @@ const MaxCredential = authheader.MaxCredential
 // status is 431: with 401, clients would log in again and send one of the same size.
 var ErrTooLarge = authheader.ErrTooLarge
 
-// Request is an HTTP request with what several schemes read from it parsed
-// once. It is used by one goroutine.
+// Request is an HTTP request with the parsed values that several schemes read. It
+// belongs to one goroutine.
 type Request struct {
 	*http.Request
 
-	// Trace collects what is checked; nil for a request that is judged.
+	// Trace collects checks for an explanation. It is nil for a real request.
 	Trace *trace.Trace
 
 	authorization authheader.Authorization
 	problem       error
-	posted        url.Values // nil until a form was read
+	posted        url.Values // nil before a form is read
 	names         *Names
-	query         found
-	cookies       found
+	query         namedValues
+	cookies       namedValues
 	gate          gateAccess
 	spent         []store.Key
 
-	digested string // the credential that digest is of
+	digested string // the credential of digest
 	digest   store.Key
 }
 
@@ -49,16 +49,16 @@ func NewRequest(r *http.Request) *Request {
 	return request
 }
 
-// Expect says where all schemes look, so that what they look at is read once and
-// not once for each.
+// Expect sets the names in which schemes look for credentials, so that one pass reads
+// all of them.
 func (r *Request) Expect(names *Names) {
 	if r.names != names {
-		r.names, r.query, r.cookies = names, found{}, found{}
+		r.names, r.query, r.cookies = names, namedValues{}, namedValues{}
 	}
 }
 
-// Read makes r the request as it is now, and reads its Authorization field. A form
-// that was read before stays: its body may be gone.
+// Read sets r as the current request, and reads its Authorization field. An earlier
+// form stays, because its body may be gone.
 func (r *Request) Read(from *http.Request) {
 	r.Request = from
 	r.authorization, r.problem = authheader.Parse(from.Header["Authorization"])
@@ -75,73 +75,72 @@ func (r *Request) Authorization() (authheader.Authorization, error) {
 func (r *Request) DigestOf(credential string) store.Key {
 	if r.digested != credential || credential == "" {
 		steps.Add(len(credential))
-		var room [2048]byte // nearly all fit, which saves an allocation for each request
+		var room [2048]byte // nearly all credentials fit, which saves an allocation for each request
 		r.digested, r.digest = credential, sha256.Sum256(append(room[:0], credential...))
 	}
 	return r.digest
 }
 
-// Gate is what schemes may know of the gate that asks them.
+// Gate is what schemes may know about the gate.
 type Gate struct {
-	// Audience is an identifier under which this gate is known as a protected
-	// resource (RFC 9728): a token for it is a token for this gate. Empty for
-	// none.
+	// Audience is an identifier of this gate as a protected resource (RFC 9728). A
+	// token for it is a token for this gate. Empty: the gate has no identifier.
 	Audience string
 
-	// AudienceAsURL compares the scheme and the host of Audience without case,
-	// as clients of MCP servers spell it.
+	// AudienceAsURL compares the scheme and the host of Audience without case, as
+	// clients of MCP servers spell it.
 	AudienceAsURL bool
 
 	// Origin is the scheme and authority that clients see, such as
-	// https://api.example.com, where the configuration of the gate says so.
-	// Empty where it has to be taken from the request.
+	// https://api.example.com, from the configuration of the gate. Empty: the request
+	// decides.
 	Origin string
 
-	// SiteOrigin returns the origin of the protected resource of the site that
-	// covers a path, for a gate without an Origin; empty for none. It is given the
-	// origin that the request itself shows.
-	SiteOrigin func(ofRequest, path string) string
+	// SiteOrigin returns the origin of the site's protected resource that covers a
+	// path, or an empty text. A gate without an Origin calls it with the origin of the
+	// request.
+	SiteOrigin func(requestOrigin, path string) string
 
-	// Hidden says that no answer may tell of the gate. It reads no form from a
-	// client that waits for `100 Continue`, which a missing page does not send.
+	// Hidden means that no answer may disclose the gate. Then the gate reads no form
+	// from a client that waits for `100 Continue`: a missing page does not send it.
 	Hidden bool
 }
 
-// gateAccess is a [Gate], and whether a scheme looked at it.
+// gateAccess is a [Gate], and whether a scheme has read it.
 type gateAccess struct {
 	Gate
 	used bool
 }
 
-// SetGate tells schemes about the gate that asks them.
+// SetGate sets the gate of the next verifications.
 func (r *Request) SetGate(gate Gate) { r.gate = gateAccess{Gate: gate} }
 
-// Verify has a scheme verify a credential. It reports whether the outcome depends
-// on the gate, so that another gate has to ask again.
+// Verify has a scheme verify a credential. It reports whether the outcome depends on
+// the gate, so that another gate must verify again.
 func (r *Request) Verify(scheme Scheme, credential Credential) (outcome Outcome, dependsOnGate bool) {
 	r.gate.used = false
 	outcome = scheme.Verify(r.Context(), r, credential)
 	return outcome, r.gate.used
 }
 
-// Origins returns the origins that a proof of possession may name: the one of the
-// gate alone, or else the one of the request and the one of the protected resource
-// of the site that covers the path.
-func (r *Request) Origins(ofRequest, path string) []string {
+// Origins returns the origins that a proof of possession may name. It is the origin of
+// the gate. A gate without one accepts that of the request, and that of the site's
+// protected resource that covers the path.
+func (r *Request) Origins(requestOrigin, path string) []string {
 	r.gate.used = true
 	switch {
 	case r.gate.Origin != "":
 		return []string{r.gate.Origin}
 	case r.gate.SiteOrigin != nil:
-		if origin := r.gate.SiteOrigin(ofRequest, path); origin != "" && origin != ofRequest {
-			return []string{ofRequest, origin}
+		if origin := r.gate.SiteOrigin(requestOrigin, path); origin != "" && origin != requestOrigin {
+			return []string{requestOrigin, origin}
 		}
 	}
-	return []string{ofRequest}
+	return []string{requestOrigin}
 }
 
-// AudienceOf returns the one of several audiences that is that of the gate, as it
-// is written there; empty for none. The exact spelling comes first.
+// AudienceOf returns the audience of the gate among several audiences, as it is written
+// there, or an empty text. An exact match comes first.
 func (r *Request) AudienceOf(named []string) string {
 	r.gate.used = true
 	if r.gate.Audience == "" || slices.Contains(named, r.gate.Audience) {
@@ -153,8 +152,8 @@ func (r *Request) AudienceOf(named []string) string {
 	return ""
 }
 
-// GateAudience returns the identifier under which the gate is known as a protected
-// resource; empty for none.
+// GateAudience returns the identifier of the gate as a protected resource, or an empty
+// text.
 func (r *Request) GateAudience() string {
 	r.gate.used = true
 	return r.gate.Audience
@@ -169,7 +168,7 @@ func (r *Request) MeansAudience(audience string) bool {
 	return audience == r.gate.Audience || r.gate.AudienceAsURL && withLowerOrigin(audience) == withLowerOrigin(r.gate.Audience)
 }
 
-// withLowerOrigin spells the scheme and the host of a URL in lower case.
+// withLowerOrigin returns a URL with its scheme and host in lower case.
 func withLowerOrigin(address string) string {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {
@@ -182,8 +181,8 @@ func withLowerOrigin(address string) string {
 	return strings.ToLower(scheme) + "://" + strings.ToLower(rest[:end]) + rest[end:]
 }
 
-// SpendOnce does what may happen once in a request, such as using a proof up. A key
-// that was spent before is not spent again, for whichever gate and scheme.
+// SpendOnce runs an action that may happen once in a request, such as the use of a
+// proof. It runs once for each key, whatever gates and schemes call it.
 func (r *Request) SpendOnce(key store.Key, spend func() error) error {
 	if slices.Contains(r.spent, key) {
 		return nil

@@ -1,17 +1,16 @@
 package authn
 
-// SecuritySchemer is implemented by schemes that can say in an OpenAPI document how
-// clients use them. It is asked of schemes that are configured and not
-// provisioned too, and answers from the configuration alone.
+// SecuritySchemer is implemented by schemes that describe themselves in an OpenAPI
+// document. It works before Provision, from the configuration alone.
 type SecuritySchemer interface {
 	SecuritySchemes() []SecurityScheme
 }
 
-// SecurityScheme is a Security Scheme Object of OpenAPI 3. Several of one
+// SecurityScheme is a Security Scheme Object of OpenAPI 3. Several objects of one
 // scheme are alternatives.
 type SecurityScheme struct {
-	// Variant tells the alternatives apart: it is added to the name of the
-	// scheme. One should have none.
+	// Variant distinguishes the alternatives. It is added to the name of the scheme.
+	// One alternative should have none.
 	Variant string `json:"-"`
 
 	// Type is http, apiKey, openIdConnect, oauth2 or mutualTLS.

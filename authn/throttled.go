@@ -1,12 +1,11 @@
 package authn
 
-// Throttled is implemented by schemes whose credentials somebody could find by
-// trying, such as passwords. That is all they have to do: the gate counts what
-// they refuse with [CodeInvalidCredentials], and does not ask them about
-// attempts of those who have to wait.
+// Throttled is implemented by schemes whose credentials an attacker could guess, such
+// as passwords. The gate counts their refusals with [CodeInvalidCredentials], and does
+// not call them for a client that must wait.
 type Throttled interface {
-	// Account names whom a credential claims to be, always in one spelling;
-	// empty where it names nobody, as an API key or something malformed. It
-	// must make no difference whether there is such an account.
+	// Account is the account that a credential claims, always in one spelling. It is
+	// empty for an API key or a malformed credential. It must not depend on whether the
+	// account exists.
 	Account(Credential) string
 }

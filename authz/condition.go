@@ -12,8 +12,8 @@ import (
 // condition is an expression in Caddy's expression language.
 type condition struct{ matcher *caddyhttp.MatchExpression }
 
-// Placeholder names under which a condition reads the caller. They have values
-// only while a requirement is decided.
+// Placeholder names under which a condition reads the caller. They have values only
+// during a decision.
 const (
 	ClaimsPlaceholder = "http.auth.condition.claims"
 	ScopesPlaceholder = "http.auth.condition.scopes"
@@ -21,12 +21,11 @@ const (
 	UserPlaceholder   = "http.auth.condition.user"
 )
 
-// newCondition compiles an expression. Caddy's matcher is used as it is, so
-// that everything it knows works here too; the variables are bound to
-// placeholders around the expression.
+// newCondition compiles an expression with Caddy's own matcher, so all its functions
+// work here, too. The variables are bound to placeholders around the expression.
 func newCondition(ctx caddy.Context, expression string) (*condition, error) {
-	// Compiled in brackets of two kinds: an expression that closes the ones
-	// around it and opens others, by a slip, fits one kind at most.
+	// The expression is in brackets of two kinds. An expression with unbalanced
+	// brackets matches one kind at most.
 	var matcher *caddyhttp.MatchExpression
 	for _, around := range []string{"[%s\n][0]", "(%s\n)"} {
 		matcher = &caddyhttp.MatchExpression{Expr: fmt.Sprintf(
@@ -42,7 +41,7 @@ func newCondition(ctx caddy.Context, expression string) (*condition, error) {
 
 var errFalse = errors.New("the condition is false")
 
-// met returns nil if the expression is true, and why not otherwise.
+// met returns nil if the expression is true, and otherwise the reason.
 func (c *condition) met(r *http.Request) error {
 	match, err := c.matcher.MatchWithError(r)
 	if err != nil {

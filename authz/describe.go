@@ -14,10 +14,10 @@ import (
 type rule struct {
 	name   string
 	decide func(*Requirement, *http.Request, *authn.Identity) Decision
-	// asked is what the requirement asks for, empty for nothing. held is what the
-	// caller has of that kind.
-	asked func(*Requirement) string
-	held  func(*Requirement, *authn.Identity) string
+	// required is what the requirement demands, or empty. held is what the caller has
+	// of that kind.
+	required func(*Requirement) string
+	held     func(*Requirement, *authn.Identity) string
 }
 
 // rules are the parts of a requirement in the order in which they are checked.
@@ -62,17 +62,17 @@ var rules = []rule{
 	},
 }
 
-// Rules returns the names of the parts that the requirement has.
+// Rules returns the names of the parts of the requirement.
 func (q *Requirement) Rules() (names []string) {
 	for _, rule := range rules {
-		if rule.asked(q) != "" {
+		if rule.required(q) != "" {
 			names = append(names, rule.name)
 		}
 	}
 	return names
 }
 
-// Describe says in one line what is required, for logs and reports.
+// Describe returns the requirement in one line, for logs and reports.
 func (q *Requirement) Describe() string {
 	parts := []string{
 		list("scope", q.Scopes), list("any_scope", q.AnyScopes), list("role", q.Roles), list("any_role", q.AnyRoles), list("user", q.Users),
@@ -81,14 +81,14 @@ func (q *Requirement) Describe() string {
 	return join(append(parts, q.describeClaims(), q.describeCondition())...)
 }
 
-// DescribeDenial says what a 403 names: scopes and roles. Users, claims and the
-// condition are for the operator alone.
+// DescribeDenial returns what a 403 names: scopes and roles. Only the operator sees
+// users, claims and the condition.
 func (q *Requirement) DescribeDenial() string {
 	return join(list("scope", q.Scopes), list("any_scope", q.AnyScopes), list("role", q.Roles), list("any_role", q.AnyRoles))
 }
 
-// Forbids reports whether the requirement can be answered 403. A session that is
-// too old or too weak is 401.
+// Forbids reports whether the requirement can cause a 403. A session that is too old or
+// too weak causes a 401.
 func (q *Requirement) Forbids() bool {
 	return q.DescribeDenial() != "" || len(q.Claims) > 0 || len(q.Users) > 0 || q.If != ""
 }
@@ -116,7 +116,7 @@ func (q *Requirement) describeCondition() string {
 	return "if " + q.If
 }
 
-// join leaves out what is empty.
+// join joins the non-empty texts.
 func join(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 }

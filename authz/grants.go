@@ -2,12 +2,12 @@ package authz
 
 import "slices"
 
-// grants lists, for each scope that is required, the scopes that grant it: the
-// scope itself and all that imply it, directly or through others.
+// grants lists, for each required scope, the scopes that grant it: the scope itself and
+// all that imply it, directly or through others.
 type grants map[string][]string
 
-// newGrants turns "who holds the first holds the others" around, so that a
-// request has nothing to follow up.
+// newGrants inverts the implications when a configuration is loaded, so that a request
+// only looks them up.
 func newGrants(required []string, implies map[string][]string) grants {
 	g := make(grants, len(required))
 	for _, scope := range required {

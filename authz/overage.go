@@ -12,7 +12,7 @@ import (
 var errOverage = errors.New("the provider left the groups out of the token, because the user has too many (_claim_names or hasgroups): emit only groups assigned to the application, or use application roles")
 
 // because returns the reason of a denial for a role, or for the claim at a path. A
-// token can say that the provider left claims out of it: in `_claim_names` (OpenID
+// token can declare that the provider left claims out: in `_claim_names` (OpenID
 // Connect Core §5.6.2), or in `hasgroups` in the implicit flow. Such a token never
 // grants more.
 func because(reason string, caller *authn.Identity, path string) error {

@@ -1,7 +1,7 @@
-// Package authz answers one question: may they?
+// Package authz decides what a caller may do.
 //
-// A [Requirement] is what a gate asks for, an identity is who asks, a
-// [Decision] is the answer. Nothing is written to the client here.
+// A [Requirement] belongs to a gate. With the identity of a caller it results in a
+// [Decision]. The package writes nothing to the client.
 package authz
 
 import (
@@ -19,75 +19,75 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
-// Requirement is what is required of a caller who is known. Everything that is
-// configured must hold; the zero value is met by every known caller.
+// Requirement is what a gate requires of an authenticated caller. All parts must hold.
+// The zero value allows every authenticated caller.
 type Requirement struct {
 	Session
 
-	// Scopes that the caller needs, all of them.
+	// Scopes that the caller needs, all of them. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// Scopes of which the caller needs at least one. A denial names the first.
+	// Scopes of which the caller needs at least one. A denial names the first. Default:
+	// none.
 	AnyScopes []string `json:"any_scopes,omitempty"`
 
-	// Roles that the caller needs, all of them.
+	// Roles that the caller needs, all of them. Default: none.
 	Roles []string `json:"roles,omitempty"`
 
-	// Roles of which the caller needs at least one.
+	// Roles of which the caller needs at least one. Default: none.
 	AnyRoles []string `json:"any_roles,omitempty"`
 
-	// Claims that must have one of the given values.
+	// Claims that must have one of the given values. Default: none.
 	Claims []Claim `json:"claims,omitempty"`
 
-	// Users, one of whom the caller must be. A client that acts for itself is
-	// no user.
+	// Users. The caller must be one of them. A client that acts for itself is not a
+	// user. Default: any.
 	Users []string `json:"users,omitempty"`
 
-	// An expression in Caddy's expression language (CEL) that must be true.
-	// Besides placeholders such as `{http.auth.user.id}` and Caddy's matcher
-	// functions it knows the variables `claims` (a map), `scopes` and `roles`
-	// (lists) and `user` (a string). An expression that fails, for example
-	// because a claim is missing, denies.
+	// An expression in Caddy's expression language (CEL) that must be true. It has
+	// placeholders such as `{http.auth.user.id}`, Caddy's matcher functions, and the
+	// variables `claims` (a map), `scopes` and `roles` (lists) and `user` (a string).
+	// An expression that fails denies, for example because a claim is missing. Default:
+	// none.
 	If string `json:"if,omitempty"`
 
 	condition *condition
 	grants    grants
 }
 
-// Claim is a claim and the values that are accepted.
+// Claim is a claim and its accepted values.
 type Claim struct {
 	// The path of the claim, such as `realm_access.roles`.
 	Path string `json:"path"`
-	// The claim must equal one of these or, as a list, contain one. Numbers
-	// and booleans are compared by their usual spelling.
+	// The claim must equal one of these or, as a list, contain one. Numbers and
+	// booleans are compared by their usual spelling.
 	Values []string `json:"values"`
 }
 
-// Decision is the answer to a caller.
+// Decision is the result for a caller.
 type Decision struct {
 	// Allowed is false in the zero value.
 	Allowed bool
 
-	// Code is what a denied client is told.
+	// Code is the code for a denied client.
 	Code authn.Code
 
-	// RequiredScopes and RequiredRoles are what was asked for, if they were
-	// not met.
+	// RequiredScopes and RequiredRoles are the requirement, if it was not met.
 	RequiredScopes []string
 	RequiredRoles  []string
 
 	// Missing is what the caller lacks, for the log only.
 	Missing []string
 
-	// Reason is why, for the log only.
+	// Reason is the cause, for the log only.
 	Reason error
 }
 
-// Check reports what is wrong with the configuration.
+// Check validates the configuration.
 func (q *Requirement) Check() error {
 	for _, scope := range slices.Concat(q.Scopes, q.AnyScopes) {
 		if !authheader.IsScopeToken(scope) {
-			return fmt.Errorf("%q is an invalid scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
+			return fmt.Errorf("invalid scope %q: write it without spaces, quotes and backslashes (RFC 6749 §3.3)", scope)
 		}
 	}
 	if slices.Contains(slices.Concat(q.Roles, q.AnyRoles, q.Users), "") {
@@ -101,8 +101,8 @@ func (q *Requirement) Check() error {
 	return q.Session.check()
 }
 
-// Provision prepares the requirement, given which scopes imply which, and
-// which ones [Requirement.With] may add.
+// Provision prepares the requirement. It needs the scopes that imply others, and the
+// scopes that [Requirement.With] may add.
 func (q *Requirement) Provision(ctx caddy.Context, implies map[string][]string, more ...string) error {
 	if err := q.Check(); err != nil {
 		return err
@@ -132,8 +132,8 @@ func (q *Requirement) With(scopes []string) *Requirement {
 	return &wider
 }
 
-// Plus returns the requirement with more scopes and roles, which are known before
-// requests come, given which scopes imply which.
+// Plus returns the requirement with more scopes and roles when a configuration is
+// loaded. It needs the scopes that imply others.
 func (q *Requirement) Plus(scopes, roles []string, implies map[string][]string) (*Requirement, error) {
 	wider := *q.With(scopes)
 	wider.Roles = slices.Clone(q.Roles)
@@ -151,8 +151,8 @@ func (q *Requirement) Covers(caller *authn.Identity) bool {
 	return q.decideScopes(nil, caller).Allowed && q.decideRoles(nil, caller).Allowed
 }
 
-// ChallengeScopes is what a challenge for this requirement asks for: all
-// required scopes, and of alternatives the first.
+// ChallengeScopes returns the scopes for a challenge: all required scopes, and the
+// first of the alternatives.
 func (q *Requirement) ChallengeScopes() []string {
 	if len(q.AnyScopes) == 0 {
 		return q.Scopes
@@ -163,8 +163,8 @@ func (q *Requirement) ChallengeScopes() []string {
 	return append(slices.Clip(q.Scopes), q.AnyScopes[0])
 }
 
-// Decide checks a caller. What a client can do something about comes first: a new
-// login, then more scopes.
+// Decide checks a caller. It first reports what a client can act on: a new login, then
+// more scopes.
 func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	for _, rule := range rules {
 		if decision := rule.decide(q, r, caller); !decision.Allowed {
@@ -174,11 +174,11 @@ func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	return allowed
 }
 
-// Explain notes the result of each rule, also of those after the first denial.
+// Explain notes the result of each rule, also after the first denial.
 func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *trace.Trace) {
 	for _, rule := range rules {
-		if asked := rule.asked(q); asked != "" {
-			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("asked %s, held %s", asked, rule.held(q, caller)) })
+		if required := rule.required(q); required != "" {
+			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("required %s, held %s", required, rule.held(q, caller)) })
 		}
 	}
 }
@@ -189,7 +189,7 @@ func (q *Requirement) decideSession(_ *http.Request, caller *authn.Identity) Dec
 	return q.Session.decide(caller)
 }
 
-// Holds reports whether a caller, who may be anonymous, has all of some scopes.
+// Holds reports whether a caller, maybe an anonymous one, has all of the scopes.
 func (q *Requirement) Holds(caller *authn.Identity, scopes []string) bool {
 	return len(scopes) == 0 || caller != nil &&
 		!slices.ContainsFunc(scopes, func(scope string) bool { return !q.grants.cover(caller.Scopes, scope) })
@@ -220,8 +220,8 @@ func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) Decis
 	}
 }
 
-// unmet returns the members of all that the caller lacks, and anyOf where the caller
-// has none of it.
+// unmet returns the members of all that the caller lacks, and anyOf if the caller has
+// none of it.
 func unmet(all, anyOf []string, has func(string) bool) []string {
 	var missing []string
 	for _, name := range all {
@@ -235,8 +235,8 @@ func unmet(all, anyOf []string, has func(string) bool) []string {
 	return missing
 }
 
-// The decisions about the user, the claims and the condition do not tell the client
-// more than that it is denied: no wider token helps.
+// The decisions about the user, the claims and the condition give the client no
+// details, because no other token helps.
 
 func (q *Requirement) decideUser(_ *http.Request, caller *authn.Identity) Decision {
 	if len(q.Users) > 0 && !slices.Contains(q.Users, caller.ID) {
@@ -286,7 +286,7 @@ func equals(claim any, values []string) bool {
 		return slices.Contains(values, strconv.FormatInt(claim, 10))
 	case float64:
 		return slices.Contains(values, strconv.FormatFloat(claim, 'f', -1, 64))
-	default: // null, an object, a list in a list: nothing equals them
+	default: // null, an object or a nested list equals nothing
 		return false
 	}
 }

@@ -12,41 +12,40 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/authheader"
 )
 
-// Session is what is required of the login behind a token (RFC 9470). A client
-// can cure what is unmet by sending its user to log in again, so the answer is
-// a 401 that says how.
+// Session is what a gate requires of the login behind a token (RFC 9470). A new login
+// can meet it, so the answer is a 401 that names it.
 type Session struct {
-	// Authentication contexts, one of which `acr` must name, in the order of
-	// preference that the challenge shows.
+	// Authentication contexts, of which `acr` must name one, in the order of preference
+	// for the challenge. Default: any.
 	ACR []string `json:"acr,omitempty"`
 
-	// How long ago the user may have logged in, by `auth_time`.
+	// The maximum age of the login, by `auth_time`, in whole seconds. Default: any.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	now func() time.Time
 }
 
-// loginAhead is how far ahead the clock of an issuer may be.
+// loginAhead is how far the clock of an issuer may be ahead.
 const loginAhead = 10 * time.Second
 
 func (s *Session) check() error {
 	for _, acr := range s.ACR {
 		if !authheader.IsScopeToken(acr) {
-			return fmt.Errorf("acr %q: no spaces, quotes or backslashes can stand in it", acr)
+			return fmt.Errorf("invalid acr %q: write it without spaces, quotes and backslashes", acr)
 		}
 	}
 	if s.MaxAge < 0 || time.Duration(s.MaxAge)%time.Second != 0 {
-		return errors.New("max_age is a number of whole seconds: write for example 5m")
+		return errors.New("max_age must be whole seconds: write for example 5m")
 	}
 	return nil
 }
 
-// decide holds a caller against the session that is required. A claim that is
-// missing, of another type, or in the future does not suffice.
+// decide checks a caller against the required session. A claim that is missing, of
+// another type, or in the future does not suffice.
 func (s *Session) decide(caller *authn.Identity) Decision {
 	if len(s.ACR) > 0 {
 		if acr, _ := caller.Claims.All()["acr"].(string); !slices.Contains(s.ACR, acr) {
-			return stepUp("acr", errors.New("acr is missing or none of those required"))
+			return stepUp("acr", errors.New("acr is missing or not a required one"))
 		}
 	}
 	if s.MaxAge == 0 {
@@ -70,7 +69,7 @@ func (s *Session) age(authTime any) (time.Duration, error) {
 	case float64:
 		seconds = value
 	default:
-		return 0, errors.New("auth_time is missing or no number")
+		return 0, errors.New("auth_time is missing or not a number")
 	}
 	if seconds < 0 || seconds > 253402300799 { // the year 9999
 		return 0, errors.New("auth_time is out of range")

@@ -24,24 +24,23 @@ func init() {
 	caddy.RegisterModule(new(APIKey))
 }
 
-// APIKey lets callers in by API key.
+// APIKey authenticates callers by an API key.
 //
-// Only SHA-256 digests of keys are configured, so that a configuration, a
-// backup or a dashboard gives none away. A digest is safe for keys that are
-// long and random; never use it for a word that somebody chose.
+// The configuration contains only SHA-256 digests of keys, so a configuration, a backup
+// or a dashboard discloses no key. A digest protects long, random keys only. Never use
+// it for a password.
 //
-// A key in a query parameter ends up in histories and in the logs of every
-// server on the way, and Caddy's access log shows it unless a filter hides it;
-// prefer a header field.
+// A key in a query parameter gets into histories and into the logs of every server on
+// the way. Caddy's access log shows it unless a filter hides it. Prefer a header field.
 type APIKey struct {
 	// The realm in the challenge; `off` sends none. Default: the realm of the
 	// app.
 	Realm string `json:"realm,omitempty"`
 
 	// The locations of a key: `header`, `query` or `cookie` with a name, or
-	// `authorization` with the authentication scheme before the key, such as
-	// `Bearer` (the default), `Token` or `Basic`. With `Basic` the key is the
-	// password, whatever the user name is. Beside a scheme of tokens in one gate, a
+	// `authorization` with the authentication scheme before the key. The scheme is
+	// `Bearer` (the default), `Token`, `Basic` or another one. With `Basic` the key is
+	// the password, whatever the user name is. If a gate also has a scheme of tokens, a
 	// JWS is a token, and anything else is a key. The challenge names the first
 	// location. Default: the header field X-API-Key.
 	From []authn.Location `json:"from,omitempty"`
@@ -90,7 +89,7 @@ func (a *APIKey) Provision(ctx caddy.Context) error {
 	return a.use(nil)
 }
 
-// load makes the keys of the configuration and of a file the ones that count.
+// load puts the keys of the configuration and of a file into use.
 func (a *APIKey) load(file []byte) error {
 	keys, err := parseFile(file)
 	if err != nil {
@@ -108,7 +107,7 @@ func (a *APIKey) use(keys []Key) error {
 	return nil
 }
 
-// check reports what is wrong with the configuration as it is written.
+// check validates the configuration as it is written.
 func (a *APIKey) check() error {
 	if len(a.Keys) == 0 && a.KeysFile == "" {
 		return errors.New("api_key has no keys: add `key <id> sha256:<digest>` or `keys_file <path>`")
@@ -127,8 +126,8 @@ func (a *APIKey) check() error {
 	return nil
 }
 
-// Verify looks the key up by its digest. An unknown, an expired and a
-// malformed key are answered alike.
+// Verify looks the key up by its digest. An unknown, an expired and a malformed key get
+// the same answer.
 func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	if len(credential.Value) > authn.MaxCredential {
 		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
@@ -148,16 +147,16 @@ func (a *APIKey) Verify(_ context.Context, r *authn.Request, credential authn.Cr
 // Generation changes with the keys.
 func (a *APIKey) Generation() uint64 { return a.keys.Load().generation }
 
-// Recheck looks an accepted key up among the keys as they are now.
+// Recheck looks an accepted key up among the current keys.
 func (a *APIKey) Recheck(credential authn.Credential, identity *authn.Identity) (ends time.Time, err error) {
-	known := a.keys.Load().find(keyOf(credential))
-	if known == nil || known.ID != identity.ID {
+	key := a.keys.Load().find(keyOf(credential))
+	if key == nil || key.ID != identity.ID {
 		return ends, errors.New("the key was withdrawn")
 	}
-	return known.Expires, nil
+	return key.Expires, nil
 }
 
-// Account is empty: an unknown key is nobody's.
+// Account is empty: an unknown key belongs to no account.
 func (*APIKey) Account(authn.Credential) string { return "" }
 
 // Challenges names the first location. An authenticated caller gets no challenge.

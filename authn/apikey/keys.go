@@ -18,18 +18,18 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// Key is an API key that is let in.
+// Key is an accepted API key.
 type Key struct {
 	// The name of the key, for logs and as the caller's id.
 	ID string `json:"id"`
 	// The digest of the key: `sha256:` and 64 hexadecimal digits.
 	// Placeholders such as `{env.KEY_DIGEST}` are replaced at load.
 	Digest string `json:"digest"`
-	// What the holder may do.
+	// The scopes of the holder. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
-	// What the holder is.
+	// The roles of the holder. Default: none.
 	Roles []string `json:"roles,omitempty"`
-	// When the key ends, RFC 3339. Default: never.
+	// The end of the key, in RFC 3339. Default: the key does not expire.
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
@@ -74,12 +74,11 @@ func parseFile(content []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// index finds keys by their digest. It holds no key, only digests, and Go's
-// maps hash with a seed of their own, so that the time of a look-up tells
-// nothing about the digests that are near.
+// index finds keys by their digest. It contains digests only. Go's maps have a random
+// hash seed, so the time of a look-up discloses nothing about similar digests.
 type index struct {
 	byDigest   map[[sha256.Size]byte]*entry
-	generation uint64 // another one for each index of the process
+	generation uint64 // each index of the process has its own number
 }
 
 // indexes counts the indexes of the process.
@@ -102,7 +101,7 @@ func newIndex(keys []Key) (*index, error) {
 			return nil, err
 		}
 		if ids[key.ID] || index.byDigest[digest] != nil {
-			return nil, fmt.Errorf("key %q: its id or its digest is there twice", key.ID)
+			return nil, fmt.Errorf("key %q: duplicate id or digest", key.ID)
 		}
 		ids[key.ID] = true
 		identity := &authn.Identity{ID: key.ID, Scopes: key.Scopes, Roles: key.Roles}
@@ -114,8 +113,8 @@ func newIndex(keys []Key) (*index, error) {
 	return index, nil
 }
 
-// find returns the holder of a key, nil if there is none. An empty key has no
-// holder, whatever digest is configured.
+// find returns the entry of a key, or nil. An empty key has no entry, whatever digest
+// is configured.
 func (i *index) find(key string) *authn.Identity {
 	if key == "" {
 		return nil

@@ -113,7 +113,8 @@ func (a *APIKey) Locations() []authn.Location {
 	return append([]authn.Location{authn.AuthorizationField}, a.fields...)
 }
 
-// ReadsForm reports that a JWS is left to schemes of tokens.
+// ReadsForm reports whether the scheme reads a credential. Schemes of tokens read a
+// JWS.
 func (*APIKey) ReadsForm(jws bool) bool { return !jws }
 
 // keyOf returns the key of a credential: with Basic it is the password, whatever

@@ -7,13 +7,13 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
-// Report says how many keys there are.
+// Report returns the number of keys.
 func (a *APIKey) Report() report.Report {
 	keys := len(a.keys.Load().byDigest)
 	return report.Report{APIKeys: &keys}
 }
 
-// HasCaller reports whether there is a key of this id.
+// HasCaller reports whether a key has this id.
 func (a *APIKey) HasCaller(id string) (bool, error) {
 	keys := a.keys.Load()
 	if keys.find(id) != nil {

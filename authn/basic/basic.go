@@ -28,21 +28,21 @@ func init() {
 	caddy.RegisterModule(new(Basic))
 }
 
-// Basic lets callers in by user name and password (RFC 7617).
+// Basic authenticates callers by user name and password (RFC 7617).
 //
-// Passwords are configured as hashes, made with `caddy hash-password`: bcrypt
-// or argon2id, computed by Caddy's own modules. Anything weaker is refused,
-// and so is a hash that takes longer than a request may wait. A user who does
-// not exist costs as much time as one who does.
+// Passwords are configured as hashes of `caddy hash-password`: bcrypt or argon2id,
+// computed by Caddy's own modules. Weaker hashes are refused. A hash that takes longer
+// than a request may wait is refused, too. An unknown user costs as much time as a
+// known one.
 //
-// At most half of the processors compute hashes at once, for clients in turn,
-// so that one client cannot keep others out. A good password is not hashed again
-// within 12 hours of its last use: a keyed digest of it is remembered, which is
-// worthless outside this process, until the hash of the user changes.
+// At most half of the processors compute hashes at once, and clients take turns, so one
+// client cannot keep others out. Within 12 hours of its last use, a correct password is
+// not hashed again, unless the hash of the user changes. The memory holds a keyed
+// digest of the password, which is useless outside this process.
 //
-// User names and passwords are compared after Unicode normalization (NFC), as
-// RFC 7617 §2.1 asks for. Send Basic credentials over TLS only: they can be
-// read by whoever sees the request.
+// User names and passwords are compared after Unicode normalization (NFC), as RFC 7617
+// §2.1 requires. Send Basic credentials over TLS only: they are readable in the
+// request.
 type Basic struct {
 	// The realm in the challenge. Default: the realm of the app. RFC 7617 §2
 	// demands a realm, so where the app's is `off` this scheme sends `api`.
@@ -51,26 +51,26 @@ type Basic struct {
 	// The users.
 	Users []User `json:"users,omitempty"`
 
-	// An htpasswd file with bcrypt or argon2id hashes, a user a line, read
-	// again whenever it changes. A file of comments withdraws all its users. A
-	// changed file that is empty or cannot be used is logged, and the users read
-	// before stay. Its users have no scopes and no roles.
+	// An htpasswd file with bcrypt or argon2id hashes, one user on each line. It is
+	// read again when it changes. A file of comments withdraws all its users. A changed
+	// file that is empty or cannot be used is logged, and the users read before stay.
+	// Its users have no scopes and no roles.
 	UsersFile string `json:"users_file,omitempty"`
 
 	users  atomic.Pointer[directory]
 	static []account
 }
 
-// User is someone who may come in.
+// User is a user with the hash of a password.
 type User struct {
 	// The user name; it may not hold a colon.
 	Name string `json:"name"`
 	// The hash of the password. Placeholders such as `{env.HASH}` are
 	// replaced at load.
 	Hash string `json:"hash"`
-	// What the user may do.
+	// The scopes of the user. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
-	// What the user is.
+	// The roles of the user. Default: none.
 	Roles []string `json:"roles,omitempty"`
 }
 
@@ -105,7 +105,7 @@ func (b *Basic) Provision(ctx caddy.Context) error {
 	return b.use(nil)
 }
 
-// load makes the users of the configuration and of a file the ones that count.
+// load puts the users of the configuration and of a file into use.
 func (b *Basic) load(htpasswd []byte) error {
 	accounts, err := parseHtpasswd(htpasswd)
 	if err != nil {
@@ -123,8 +123,8 @@ func (b *Basic) use(accounts []account) error {
 	return nil
 }
 
-// check reports what is wrong with the configuration as it is written; what
-// depends on placeholders and files is left to Provision.
+// check validates the configuration as it is written. Provision checks placeholders and
+// files.
 func (b *Basic) check() error {
 	if len(b.Users) == 0 && b.UsersFile == "" {
 		return errors.New("basic has no users: add `user <name> <hash>` or `users_file <path>`")
@@ -145,7 +145,7 @@ func (b *Basic) check() error {
 	return nil
 }
 
-// Find takes the Basic credentials of the Authorization field.
+// Find returns the Basic credentials of the Authorization field.
 func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
 	authorization, err := r.Authorization()
 	if err != nil || !authorization.Is("Basic") {
@@ -154,17 +154,16 @@ func (b *Basic) Find(r *authn.Request) (authn.Credential, error) {
 	return authn.Credential{Scheme: "Basic", Value: authorization.Value, Location: authn.AuthorizationField}, nil
 }
 
-// Locations lists where credentials may be.
+// Locations lists the locations of credentials.
 func (*Basic) Locations() []authn.Location { return []authn.Location{authn.AuthorizationField} }
 
-// Verify decodes the credentials and compares the password. It is never sure
-// that a user it does not know is nobody: another Basic scheme of the gate may
-// know them.
+// Verify decodes the credentials and compares the password. It returns [authn.Skip] for
+// wrong ones, because another Basic scheme of the gate may accept them.
 func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	users := b.users.Load()
 	name, password, err := decode(credential.Value)
-	if r.Trace.Note("form", err) != nil {
-		// Work as for a wrong password, so that nothing is learned from time.
+	if r.Trace.Note("format", err) != nil {
+		// As much work as for a wrong password, so that the time discloses nothing.
 		name, password = "", credential.Value[:min(len(credential.Value), 72)]
 	}
 	match, source, failure := users.matches(name, password, func() string { return clientaddress.NetworkOf(r.Request) })
@@ -185,8 +184,8 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 // Generation changes with the users.
 func (b *Basic) Generation() uint64 { return b.users.Load().generation }
 
-// Recheck looks an accepted user up among the users as they are now. It refuses a
-// password that it no longer remembers, because a hash takes too long.
+// Recheck looks an accepted user up among the current users. It refuses a password that
+// is no longer remembered, because a hash takes too long.
 func (b *Basic) Recheck(credential authn.Credential, _ *authn.Identity) (never time.Time, err error) {
 	name, password, err := decode(credential.Value)
 	if err != nil {
@@ -236,8 +235,8 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// Challenges asks for Basic credentials. It says nothing to a caller who is
-// known: another password would not help.
+// Challenges requests Basic credentials. An authenticated caller gets no challenge,
+// because another password would not help.
 func (b *Basic) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil

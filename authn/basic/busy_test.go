@@ -82,7 +82,7 @@ func TestBusy(t *testing.T) {
 			alone(t, 2)
 			c := &counting{password: "secret", gate: make(chan struct{})}
 			b := users(t, c, "alice")
-			waiting, wait := crowd(b, 2+waitAtMost/2, different)
+			waiting, wait := crowd(b, 2+maxWaiting/2, different)
 			synctest.Wait()
 			for _, pair := range []string{"alice:secret", "alice:wrong", "mallory:wrong", "no colon"} {
 				outcome := try(b, pair)

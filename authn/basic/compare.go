@@ -20,21 +20,21 @@ import (
 )
 
 const (
-	// rememberFor is how long after its last use a good password is hashed again:
-	// a working day. A change of the hash ends the memory at once.
+	// rememberFor is how long a correct password is remembered after its last use: a
+	// working day. A change of the hash removes it at once.
 	rememberFor = 12 * time.Hour
-	// rememberAtMost bounds how many good passwords are remembered.
-	rememberAtMost = 10_000
-	// waitAtMost bounds how many requests wait for a processor to hash on, of
-	// one client half of them; the next one is turned away with 503.
-	waitAtMost = 128
+	// maxRemembered bounds the remembered passwords.
+	maxRemembered = 10_000
+	// maxWaiting bounds the requests that wait to compute a hash. One client can have
+	// half of them. A request beyond the bound gets 503.
+	maxWaiting = 128
 )
 
-// errBusy is the reason why a password was not looked at.
+// errBusy is the reason for an unverified password.
 var errBusy = errors.New("too many password hashes are being computed")
 
-// hashing is what all Basic schemes of the process share: the processors are
-// shared too, and a reload must not forget who is known.
+// hashing is the hasher of all Basic schemes of the process. They share the processors,
+// and a reload keeps the remembered passwords.
 var hashing = sync.OnceValue(func() *hasher {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
@@ -44,15 +44,15 @@ var hashing = sync.OnceValue(func() *hasher {
 func newHasher(key []byte, slots int) *hasher {
 	return &hasher{
 		key:   key,
-		queue: fairness.NewFairQueue(func() int { return slots }, fairness.NewFairQuota(waitAtMost)),
+		queue: fairness.NewFairQueue(func() int { return slots }, fairness.NewFairQuota(maxWaiting)),
 		good: otter.Must(&otter.Options[digest, struct{}]{
-			MaximumSize:      rememberAtMost,
+			MaximumSize:      maxRemembered,
 			ExpiryCalculator: otter.ExpiryAccessing[digest, struct{}](rememberFor),
 		}),
 	}
 }
 
-// atOnce is how many hashes are computed at a time.
+// atOnce is how many hashes are computed at once.
 func atOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 type digest [sha256.Size]byte
@@ -64,18 +64,18 @@ type hasher struct {
 	flights singleflight.Group
 }
 
-// compare reports whether the password belongs to the account. Only good
-// passwords are remembered, so that nobody can fill the memory with bad ones.
-// The client is asked for where a hash has to be computed.
+// compare reports whether the password belongs to the account. It remembers correct
+// passwords only, so wrong ones cannot fill the memory. It calls client only when it
+// computes a hash.
 func compare(user *account, name, password string, client func() string) (bool, authn.Source, error) {
 	h := hashing()
 	key := h.digest(name, string(user.hash), password)
-	if _, known := h.good.GetIfPresent(key); known {
+	if _, found := h.good.GetIfPresent(key); found {
 		return true, authn.SourceCache, nil
 	}
 	caller := client()
 	same, err, _ := h.flights.Do(string(key[:]), func() (any, error) {
-		if _, known := h.good.GetIfPresent(key); known {
+		if _, found := h.good.GetIfPresent(key); found {
 			return true, nil // a flight landed since the request looked
 		}
 		same, err := h.compute(user, password, caller)
@@ -90,15 +90,15 @@ func compare(user *account, name, password string, client func() string) (bool, 
 	return same.(bool), authn.SourceLocal, nil
 }
 
-// remembers reports whether the password is known to belong to the account.
+// remembers reports whether the password recently matched the account.
 func (h *hasher) remembers(user *account, password string) bool {
-	_, known := h.good.GetIfPresent(h.digest(user.name, string(user.hash), password))
-	return known
+	_, found := h.good.GetIfPresent(h.digest(user.name, string(user.hash), password))
+	return found
 }
 
-// digest stands for a password in the memory of this process: without the
-// key, which never leaves it, nothing can be tried against it. The lengths
-// keep one triple from reading as another.
+// digest identifies a password in the memory of this process. Without the key, which
+// never leaves the process, an attacker cannot try passwords against it. The lengths
+// keep two triples apart that are equal when joined.
 func (h *hasher) digest(parts ...string) (sum digest) {
 	mac := hmac.New(sha256.New, h.key)
 	for _, part := range parts {
@@ -113,8 +113,8 @@ func writeLength(mac hash.Hash, n int) {
 	_, _ = mac.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) // a hash takes every write
 }
 
-// compute hashes the password when it is the client's turn. It does not end with
-// the request that asked first: others may wait for the same answer.
+// compute hashes the password when the client has its turn. The context of the first
+// request does not end it, because other requests may wait for the same result.
 func (h *hasher) compute(user *account, password, client string) (bool, error) {
 	if !h.queue.Acquire(context.Background(), client, fairness.HashTimeout) {
 		return false, errBusy

@@ -26,7 +26,7 @@ func mixed(t *testing.T, many int) *directory {
 func TestStandIns(t *testing.T) {
 	kinds := func(d *directory) (all []string) {
 		for i := range 1000 {
-			all = append(all, kindOf(d.standIn(fmt.Sprint("nobody-", i)).hash))
+			all = append(all, hashParameters(d.decoy(fmt.Sprint("nobody-", i)).hash))
 		}
 		return all
 	}

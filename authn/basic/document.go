@@ -2,7 +2,7 @@ package basic
 
 import "github.com/excorp/caddy-require-auth/authn"
 
-// SecuritySchemes says how a password is sent.
+// SecuritySchemes describes how a password is sent.
 func (*Basic) SecuritySchemes() []authn.SecurityScheme {
 	return []authn.SecurityScheme{{Type: "http", Scheme: "basic"}}
 }

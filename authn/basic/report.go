@@ -5,13 +5,13 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
-// Report says how many users there are.
+// Report returns the number of users.
 func (b *Basic) Report() report.Report {
 	users := len(b.users.Load().byName)
 	return report.Report{Users: &users}
 }
 
-// HasCaller reports whether there is a user of this name.
+// HasCaller reports whether a user has this name.
 func (b *Basic) HasCaller(id string) (bool, error) {
 	return b.users.Load().byName[id] != nil, nil
 }

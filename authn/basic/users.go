@@ -18,7 +18,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
-// account is a user who can be compared with.
+// account is a user with a comparer for the password.
 type account struct {
 	name     string
 	hash     []byte
@@ -26,8 +26,8 @@ type account struct {
 	identity *authn.Identity
 }
 
-// checkName refuses a name that no client can send. Its error never repeats the
-// name, which may be a password on the wrong side of the colon.
+// checkName refuses a name that no client can send. The error never contains the name,
+// which may be a password on the wrong side of the colon.
 func checkName(name string) error {
 	switch {
 	case name == "" || strings.Contains(name, ":") || hasControl(name):
@@ -68,25 +68,26 @@ func newAccount(u User) (account, error) {
 	}, nil
 }
 
-// errWeakHash never repeats the value: it may be a password in the clear.
+// errWeakHash never contains the value, which may be a password.
 var errWeakHash = errors.New("the hash is neither bcrypt ($2a$, $2b$, $2y$) nor argon2id ($argon2id$): make one with `caddy hash-password`")
 
-// bcryptForm is what a bcrypt hash looks like. A hash that is damaged beyond
-// its cost would only be found out when somebody logs in.
+// bcryptForm is the form of a bcrypt hash. Other damage than to the cost would appear
+// only at a login.
 var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 const (
-	// maxCost is the greatest bcrypt cost: some 10 s for a hash, a third of the time
-	// that a request waits for its turn. Everybody can have that hash computed.
+	// maxCost is the greatest bcrypt cost: about 10 s for a hash, a third of the time
+	// that a request waits for its turn. Any client can cause the computation of that
+	// hash.
 	maxCost = 17
 
-	// maxArgonWork bounds the memory of an argon2id hash times its passes, in
-	// KiB: a few seconds.
+	// maxArgonWork bounds the memory of an argon2id hash in KiB, multiplied by its
+	// passes: a few seconds.
 	maxArgonWork = 4 << 20
 )
 
-// comparerFor finds Caddy's module for a hash and checks what would only fail
-// once somebody logs in.
+// comparerFor returns Caddy's module for a hash. It finds at load the errors that would
+// otherwise appear only at a login.
 func comparerFor(hash string) (caddyauth.Comparer, error) {
 	switch {
 	case strings.HasPrefix(hash, "$2a$"), strings.HasPrefix(hash, "$2b$"), strings.HasPrefix(hash, "$2y$"):
@@ -108,8 +109,7 @@ func comparerFor(hash string) (caddyauth.Comparer, error) {
 	}
 }
 
-// checkArgon2id refuses parameters on which the computation would panic, take
-// gigabytes, or be worth nothing.
+// checkArgon2id refuses parameters that cause a panic, need gigabytes, or are too weak.
 func checkArgon2id(hash string) error {
 	var version, memory, passes, threads int
 	if _, err := fmt.Sscanf(hash, "$argon2id$v=%d$m=%d,t=%d,p=%d$", &version, &memory, &passes, &threads); err != nil {
@@ -128,12 +128,12 @@ func checkArgon2id(hash string) error {
 	return nil
 }
 
-// parseHtpasswd reads lines of the form name:hash; empty lines and lines that
-// begin with # do not count. An error names the line and repeats nothing of
-// it: a slip of the pen may have put a password in any place.
+// parseHtpasswd reads lines of the form name:hash. It ignores empty lines and lines
+// that begin with #. An error contains the line number and no text of the line, because
+// a password may be in a wrong place.
 //
-// A file of comments withdraws all users. An empty file does not: a full disk
-// may have cut it.
+// A file of comments withdraws all users. An empty file is an error: a full disk may
+// have truncated it.
 func parseHtpasswd(content []byte) ([]account, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return nil, errors.New("the file is empty: write a line that begins with # for no users")
@@ -167,15 +167,15 @@ func parseHtpasswd(content []byte) ([]account, error) {
 // directory is an immutable set of users.
 type directory struct {
 	byName     map[string]*account
-	standIns   []standIn
-	generation uint64 // another one for each directory of the process
+	decoys     []decoyAccount
+	generation uint64 // each directory of the process has its own number
 }
 
 // directories counts the directories of the process.
 var directories atomic.Uint64
 
 func newDirectory(accounts []account) (*directory, error) {
-	d := &directory{byName: make(map[string]*account, len(accounts)), standIns: newStandIns(accounts), generation: directories.Add(1)}
+	d := &directory{byName: make(map[string]*account, len(accounts)), decoys: newDecoys(accounts), generation: directories.Add(1)}
 	for i := range accounts {
 		if d.byName[accounts[i].name] != nil {
 			return nil, fmt.Errorf("user %q is declared twice", accounts[i].name)
@@ -185,20 +185,19 @@ func newDirectory(accounts []account) (*directory, error) {
 	return d, nil
 }
 
-// matches returns the identity of the user if the password is theirs. For a
-// user who does not exist it computes a hash as those of users who do, always
-// of the same kind for the same name, so that the time taken tells nothing,
-// whatever mix of algorithms and costs is configured.
+// matches returns the identity of the user if the password is correct. For an unknown
+// user it computes the hash of a decoy, so the time discloses nothing, whatever mix of
+// algorithms and costs is configured.
 func (d *directory) matches(name, password string, client func() string) (*authn.Identity, authn.Source, error) {
-	user, known := d.byName[name]
+	user, found := d.byName[name]
 	switch {
 	case len(d.byName) == 0:
-		return nil, authn.SourceLocal, nil // no hash: no user can be told from others
-	case !known:
-		user = d.standIn(name)
+		return nil, authn.SourceLocal, nil // no hash: there are no users to tell apart
+	case !found:
+		user = d.decoy(name)
 	}
 	same, source, err := compare(user, name, password, client)
-	if err != nil || !same || !known {
+	if err != nil || !same || !found {
 		return nil, source, err
 	}
 	return user.identity, source, nil

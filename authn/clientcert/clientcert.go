@@ -1,7 +1,6 @@
-// Package clientcert is the scheme of client certificates: the caller is who
-// the certificate of the TLS connection says. It looks at Caddy's own TLS and
-// at nothing else; a header field in which a proxy passes a certificate on is
-// no certificate here.
+// Package clientcert is the scheme of client certificates. It reads the certificate of
+// Caddy's own TLS connection only. It ignores header fields in which a proxy forwards a
+// certificate.
 package clientcert
 
 import (
@@ -25,56 +24,55 @@ func init() {
 	caddy.RegisterModule(new(ClientCert))
 }
 
-// ClientCert lets callers in by the client certificate of their connection.
+// ClientCert authenticates callers by the client certificate of their connection.
 //
-// Caddy asks clients for certificates only if it is told to, with
-// `client_auth` in the site's `tls` directive. There are two ways to have them
-// verified, and with neither of them nobody is let in:
+// Caddy requests client certificates only with `client_auth` in the site's `tls`
+// directive. A certificate must be verified in one of two ways. Otherwise the scheme
+// accepts no certificate.
 //
-//   - Caddy does it, with `mode require_and_verify` or `mode verify_if_given`.
-//     What it verified counts here, for as long as the chain has not expired.
-//   - This scheme does it, with a `trust_pool` of its own; then `mode request`
-//     is enough, and callers without a certificate can come in by another
-//     scheme. Caddy's own verdict is not asked for.
+//   - Caddy verifies it, with `mode require_and_verify` or `mode verify_if_given`. The
+//     scheme accepts it until the chain expires.
+//   - This scheme verifies it against its own `trust_pool`. Then `mode request` is
+//     enough, and callers without a certificate can use another scheme. Caddy's own
+//     verdict does not matter.
 //
-// A certificate has to be made for client authentication, or for no purpose in
-// particular. Revocation lists and OCSP are not asked: issue certificates that
-// end soon.
+// A certificate must be for client authentication, or without a purpose. The scheme
+// does not check revocation lists or OCSP, so issue short-lived certificates.
 //
-// A certificate belongs to the connection. A browser sends it with every
-// request, also with those that another site makes it send.
+// A certificate belongs to the connection. A browser sends it with every request, also
+// with requests that another site causes.
 //
-// The names in the certificate become claims, for `claim`, `if`, `forward` and
-// the placeholders `{http.auth.user.…}`: `subject`, `common_name`, `issuer`,
-// the lists `san_dns`, `san_uri` and `san_email`, `serial` and `sha256` (the
-// fingerprint) in hexadecimal digits, and `not_after` in Unix seconds. A
-// certificate with a control character in a name, or with two common names or
-// two serial numbers in its subject, is refused.
+// The names in the certificate become claims, for `claim`, `if`, `forward` and the
+// placeholders `{http.auth.user.…}`: `subject`, `common_name`, `issuer`, and the lists
+// `san_dns`, `san_uri` and `san_email`. The claims `serial` and `sha256` (the
+// fingerprint) are in hexadecimal digits, and `not_after` is in Unix seconds. A
+// certificate is refused if a name has a control character, or if its subject has two
+// common names or two serial numbers.
 type ClientCert struct {
 	// The realm in the challenge; `off` sends none. Default: the realm of the
 	// app.
 	Realm string `json:"realm,omitempty"`
 
-	// PEM files with the certificates of the authorities to trust, read at
-	// load. A self-signed client certificate is trusted if it stands there
-	// itself. Default: what Caddy's TLS verified.
+	// PEM files with the certificates of the trusted authorities, read at load. A
+	// self-signed client certificate is trusted if a file contains it. Default: the
+	// certificates that Caddy's TLS verified.
 	//
-	// Give them also where several sites of one server trust different
-	// authorities while the server's `strict_sni_host` is off: there Caddy may
-	// have verified a connection for another site.
+	// Also write this line if several sites of one server trust different authorities
+	// while the server's `strict_sni_host` is off. Caddy may have verified such a
+	// connection for another site.
 	TrustPool []string `json:"trust_pool,omitempty"`
 
-	// Which name is the caller's id: `subject`, `common_name`, `san_dns`,
-	// `san_uri` or `san_email`. Of several alternative names of a kind it is
-	// the first; a certificate without such a name is refused. Default:
-	// `subject`, written as RFC 2253 does, such as `CN=robot,O=Example`.
+	// The name that is the caller's id: `subject`, `common_name`, `san_dns`, `san_uri`
+	// or `san_email`. If a certificate has several alternative names of the kind, the
+	// first counts. A certificate without such a name is refused. Default: `subject`,
+	// in the form of RFC 2253, such as `CN=robot,O=Example`.
 	UserFrom Field `json:"user_from,omitempty"`
 
-	// What certificates grant. The grants of all rules that apply add up.
+	// The scopes and roles of certificates. The grants of all matching rules add up.
 	Rules []Rule `json:"rules,omitempty"`
 
-	// Refuse certificates to which no rule applies. Otherwise they are known
-	// callers without scopes and roles.
+	// Refuses certificates that match no rule. Otherwise their holders are
+	// authenticated without scopes and roles.
 	OnlyMatching bool `json:"only_matching,omitempty"`
 
 	roots       *x509.CertPool
@@ -106,7 +104,7 @@ func (c *ClientCert) Provision(caddy.Context) error {
 	return err
 }
 
-// check reports what is wrong with the configuration as it is written.
+// check validates the configuration as it is written.
 func (c *ClientCert) check() error {
 	if err := authheader.CheckParameter("realm", c.Realm); err != nil {
 		return err
@@ -115,7 +113,7 @@ func (c *ClientCert) check() error {
 		return err
 	}
 	if c.OnlyMatching && len(c.Rules) == 0 {
-		return errors.New("only_matching without a rule lets nobody in: add `rule <field> <pattern>`")
+		return errors.New("only_matching without a rule refuses every certificate: add `rule <field> <pattern>`")
 	}
 	for _, rule := range c.Rules {
 		if err := rule.check(); err != nil {
@@ -125,17 +123,17 @@ func (c *ClientCert) check() error {
 	return nil
 }
 
-// place is where client certificates stand.
-var place = authn.Location{Kind: authn.InTLS, Name: "client_cert"}
+// tlsLocation is the location of client certificates.
+var tlsLocation = authn.Location{Kind: authn.InTLS, Name: "client_cert"}
 
-// Find takes the client's certificate. Its fingerprint is the credential: no
-// two certificates share one.
+// Find returns the client's certificate. Its fingerprint is the credential, because it
+// is unique.
 func (c *ClientCert) Find(r *authn.Request) (authn.Credential, error) {
 	leaf := leafOf(r)
 	if leaf == nil {
 		return authn.Credential{}, nil
 	}
-	return authn.Credential{Value: hexOf(leaf), Location: place}, nil
+	return authn.Credential{Value: hexOf(leaf), Location: tlsLocation}, nil
 }
 
 func leafOf(r *authn.Request) *x509.Certificate {
@@ -150,9 +148,9 @@ func hexOf(cert *x509.Certificate) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// Verify judges the certificate and then reads the names in it. One that is
-// not trusted here, or that no rule is meant for, may be another scheme's;
-// one that is out of date or made for something else is nobody's.
+// Verify verifies the certificate, then reads its names. Another scheme may accept a
+// certificate that this one does not trust, or that matches no rule. An expired
+// certificate, or one with another purpose, is rejected.
 func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential authn.Credential) authn.Outcome {
 	leaf := leafOf(r)
 	if leaf == nil || hexOf(leaf) != credential.Value {
@@ -187,12 +185,12 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	return authn.Accept(identity, authn.SourceLocal)
 }
 
-// assumed is what an explanation cannot know.
+// assumed describes what an explanation cannot verify.
 func (c *ClientCert) assumed() string {
 	if c.roots != nil {
 		return ""
 	}
-	return "taken as verified: that is for the TLS of the server to decide"
+	return "assumed to be verified by the server's TLS"
 }
 
 func (c *ClientCert) applying(names names) []Rule {
@@ -205,7 +203,7 @@ func (c *ClientCert) applying(names names) []Rule {
 	return applying
 }
 
-// union adds to a list what is not in it yet.
+// union adds the missing members to a list.
 func union(list, more []string) []string {
 	for _, member := range more {
 		if !slices.Contains(list, member) {
@@ -215,12 +213,11 @@ func union(list, more []string) []string {
 	return list
 }
 
-// Challenges says that a certificate is wanted. HTTP has no authentication
-// scheme for certificates and no client can answer the challenge: it takes a
-// new connection. But a 401 without a challenge would be malformed (RFC 9110
-// §15.5.2), and a gate may have no other scheme. The name is unregistered and
-// so stands last, where it hides no challenge that can be answered. A caller
-// who is known is told nothing.
+// Challenges returns a challenge with an unregistered scheme name. HTTP has no
+// authentication scheme for certificates, and a client needs a new connection to send
+// one. But a 401 without a challenge is malformed (RFC 9110 §15.5.2), and a gate may
+// have no other scheme. The name comes last, so that clients find the challenges that
+// they can answer. An authenticated caller gets no challenge.
 func (c *ClientCert) Challenges(ask authn.ChallengeParams) []authn.Challenge {
 	if !ask.Unauthenticated() {
 		return nil

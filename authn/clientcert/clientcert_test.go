@@ -99,13 +99,13 @@ func TestTrust(t *testing.T) {
 		"for no use in particular":                         {own, sent(ca.leaf(t, usage())), authn.Accepted, ""},
 		"for servers and clients":                          {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
 		"signed by itself and trusted itself":              {pinned, sent(self.cert), authn.Accepted, ""},
-		"of one between that was not sent":                 {own, sent(between.leaf(t, nil)), authn.NotApplicable, "nobody in the trust_pool"},
-		"of another authority of that name":                {own, sent(stranger.leaf(t, nil)), authn.NotApplicable, "nobody in the trust_pool"},
-		"of another authority that was sent along":         {own, sent(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "nobody in the trust_pool"},
-		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "nobody in the trust_pool"},
-		"signed by itself":                                 {own, sent(self.cert), authn.NotApplicable, "nobody in the trust_pool"},
-		"signed by a client with its own certificate":      {own, sent(holder.leaf(t, nil), leaf), authn.NotApplicable, "nobody in the trust_pool"},
-		"signed by a client whose own certificate is root": {pinned, sent(self.leaf(t, nil), self.cert), authn.NotApplicable, "nobody in the trust_pool"},
+		"of one between that was not sent":                 {own, sent(between.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority of that name":                {own, sent(stranger.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority that was sent along":         {own, sent(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by itself":                                 {own, sent(self.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client with its own certificate":      {own, sent(holder.leaf(t, nil), leaf), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client whose own certificate is root": {pinned, sent(self.leaf(t, nil), self.cert), authn.NotApplicable, "no authority in the trust_pool"},
 		"that is over":                                     {own, sent(ended), authn.Rejected, "expired"},
 		"that is not good yet":                             {own, sent(early), authn.Rejected, "not yet valid"},
 		"of one between that is over":                      {own, sent(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
@@ -146,7 +146,7 @@ func TestTrust(t *testing.T) {
 		r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 		for _, connection := range []*tls.ConnectionState{nil, {}, sent(self.cert)} {
 			r.TLS = connection
-			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Location: place})
+			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Location: tlsLocation})
 			if outcome.Verdict != authn.Rejected {
 				t.Errorf("outcome %+v", outcome)
 			}

@@ -2,7 +2,7 @@ package clientcert
 
 import "github.com/excorp/caddy-require-auth/authn"
 
-// SecuritySchemes says how a certificate is sent.
+// SecuritySchemes describes how a certificate is sent.
 func (*ClientCert) SecuritySchemes() []authn.SecurityScheme {
 	return []authn.SecurityScheme{{Type: "mutualTLS"}}
 }

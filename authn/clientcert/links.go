@@ -6,25 +6,24 @@ import (
 	"slices"
 )
 
-// maxLinks is how many certificates a client may send besides its own. Chains
-// have one or two of them.
+// maxLinks bounds the certificates that a client sends besides its own. Chains have one
+// or two of them.
 const maxLinks = 8
 
-// linksTo returns those of the certificates that a client sent along that an
-// authority vouches for, or one that is vouched for itself.
+// linksTo returns the client's intermediate certificates that a trusted authority
+// signed, directly or through others.
 //
-// The others must not come near a verification. It would try the keys of all that
-// have the right name, and a stranger chooses names and keys: a hundred large
-// keys of one name, sent once for a connection, cost most of a second of
-// computing with each of its requests. Here a signature is checked with the key
-// of somebody trusted, or not at all.
+// The verification must not see the rest. It would try the key of every certificate
+// with a matching name, and the client chooses names and keys. A hundred large keys of
+// one name would cost most of a second with each request. Here only trusted keys check
+// signatures.
 func linksTo(authorities, sent []*x509.Certificate) *x509.CertPool {
 	links, trusted, left := x509.NewCertPool(), slices.Clone(authorities), slices.Clone(sent)
-	slices.Reverse(left) // each is vouched for by the one behind it (RFC 8446 §4.4.2)
+	slices.Reverse(left) // each is signed by the next one (RFC 8446 §4.4.2)
 	for before := -1; before != len(left); {
 		before = len(left)
 		left = slices.DeleteFunc(left, func(link *x509.Certificate) bool {
-			if !isVouchedFor(link, trusted) {
+			if !isSignedBy(link, trusted) {
 				return false
 			}
 			links.AddCert(link)
@@ -35,7 +34,7 @@ func linksTo(authorities, sent []*x509.Certificate) *x509.CertPool {
 	return links
 }
 
-func isVouchedFor(link *x509.Certificate, trusted []*x509.Certificate) bool {
+func isSignedBy(link *x509.Certificate, trusted []*x509.Certificate) bool {
 	return slices.ContainsFunc(trusted, func(issuer *x509.Certificate) bool {
 		return bytes.Equal(link.RawIssuer, issuer.RawSubject) && link.CheckSignatureFrom(issuer) == nil
 	})

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// Field is a part of a certificate that names somebody.
+// Field is a name in a certificate.
 type Field string
 
 // The fields.
@@ -28,7 +28,7 @@ var (
 	fields     = append(slices.Clip(userFields), Issuer)
 )
 
-// checkUser refuses fields that do not name the caller; empty is the default.
+// checkUser refuses fields that do not name the caller. Empty is the default.
 func (f Field) checkUser() error {
 	if f != "" && !slices.Contains(userFields, f) {
 		return fmt.Errorf("user_from %q: write %s", f, listed(userFields))
@@ -54,16 +54,14 @@ func listed(fields []Field) string {
 // isList reports whether a certificate may have several values of the field.
 func (f Field) isList() bool { return f == SANDNS || f == SANURI || f == SANEmail }
 
-// isDistinguished reports whether the field is a distinguished name: several
-// attributes with commas between them.
+// isDistinguished reports whether the field is a distinguished name: attributes
+// separated by commas.
 func (f Field) isDistinguished() bool { return f == Subject || f == Issuer }
 
-// names are the names in a certificate; a field that it does not have has no
-// values.
+// names are the names in a certificate. A missing field has no values.
 type names map[Field][]string
 
-// namesOf reads the names in a certificate and refuses those that could be
-// taken for others.
+// namesOf reads the names in a certificate and refuses ambiguous ones.
 func namesOf(cert *x509.Certificate) (names, error) {
 	if err := checkSubject(cert); err != nil {
 		return nil, err
@@ -95,8 +93,8 @@ func present(value string) []string {
 	return []string{value}
 }
 
-// checkSubject refuses a second common name or serial number: Go keeps the
-// last of each, so that two subjects would become one caller.
+// checkSubject refuses a second common name or serial number. Go keeps the last of
+// each, so two subjects would become one caller.
 func checkSubject(cert *x509.Certificate) error {
 	var common, serial int
 	for _, attribute := range cert.Subject.Names {
@@ -113,7 +111,7 @@ func checkSubject(cert *x509.Certificate) error {
 	return nil
 }
 
-// claimsOf is what the certificate says about its holder.
+// claimsOf returns the claims of a certificate.
 func claimsOf(cert *x509.Certificate, found names) map[string]any {
 	claims := map[string]any{
 		"serial":    cert.SerialNumber.Text(16),

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Rule says what certificates grant that have certain names.
+// Rule grants scopes and roles to certificates with certain names.
 type Rule struct {
-	// The names that a certificate must have, all of them, by field: those of
-	// `user_from` and `issuer`. A name is given as a whole, in the same case;
-	// one `*` at its beginning or end stands for anything. Of alternative
-	// names one has to match. In `subject` and `issuer` a `*` at the beginning
-	// stands for whole attributes and a comma follows it: `*,O=Example`.
+	// The names that a certificate must have, by field: those of `user_from` and
+	// `issuer`. All of them must match. A pattern is a whole name, in the same case.
+	// One `*` at its beginning or end matches any text. Of alternative names one must
+	// match. In `subject` and `issuer` a `*` at the beginning matches whole attributes,
+	// and a comma follows it: `*,O=Example`.
 	Match map[Field]string `json:"match"`
-	// What the holder may do.
+	// The scopes of the holder. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
-	// What the holder is.
+	// The roles of the holder. Default: none.
 	Roles []string `json:"roles,omitempty"`
 }
 
@@ -27,7 +27,7 @@ func (r Rule) check() error {
 	}
 	for field, pattern := range r.Match {
 		if !slices.Contains(fields, field) {
-			return fmt.Errorf("rule %q: there is no such field: write %s", field, listed(fields))
+			return fmt.Errorf("rule: unknown field %q: write %s", field, listed(fields))
 		}
 		if err := field.checkPattern(pattern); err != nil {
 			return fmt.Errorf("rule %s %q: %w", field, pattern, err)
@@ -45,14 +45,14 @@ func (f Field) checkPattern(pattern string) error {
 	case pattern == "":
 		return errors.New("the pattern is empty")
 	case strings.Contains(inner, "*"):
-		return errors.New("only one * can stand there, at the beginning or at the end")
+		return errors.New("invalid pattern: write one * only, at the beginning or at the end")
 	case f.isDistinguished() && pattern[0] == '*' && inner != "" && inner[0] != ',':
-		return errors.New("a value that its holder chose could end like that: write a comma after the *, as in *,O=Example")
+		return errors.New("invalid pattern: a holder can choose the end of a value: write a comma after the *, as in *,O=Example")
 	}
 	return nil
 }
 
-// applies reports whether the rule is meant for a certificate with the names.
+// applies reports whether the rule matches a certificate with the names.
 func (r Rule) applies(names names) bool {
 	for field, pattern := range r.Match {
 		if !slices.ContainsFunc(names[field], func(name string) bool { return field.matches(pattern, name) }) {
@@ -65,7 +65,7 @@ func (r Rule) applies(names names) bool {
 func (f Field) matches(pattern, name string) bool {
 	if end, ok := strings.CutPrefix(pattern, "*"); ok {
 		rest, ok := strings.CutSuffix(name, end)
-		return ok && !(f.isDistinguished() && escapes(rest))
+		return ok && !(f.isDistinguished() && isEscaped(rest))
 	}
 	if beginning, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(name, beginning)
@@ -73,8 +73,8 @@ func (f Field) matches(pattern, name string) bool {
 	return name == pattern
 }
 
-// escapes reports whether the comma that follows a part of a distinguished
-// name belongs to a value: `CN=x\,O=Example` has one attribute, not two.
-func escapes(part string) bool {
+// isEscaped reports whether a backslash escapes the comma after a part of a
+// distinguished name: `CN=x\,O=Example` has one attribute.
+func isEscaped(part string) bool {
 	return (len(part)-len(strings.TrimRight(part, `\`)))%2 == 1
 }

@@ -11,11 +11,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// errUntrusted is the error for a certificate that nobody vouches for whom
-// this scheme trusts.
+// errUntrusted is the error for a certificate without a trusted authority.
 var errUntrusted = errors.New("the certificate is not trusted")
 
-// trusts reports why the certificate of a connection is not to be believed.
+// trusts returns why the certificate of a connection is not trusted, or nil.
 func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 	now := c.now()
 	if c.roots != nil {
@@ -26,22 +25,22 @@ func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 		return c.verdicts.of(sent, c.authorities, now, func() error { return c.verify(sent, now) })
 	}
 	if len(connection.VerifiedChains) == 0 {
-		return fmt.Errorf("%w: Caddy did not verify it, and there is no trust_pool", errUntrusted)
+		return fmt.Errorf("%w: Caddy did not verify it, and no trust_pool is configured", errUntrusted)
 	}
-	// Caddy verified when the connection began; that may be long ago.
+	// Caddy verified when the connection began, maybe long ago.
 	current := func(chain []*x509.Certificate) bool {
 		return len(chain) > 0 && !slices.ContainsFunc(chain, func(cert *x509.Certificate) bool {
 			return now.Before(cert.NotBefore) || now.After(cert.NotAfter)
 		})
 	}
 	if !slices.ContainsFunc(connection.VerifiedChains, current) {
-		return errors.New("the certificate, or one that vouches for it, expired since the connection began")
+		return errors.New("a certificate of the chain expired since the connection began")
 	}
 	return nil
 }
 
-// verify verifies the first of the certificates that a client sent; the others
-// may be links to one of the roots.
+// verify verifies the first of the client's certificates. The others may be links to a
+// root.
 func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
 	links := linksTo(c.authorities, sent[1:])
 	_, err := sent[0].Verify(x509.VerifyOptions{
@@ -51,14 +50,14 @@ func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		// Its text may repeat names that anybody can make up.
-		return fmt.Errorf("%w: nobody in the trust_pool vouches for it", errUntrusted)
+		// The text of the error may contain names that the client chose.
+		return fmt.Errorf("%w: no authority in the trust_pool signed it", errUntrusted)
 	}
 	return err
 }
 
-// readPool reads files of PEM certificates. What is no certificate is refused,
-// not skipped: a pool that lacks an authority would be noticed only by callers.
+// readPool reads files of PEM certificates. It refuses anything else: only callers
+// would notice a pool without an authority.
 func readPool(paths []string) (pool *x509.CertPool, all []*x509.Certificate, err error) {
 	pool = x509.NewCertPool()
 	for _, path := range paths {

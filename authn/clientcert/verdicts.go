@@ -9,44 +9,43 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/fingerprint"
 )
 
-// verdicts remembers what was found about certificates. A client sends them once
-// for a connection, and could have their signatures checked with each of its
-// requests otherwise.
+// verdicts remembers the results of verifications. A client sends its certificates once
+// for a connection. Without the memory, each request would check their signatures
+// again.
 type verdicts struct {
 	mutex sync.Mutex
 	found map[[sha256.Size]byte]verdict
 }
 
-// verdict holds from one instant to another.
+// verdict is valid from one instant to another.
 type verdict struct {
 	from, until time.Time
 	err         error
 }
 
 const (
-	// verdictFor is how long a verdict holds at most.
+	// verdictFor is the longest validity of a verdict.
 	verdictFor = time.Minute
-	// maxVerdicts bounds what is remembered; when there are more, all are
-	// found again.
+	// maxVerdicts bounds the memory. A full memory is emptied.
 	maxVerdicts = 10_000
 )
 
-// of returns the verdict about what a client sent. It ends before any
-// certificate that it depends on begins or ends.
-func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, judge func() error) error {
+// of returns the verdict on a client's certificates. Its validity ends when one of the
+// certificates that it depends on begins or ends.
+func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, verify func() error) error {
 	key := chainOf(sent)
 	v.mutex.Lock()
-	known, found := v.found[key]
+	existing, found := v.found[key]
 	v.mutex.Unlock()
-	if found && !now.Before(known.from) && now.Before(known.until) {
-		return known.err
+	if found && !now.Before(existing.from) && now.Before(existing.until) {
+		return existing.err
 	}
-	fresh := verdict{from: now, until: now.Add(verdictFor), err: judge()}
+	fresh := verdict{from: now, until: now.Add(verdictFor), err: verify()}
 	for _, certificates := range [][]*x509.Certificate{sent, authorities} {
 		for _, certificate := range certificates {
-			for _, turn := range []time.Time{certificate.NotBefore, certificate.NotAfter} {
-				if !turn.Before(now) && turn.Before(fresh.until) {
-					fresh.until = turn
+			for _, limit := range []time.Time{certificate.NotBefore, certificate.NotAfter} {
+				if !limit.Before(now) && limit.Before(fresh.until) {
+					fresh.until = limit
 				}
 			}
 		}
@@ -60,7 +59,7 @@ func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, judg
 	return fresh.err
 }
 
-// chainOf tells what one client sent from what others did.
+// chainOf returns a digest that identifies the certificates of a client.
 func chainOf(sent []*x509.Certificate) [sha256.Size]byte {
 	var room [(1 + maxLinks) * sha256.Size]byte
 	all := room[:0]

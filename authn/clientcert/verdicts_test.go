@@ -56,17 +56,17 @@ func TestVerdicts(t *testing.T) {
 	leaf, other := ca.leaf(t, nil), ca.leaf(t, nil)
 	bad := errors.New("bad")
 	var memory verdicts
-	judged := 0
+	verified := 0
 	ask := func(now time.Time, err error, sent ...*x509.Certificate) error {
-		return memory.of(sent, []*x509.Certificate{ca.cert}, now, func() error { judged++; return err })
+		return memory.of(sent, []*x509.Certificate{ca.cert}, now, func() error { verified++; return err })
 	}
 	for _, step := range []struct {
-		name   string
-		now    time.Time
-		sent   []*x509.Certificate
-		found  error
-		want   error
-		judged int
+		name     string
+		now      time.Time
+		sent     []*x509.Certificate
+		found    error
+		want     error
+		verified int
 	}{
 		{"the first time", noon, []*x509.Certificate{leaf}, nil, nil, 1},
 		{"again", noon.Add(59 * time.Second), []*x509.Certificate{leaf}, bad, nil, 1},
@@ -84,8 +84,8 @@ func TestVerdicts(t *testing.T) {
 		{"after the end of the authority", ca.cert.NotAfter.Add(time.Second), []*x509.Certificate{leaf}, bad, bad, 12},
 	} {
 		t.Run("COST-1: a chain "+step.name, func(t *testing.T) {
-			if err := ask(step.now, step.found, step.sent...); !errors.Is(err, step.want) || judged != step.judged {
-				t.Errorf("the verdict is %v after %d", err, judged)
+			if err := ask(step.now, step.found, step.sent...); !errors.Is(err, step.want) || verified != step.verified {
+				t.Errorf("the verdict is %v after %d", err, verified)
 			}
 		})
 	}

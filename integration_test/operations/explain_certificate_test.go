@@ -91,7 +91,7 @@ https://localhost:8080 {
 	}
 	t.Run("what Caddy's TLS decides is said to be taken as verified", func(t *testing.T) {
 		got := explained(t, "/verified", new(harness.Certificate(t, "robot", &other, time.Hour)))
-		want := trace.Check{Scheme: "verified", Check: "trust", Result: trace.OK, Detail: "taken as verified: that is for the TLS of the server to decide"}
+		want := trace.Check{Scheme: "verified", Check: "trust", Result: trace.OK, Detail: "assumed to be verified by the server's TLS"}
 		if len(got.Gates) != 1 || len(got.Gates[0].Checks) == 0 || got.Gates[0].Checks[0] != want {
 			t.Errorf("%+v", got.Gates)
 		}

@@ -178,7 +178,7 @@ func TestExplain(t *testing.T) {
 		if len(got.Gates) != 2 || got.Gates[0].Decision != "admitted" || !slices.Equal(failed(got.Gates[1].Checks), []string{"scope"}) {
 			t.Fatalf("%+v", got.Gates)
 		}
-		if detail := got.Gates[1].Checks[len(got.Gates[1].Checks)-1].Detail; !strings.Contains(detail, "asked scope admin, held read") {
+		if detail := got.Gates[1].Checks[len(got.Gates[1].Checks)-1].Detail; !strings.Contains(detail, "required scope admin, held read") {
 			t.Error(detail)
 		}
 		if at := got.Gates[1].Config; !strings.Contains(s.Do("GET", s.AdminURL(at)).Body, "admin") {

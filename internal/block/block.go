@@ -1,6 +1,6 @@
-// Package block reads the blocks of a Caddyfile by a table: what each line
-// means stands in one place, and a line that the table does not know is
-// refused with its position and the lines there are.
+// Package block reads the blocks of a Caddyfile by a table. The table has each
+// subdirective in one place. An unrecognized subdirective is an error with its position
+// and the valid ones.
 package block
 
 import (
@@ -17,19 +17,19 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Lines says what each line of a block does. A reader is called with the
+// Lines are the subdirectives of a block with their readers. A reader starts with the
 // dispenser on the name of the line.
 type Lines map[string]Line
 
 // Line reads one line, its own block included.
 type Line func(*caddyfile.Dispenser) error
 
-// Read reads the block that follows the current segment, if there is one.
+// Read reads the block that follows the current segment, if there is a block.
 func Read(d *caddyfile.Dispenser, lines Lines) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		line, known := lines[d.Val()]
-		if !known {
-			return d.Errf("unknown line %q: write one of %s", d.Val(), strings.Join(slices.Sorted(maps.Keys(lines)), ", "))
+		line, found := lines[d.Val()]
+		if !found {
+			return d.Errf("unrecognized subdirective %q: write one of %s", d.Val(), strings.Join(slices.Sorted(maps.Keys(lines)), ", "))
 		}
 		if err := line(d); err != nil {
 			return err
@@ -38,19 +38,19 @@ func Read(d *caddyfile.Dispenser, lines Lines) error {
 	return nil
 }
 
-// Begin consumes the name in front of a block, refuses arguments after it, and
-// returns where the block begins.
+// Begin consumes the name before a block, refuses arguments after it, and returns the
+// position of the block.
 func Begin(d *caddyfile.Dispenser) (Position, error) {
 	d.Next()
 	start := Here(d)
 	if name := d.Val(); d.NextArg() {
-		return start, d.Errf("after %s a block is expected, and no further value", name)
+		return start, d.Errf("unexpected argument after %s: write a block", name)
 	}
 	return start, nil
 }
 
-// Position remembers where a directive or block begins, for errors that are
-// known only at its end.
+// Position is the position of a directive or block, for errors that appear only at its
+// end.
 type Position struct{ at *caddyfile.Dispenser }
 
 // Here is the position of the current token.
@@ -68,8 +68,8 @@ func (p Position) Wrap(err error) error {
 	return p.at.WrapErr(err)
 }
 
-// String reads exactly one argument, once; a target that has a value from an
-// earlier block counts.
+// String reads exactly one argument, once. A value from an earlier block counts as
+// well.
 func String(target *string) Line {
 	return func(d *caddyfile.Dispenser) error {
 		if *target != "" {
@@ -78,7 +78,7 @@ func String(target *string) Line {
 		name := d.Val()
 		var value string
 		if !d.AllArgs(&value) {
-			// Caddy's own message would repeat what may be a secret.
+			// Caddy's own message would contain the value, which may be a secret.
 			return d.Errf("write exactly one value after %s, in quotes if it has spaces", name)
 		}
 		if value == "" {
@@ -89,9 +89,8 @@ func String(target *string) Line {
 	}
 }
 
-// Secret is String for a secret. It refuses a placeholder that Caddy does not fill
-// when it loads a configuration: the secret would be what everyone can read in the
-// configuration.
+// Secret is String for a secret. It refuses a placeholder that Caddy does not replace
+// at load: its text in the configuration would be the secret.
 func Secret(target *string) Line {
 	read := String(target)
 	return func(d *caddyfile.Dispenser) error {
@@ -106,8 +105,8 @@ func Secret(target *string) Line {
 	}
 }
 
-// Secrets are secrets of which nearly every configuration has one. JSON may have
-// a single one as a string.
+// Secrets are secrets, nearly always a single one. JSON may have a single one as a
+// string.
 type Secrets []string
 
 // MarshalJSON writes a single secret as a string.
@@ -140,13 +139,14 @@ func (s *Secrets) ReadLine(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// List reads the rest of a line as a list. Spaces separate its items, so one that
-// ends in a comma is a slip.
+// List reads the rest of a line as a list. Spaces separate its items, so an item with a
+// comma at the end is an error.
 func List(d *caddyfile.Dispenser) ([]string, error) {
 	items := d.RemainingArgs()
 	for i, item := range items {
 		if strings.HasSuffix(item, ",") {
-			// The item itself may be the address of a store, with its password.
+			// The error does not contain the item, which may be the address of a store
+			// with its password.
 			return nil, d.Errf("item %d of the list ends in a comma: separate the items by spaces alone", i+1)
 		}
 	}
@@ -178,14 +178,14 @@ func Duration(target *caddy.Duration) Line {
 		}
 		duration, err := caddy.ParseDuration(text)
 		if err != nil || duration < 0 {
-			return d.Errf("%q is no duration: write for example 30s", text)
+			return d.Errf("invalid duration %q: write for example 30s", text)
 		}
 		*target = caddy.Duration(duration)
 		return nil
 	})
 }
 
-// Number reads one whole number from 1 on, once.
+// Number reads one whole number of at least 1, once.
 func Number(target *int) Line {
 	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -226,20 +226,19 @@ func Pointer[T any](target **T, line func(*T) Line) Line {
 	})
 }
 
-// HasPlaceholder reports whether a value is known only when the configuration
-// is loaded, such as `{env.SECRET}`.
+// HasPlaceholder reports whether a value has a placeholder that is replaced at load,
+// such as `{env.SECRET}`.
 func HasPlaceholder(value string) bool { return placeholder.MatchString(value) }
 
-// placeholder finds what Caddy replaces outside of requests.
+// placeholder matches what Caddy replaces outside of requests.
 var placeholder = regexp.MustCompile(`\{(env|file|system|time)\.[^{}]*\}`)
 
-// unreplaced finds a whole value that has the form of a placeholder.
+// unreplaced matches a whole value in the form of a placeholder.
 var unreplaced = regexp.MustCompile(`^\s*\{[^{}]*\}\s*$`)
 
-// Replace replaces the placeholders of a value by what they stand for when a
-// configuration is loaded. An unknown placeholder, an empty one, a value that is
-// itself one, and a byte order mark, with which a file may begin, are errors. None
-// of them repeats the value, which may be a secret.
+// Replace replaces the placeholders of a value at load. It refuses an unknown or empty
+// placeholder, a value that is a placeholder itself, and a byte order mark, with which
+// a file may begin. Errors never contain the value, which may be a secret.
 func Replace(replacer *caddy.Replacer, name, value string) (string, error) {
 	replaced, err := replacer.ReplaceOrErr(value, true, true)
 	if err != nil || value != "" && replaced == "" {
@@ -290,8 +289,8 @@ func Flag(target *bool) Line {
 	})
 }
 
-// Once refuses a line that is written twice: of two values one would be
-// ignored in silence.
+// Once refuses a line that is written twice: one of the values would be ignored
+// silently.
 func Once(line Line) Line {
 	seen := false
 	return func(d *caddyfile.Dispenser) error {

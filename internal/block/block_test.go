@@ -72,9 +72,9 @@ func TestReadRefuses(t *testing.T) {
 		text string
 		says []string
 	}{
-		"an unknown line":                   {"gate {\n realm x\n raelm y\n}", []string{`unknown line "raelm"`, "age, flag, inner, most, realm, scope", "Testfile:3"}},
-		"an unknown line in an inner block": {"gate {\n inner {\n  nome x\n }\n}", []string{`unknown line "nome"`, "write one of name", "Testfile:3"}},
-		"a line of another case":            {"gate {\n Realm x\n}", []string{`unknown line "Realm"`, "Testfile:2"}},
+		"an unknown line":                   {"gate {\n realm x\n raelm y\n}", []string{`unrecognized subdirective "raelm"`, "age, flag, inner, most, realm, scope", "Testfile:3"}},
+		"an unknown line in an inner block": {"gate {\n inner {\n  nome x\n }\n}", []string{`unrecognized subdirective "nome"`, "write one of name", "Testfile:3"}},
+		"a line of another case":            {"gate {\n Realm x\n}", []string{`unrecognized subdirective "Realm"`, "Testfile:2"}},
 		"an argument before the block":      {"gate x {\n}", []string{"Testfile:1"}},
 		"a number written twice":            {"gate {\n most 1\n most 1\n}", []string{"most is written twice", "Testfile:3"}},
 		"a number that is none":             {"gate {\n most many\n}", []string{`most "many": write a number`, "Testfile:2"}},
@@ -92,8 +92,8 @@ func TestReadRefuses(t *testing.T) {
 		"a list without a value":            {"gate {\n flag\n scope\n}", []string{"Testfile:3"}},
 		"a flag with a value":               {"gate {\n flag on\n}", []string{"Testfile:2"}},
 		"a duration without a value":        {"gate {\n age\n}", []string{"Testfile:2"}},
-		"a duration without a unit":         {"gate {\n age 10\n}", []string{`"10" is no duration`, "Testfile:2"}},
-		"a duration below zero":             {"gate {\n age -1s\n}", []string{`"-1s" is no duration`, "Testfile:2"}},
+		"a duration without a unit":         {"gate {\n age 10\n}", []string{`invalid duration "10"`, "Testfile:2"}},
+		"a duration below zero":             {"gate {\n age -1s\n}", []string{`invalid duration "-1s"`, "Testfile:2"}},
 	} {
 		t.Run(name+" is refused at its place", func(t *testing.T) {
 			_, err := read(test.text)
