@@ -8,11 +8,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// answer is what CORS has to say in one response.
+// answer are the CORS fields of one response.
 type answer struct {
-	// fields are all the Access-Control-* fields there are to be.
+	// fields are all Access-Control-* fields of the response.
 	fields http.Header
-	// vary is added to the Vary field; empty where the origin makes no difference.
+	// vary is added to the Vary field. It is empty if the origin makes no difference.
 	vary string
 }
 
@@ -25,9 +25,9 @@ func (h *Handler) answerPreflight(r *http.Request) answer {
 	return answer
 }
 
-// allowsFields reports whether scripts may set all the request fields of these
-// lists. rs/cors reads such a list only as browsers write it, sorted and in
-// lower case; one that somebody typed to try things out is read here too.
+// allowsFields reports whether scripts may set all request fields of these lists.
+// rs/cors reads only lists in the form of browsers, sorted and in lower case. This
+// function also reads a list that a person has typed.
 func (h *Handler) allowsFields(lists []string) bool {
 	if len(h.Headers) == 0 || slices.Contains(h.Headers, "*") {
 		return true
@@ -43,8 +43,9 @@ func (h *Handler) allowsFields(lists []string) bool {
 	return true
 }
 
-// answerActual is the answer to every other request. rs/cors is shown no more
-// than it reads, so that it takes no OPTIONS with a credential for a preflight.
+// answerActual is the answer to a request that is not a preflight. rs/cors gets only
+// the parts that it reads, so it never takes an OPTIONS with a credential for a
+// preflight.
 func (h *Handler) answerActual(r *http.Request) answer {
 	answer := h.ask(&http.Request{Method: r.Method, Header: http.Header{"Origin": r.Header["Origin"]}})
 	if len(answer.fields) > 0 {
@@ -54,34 +55,34 @@ func (h *Handler) answerActual(r *http.Request) answer {
 	return answer
 }
 
-// ask has rs/cors answer the request into header fields of its own.
+// ask lets rs/cors answer the request into header fields of its own.
 func (h *Handler) ask(r *http.Request) answer {
-	said := sheet{}
-	h.protocol.HandlerFunc(said, r)
-	vary := strings.Join(said["Vary"], ", ")
+	sink := headerSink{}
+	h.protocol.HandlerFunc(sink, r)
+	vary := strings.Join(sink["Vary"], ", ")
 	if h.anyOrigin() {
 		// rs/cors adds it here too, where it would only split caches.
 		vary = ""
 	}
-	delete(said, "Vary")
-	return answer{fields: http.Header(said), vary: vary}
+	delete(sink, "Vary")
+	return answer{fields: http.Header(sink), vary: vary}
 }
 
-// sheet is a ResponseWriter that keeps the header fields and nothing else.
-type sheet http.Header
+// headerSink is a ResponseWriter that keeps only the header fields.
+type headerSink http.Header
 
-func (s sheet) Header() http.Header          { return http.Header(s) }
-func (sheet) WriteHeader(int)                {}
-func (sheet) Write(data []byte) (int, error) { return len(data), nil }
+func (s headerSink) Header() http.Header          { return http.Header(s) }
+func (headerSink) WriteHeader(int)                {}
+func (headerSink) Write(data []byte) (int, error) { return len(data), nil }
 
-// allowsCredentials reports whether the caller's browser may send credentials
-// and show the response to a script.
+// allowsCredentials reports whether the caller's browser may send credentials and show
+// the response to a script.
 func (a answer) allowsCredentials() bool {
 	return a.fields.Get("Access-Control-Allow-Credentials") != ""
 }
 
-// apply makes the CORS fields of a response exactly those of the answer. It may
-// be applied again after others have written to the same header.
+// apply replaces the CORS fields of a response by those of the answer. It may run again
+// after other handlers have changed the header.
 func (a answer) apply(header http.Header) {
 	for name := range header {
 		if strings.HasPrefix(name, "Access-Control-") {
@@ -89,8 +90,8 @@ func (a answer) apply(header http.Header) {
 		}
 	}
 	for name, values := range a.fields {
-		// Some are rs/cors's own and shared by all requests, and handlers such
-		// as `header` rewrite values in place.
+		// Some values belong to rs/cors and are shared by all requests, and handlers
+		// such as `header` change values in place.
 		header[name] = slices.Clone(values)
 	}
 	if a.vary != "" {
@@ -98,7 +99,7 @@ func (a answer) apply(header http.Header) {
 	}
 }
 
-// withoutOrigin returns the values of a Vary field less the member Origin.
+// withoutOrigin returns the values of a Vary field without the member Origin.
 func withoutOrigin(values []string) []string {
 	var kept []string
 	for _, value := range values {

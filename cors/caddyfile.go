@@ -9,14 +9,15 @@ import (
 )
 
 func init() {
-	// Not RegisterHandlerDirective, which would take `auth_cors *` for a matcher.
+	// RegisterHandlerDirective would read `auth_cors *` as a matcher.
 	httpcaddyfile.RegisterDirective("auth_cors", parseCaddyfile)
-	// Ahead of everything that answers, so that every answer carries the fields.
+	// The directive comes before everything that answers, so every answer has the
+	// fields.
 	httpcaddyfile.RegisterDirectiveOrder("auth_cors", httpcaddyfile.Before, "request_body")
 }
 
-// parseCaddyfile reads the directive. A leading `*` is the origin that stands
-// for all; the matcher `*` says nothing that its absence does not.
+// parseCaddyfile reads the directive. A leading `*` is the origin for all. The matcher
+// `*` would mean the same as no matcher.
 func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // consume directive name
 	var matcher caddy.ModuleMap
@@ -34,7 +35,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	return h.NewRoute(matcher, handler), nil
 }
 
-// firstArgument reports whether the next argument is text, and stays before it.
+// firstArgument reports whether the next argument is text, and does not consume it.
 func firstArgument(d *caddyfile.Dispenser, text string) bool {
 	if !d.NextArg() {
 		return false

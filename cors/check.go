@@ -10,9 +10,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
-// check reports what is wrong with the configuration, and what to write
-// instead. The Caddyfile asks it after every line, so that the error stands at
-// the line that is to blame.
+// check validates the configuration. The Caddyfile calls it after every line, so the
+// error has the position of that line.
 func (h *Handler) check() error {
 	if len(h.Origins) == 0 {
 		return errors.New("auth_cors without an origin: write those whose scripts may call this site, such as https://web.example")
@@ -38,26 +37,25 @@ func (h *Handler) check() error {
 	}
 	for _, name := range slices.Concat(h.Headers, h.Expose) {
 		if !isToken(name) {
-			return fmt.Errorf("%q cannot be the name of a header field: write names such as X-Request-Id, with spaces between them", name)
+			return fmt.Errorf("invalid header field name %q: write names such as X-Request-Id, with spaces between them", name)
 		}
 	}
 	if h.Credentials && slices.Contains(h.Expose, "*") {
 		return errors.New("expose * means nothing to a browser once there are credentials: write the fields by name")
 	}
 	if age := time.Duration(h.MaxAge); age < 0 || age%time.Second != 0 {
-		return fmt.Errorf("max_age %s is no number of whole seconds: write for example 10m", age)
+		return fmt.Errorf("invalid max_age %s: write for example 10m, in whole seconds", age)
 	}
 	return nil
 }
 
-// checkMethod refuses a method that no request can have, or that no browser
-// would compare as it was meant.
+// checkMethod refuses an invalid method, and one that browsers would compare otherwise.
 func checkMethod(method string) error {
 	switch {
 	case method == "*":
-		return errors.New("methods * is not known: write the methods by name, or leave the line out for GET HEAD POST PUT PATCH DELETE")
+		return errors.New("invalid method *: write the methods by name, or leave the line out for GET HEAD POST PUT PATCH DELETE")
 	case !isToken(method):
-		return fmt.Errorf("%q cannot be a method: write methods such as GET, with spaces between them", method)
+		return fmt.Errorf("invalid method %q: write methods such as GET, with spaces between them", method)
 	case method != strings.ToUpper(method):
 		return fmt.Errorf("the method %q is not in upper case: write %s", method, strings.ToUpper(method))
 	default:

@@ -1,7 +1,6 @@
-// Package cors lets scripts of other origins call a site, by the CORS protocol
-// of the Fetch standard, in a way that fits an authentication gate behind it:
-// the gate's refusals can be read like its successes, and nothing that carries
-// a credential passes for a preflight.
+// Package cors allows scripts of other origins to call a site, by the CORS protocol of
+// the Fetch standard. It fits an authentication gate behind it: scripts can read
+// denials like successes, and a request with a credential never passes as a preflight.
 package cors
 
 import (
@@ -23,64 +22,59 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler is a middleware that lets scripts of other origins call a site, by
-// the CORS protocol of the Fetch standard.
+// Handler is a middleware that allows scripts of other origins to call a site, by the
+// CORS protocol of the Fetch standard.
 //
-// A preflight is answered here with 204 and goes no further: with the
-// Access-Control-Allow-* fields where origin, method and header fields are all
-// allowed, without any of them where they are not. An OPTIONS request that only
-// looks like a preflight goes on like any other request: no browser sends a
-// credential, a cookie or a method override along with a preflight.
+// It answers a preflight with 204. The answer has the Access-Control-Allow-* fields if
+// the origin, the method and all header fields are allowed. Otherwise it has none of
+// them. An OPTIONS request with a credential, a cookie or a method override is not a
+// preflight, because no browser sends these with one. It passes like any other request.
 //
-// Every other request goes on too, also from an origin that is not allowed:
-// CORS decides what a script may read and guards nothing. The fields are set
-// before the next handler runs, so that an error carries them as a success does.
-// The Access-Control-* fields of the response are exactly those of this handler;
-// what an upstream sets is dropped, never doubled. Of two such handlers on one
-// request the first decides. Only the documents that `protected_resource` itself
-// serves are left alone: any origin may read those.
+// Every other request passes, even from an origin that is not allowed: CORS decides
+// what a script may read and protects nothing. The fields are set before the next
+// handler runs, so an error has them, too. The Access-Control-* fields of an upstream
+// are removed. If two such handlers see a request, the first decides. The documents of
+// `protected_resource` are excluded, because any origin may read them.
 //
-// `Vary: Origin` is added wherever the response depends on the origin, which is
-// always but with the origin `*`.
+// `Vary: Origin` is added if the response depends on the origin: always, except with
+// the origin `*`.
 //
-// These response fields are exposed always, because no script could act on a
-// refusal without them: WWW-Authenticate, Retry-After, DPoP-Nonce, X-Trace-Id.
+// Scripts can always read the response fields that explain a denial: WWW-Authenticate,
+// Retry-After, DPoP-Nonce, X-Trace-Id.
 type Handler struct {
-	// The origins whose scripts may read responses, each as browsers send it:
-	// `https://web.example`, `http://localhost:3000`. There is no default; at
-	// least one is needed. The leftmost label of a host may be `*`, which stands
-	// for exactly one label: `https://*.example.com` allows
-	// `https://app.example.com`, not `https://example.com`. Every host below
-	// the domain is then trusted, also one that somebody else may come to own.
+	// The origins whose scripts may read responses, as browsers send them:
+	// `https://web.example`, `http://localhost:3000`. Required. The leftmost label of a
+	// host may be `*` for exactly one label: `https://*.example.com` allows
+	// `https://app.example.com`, not `https://example.com`. Then every host below the
+	// domain is trusted, even one that changes its owner.
 	//
-	// A single `*` allows every origin, and cannot be used with credentials.
-	// `null` is refused: every sandboxed frame on the web has that origin.
+	// A single `*` allows every origin. It cannot be used with credentials. `null` is
+	// refused: every sandboxed frame on the web has that origin.
 	Origins []string `json:"origins,omitempty"`
 
-	// Whether scripts may send cookies, client certificates and the passwords
-	// that the browser remembers, and read what they are answered. Default: no.
-	// A token that a script puts into Authorization itself needs no such leave.
-	// With it, whoever can run a script on one of the origins can act as its
-	// visitors here.
+	// Whether scripts may send cookies, client certificates and passwords of the
+	// browser, and read the answers. Scripts need no permission for a token that they
+	// put into Authorization themselves. With it, any script on one of the origins can
+	// act as its visitors. Default: false.
 	Credentials bool `json:"credentials,omitempty"`
 
-	// The methods that scripts may use. A request with another method gets no
-	// fields at all, so that not even its status can be read.
-	// Default: GET, HEAD, POST, PUT, PATCH, DELETE. GET brings HEAD with it.
+	// The methods that scripts may use. A script cannot read the answer to another
+	// method, not even its status. GET includes HEAD. Default: GET, HEAD, POST, PUT,
+	// PATCH, DELETE.
 	Methods []string `json:"methods,omitempty"`
 
-	// The request header fields that scripts may set. Default: `*`, which
-	// allows what the preflight asks for, by name. A list has to name
-	// Authorization too where scripts send tokens.
+	// The request header fields that scripts may set. A list must name Authorization if
+	// scripts send tokens. Default: `*`, which allows the fields that a preflight
+	// requests, by name.
 	Headers []string `json:"headers,omitempty"`
 
-	// Response header fields that scripts may read, besides those exposed
-	// always. `*` exposes all, and cannot be used with credentials.
+	// Further response header fields that scripts may read. `*` exposes all, and cannot
+	// be used with credentials. Default: none.
 	Expose []string `json:"expose,omitempty"`
 
-	// How long a browser may remember the answer to a preflight, in whole
-	// seconds. Default: 0, which leaves it to the browser (5 seconds). Browsers
-	// cut it to two hours at most, Firefox to a day.
+	// How long a browser may remember the answer to a preflight, in whole seconds.
+	// Browsers limit it to two hours, Firefox to a day. Default: 0, which leaves it to
+	// the browser (5 seconds).
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	protocol *library.Cors
@@ -97,15 +91,14 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the answers. A configuration that [Handler.Validate]
-// refuses does no harm here.
+// Provision prepares the answers. [Handler.Validate] runs later, so an invalid
+// configuration must do no harm here.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	if _, err := ctx.AppIfConfigured("auth"); err != nil && !errors.Is(err, caddy.ErrNotConfigured) {
 		return err
 	}
-	// Looked up again by the first request that needs it: a gate behind this
-	// handler that declares its schemes in place creates the app only when it
-	// is provisioned itself.
+	// The first request that needs the app looks it up again. A later gate that
+	// declares its schemes in place creates the app only at its own Provision.
 	h.auth = sync.OnceValue(func() any {
 		app, _ := ctx.AppIfConfigured("auth")
 		return app
@@ -119,10 +112,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Validate refuses what would open the site wider than it says.
+// Validate refuses a configuration that would open the site more than it seems to.
 func (h *Handler) Validate() error { return h.check() }
 
-// options says to rs/cors what is configured.
+// options is the configuration for rs/cors.
 func (h *Handler) options() library.Options {
 	options := library.Options{
 		AllowedMethods:   []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
@@ -140,8 +133,8 @@ func (h *Handler) options() library.Options {
 		options.AllowedOrigins = []string{anyOrigin}
 		return options
 	}
-	// The wildcard of rs/cors stands for any text, and it reflects every Origin
-	// field after reading the first.
+	// The wildcard of rs/cors matches any text, and rs/cors reflects every Origin field
+	// after it has read the first.
 	options.AllowOriginVaryRequestFunc = func(r *http.Request, origin string) (bool, []string) {
 		return len(r.Header["Origin"]) == 1 && h.names(origin), nil
 	}
@@ -152,8 +145,8 @@ func (h *Handler) options() library.Options {
 func (h *Handler) exposedFields() []string {
 	fields := []string{"WWW-Authenticate", "Retry-After", "DPoP-Nonce", "X-Trace-Id"}
 	for _, field := range h.Expose {
-		known := func(other string) bool { return strings.EqualFold(field, other) }
-		if !slices.ContainsFunc(fields, known) {
+		isListed := func(other string) bool { return strings.EqualFold(field, other) }
+		if !slices.ContainsFunc(fields, isListed) {
 			fields = append(fields, field)
 		}
 	}
@@ -176,8 +169,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if answer.allowsCredentials() {
 		caddyhttp.SetVar(r.Context(), TrustedOriginVar, true)
 	}
-	// The answer replaces what handlers behind, or their upstream, write about CORS. A
-	// public document has fields of its own.
+	// The answer replaces the CORS fields of later handlers and upstreams. A public
+	// document has fields of its own.
 	writer := responsewriter.New(w, func(header http.Header) {
 		if public, _ := caddyhttp.GetVar(r.Context(), PublicDocumentVar).(bool); !public {
 			answer.apply(header)
@@ -187,7 +180,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		answer.apply(w.Header())
 	}
 	err := next.ServeHTTP(writer, r)
-	writer.Apply() // an error is answered past this writer
+	writer.Apply() // an error response does not pass this writer
 	return err
 }
 
@@ -195,10 +188,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // request is allowed by name, with this method and with credentials.
 const TrustedOriginVar = "cors.trusted_origin"
 
-// TrustedOrigin reports whether the site's `auth_cors` allows the origin of the
-// request by name, with this method and with credentials: whether a cookie on a
-// cross-origin request is there by the site's own wish. The origin `*` trusts
-// nobody.
+// TrustedOrigin reports whether the site's `auth_cors` allows the origin of the request
+// by name, with this method and with credentials. Only then does the site expect a
+// cookie on a cross-origin request. The origin `*` is never trusted.
 func TrustedOrigin(r *http.Request) bool {
 	trusted, _ := caddyhttp.GetVar(r.Context(), TrustedOriginVar).(bool)
 	return trusted

@@ -6,11 +6,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
 )
 
-// IsPreflight reports whether r has the shape of a CORS preflight: OPTIONS with
-// one Origin, one Access-Control-Request-Method, and nothing that browsers
-// leave out there. It knows the usual names only; a credential in a place of its
-// own is for a [CredentialFinder] to see. A body does not count, because HTTP/3
-// does not tell whether there will be one: who lets a preflight pass leaves it out.
+// IsPreflight reports whether r has the form of a CORS preflight: OPTIONS with one
+// Origin, one Access-Control-Request-Method, and nothing that browsers leave out. It
+// knows only the usual names of credentials. A [CredentialFinder] finds a credential in
+// another location. HTTP/3 does not announce a body, so a caller that passes a
+// preflight on must remove it.
 func IsPreflight(r *http.Request) bool {
 	if r.Method != http.MethodOptions || !one(r.Header["Origin"]) || !one(r.Header["Access-Control-Request-Method"]) {
 		return false
@@ -23,13 +23,12 @@ func IsPreflight(r *http.Request) bool {
 	return true
 }
 
-// one reports whether a field stands once and says something.
+// one reports whether a field appears once and is not empty.
 func one(values []string) bool { return len(values) == 1 && values[0] != "" }
 
-// absentFromPreflights are the request fields, folded, that no browser sends
-// along with a preflight: credentials, which it would otherwise carry past the
-// gate, names of another method, which an upstream would follow, and what makes
-// a tunnel of the connection.
+// absentFromPreflights are the request fields, folded, that no browser sends with a
+// preflight: credentials that would pass the gate, method overrides that an upstream
+// would follow, and fields that switch the protocol of the connection.
 var absentFromPreflights = map[string]bool{
 	"authorization":          true,
 	"proxy-authorization":    true,
@@ -42,33 +41,32 @@ var absentFromPreflights = map[string]bool{
 	"upgrade":                true,
 }
 
-// CredentialFinder is implemented by the app `auth`, which knows every place
-// where a declared scheme finds its credential.
+// CredentialFinder is implemented by the app `auth`, which knows the locations of
+// credentials of all declared schemes.
 //
-// What a browser does send along with a preflight is not to be reported: the
-// query, which belongs to the URL, and the client certificate, which belongs to
-// the connection.
+// It must not report the parts that a browser sends with a preflight: the query of the
+// URL, and the client certificate of the connection.
 type CredentialFinder interface {
 	CarriesCredential(*http.Request) bool
 }
 
-// isPreflight is [IsPreflight] with the places of the declared schemes.
+// isPreflight is [IsPreflight] with the locations of the declared schemes.
 func (h *Handler) isPreflight(r *http.Request) bool {
 	if !IsPreflight(r) {
 		return false
 	}
-	finder, known := h.auth().(CredentialFinder)
-	return !known || !finder.CarriesCredential(r)
+	finder, ok := h.auth().(CredentialFinder)
+	return !ok || !finder.CarriesCredential(r)
 }
 
 // PublicDocumentVar is the request variable that is true when the handler of a
 // public document has answered, with CORS fields of its own.
 const PublicDocumentVar = "cors.public_document"
 
-// PublicDocuments is implemented by the app `auth` where it knows of documents
-// that every origin may read whatever the site allows, such as the metadata of
-// RFC 9728. Their handler sets [PublicDocumentVar]. A path alone does not tell:
-// what answers below it may be an upstream.
+// PublicDocuments is implemented by the app `auth`. It knows documents that every
+// origin may read whatever the site allows, such as the metadata of RFC 9728. Their
+// handler sets [PublicDocumentVar]. The path alone does not decide, because an upstream
+// may answer there.
 type PublicDocuments interface {
 	// ReadableByAll reports whether a request may be for such a document.
 	ReadableByAll(*http.Request) bool
@@ -76,10 +74,10 @@ type PublicDocuments interface {
 	AnswerPreflight(http.ResponseWriter)
 }
 
-// documentsFor returns the public documents where the request may be for one.
+// documentsFor returns the public documents if the request may be for one.
 func (h *Handler) documentsFor(r *http.Request) PublicDocuments {
-	documents, known := h.auth().(PublicDocuments)
-	if !known || !documents.ReadableByAll(r) {
+	documents, ok := h.auth().(PublicDocuments)
+	if !ok || !documents.ReadableByAll(r) {
 		return nil
 	}
 	return documents

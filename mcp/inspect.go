@@ -18,15 +18,14 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// revisions are those whose bodies the gate can read. A request without a revision
-// is one of the first.
+// revisions are those whose bodies the gate can read. A request without a revision has
+// one of the first.
 var revisions = []string{"2025-03-26", "2025-06-18", "2025-11-25", validatedSince}
 
 // maxInspect is the largest size that can be configured.
 const maxInspect = 64 << 20
 
-// Bounds of a body: how long it may take to arrive, and how many messages a batch
-// may have.
+// Bounds of a body: its time to arrive, and the number of messages in a batch.
 const (
 	bodyTime = 30 * time.Second
 	maxBatch = 100
@@ -61,8 +60,9 @@ func (p *Policy) Inspects(r *http.Request) bool {
 	return p != nil && p.BodyLimit > 0 && !slices.Contains(withoutOperation, r.Method)
 }
 
-// Inspect reads the body of a request and returns the scopes for its operations,
-// and whether the lists in its answer are filtered. The body can be read again. An error means that the request is malformed.
+// Inspect reads the body of a request. It returns the scopes for its operations, and
+// whether the lists in its answer are filtered. The body can be read again. An error
+// means that the request is malformed.
 func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error) (scopes []string, lists bool, err error) {
 	if err := checkCarrier(r); err != nil {
 		return nil, false, err
@@ -88,15 +88,15 @@ func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error)
 	if err != nil {
 		return nil, false, err
 	}
-	asked, err := readOperations(body, revision, len(r.Header[revisionField]) > 0, fields)
+	operations, err := readOperations(body, revision, len(r.Header[revisionField]) > 0, fields)
 	if err != nil {
 		return nil, false, err
 	}
-	lists = p.List != "" && slices.ContainsFunc(asked, func(o operation) bool { return slices.Contains(listMethods, o.method) })
-	return p.scopesFor(asked), lists, nil
+	lists = p.List != "" && slices.ContainsFunc(operations, func(o operation) bool { return slices.Contains(listMethods, o.method) })
+	return p.scopesFor(operations), lists, nil
 }
 
-// checkMedia refuses a body that a server could read in another way than the gate.
+// checkMedia refuses a body that a server could read in another way.
 func checkMedia(h http.Header) error {
 	for name := range h {
 		for _, field := range []string{"Content-Type", "Content-Encoding"} {
@@ -123,8 +123,7 @@ type replay struct {
 	io.Closer
 }
 
-// buffers are for bodies while they arrive. Those that grew beyond maxKept are not
-// kept.
+// buffers are for arriving bodies. Those larger than maxKept are not kept.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const maxKept = 64 << 10 // bytes
@@ -157,14 +156,14 @@ func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadli
 	return body, setReadDeadline(time.Time{})
 }
 
-// messageShape is what of a message is read: its envelope, and what names its
-// operation. The rest is checked and not decoded.
+// messageShape are the parts of a message that are decoded: its envelope, and the name
+// of its operation. The rest is only checked.
 var messageShape = strictjson.Shape{
 	"jsonrpc": nil, "id": nil, "method": nil,
 	"params": {"name": nil, "uri": nil, "_meta": {versionMember: nil}},
 }
 
-// readOperations returns what the messages of a body ask for.
+// readOperations returns the operations that the messages of a body request.
 func readOperations(body string, revision string, named bool, fields operation) ([]operation, error) {
 	value, err := strictjson.Pruned(body, messageShape)
 	if err != nil {
@@ -185,22 +184,22 @@ func readOperations(body string, revision string, named bool, fields operation) 
 		if !ok {
 			return nil, errMessage
 		}
-		asked, version, err := readMessage(message)
+		op, version, err := readMessage(message)
 		if err != nil {
 			return nil, err
 		}
-		if version != "" && (!named || version != revision) || !isBatch && !fields.agree(asked, revision >= validatedSince) {
+		if version != "" && (!named || version != revision) || !isBatch && !fields.agree(op, revision >= validatedSince) {
 			return nil, ErrMismatch
 		}
-		if asked.method != "" {
-			all = append(all, asked)
+		if op.method != "" {
+			all = append(all, op)
 		}
 	}
 	return all, nil
 }
 
-// agree reports whether header fields repeat the operation of the body: where they
-// are there, and all of them where the revision has them.
+// agree reports whether header fields repeat the operation of the body. Revisions with
+// these fields need all of them. Otherwise only the existing ones must agree.
 func (fields operation) agree(body operation, required bool) bool {
 	if (required || fields.method != "") && fields.method != body.method {
 		return false
@@ -209,49 +208,49 @@ func (fields operation) agree(body operation, required bool) bool {
 	return !hasName || !required && fields.name == "" || fields.name == body.name
 }
 
-// readMessage returns the operation of a message, empty for a response, and the
-// revision that the body names.
-func readMessage(message map[string]any) (asked operation, version string, err error) {
+// readMessage returns the operation of a message, and the revision in the body. A
+// response has no operation.
+func readMessage(message map[string]any) (op operation, version string, err error) {
 	if err := checkNames(message, "jsonrpc", "id", "method", "params", "result", "error"); err != nil {
-		return asked, "", err
+		return op, "", err
 	}
 	method, isRequest := message["method"]
 	if !isValidEnvelope(message, isRequest) {
-		return asked, "", errMessage
+		return op, "", errMessage
 	}
 	if !isRequest {
-		return asked, "", nil
+		return op, "", nil
 	}
 	var ok bool
-	if asked.method, ok = method.(string); !ok || asked.method == "" {
-		return asked, "", errMessage
+	if op.method, ok = method.(string); !ok || op.method == "" {
+		return op, "", errMessage
 	}
 	params, err := objectIn(message, "params", "name", "uri", "_meta")
 	if err != nil {
-		return asked, "", err
+		return op, "", err
 	}
-	if member, named := nameMembers[asked.method]; named {
-		if asked.name, ok = params[member].(string); !ok || asked.name == "" {
-			return asked, "", errNoName
+	if member, named := nameMembers[op.method]; named {
+		if op.name, ok = params[member].(string); !ok || op.name == "" {
+			return op, "", errNoName
 		}
 	}
-	if err := errors.Join(checkText(asked.method), checkText(asked.name)); err != nil {
-		return asked, "", err
+	if err := errors.Join(checkText(op.method), checkText(op.name)); err != nil {
+		return op, "", err
 	}
 	meta, err := objectIn(params, "_meta", versionMember)
 	if err != nil {
-		return asked, "", err
+		return op, "", err
 	}
 	if named, present := meta[versionMember]; present {
 		if version, ok = named.(string); !ok || version == "" {
-			return asked, "", errMessage
+			return op, "", errMessage
 		}
 	}
-	return asked, version, nil
+	return op, version, nil
 }
 
-// isValidEnvelope reports whether the members beside the method are those of JSON-RPC
-// 2.0: a request has no result, and its id is a string or a number.
+// isValidEnvelope reports whether the other members are those of JSON-RPC 2.0. A
+// request has no result, and its id is a string or a number.
 func isValidEnvelope(message map[string]any, isRequest bool) bool {
 	_, isResult := message["result"]
 	_, isError := message["error"]
@@ -268,8 +267,8 @@ func isValidEnvelope(message map[string]any, isRequest bool) bool {
 // versionMember is the member of `_meta` that names the revision.
 const versionMember = "io.modelcontextprotocol/protocolVersion"
 
-// objectIn returns a member that is an object, nil if it is missing. The names are
-// those of its members that count.
+// objectIn returns a member that is an object, or nil. The names are the members of it
+// that matter.
 func objectIn(holder map[string]any, member string, names ...string) (map[string]any, error) {
 	value, present := holder[member]
 	object, ok := value.(map[string]any)
@@ -279,7 +278,7 @@ func objectIn(holder map[string]any, member string, names ...string) (map[string
 	return object, checkNames(object, names...)
 }
 
-// checkNames refuses a member in another case: some servers read it as the same.
+// checkNames refuses a member in another case, because some servers ignore case.
 func checkNames(object map[string]any, names ...string) error {
 	for member := range object {
 		for _, name := range names {
@@ -291,7 +290,7 @@ func checkNames(object map[string]any, names ...string) error {
 	return nil
 }
 
-// checkText refuses a text that a server could take for another one.
+// checkText refuses a text that a server could confuse with another one.
 func checkText(text string) error {
 	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) || !norm.NFC.IsNormalString(text) {
 		return errText
@@ -299,7 +298,7 @@ func checkText(text string) error {
 	return nil
 }
 
-// Bounds of the body of a denied request, of which only the id is of interest.
+// Bounds of the body of a denied request. Only its id is read.
 const (
 	idLimit = 64 << 10
 	idTime  = 2 * time.Second
@@ -320,7 +319,7 @@ func (p *Policy) IsRPC(r *http.Request) bool {
 	return err == nil && media == "application/json"
 }
 
-// ID returns the id of a request that is denied; nil if it cannot be read.
+// ID returns the id of a denied request, or nil if it cannot be read.
 func ID(r *http.Request, setReadDeadline func(time.Time) error) any {
 	if r.Header.Get("Expect") != "" || r.Header.Get("Content-Encoding") != "" {
 		return nil

@@ -166,7 +166,7 @@ func FuzzInspect(f *testing.F) {
 			revision = revisions[0]
 		}
 		fields := operation{method, name}
-		asked, err := readOperations(body, revision, true, fields)
+		operations, err := readOperations(body, revision, true, fields)
 		if err != nil {
 			return
 		}
@@ -196,11 +196,11 @@ func FuzzInspect(f *testing.F) {
 			}
 			read = append(read, got)
 		}
-		if !slices.Equal(asked, read) {
-			t.Errorf("the gate reads %v, a server %v", asked, read)
+		if !slices.Equal(operations, read) {
+			t.Errorf("the gate reads %v, a server %v", operations, read)
 		}
-		if revision == validatedSince && len(asked) == 1 && (fields.method != asked[0].method || asked[0].name != "" && fields.name != asked[0].name) {
-			t.Errorf("fields %v, body %v", fields, asked)
+		if revision == validatedSince && len(operations) == 1 && (fields.method != operations[0].method || operations[0].name != "" && fields.name != operations[0].name) {
+			t.Errorf("fields %v, body %v", fields, operations)
 		}
 	})
 }

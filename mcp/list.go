@@ -7,8 +7,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// lists are the members of a result that list what a client may use: the method that
-// uses an element, and the member that names it.
+// lists are the result members with elements that a client may use. Each has the method
+// that uses an element, and the member with its name.
 var lists = map[string]struct{ method, member string }{
 	"tools":             {"tools/call", "name"},
 	"prompts":           {"prompts/get", "name"},
@@ -16,24 +16,24 @@ var lists = map[string]struct{ method, member string }{
 	"resourceTemplates": {"resources/read", "uriTemplate"},
 }
 
-// listMethods are the methods whose results have them.
+// listMethods are the methods with such results.
 var listMethods = []string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"}
 
 var errList = errors.New("the list of the upstream cannot be read")
 
-// edit is a part of a text and what replaces it.
+// edit replaces a part of a text.
 type edit struct {
 	start, end int
 	with       string
 }
 
-// filter is how an answer is filtered: the rules, and which scopes the caller has.
+// filter are the rules for an answer, and the scopes of the caller.
 type filter struct {
 	policy *Policy
 	holds  func(scopes []string) bool
 }
 
-// message removes from a message, or a batch, what the caller may not use.
+// message removes the elements that the caller may not use, from a message or a batch.
 func (f filter) message(text string) (string, error) {
 	reading := filtering{filter: f, text: text}
 	err := strictjson.Walk(text, reading.members())
@@ -122,21 +122,21 @@ func (f *filtering) list(c *strictjson.Cursor, of string) error {
 
 // scopesToList returns the scopes that every use of an element needs.
 func (p *Policy) scopesToList(of, name string) (scopes []string) {
-	asked := operation{lists[of].method, name}
+	op := operation{lists[of].method, name}
 	if of != "resourceTemplates" {
-		return p.scopesFor([]operation{asked})
+		return p.scopesFor([]operation{op})
 	}
 	literal, _, _ := strings.Cut(name, "{")
 	for _, rule := range p.Rules {
 		prefix, open := strings.CutSuffix(rule.Name, "*")
-		if rule.Method == asked.method && (rule.Name == "" || open && strings.HasPrefix(literal, prefix) || rule.Name == name) {
+		if rule.Method == op.method && (rule.Name == "" || open && strings.HasPrefix(literal, prefix) || rule.Name == name) {
 			scopes = append(scopes, rule.Scopes...)
 		}
 	}
 	return scopes
 }
 
-// apply writes edits into a text.
+// apply makes the edits in a text.
 func apply(text string, edits []edit) string {
 	if len(edits) == 0 {
 		return text

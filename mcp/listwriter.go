@@ -22,7 +22,7 @@ var errAnswerTooLarge = fmt.Errorf("%w: it is over %d bytes", errList, maxAnswer
 type ListWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	filter filter
-	post   bool // a GET answers with lists in an event stream alone
+	post   bool // a GET has lists in an event stream only
 
 	status  int
 	held    *bytes.Buffer // an answer in JSON, until [ListWriter.Close]
@@ -30,8 +30,8 @@ type ListWriter struct {
 	refused error
 }
 
-// FilterLists returns a writer for the answer to a request that asks for a list, or
-// that resumes an event stream. The caller has to close it.
+// FilterLists returns a writer for the answer to a request for a list, or to one that
+// resumes an event stream. The caller must close it.
 func (p *Policy) FilterLists(w http.ResponseWriter, r *http.Request, holds func(scopes []string) bool) *ListWriter {
 	r.Header.Set("Accept-Encoding", "identity")
 	return &ListWriter{
@@ -68,7 +68,7 @@ func (l *ListWriter) WriteHeader(status int) {
 	l.ResponseWriter.WriteHeader(status)
 }
 
-// refuse answers 502 in place of an answer that was not sent yet.
+// refuse sends 502 instead of an answer that was not sent yet.
 func (l *ListWriter) refuse(err error) {
 	l.refused, l.held = err, nil
 	h := l.Header()
@@ -108,7 +108,7 @@ func (l *ListWriter) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{l}, r)
 }
 
-// FlushError sends what is filtered so far.
+// FlushError sends the filtered part of the answer.
 func (l *ListWriter) FlushError() error {
 	if l.status == 0 || l.held != nil {
 		return nil
@@ -137,14 +137,14 @@ func (l *ListWriter) Close() error {
 	return err
 }
 
-// eventFilter filters the events of a stream, each when it is complete.
+// eventFilter filters the events of a stream when they are complete.
 type eventFilter struct {
 	filter filter
 	line   []byte
-	lines  []string // of the event so far
+	lines  []string // of the current event
 	size   int
 	begun  bool
-	cr     bool // the last byte ended a line, and a line feed after it belongs to it
+	cr     bool // the last byte ended a line, and a following line feed belongs to it
 }
 
 func (e *eventFilter) write(w io.Writer, part []byte) error {
@@ -196,7 +196,7 @@ func (e *eventFilter) endLine(w io.Writer) error {
 	return err
 }
 
-// event returns the event that is complete, filtered.
+// event returns the complete event, filtered.
 func (e *eventFilter) event() (string, error) {
 	var b strings.Builder
 	var data []string

@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// validatedSince is the first revision whose servers have to compare header
-// fields and body. Revisions are dates, so they sort as texts.
+// validatedSince is the first revision whose servers must compare header fields and
+// body. Revisions are dates, so they sort as texts.
 const validatedSince = "2026-07-28"
 
 var (
@@ -22,7 +22,7 @@ var (
 	errEncoding = errors.New("the encoding is broken")
 )
 
-// The fields by which an operation is known, as [http.Header] spells them.
+// The fields of an operation, as [http.Header] spells them.
 const (
 	revisionField = "Mcp-Protocol-Version"
 	methodField   = "Mcp-Method"
@@ -32,8 +32,8 @@ const (
 // operation is what a request asks an MCP server to do.
 type operation struct{ method, name string }
 
-// read takes the operation from header fields, if the server behind the gate
-// reads the same in them.
+// read reads the operation from header fields. It is an error if the server could read
+// them otherwise.
 func read(h http.Header) (operation, error) {
 	revision, err := readRevision(h)
 	if err != nil {
@@ -42,20 +42,20 @@ func read(h http.Header) (operation, error) {
 	if !isDate(revision) || revision < validatedSince {
 		return operation{}, &RevisionError{Requested: revision, Supported: []string{validatedSince}}
 	}
-	asked, err := readFields(h)
+	op, err := readFields(h)
 	if err != nil {
 		return operation{}, err
 	}
-	if asked.method == "" {
+	if op.method == "" {
 		return operation{}, errNoMethod
 	}
-	if _, named := nameMembers[asked.method]; named && asked.name == "" {
+	if _, named := nameMembers[op.method]; named && op.name == "" {
 		return operation{}, errNoName
 	}
-	return asked, nil
+	return op, nil
 }
 
-// readRevision returns the revision of a request, empty if it is missing.
+// readRevision returns the revision of a request, or an empty text.
 func readRevision(h http.Header) (string, error) {
 	if err := checkArrival(h); err != nil {
 		return "", err
@@ -63,49 +63,49 @@ func readRevision(h http.Header) (string, error) {
 	return single(h, revisionField)
 }
 
-// readFields returns the operation that header fields name, as far as they do.
-func readFields(h http.Header) (asked operation, err error) {
-	if asked.method, err = single(h, methodField); err != nil {
+// readFields returns the operation in header fields, as far as they name it.
+func readFields(h http.Header) (op operation, err error) {
+	if op.method, err = single(h, methodField); err != nil {
 		return operation{}, err
 	}
-	if isEncoded(asked.method) {
+	if isEncoded(op.method) {
 		return operation{}, fmt.Errorf("%s: only names may be encoded", methodField)
 	}
 	name, err := single(h, nameField)
 	if err != nil {
 		return operation{}, err
 	}
-	if asked.name, err = decode(name); err != nil {
+	if op.name, err = decode(name); err != nil {
 		return operation{}, fmt.Errorf("%s: %w", nameField, err)
 	}
-	// A field can carry a tab as it is.
-	if err := checkText(strings.ReplaceAll(asked.name, "\t", " ")); err != nil {
+	// A field can contain a tab as it is.
+	if err := checkText(strings.ReplaceAll(op.name, "\t", " ")); err != nil {
 		return operation{}, fmt.Errorf("%s: %w", nameField, err)
 	}
-	return asked, nil
+	return op, nil
 }
 
-// checkArrival refuses what would change the fields on their way: Connection
-// makes a proxy drop the ones that it names (RFC 9110 §7.6.1), and a server
-// without the revision goes by the body alone; some take another spelling of a
-// name for the same field.
+// checkArrival refuses header fields that may change on the way. A proxy removes the
+// fields that Connection names (RFC 9110 §7.6.1), and a server without the revision
+// reads the body alone. Some servers treat another spelling of a name as the same
+// field.
 func checkArrival(h http.Header) error {
 	for _, connection := range h["Connection"] {
 		for option := range strings.SplitSeq(connection, ",") {
 			if field, ours := spelled(strings.TrimSpace(option)); ours {
-				return fmt.Errorf("the field Connection would take %s away", field)
+				return fmt.Errorf("the field Connection would remove %s", field)
 			}
 		}
 	}
 	for name := range h {
 		if field, ours := spelled(name); ours && name != field {
-			return fmt.Errorf("%s stands there in another spelling", field)
+			return fmt.Errorf("%s appears in another spelling", field)
 		}
 	}
 	return nil
 }
 
-// spelled returns which of the fields a name means, in any spelling.
+// spelled returns the field that a name means, in any spelling.
 func spelled(name string) (string, bool) {
 	if len(name) < len(nameField) || !strings.EqualFold(name[:3], "mcp") {
 		return "", false
@@ -119,17 +119,16 @@ func spelled(name string) (string, bool) {
 	return "", false
 }
 
-// single returns the value of a field that may stand once. A value that a
-// server could read in another way is refused: letters beyond ASCII, which some
-// take for UTF-8 and some for Latin-1, and space around it, which HTTP/2
-// carries and HTTP/1.1 takes off.
+// single returns the value of a field that may appear once. It refuses an ambiguous
+// value. Some servers read letters beyond ASCII as UTF-8, others as Latin-1. Space
+// around a value passes in HTTP/2, and HTTP/1.1 removes it.
 func single(h http.Header, field string) (string, error) {
 	values := h[field]
 	if len(values) == 0 {
 		return "", nil
 	}
 	if len(values) > 1 {
-		return "", fmt.Errorf("%s stands there %d times", field, len(values))
+		return "", fmt.Errorf("%s appears %d times", field, len(values))
 	}
 	value := values[0]
 	if value != strings.Trim(value, " \t") {
@@ -138,7 +137,7 @@ func single(h http.Header, field string) (string, error) {
 	steps.Add(len(value))
 	for i := range len(value) {
 		if c := value[i]; c != '\t' && (c < ' ' || c > '~') {
-			return "", fmt.Errorf("%s has characters that it cannot carry as they are", field)
+			return "", fmt.Errorf("%s has characters that a field cannot contain", field)
 		}
 	}
 	return value, nil
@@ -146,14 +145,14 @@ func single(h http.Header, field string) (string, error) {
 
 const encodedPrefix, encodedSuffix = "=?base64?", "?="
 
-// isEncoded reports whether a value begins as one that is wrapped because a
-// field could not hold it as it is. The markers are in lower case; others are
-// looked for too, because a server might not mind.
+// isEncoded reports whether a value begins like an encoded one, for texts that a field
+// cannot contain. The markers are in lower case. Other cases count as well, because a
+// server might accept them.
 func isEncoded(value string) bool {
 	return len(value) >= len(encodedPrefix) && strings.EqualFold(value[:len(encodedPrefix)], encodedPrefix)
 }
 
-// decode reads a value that may be wrapped.
+// decode decodes a value that may be encoded.
 func decode(value string) (string, error) {
 	if !isEncoded(value) {
 		return value, nil

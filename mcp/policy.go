@@ -1,6 +1,5 @@
-// Package mcp is what a gate in front of an MCP server does besides OAuth: it
-// asks for scopes by the operation of a request, and refuses browsers that
-// come from other sites.
+// Package mcp is the part of a gate for an MCP server besides OAuth. It requires scopes
+// by the operation of a request, and refuses browsers that come from other sites.
 package mcp
 
 import (
@@ -14,72 +13,78 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/origin"
 )
 
-// Policy makes a gate one for an MCP server (Model Context Protocol).
+// Policy configures a gate for an MCP server (Model Context Protocol).
 //
-// Scopes of single operations depend on the body, with `inspect`. Without it they
-// depend on the header fields Mcp-Method and Mcp-Name, which repeat the body
-// since the revision 2026-07-28. From then on
-// servers have to refuse a request whose body says something else; a server
-// that does not would let clients around these scopes. With rules and without `inspect` a request of
-// an older revision, or of none, is refused with 400: its body could ask for
-// anything. So is one whose fields a server could read in another way than the
-// gate, one that goes on as a WebSocket or the like, in which anything can be
-// asked for later, and CONNECT. GET, HEAD, DELETE and OPTIONS ask for no operation
-// and need no more than the gate asks for; they go on without a body, and are 400
-// with another method in X-HTTP-Method-Override. Without rules all revisions pass.
+// With `inspect`, the gate reads the operations in the body of a request and requires
+// their scopes. Without it, the gate reads the header fields Mcp-Method and Mcp-Name,
+// which repeat the body since the revision 2026-07-28. Servers of that revision must
+// refuse a request whose body differs. A server that does not would let clients bypass
+// these scopes.
 //
-// A request from a browser is refused with 403 before anything else unless its
-// Origin is one of those here, that of the protected resource, or one that the
-// site's `auth_cors` trusts with credentials. That keeps other sites from reaching
-// a server through somebody's browser (DNS rebinding).
+// With rules and without `inspect`, the gate answers 400 to these requests:
+//
+//   - one of an older revision or without a revision, because its body could request
+//     anything;
+//   - one with header fields that a server could read otherwise;
+//   - CONNECT, and one that becomes a WebSocket or another protocol.
+//
+// GET, HEAD, DELETE and OPTIONS request no operation and need only the scopes of the
+// gate. They pass without a body. With another method in X-HTTP-Method-Override they
+// are 400. Without rules all revisions pass.
+//
+// The gate refuses a request of a browser with 403 if its Origin is not allowed.
+// Allowed are the origins of this block, that of the protected resource, and those that
+// the site's `auth_cors` trusts with credentials. This stops attacks of other sites
+// through a user's browser (DNS rebinding).
 type Policy struct {
 	// The origins of browser clients, as browsers send them, such as
-	// https://inspector.example.
+	// https://inspector.example. Default: none.
 	Origins []string `json:"origins,omitempty"`
 
-	// Scopes for single operations, besides those of the gate. All rules that
-	// match apply.
+	// Scopes for operations, in addition to those of the gate. All matching rules
+	// apply. Default: none.
 	Rules []Rule `json:"rules,omitempty"`
 
-	// Reads the body of each request up to this size, in bytes. Rules then hold
-	// for the revisions 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, and for
-	// every message of a batch of the first. Header fields and body must agree. A
-	// larger body is 413. A body that is not strict JSON in UTF-8, that has a
-	// repeated member or a content coding, or that takes longer than 30 seconds is
-	// 400. The body passes unchanged. Default: bodies are not read.
+	// Reads the body of each request up to this size, in bytes. The rules then hold for
+	// the revisions 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, and for every
+	// message of a batch of the first. Header fields and body must agree. A larger body
+	// is 413. These bodies are 400: one that is not strict JSON in UTF-8, one with a
+	// repeated member or a content coding, and one that takes longer than 30 seconds.
+	// The body passes unchanged. Default: bodies are not read.
 	BodyLimit uint64 `json:"inspect,omitempty"`
 
-	// `filtered` removes from the answers to tools/list, prompts/list,
-	// resources/list and resources/templates/list what the caller lacks a scope
-	// for, in JSON and in event streams. An answer that cannot be read is 502: one
-	// over 8 MiB, in another media type, or with a content coding. Needs `inspect`
-	// and a rule for a name. Default: lists pass unchanged.
+	// `filtered` removes the elements that the caller lacks a scope for from the
+	// answers to tools/list, prompts/list, resources/list and resources/templates/list,
+	// in JSON and in event streams. These answers become 502: one over 8 MiB, one in
+	// another media type, one with a content coding, and one that cannot be read. Needs
+	// `inspect` and a rule for a name. Default: lists pass unchanged.
 	List string `json:"list,omitempty"`
 }
 
-// Rule asks for scopes for an operation.
+// Rule requires scopes for an operation.
 type Rule struct {
-	// The method of JSON-RPC, such as tools/call; upper and lower case differ.
+	// The method of JSON-RPC, such as tools/call. Upper and lower case differ.
+	// Required.
 	Method string `json:"method"`
 
-	// The name of the tool or prompt, or the URI of the resource, for
-	// tools/call, prompts/get and resources/read. A `*` at the end stands for
-	// anything. Default: any, also where there is none.
+	// The name of the tool or prompt, or the URI of the resource, for tools/call,
+	// prompts/get and resources/read. A `*` at the end matches any text. Default: any
+	// name, or none.
 	Name string `json:"name,omitempty"`
 
-	// The scopes that are required.
+	// The required scopes. At least one.
 	Scopes []string `json:"scopes"`
 }
 
 // nameMembers are the methods for which Mcp-Name repeats a member of the params.
-// For any other method no server compares it, so no rule may depend on it.
+// Servers do not compare it for any other method, so no rule may depend on it there.
 var nameMembers = map[string]string{"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
-// Check reports what is wrong with the configuration.
+// Check validates the configuration.
 func (p *Policy) Check() error {
 	for _, allowed := range p.Origins {
 		if strings.Contains(allowed, "*") {
-			return fmt.Errorf("mcp: the origin %q stands for several: write each one, such as https://inspector.example", allowed)
+			return fmt.Errorf("mcp: invalid origin %q: write each origin, such as https://inspector.example", allowed)
 		}
 		if err := origin.Check(allowed); err != nil {
 			return fmt.Errorf("mcp: %w", err)
@@ -119,11 +124,11 @@ func (p *Policy) checkList() error {
 func (r Rule) check() error {
 	switch {
 	case r.Method == "" || strings.ContainsAny(r.Method, " \t*"):
-		return fmt.Errorf("%q is no method: write for example tools/call", r.Method)
+		return fmt.Errorf("invalid method %q: write for example tools/call", r.Method)
 	case len(r.Scopes) == 0:
-		return fmt.Errorf("%s %s asks for no scope", r.Method, r.Name)
+		return fmt.Errorf("%s %s requires no scope: add at least one", r.Method, r.Name)
 	case strings.Contains(strings.TrimSuffix(r.Name, "*"), "*"):
-		return fmt.Errorf("%q: a * stands at the end of a name only", r.Name)
+		return fmt.Errorf("invalid name %q: write a * at the end only", r.Name)
 	case r.Name != "" && nameMembers[r.Method] == "":
 		return fmt.Errorf("%s has no name to go by: write `method %s <scope>...`", r.Method, r.Method)
 	}
@@ -132,16 +137,16 @@ func (r Rule) check() error {
 	}
 	for _, scope := range r.Scopes {
 		if !authheader.IsScopeToken(scope) {
-			return fmt.Errorf("%q is no scope: a scope has no spaces, quotes or backslashes (RFC 6749 §3.3)", scope)
+			return fmt.Errorf("invalid scope %q: write it without spaces, quotes and backslashes (RFC 6749 §3.3)", scope)
 		}
 		if scope == "offline_access" {
-			return errors.New("offline_access is for the client to ask for, not for a server")
+			return errors.New("a server cannot require offline_access: remove it")
 		}
 	}
 	return nil
 }
 
-// Scopes returns all scopes that rules ask for.
+// Scopes returns all scopes of the rules.
 func (p *Policy) Scopes() []string {
 	if p == nil {
 		return nil
@@ -153,8 +158,8 @@ func (p *Policy) Scopes() []string {
 	return all
 }
 
-// Describe says in one line what operations need, such as
-// `tools/call delete_*: scope tools:delete`. It is empty without rules.
+// Describe returns the scopes of operations in one line, such as `tools/call delete_*:
+// scope tools:delete`. It is empty without rules.
 func (p *Policy) Describe() string {
 	if p == nil {
 		return ""
@@ -166,8 +171,8 @@ func (p *Policy) Describe() string {
 	return strings.Join(words, "; ")
 }
 
-// Required returns the scopes for the operation of a request. An error means
-// that the request does not say reliably what its operation is, and is 400.
+// Required returns the scopes for the operation of a request. An error means that the
+// operation is ambiguous, and the answer is 400.
 func (p *Policy) Required(r *http.Request) ([]string, error) {
 	if !p.restricts() {
 		return nil, nil
@@ -178,21 +183,21 @@ func (p *Policy) Required(r *http.Request) ([]string, error) {
 	if slices.Contains(withoutOperation, r.Method) {
 		return nil, nil
 	}
-	asked, err := read(r.Header)
+	op, err := read(r.Header)
 	if _, older := errors.AsType[*RevisionError](err); older && p.BodyLimit > 0 {
 		return nil, nil // the body decides
 	}
 	if err != nil {
 		return nil, err
 	}
-	return p.scopesFor([]operation{asked}), nil
+	return p.scopesFor([]operation{op}), nil
 }
 
 // scopesFor returns the scopes for operations.
 func (p *Policy) scopesFor(all []operation) (scopes []string) {
-	for _, asked := range all {
+	for _, op := range all {
 		for _, rule := range p.Rules {
-			if !rule.matches(asked) {
+			if !rule.matches(op) {
 				continue
 			}
 			for _, scope := range rule.Scopes {
@@ -205,18 +210,18 @@ func (p *Policy) scopesFor(all []operation) (scopes []string) {
 	return scopes
 }
 
-func (r Rule) matches(asked operation) bool {
-	if r.Method != asked.method {
+func (r Rule) matches(op operation) bool {
+	if r.Method != op.method {
 		return false
 	}
 	if prefix, open := strings.CutSuffix(r.Name, "*"); open {
-		return strings.HasPrefix(asked.name, prefix)
+		return strings.HasPrefix(op.name, prefix)
 	}
-	return r.Name == "" || r.Name == asked.name
+	return r.Name == "" || r.Name == op.name
 }
 
-// AllowsOrigin reports whether a request may come from where it says, given
-// the origin of the resource itself. Without an Origin it comes from no browser.
+// AllowsOrigin reports whether the Origin of a request is allowed, given the origin of
+// the resource. A request without an Origin comes from no browser.
 func (p *Policy) AllowsOrigin(r *http.Request, own string) bool {
 	origins := r.Header["Origin"]
 	switch len(origins) {
