@@ -44,17 +44,17 @@ func (x *explainer) Decide(ctx context.Context, r accesstest.Request) (accesstes
 		result.Status = explained.Answer.Status
 	}
 	for _, gate := range explained.Gates {
-		judged := accesstest.Judged{
+		gateResult := accesstest.GateResult{
 			Where: gate.Config, Denied: gate.Decision == denied, Code: string(gate.Code), Reason: gate.Reason, Missing: gate.Missing,
 			Met: make(map[string]bool),
 		}
 		rules := gate.gate.rules()
 		for _, check := range gate.Checks {
 			if check.Scheme == "" && slices.Contains(rules, check.Check) {
-				judged.Met[check.Check] = check.Result == trace.OK
+				gateResult.Met[check.Check] = check.Result == trace.OK
 			}
 		}
-		result.Gates = append(result.Gates, judged)
+		result.Gates = append(result.Gates, gateResult)
 	}
 	return result, nil
 }

@@ -336,7 +336,7 @@ func (g *RequireAuth) checkMCP() error {
 		return errors.New("mcp: clients leave the slash at the end of a resource out: write protected_resource without it")
 	}
 	if slices.Contains(slices.Concat(g.Scopes, g.AnyScopes), "offline_access") {
-		return errors.New("mcp: offline_access is for the client to ask for, not for a server")
+		return errors.New("mcp: a server cannot require offline_access: remove it")
 	}
 	return g.MCP.Check()
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/excorp/caddy-require-auth/resource/facade"
 )
 
-// ReadBlock sets up the resource from Caddyfile tokens, with the dispenser on
-// the word `protected_resource`. Syntax:
+// ReadBlock sets up the resource from Caddyfile tokens, with the dispenser on the word
+// `protected_resource`. Syntax:
 //
 //	protected_resource [<resource URL>] {
 //		name                 <text>
@@ -20,8 +20,8 @@ import (
 //		scope                <scope>...
 //	}
 //
-// The lines authorization_server and scope may be repeated. The URL may be left to the caller, and is
-// checked only where it is written.
+// The lines authorization_server and scope may be repeated. A caller that derives the
+// URL itself also checks it.
 func (r *Resource) ReadBlock(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		r.URL = d.Val()

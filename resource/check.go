@@ -10,7 +10,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// Check reports what is wrong with the configuration of a resource.
+// Check validates the configuration of a resource.
 func (r *Resource) Check() error {
 	if err := r.checkURL(); err != nil {
 		return err
@@ -23,9 +23,9 @@ func (r *Resource) Check() error {
 	return r.checkMembers()
 }
 
-// checkURL refuses an identifier that no client could use, or that clients
-// would change before they ask for its document. No error here repeats a URL,
-// which may hold a password by mistake.
+// checkURL refuses an identifier that clients cannot use, or that they change before
+// they request its document. Errors never contain a URL, which may have a password by
+// mistake.
 func (r *Resource) checkURL() error {
 	if r.URL == "" {
 		return errors.New("a protected resource needs the URL by which clients call it: write for example https://api.example.com/mcp")
@@ -75,7 +75,7 @@ func (r *Resource) checkMembers() error {
 	return nil
 }
 
-// checkPage accepts the URL of a page, or none. Everybody is to read it.
+// checkPage validates the URL of a public page. It may be empty.
 func checkPage(text string) error {
 	if text == "" {
 		return nil
@@ -90,8 +90,8 @@ func checkPage(text string) error {
 	return nil
 }
 
-// checkCharacters refuses what cannot stand in a URL (RFC 3986 §2) and what
-// would be a placeholder elsewhere: URLs are published as they are written.
+// checkCharacters refuses invalid characters of a URL (RFC 3986 §2) and placeholders:
+// URLs are published as they are written.
 func checkCharacters(text string) error {
 	if strings.ContainsAny(text, "{}") {
 		return errors.New("nothing fills in a placeholder here: write the URL itself, or {$NAME} in a Caddyfile for a variable of the environment")

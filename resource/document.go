@@ -13,28 +13,28 @@ import (
 	"go.uber.org/zap"
 )
 
-// Directory is implemented by the app `auth`, which knows the gates of every
-// resource. It is asked at each request for a document.
+// Directory is implemented by the app `auth`, which knows the gates of every resource.
+// Each request for a document calls it.
 type Directory interface {
-	// ResourceFacts returns what the gates of a resource say about it.
+	// ResourceFacts returns what the gates of a resource require and accept.
 	ResourceFacts(resource string) (Facts, bool)
 	// Resources returns the resources that gates name, each once.
 	Resources() []Resource
 }
 
-// Facts is what the gates of a resource say about it, in any order.
+// Facts is what the gates of a resource require and accept, in any order.
 type Facts struct {
-	// AuthorizationServers are the issuers of the tokens accepted.
+	// AuthorizationServers are the issuers of the accepted tokens.
 	AuthorizationServers []string
-	// Scopes are those that the gates ask for.
+	// Scopes are the scopes that the gates require.
 	Scopes []string
-	// BearerMethods are where a token may stand: header, body, query.
+	// BearerMethods are the locations of a token: header, body, query.
 	BearerMethods []string
 	// DPoPAlgorithms are the algorithms of proofs; empty without DPoP.
 	DPoPAlgorithms []string
-	// DPoPRequired says that every token has to be bound to a key.
+	// DPoPRequired means that every token must be bound to a key.
 	DPoPRequired bool
-	// CertificateBound says that every token has to be bound to a certificate.
+	// CertificateBound means that every token must be bound to a certificate.
 	CertificateBound bool
 }
 
@@ -53,7 +53,7 @@ type metadata struct {
 	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
-// describe joins what is configured with what the gates say.
+// describe joins the configuration with the facts of the gates.
 func (r *Resource) describe(facts Facts) metadata {
 	servers := sorted(facts.AuthorizationServers)
 	if len(r.AuthorizationServers) > 0 {
@@ -78,13 +78,13 @@ func (r *Resource) describe(facts Facts) metadata {
 	}
 }
 
-// sorted returns a sorted copy with each value once, so that the document and
-// its ETag change only when the facts do.
+// sorted returns a sorted copy without duplicates, so that the document and its ETag
+// change only with the facts.
 func sorted(values []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(values)))
 }
 
-// distinct returns a copy with each value once, where it stands first.
+// distinct returns a copy without duplicates. The first of equal values stays.
 func distinct(values []string) []string {
 	var kept []string
 	for _, value := range values {
@@ -95,18 +95,18 @@ func distinct(values []string) []string {
 	return kept
 }
 
-// document is a resource as it is served.
+// document is a served resource.
 type document struct {
 	*Resource
-	query  string // without its question mark
-	lonely sync.Once
+	query    string // without its question mark
+	warnOnce sync.Once
 }
 
 // serve answers GET and HEAD.
 func (d *document) serve(w http.ResponseWriter, r *http.Request, facts Facts, logger *zap.Logger) error {
 	described := d.describe(facts)
 	if len(described.AuthorizationServers) == 0 {
-		d.lonely.Do(func() {
+		d.warnOnce.Do(func() {
 			logger.Warn("the metadata of a protected resource names no authorization server, so clients cannot learn where to get a token",
 				zap.String("resource", d.URL))
 		})

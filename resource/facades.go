@@ -28,7 +28,7 @@ func (f facades) add(resource *Resource) {
 	}
 }
 
-// find returns the endpoint that a request is for, or nil. It compares paths letter by
+// findFacade returns the endpoint for a request, or nil. It compares paths letter by
 // letter.
 func (f facades) find(r *http.Request) *servedEndpoint {
 	if len(f) == 0 || !strings.HasPrefix(r.URL.Path, "/.well-known/") {
@@ -38,19 +38,19 @@ func (f facades) find(r *http.Request) *servedEndpoint {
 	if len(escaped) > maxPath {
 		return nil
 	}
-	if found, known := f[canonical(escaped)]; known {
+	if found, ok := f[canonical(escaped)]; ok {
 		return &found
 	}
 	return nil
 }
 
 // findFacades returns the facades of the gates whose resources are on a host of this
-// handler. The metadata of a single one is at the well-known path of the host too,
+// handler. The metadata of a single facade is also at the well-known path of the host,
 // where older clients look.
 func (h *Handler) findFacades() facades {
 	found := make(facades)
-	directory, known := h.directory()
-	if !known {
+	directory, ok := h.directory()
+	if !ok {
 		return found
 	}
 	var last *Resource
@@ -72,7 +72,7 @@ func (h *Handler) findFacades() facades {
 	return found
 }
 
-// serve answers a request for an endpoint. A dry run asks no provider.
+// serve answers a request for an endpoint. A dry run calls no provider.
 func (s *servedEndpoint) serve(w http.ResponseWriter, r *http.Request) {
 	if !s.Pure && dryrun.In(r.Context()) {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -89,8 +89,8 @@ func (s *servedEndpoint) serve(w http.ResponseWriter, r *http.Request) {
 	s.Serve(s.facade, w, r)
 }
 
-// HasPublicFacade reports whether a request is for an endpoint of the facade of a
-// resource that scripts of every origin may call.
+// HasPublicFacade reports whether a request is for a public endpoint of the resource's
+// facade. Scripts of every origin may call such an endpoint.
 func (r *Resource) HasPublicFacade(request *http.Request) bool {
 	if r.Facade == nil || !strings.HasPrefix(request.URL.Path, "/.well-known/") {
 		return false

@@ -21,57 +21,54 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler is a middleware that serves the metadata of protected resources
-// (RFC 9728) at `/.well-known/oauth-protected-resource` and below. Every other
-// request goes on.
+// Handler is a middleware that serves the metadata of protected resources (RFC 9728) at
+// `/.well-known/oauth-protected-resource` and below. Every other request passes.
 //
-// In a Caddyfile it is not written by itself: the line `protected_resource` of
-// `require_auth` adds it to the site, ahead of the gates, because a client that
-// reads a document has no token yet.
+// A Caddyfile does not write it: the line `protected_resource` of `require_auth` adds
+// it to the site before the gates, because a client that reads a document has no token
+// yet.
 //
-// The document of `https://api.example.com/mcp` stands at
-// `/.well-known/oauth-protected-resource/mcp`. With a slash at the end, or
-// without the one that the resource has, the same document is served, unless
-// that is the place of another resource. Where there is a single resource, its
-// document stands at `/.well-known/oauth-protected-resource` too. Any other
-// path below is answered with 404, and never with the document of another
-// resource. Paths are compared with case; a query matters only where the
-// resource has one itself.
+// The document of `https://api.example.com/mcp` is at
+// `/.well-known/oauth-protected-resource/mcp`. The same path with a slash at the end,
+// or without the slash of the resource, is the same document, unless another resource
+// has that path. The document of a single resource is also at
+// `/.well-known/oauth-protected-resource`. Any other path below gets 404, and never the
+// document of another resource. Paths are compared with case. The query matters only if
+// the resource has one.
 //
-// Documents hold what is configured and what the gates of the resource say of
-// themselves, never anything from the request: neither its host nor a
-// forwarding field. They are served without asking an authorization server, may
-// be kept for an hour, and have an ETag.
+// Documents contain the configuration, and what the gates of the resource require and
+// accept. They contain no part of the request, such as its host or a forwarding field.
+// They may be cached for an hour and have an ETag. No authorization server is called.
 //
-// A gate whose resource has an `authorization_server_facade` has this handler serve
-// the metadata and the endpoints of that server, too.
+// If the resource of a gate has an `authorization_server_facade`, this handler also
+// serves the metadata and the endpoints of that server.
 //
-// Scripts of any origin may read the answers, the 404 included, and may send
-// `MCP-Protocol-Version` along. `auth_cors` on the same site leaves them alone.
+// Scripts of any origin may read the answers, including the 404, and may send
+// `MCP-Protocol-Version`. `auth_cors` on the same site does not change them.
 type Handler struct {
-	// The resources of the site. At least one is needed, and no two may have
-	// their document at the same path. Whatever the host of a request, the same
-	// documents are served. Resources that gates name count too, if they have
-	// the same scheme and host as one of these.
+	// The resources of the site. At least one is required, and each needs its own path
+	// for the document. The documents do not depend on the host of a request. The
+	// handler also serves the resources of gates that have the same scheme and host as
+	// one of these.
 	Resources []Resource `json:"resources"`
 
 	documents documents
-	complete  func() documents // with the resources that gates name
+	complete  func() documents // includes the resources of gates
 	facades   func() facades
 	directory func() (Directory, bool)
 	logger    *zap.Logger
 }
 
-// documents are found by the canonical path of where they stand.
+// documents maps canonical paths to the documents there.
 type documents map[string]*document
 
-// add refuses a resource whose document would take the place of another one's.
+// add refuses a resource whose document has the path of another one.
 func (d documents) add(resource *Resource) error {
 	path := canonical(resource.MetadataPath())
 	if len(path) > maxPath {
 		return fmt.Errorf("the path of the resource %.100s… is longer than %d bytes: give it a shorter one", resource.URL, maxPath)
 	}
-	if other, taken := d[path]; taken {
+	if other, exists := d[path]; exists {
 		return fmt.Errorf("the resources %s and %s would have their document at the same path: keep one, or give them different paths", other.URL, resource.URL)
 	}
 	_, _, query := resource.split()
@@ -87,7 +84,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the resources and prepares where their documents stand.
+// Provision checks the resources and prepares the paths of their documents.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	if len(h.Resources) == 0 {
 		return errors.New("protected_resource without a resource: write the URL by which clients call it")
@@ -108,42 +105,42 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if _, err := ctx.AppIfConfigured("auth"); err != nil && !errors.Is(err, caddy.ErrNotConfigured) {
 		return err
 	}
-	// Looked up again by the first request that needs it: a gate that declares
-	// its schemes in place creates the app only when it is provisioned itself.
+	// The first request that needs the app looks it up again. A gate that declares its
+	// schemes in place creates the app only at its own Provision.
 	h.directory = sync.OnceValues(func() (Directory, bool) {
 		app, _ := ctx.AppIfConfigured("auth")
 		directory, ok := app.(Directory)
 		return directory, ok
 	})
-	h.complete = sync.OnceValue(h.withNeighbours)
+	h.complete = sync.OnceValue(h.withNeighbors)
 	h.facades = sync.OnceValue(h.findFacades)
 	h.logger = ctx.Logger()
 	return nil
 }
 
-// withNeighbours adds the resources that gates name and that stand on a host
-// of this handler: a site with a gate for each of its resources has a handler
-// for each of them, and any of these has to know all.
-func (h *Handler) withNeighbours() documents {
+// withNeighbors adds the resources of gates that are on a host of this handler. A site
+// with several resources has a handler for each gate, and each handler must know all
+// resources.
+func (h *Handler) withNeighbors() documents {
 	all := maps.Clone(h.documents)
 	directory, found := h.directory()
 	if !found {
 		return all
 	}
-	for _, neighbour := range directory.Resources() {
-		sameHost := slices.ContainsFunc(h.Resources, func(own Resource) bool { return own.Origin() == neighbour.Origin() })
-		known := slices.ContainsFunc(h.Resources, func(own Resource) bool { return own.URL == neighbour.URL })
-		if !sameHost || known {
+	for _, neighbor := range directory.Resources() {
+		sameHost := slices.ContainsFunc(h.Resources, func(own Resource) bool { return own.Origin() == neighbor.Origin() })
+		listed := slices.ContainsFunc(h.Resources, func(own Resource) bool { return own.URL == neighbor.URL })
+		if !sameHost || listed {
 			continue
 		}
-		if err := all.add(&neighbour); err != nil {
+		if err := all.add(&neighbor); err != nil {
 			h.logger.Error("a document cannot be served", zap.Error(err))
 		}
 	}
 	return all
 }
 
-// ServeHTTP serves a document, or lets the request go on.
+// ServeHTTP serves a document, or passes the request on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !Concerns(r) {
 		if served := h.facades().find(r); served != nil {
@@ -154,8 +151,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	caddyhttp.SetVar(r.Context(), cors.PublicDocumentVar, true)
 	if r.Method == http.MethodOptions {
-		// Also where there is no document: else a script would see a broken
-		// network instead of the 404.
+		// A missing document needs the fields as well: otherwise a script would see a
+		// network error instead of the 404.
 		AnswerPreflight(w)
 		return nil
 	}
@@ -174,19 +171,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // allowed are the methods of documents.
 const allowed = "GET, HEAD, OPTIONS"
 
-// Concerns reports whether a request is for a document, or for a path where
-// this handler answers that there is none. All of that may be read from any
-// origin.
+// Concerns reports whether a request is for a document, or for a path where this
+// handler answers 404. Any origin may read these answers.
 func Concerns(r *http.Request) bool {
 	if !strings.HasPrefix(r.URL.Path, WellKnown) {
 		return false // nearly all requests
 	}
-	// What decides are the first two segments.
+	// The first two segments decide.
 	segments := strings.SplitN(r.URL.EscapedPath(), "/", 4)
 	return canonical(strings.Join(segments[:min(3, len(segments))], "/")) == WellKnown
 }
 
-// facts returns what the gates say; nothing where no gate knows the resource.
+// facts returns the facts of the gates. They are empty if no gate has the resource.
 func (h *Handler) facts(resource string) Facts {
 	directory, found := h.directory()
 	if !found {
@@ -196,7 +192,7 @@ func (h *Handler) facts(resource string) Facts {
 	return facts
 }
 
-// find returns the document that a request is for, or nil.
+// find returns the document for a request, or nil.
 func (h *Handler) find(r *http.Request) *document {
 	escaped, all := r.URL.EscapedPath(), h.complete()
 	if len(escaped) > maxPath {
@@ -218,10 +214,10 @@ func (h *Handler) find(r *http.Request) *document {
 	return nil
 }
 
-// maxPath bounds the paths that are looked for, in bytes.
+// maxPath bounds the paths of documents, in bytes.
 const maxPath = 2048
 
-// otherSlash takes the slash at the end of a path away, or adds it.
+// otherSlash removes the slash at the end of a path, or adds it.
 func otherSlash(path string) string {
 	if without, slash := strings.CutSuffix(path, "/"); slash {
 		return without
@@ -229,8 +225,8 @@ func otherSlash(path string) string {
 	return path + "/"
 }
 
-// canonical writes every character of an escaped path in one way, so that
-// equal paths are equal strings; an escaped slash stays apart from a slash.
+// canonical writes every character of an escaped path in one way, so equal paths are
+// equal strings. An escaped slash differs from a slash.
 func canonical(escaped string) string {
 	segments := strings.Split(escaped, "/")
 	for i, segment := range segments {
@@ -239,7 +235,7 @@ func canonical(escaped string) string {
 	return strings.Join(segments, "/")
 }
 
-// unescape decodes a segment of a path, if it can be decoded.
+// unescape decodes a segment of a path if it can be decoded.
 func unescape(segment string) string {
 	if decoded, err := url.PathUnescape(segment); err == nil {
 		return decoded
@@ -247,8 +243,8 @@ func unescape(segment string) string {
 	return segment
 }
 
-// allowAnyOrigin lets scripts of every origin read the response, but not with
-// the credentials of their visitors.
+// allowAnyOrigin lets scripts of every origin read the response, but not with the
+// credentials of their visitors.
 func allowAnyOrigin(header http.Header) {
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Del("Access-Control-Allow-Credentials")

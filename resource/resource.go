@@ -1,7 +1,6 @@
-// Package resource serves the metadata of protected resources (RFC 9728): the
-// documents from which clients, such as those of the Model Context Protocol,
-// learn which authorization server issues tokens for a site, and with which
-// scopes.
+// Package resource serves the metadata of protected resources (RFC 9728). Clients, such
+// as those of the Model Context Protocol, read which authorization server issues tokens
+// for a site, and with which scopes.
 package resource
 
 import (
@@ -10,26 +9,22 @@ import (
 	"github.com/excorp/caddy-require-auth/resource/facade"
 )
 
-// WellKnown is the path under which all documents stand.
+// WellKnown is the path of all documents.
 const WellKnown = "/.well-known/oauth-protected-resource"
 
-// Resource is something that clients call with access tokens, and about which
-// they can ask.
+// Resource is a protected resource, which clients call with access tokens.
 type Resource struct {
 	// The URL by which clients call the resource, for example
-	// `https://api.example.com/mcp`; it is the identifier that they ask tokens
-	// for, and the document repeats it letter by letter. It begins with https
-	// (http only for this machine), and has neither fragment nor user name.
-	// Required.
+	// `https://api.example.com/mcp`. It is the identifier in their requests for tokens,
+	// and the document repeats it exactly. It begins with https (http only for this
+	// machine), and has neither fragment nor user name. Required.
 	//
-	// Write it exactly as clients do, without a slash that they do not send:
-	// the strict among them refuse a document whose `resource` is not the URL
-	// that they called. Where one document is to cover a whole tree of paths,
-	// write the base of the tree; a strict client has to be configured with
-	// that base.
+	// Write it exactly as clients call it, without an additional slash. Strict clients
+	// refuse a document whose `resource` is another URL. For a whole tree of paths,
+	// write the base of the tree. Strict clients must be configured with that base.
 	URL string `json:"resource"`
 
-	// The name of the resource, to be shown to people. Default: none.
+	// The name of the resource for people. Default: none.
 	Name string `json:"name,omitempty"`
 
 	// The URL of a page for developers. Default: none.
@@ -42,44 +37,44 @@ type Resource struct {
 	// The URL of a page with the terms of service. Default: none.
 	TermsURI string `json:"tos_uri,omitempty"`
 
-	// The issuers whose tokens are accepted, each exactly as in the claim `iss`
-	// and in the order of preference: many clients take the first. Default:
-	// the issuers of the schemes that the gates of this resource accept, in the
-	// order of their names. MCP clients can do nothing without one.
+	// The issuers of the accepted tokens, exactly as in the claim `iss`, in the order
+	// of preference: many clients use the first. MCP clients need one. Default: the
+	// issuers of the schemes that the gates of this resource accept, in the order of
+	// their names.
 	AuthorizationServers []string `json:"authorization_servers,omitempty"`
 
 	// Makes the gate the authorization server of this resource, for a provider that
 	// does not register clients. The document then names this server alone. It belongs
-	// to the gate, and not to the handler `protected_resource`. Default: none.
+	// to the gate, not to the handler `protected_resource`. Default: none.
 	Facade *facade.Facade `json:"authorization_server_facade,omitempty"`
 
-	// The scopes that clients may request. Default: those that the gates of this
-	// resource require, without the scopes of single MCP operations, which a
-	// client requests when a call needs them. `offline_access` is never published:
-	// it is between a client and the authorization server.
+	// The scopes that clients may request. `offline_access` is never published: it
+	// concerns only a client and the authorization server. Default: the scopes that the
+	// gates of this resource require, without those of MCP operations, which a client
+	// requests when a call needs them.
 	Scopes []string `json:"scopes,omitempty"`
 }
 
-// MetadataURL returns where the document of the resource stands, for the
-// parameter `resource_metadata` of challenges.
+// MetadataURL returns the URL of the resource's document, for the parameter
+// `resource_metadata` of challenges.
 func (r *Resource) MetadataURL() string {
 	origin, path, query := r.split()
 	return origin + WellKnown + path + query
 }
 
-// MetadataPath returns the path of [Resource.MetadataURL] as it stands there,
-// with its percent-encodings; that is how Caddy's matcher `path` wants them.
+// MetadataPath returns the path of [Resource.MetadataURL] with its percent-encodings,
+// as Caddy's matcher `path` needs it.
 func (r *Resource) MetadataPath() string {
 	return WellKnown + r.Path()
 }
 
-// Path returns the path of the URL, without a slash that nothing follows.
+// Path returns the path of the URL, without a slash at its end.
 func (r *Resource) Path() string {
 	_, path, _ := r.split()
 	return path
 }
 
-// Covers reports whether a path is the one of the resource, or below it.
+// Covers reports whether a path is that of the resource, or below it.
 func (r *Resource) Covers(path string) bool {
 	rest, found := strings.CutPrefix(path, strings.TrimSuffix(r.Path(), "/"))
 	return found && (rest == "" || rest[0] == '/')
@@ -91,9 +86,9 @@ func (r *Resource) Origin() string {
 	return origin
 }
 
-// split cuts the URL where the well-known path is inserted (RFC 9728 §3.1),
-// without changing a letter, and again before the question mark. Only a slash
-// with nothing behind it in the path goes.
+// split cuts the URL at the position of the well-known path (RFC 9728 §3.1), and again
+// before the question mark. It changes no letter, and removes only a slash at the end
+// of the path.
 func (r *Resource) split() (origin, path, query string) {
 	scheme, rest, _ := strings.Cut(r.URL, "://")
 	end := strings.IndexAny(rest, "/?")

@@ -25,9 +25,8 @@ import (
 // object is a JSON object of a configuration.
 type object = map[string]any
 
-// Credentials are the credentials of a test: a configuration has them in the
-// place of its own, so that tests need no secret, and all code that verifies
-// credentials runs.
+// Credentials are the credentials of a test. They replace those of a configuration, so
+// tests need no secret, and the real verification runs.
 type Credentials struct {
 	schemes   map[string]*scheme
 	resources []string // accepted as audiences by single gates
@@ -36,7 +35,7 @@ type Credentials struct {
 	hash      string // its hash
 }
 
-// scheme is what a credential for a scheme is made of.
+// scheme is what a credential for a scheme needs.
 type scheme struct {
 	Kind        string           `json:"scheme"`
 	Issuer      string           `json:"issuer"`
@@ -51,7 +50,7 @@ type scheme struct {
 
 	name, secret string
 
-	known []string // users, or ids of keys
+	callers []string // users, or ids of keys
 }
 
 // Replace replaces the credentials in the apps of a configuration by new ones.
@@ -71,7 +70,7 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(random)
 }
 
-// replaceIn finds the schemes, wherever they are declared.
+// replaceIn finds the schemes, in the app and in gates.
 func (c *Credentials) replaceIn(name string, value any) error {
 	switch value := value.(type) {
 	case []any:
@@ -117,14 +116,14 @@ func (c *Credentials) replaceOf(name string, config object, replace func(*Creden
 	return replace(c, declared, config)
 }
 
-// keyMembers are what a bearer scheme verifies tokens by, and what binds tokens
-// to a key of the client. Tests cover neither.
+// keyMembers are the members with which a bearer scheme verifies tokens, and those that
+// bind tokens to a key of the client. Tests do not cover them.
 var keyMembers = []string{
 	"jwks", "key_files", "ca_file", "allow_http", "algorithms", "introspection", "dpop", "dpop_nonce", "certificate_bound",
 }
 
-// replaceKeys has a bearer scheme verify by a secret. Schemes of one issuer have
-// the same, as they have the same keys.
+// replaceKeys lets a bearer scheme verify with a secret. Schemes of one issuer have the
+// same secret, as they have the same keys.
 func (c *Credentials) replaceKeys(declared *scheme, config object) error {
 	for _, member := range keyMembers {
 		delete(config, member)
@@ -158,14 +157,14 @@ func (c *Credentials) replaceUsers(declared *scheme, config object) error {
 		if user, ok := user.(object); ok {
 			user["hash"] = c.hash
 			name, _ := user["name"].(string)
-			declared.known = append(declared.known, name)
+			declared.callers = append(declared.callers, name)
 		}
 	}
 	config["users"] = users
 	return nil
 }
 
-// replaceAPIKeys gives all holders a key that is made of their id.
+// replaceAPIKeys gives each holder a key that is derived from its id.
 func (c *Credentials) replaceAPIKeys(declared *scheme, config object) error {
 	keys, _ := config["keys"].([]any)
 	if path, ok := config["keys_file"].(string); ok {
@@ -184,7 +183,7 @@ func (c *Credentials) replaceAPIKeys(declared *scheme, config object) error {
 		if key, ok := key.(object); ok {
 			id, _ := key["id"].(string)
 			key["digest"] = apikeyformat.Digest(c.keyOf(id))
-			declared.known = append(declared.known, id)
+			declared.callers = append(declared.callers, id)
 		}
 	}
 	config["keys"] = keys
@@ -195,7 +194,7 @@ func (c *Credentials) keyOf(id string) string {
 	return c.secret + "." + base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
-// add puts the credential of a caller on a request.
+// add adds the credential of a caller to a request.
 func (c *Credentials) add(r *Request, caller Caller) error {
 	if caller.Scheme == "" {
 		return nil
@@ -214,7 +213,7 @@ func (c *Credentials) add(r *Request, caller Caller) error {
 	if len(caller.Scopes)+len(caller.Roles)+len(caller.Claims) > 0 {
 		return fmt.Errorf("scheme %s: the configuration says which scopes and roles its users and keys have", caller.Scheme)
 	}
-	if !slices.Contains(declared.known, caller.User) {
+	if !slices.Contains(declared.callers, caller.User) {
 		return fmt.Errorf("scheme %s: %q not found in the configuration", caller.Scheme, caller.User)
 	}
 	if declared.Kind == "basic" {
@@ -224,7 +223,7 @@ func (c *Credentials) add(r *Request, caller Caller) error {
 	return put(r, declared.From, authn.Location{Kind: authn.InHeader, Name: "X-API-Key"}, "", c.keyOf(caller.User))
 }
 
-// put puts a credential where a scheme looks first.
+// put puts a credential at the first location of a scheme.
 func put(r *Request, from []authn.Location, usual authn.Location, scheme, value string) error {
 	at := usual
 	if len(from) > 0 {
@@ -259,10 +258,10 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 	return nil
 }
 
-var errClaimTaken = errors.New("a claim is given twice, or has a value that is not an object")
+var errClaimConflict = errors.New("a claim is given twice, or has a value that is not an object")
 
-// token signs the claims of a caller. A claim of the caller takes the place of the
-// usual one: of the issuer, the audience and the times.
+// token signs the claims of a caller. A claim of the caller replaces the usual issuer,
+// audience or time.
 func (s *scheme) token(caller Caller, resources []string) (string, error) {
 	now := time.Now()
 	claims := object{
@@ -289,11 +288,11 @@ func (s *scheme) token(caller Caller, resources []string) (string, error) {
 		cmp.Or(s.UserClaim, "sub"): caller.User, first(s.ScopeClaims, "scope"): strings.Join(caller.Scopes, " "),
 	} {
 		if value != "" && !setClaim(claims, path, value) {
-			return "", errClaimTaken
+			return "", errClaimConflict
 		}
 	}
 	if len(caller.Roles) > 0 && !setClaim(claims, first(s.RoleClaims, "roles"), caller.Roles) {
-		return "", errClaimTaken
+		return "", errClaimConflict
 	}
 	maps.Copy(claims, caller.Claims)
 	payload, err := json.Marshal(claims)

@@ -1,5 +1,5 @@
-// Package accesstest runs a file of access tests against a configuration: who
-// may send which request, and what a gate answers everybody else.
+// Package accesstest runs a file of access tests against a configuration: which caller
+// may send which request, and what the others get.
 package accesstest
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// Caller is who sends a request.
+// Caller is the sender of a request.
 type Caller struct {
-	// Scheme is the scheme whose credential the caller has; empty for an
-	// anonymous caller.
+	// Scheme is the scheme of the caller's credential. It is empty for an anonymous
+	// caller.
 	Scheme string
 	// User is the user of a token or of a Basic scheme, or the id of an API key.
 	User          string
@@ -31,7 +31,7 @@ type Caller struct {
 	Claims        map[string]any
 }
 
-// Case is one request and what is expected of its answer.
+// Case is one request and its expected answer.
 type Case struct {
 	// Position is file:line.
 	Position string
@@ -42,7 +42,7 @@ type Case struct {
 	Want    Expectation
 }
 
-// Request is a request without a credential of its caller.
+// Request is a request without the credential of its caller.
 type Request struct {
 	Method, URL, Body, Certificate string
 	Header                         http.Header
@@ -50,15 +50,15 @@ type Request struct {
 
 // Expectation is the expected answer.
 type Expectation struct {
-	// Status is the status of the answer; 0 for a request that passes.
+	// Status is the status of the answer. It is 0 for a request that passes.
 	Status int
-	// Code is the expected code of the denial; empty for any.
+	// Code is the expected code of the denial. Empty: any code.
 	Code string
-	// Missing is what the caller lacks; empty for anything.
+	// Missing is what the caller lacks. Empty: anything.
 	Missing []string
 }
 
-// parser reads a file of access tests. The syntax is the one of a Caddyfile.
+// parser reads a file of access tests. The syntax is that of a Caddyfile.
 type parser struct {
 	*caddyfile.Dispenser
 	file    string
@@ -97,7 +97,7 @@ func Parse(file string, content []byte) ([]Case, error) {
 	return p.cases, nil
 }
 
-// errorf makes an error about the current word.
+// errorf returns an error about the current word.
 func (p *parser) errorf(format string, arguments ...any) error {
 	line, column := p.Line(), 1
 	if line >= 1 && line <= len(p.lines) {
@@ -109,7 +109,7 @@ func (p *parser) errorf(format string, arguments ...any) error {
 	return fmt.Errorf("%s:%d:%d: %s", p.file, line, column, fmt.Sprintf(format, arguments...))
 }
 
-// readSite reads `site <URL>`, to which the paths of the following cases belong.
+// readSite reads `site <URL>`, the base of the paths in the following cases.
 func (p *parser) readSite() error {
 	if !p.NextArg() {
 		return p.errorf("site: write a URL such as https://api.example.com")
@@ -137,7 +137,7 @@ func (p *parser) readCaller() error {
 		return p.errorf("caller: write `caller <name> <scheme>`")
 	}
 	if _, declared := p.callers[name]; declared || name == "site" || name == "caller" {
-		return p.errorf("caller %s: the name is taken", name)
+		return p.errorf("caller %s: duplicate name", name)
 	}
 	if err := p.end(); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (p *parser) readCaller() error {
 	return p.block(func() error { return p.readMember(name) })
 }
 
-// block reads the lines of a block, if one begins here.
+// block reads the lines of a block, if there is a block.
 func (p *parser) block(read func() error) error {
 	nesting := p.Nesting()
 	for p.NextBlock(nesting) {
@@ -188,8 +188,8 @@ func (p *parser) readMember(name string) error {
 	return nil
 }
 
-// claimValue is what a text says: a time relative to now, such as now-5m, JSON, or
-// else the text itself.
+// claimValue returns the value of a text: a time relative to now, such as now-5m, JSON,
+// or else the text itself.
 func claimValue(text string) (value any) {
 	if offset, relative := strings.CutPrefix(text, "now"); relative {
 		if duration, err := time.ParseDuration(cmp.Or(offset, "0s")); err == nil {
@@ -202,8 +202,8 @@ func claimValue(text string) (value any) {
 	return value
 }
 
-// setClaim sets the claim at a path such as realm_access.roles. A name with a
-// colon, such as https://example.com/roles, is no path.
+// setClaim sets the claim at a path such as realm_access.roles. A name with a colon,
+// such as https://example.com/roles, is not a path.
 func setClaim(claims map[string]any, path string, value any) bool {
 	name, rest, nested := strings.Cut(path, ".")
 	if !nested || strings.Contains(path, ":") {
@@ -219,8 +219,8 @@ func setClaim(claims map[string]any, path string, value any) bool {
 
 // readCase reads `<caller> <method> <target> <expectation>`.
 func (p *parser) readCase(name string) error {
-	caller, known := p.callers[name]
-	if !known {
+	caller, found := p.callers[name]
+	if !found {
 		return p.errorf("unrecognized word %q: write site, caller, or the name of a caller that is declared above", name)
 	}
 	read := Case{Position: fmt.Sprintf("%s:%d", p.file, p.Line()), Caller: caller, Request: Request{Header: make(http.Header)}}

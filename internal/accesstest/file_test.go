@@ -58,7 +58,7 @@ func TestParseRefuses(t *testing.T) {
 		"site ftp://x":                  "x.test:1:6: site: invalid URL",
 		"site http://x y":               `x.test:1:15: unexpected word "y"`,
 		"caller a":                      "x.test:1:8: caller: write",
-		"caller anonymous corp":         "the name is taken",
+		"caller anonymous corp":         "duplicate name",
 		"caller a corp {\n\tclaim x\n}": "x.test:2:8: claim: write",
 		"caller a c {\nclaim x 1\nclaim x.y 2\n}": "another claim has a value that is not an object",
 		"anonymous GET":                                          "write `anonymous <method> <target> <expectation>`",

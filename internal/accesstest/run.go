@@ -12,46 +12,45 @@ import (
 type Gate struct {
 	// Where is its path in Caddy's config API.
 	Where string
-	// Accepts are its schemes, and Required says what it requires.
+	// Accepts are its schemes, and Required is its requirement.
 	Accepts  []string
 	Required string
 	// Rules are the parts of its requirement, such as scope.
 	Rules []string
 }
 
-// Result is what becomes of a request.
+// Result is the result of a request.
 type Result struct {
-	// Gates are those that judged it, in order.
-	Gates []Judged
-	// Reaches is the handler that would have answered, had it been run.
+	// Gates are the decisions of the gates, in order.
+	Gates []GateResult
+	// Reaches is the handler that would have answered.
 	Reaches string
-	// Status is the status of the answer; 0 if Reaches would have answered.
+	// Status is the status of the answer. It is 0 if Reaches would have answered.
 	Status int
 }
 
-// Judged is what a gate decided.
-type Judged struct {
+// GateResult is the decision of a gate.
+type GateResult struct {
 	Where  string
 	Denied bool
-	// Code, Missing and Reason say why a request is denied.
+	// Code, Missing and Reason are the cause of a denial.
 	Code, Reason string
 	Missing      []string
-	// Met says for each rule that was asked whether the caller meets it.
+	// Met is, for each evaluated rule, whether the caller meets it.
 	Met map[string]bool
 }
 
-// Configuration decides about requests by the code of a running server.
+// Configuration decides about requests with the code of a running server.
 type Configuration interface {
 	Gates() []Gate
 	Decide(context.Context, Request) (Result, error)
 }
 
-// Outcome is what became of a case.
+// Outcome is the result of a case.
 type Outcome struct {
 	Name     string `json:"name"`
 	Position string `json:"position"`
-	// Failure says how the answer differs from what is expected; empty if it
-	// does not.
+	// Failure is the difference between the answer and the expectation, or empty.
 	Failure string        `json:"failure,omitempty"`
 	Elapsed time.Duration `json:"elapsed"`
 
@@ -84,15 +83,15 @@ func decide(ctx context.Context, config Configuration, credentials *Credentials,
 	return config.Decide(ctx, r)
 }
 
-// denial returns the decision of the gate that denied; nil if none did.
-func (r Result) denial() *Judged {
-	if i := slices.IndexFunc(r.Gates, func(j Judged) bool { return j.Denied }); i >= 0 {
+// denial returns the decision of the gate that denied, or nil.
+func (r Result) denial() *GateResult {
+	if i := slices.IndexFunc(r.Gates, func(j GateResult) bool { return j.Denied }); i >= 0 {
 		return &r.Gates[i]
 	}
 	return nil
 }
 
-// compare says how a result differs from what is expected.
+// compare returns the difference between a result and the expectation.
 func (e Expectation) compare(r Result) string {
 	denial := r.denial()
 	ok := r.Status == e.Status

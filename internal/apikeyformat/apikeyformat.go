@@ -1,6 +1,6 @@
-// Package apikeyformat makes API keys that secret scanners recognize: a prefix, 256
-// random bits and a checksum, in letters and digits only, so that one regular
-// expression finds them and the checksum tells them from everything else.
+// Package apikeyformat generates API keys that secret scanners recognize: a prefix, 256
+// random bits and a checksum, in letters and digits only. One regular expression finds
+// them, and the checksum distinguishes them from other text.
 package apikeyformat
 
 import (
@@ -13,13 +13,13 @@ import (
 	"regexp"
 )
 
-// DefaultPrefix is the prefix of keys where none is chosen.
+// DefaultPrefix is the prefix of keys without a chosen one.
 const DefaultPrefix = "cra_"
 
 const (
 	randomBytes = 32
-	// randomLength and checkLength are how many digits of base 62 it takes to
-	// write 256 and 32 bits.
+	// randomLength and checkLength are the number of base 62 digits for 256 and 32
+	// bits.
 	randomLength = 43
 	checkLength  = 6
 )
@@ -29,7 +29,7 @@ const Pattern = `\bcra_[0-9A-Za-z]{49}\b`
 
 var prefixForm = regexp.MustCompile(`^[A-Za-z0-9_]{1,31}_$`)
 
-// New makes a key. The prefix is letters, digits and `_`, and ends in `_`.
+// New returns a key. The prefix has letters, digits and `_`, and ends in `_`.
 func New(prefix string) (string, error) {
 	if !prefixForm.MatchString(prefix) {
 		return "", fmt.Errorf("the prefix %q: write 1 to 31 letters, digits or _, and a _ at the end, such as acme_", prefix)
@@ -44,7 +44,7 @@ func New(prefix string) (string, error) {
 
 var shape = regexp.MustCompile(`^[A-Za-z0-9_]{1,31}_[0-9A-Za-z]{49}$`)
 
-// ChecksumMismatch reports whether a key looks like one of New and is none.
+// ChecksumMismatch reports whether a key has the form of New and a wrong checksum.
 func ChecksumMismatch(key string) bool {
 	if !shape.MatchString(key) {
 		return false
@@ -53,14 +53,14 @@ func ChecksumMismatch(key string) bool {
 	return checksum(body) != key[len(body):]
 }
 
-// Digest is the digest of a key as it is configured.
+// Digest is the digest of a key as in a configuration.
 func Digest(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// checksum is CRC-32 (IEEE): it is there to tell a key from other text, not to
-// keep anybody from making one.
+// checksum is CRC-32 (IEEE). It distinguishes a key from other text, and is no
+// protection against forged keys.
 func checksum(text string) string {
 	return base62(new(big.Int).SetUint64(uint64(crc32.ChecksumIEEE([]byte(text)))), checkLength)
 }

@@ -85,10 +85,10 @@ func Parse(fields []string) (Authorization, error) {
 }
 
 // joined reports whether another scheme with credentials begins after a comma outside
-// quotes. A parameter (`name=value`) is none. It reads the field once.
+// quotes. A parameter (`name=value`) does not count. It reads the field once.
 func joined(field string) bool {
 	const elsewhere = -1
-	quoted, name := false, elsewhere // name is where that of a member begins
+	quoted, name := false, elsewhere // name is the start of a member's name
 	for i := 0; i < len(field); i++ {
 		steps.Add(1)
 		switch c := field[i]; {

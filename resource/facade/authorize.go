@@ -37,7 +37,7 @@ type login struct {
 	Passed      url.Values // the parameters that are passed on
 }
 
-// grant is sealed into the code that the client gets.
+// grant is sealed into the code for the client.
 type grant struct {
 	Code        string // of the provider
 	ClientID    string
@@ -48,53 +48,53 @@ type grant struct {
 // challengeForm is that of an S256 challenge (RFC 7636 §4.2).
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// authorize asks the user whether the client may have access. All clients are one to
-// the provider, which remembers a consent for that one: without this page any client
-// would get access through a browser that is signed in (confused deputy).
+// authorize asks the user whether the client may have access. The provider knows one
+// client only and remembers its consent. Without this page, any client would get access
+// through a browser that is signed in (confused deputy).
 func (f *Facade) authorize(w http.ResponseWriter, r *http.Request) {
 	query, err := readQuery(r, maxRequest)
 	if err != nil {
 		f.refuse(w, r, err)
 		return
 	}
-	asked := login{ClientID: query.Get("client_id"), RedirectURI: query.Get("redirect_uri")}
-	if err := f.checkClient(r, asked); err != nil {
+	request := login{ClientID: query.Get("client_id"), RedirectURI: query.Get("redirect_uri")}
+	if err := f.checkClient(r, request); err != nil {
 		f.refuse(w, r, err)
 		return
 	}
-	// From here on the redirect URI is the client's own, and errors go there.
-	if asked.State = query.Get("state"); len(asked.State) > maxState {
-		asked.State = ""
-		f.answer(w, r, asked, oauthError("invalid_request", "state is too long"))
+	// From here on the redirect URI belongs to the client, and errors go there.
+	if request.State = query.Get("state"); len(request.State) > maxState {
+		request.State = ""
+		f.answer(w, r, request, oauthError("invalid_request", "state is too long"))
 		return
 	}
-	if asked.Challenge, asked.Passed, err = f.readRequest(query); err != nil {
-		f.answer(w, r, asked, err)
+	if request.Challenge, request.Passed, err = f.readRequest(query); err != nil {
+		f.answer(w, r, request, err)
 		return
 	}
 	browser := f.browser(w, r)
 	sum := sha256.Sum256([]byte(browser))
-	asked.Browser = sum[:]
-	sealed, err := seal(f.sealer, forConsent, asked)
+	request.Browser = sum[:]
+	sealed, err := seal(f.sealer, forConsent, request)
 	if err != nil {
-		f.answer(w, r, asked, err)
+		f.answer(w, r, request, err)
 		return
 	}
-	f.ask(w, r, asked, sealed)
+	f.ask(w, r, request, sealed)
 }
 
 // ask shows the page of the consent.
-func (f *Facade) ask(w http.ResponseWriter, r *http.Request, asked login, sealed string) {
+func (f *Facade) ask(w http.ResponseWriter, r *http.Request, request login, sealed string) {
 	facts := page.Consent{
-		RedirectHost: hostOf(asked.RedirectURI), RedirectURI: asked.RedirectURI, Resource: f.issuer,
+		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer,
 		Action: EndpointPlace + "/consent" + f.path, Request: sealed,
 	}
-	if facts.AppHost = facts.RedirectHost; asked.ClientID != f.ClientID {
-		facts.AppHost = strings.TrimPrefix(originOf(asked.ClientID), "https://")
+	if facts.AppHost = facts.RedirectHost; request.ClientID != f.ClientID {
+		facts.AppHost = strings.TrimPrefix(originOf(request.ClientID), "https://")
 	}
-	made, err := f.pages.RenderConsent(facts, r.Header["Accept-Language"])
+	page, err := f.pages.RenderConsent(facts, r.Header["Accept-Language"])
 	if err != nil {
-		f.answer(w, r, asked, err)
+		f.answer(w, r, request, err)
 		return
 	}
 	header := w.Header()
@@ -103,24 +103,24 @@ func (f *Facade) ask(w http.ResponseWriter, r *http.Request, asked login, sealed
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Language", made.Language)
-	_, _ = w.Write(made.HTML)
+	header.Set("Content-Language", page.Language)
+	_, _ = w.Write(page.HTML)
 }
 
-// checkClient checks the client and its redirect URI. Until both are good, an error
-// must not be sent to the redirect URI (RFC 6749 §4.1.2.1).
-func (f *Facade) checkClient(r *http.Request, asked login) error {
-	if asked.ClientID == f.ClientID {
-		return f.checkRedirect(asked.RedirectURI)
+// checkClient checks the client and its redirect URI. An error must not go to the
+// redirect URI before both are valid (RFC 6749 §4.1.2.1).
+func (f *Facade) checkClient(r *http.Request, request login) error {
+	if request.ClientID == f.ClientID {
+		return f.checkRedirect(request.RedirectURI)
 	}
-	if !isDocumentURL(asked.ClientID) {
+	if !isDocumentURL(request.ClientID) {
 		return errors.New("unknown client_id")
 	}
-	document, err := f.documents.find(r, asked.ClientID)
+	document, err := f.documents.find(r, request.ClientID)
 	if err != nil {
 		return fmt.Errorf("the client ID metadata document: %w", err)
 	}
-	return f.checkDocumented(asked.RedirectURI, document)
+	return f.checkDocumented(request.RedirectURI, document)
 }
 
 // readRequest returns the challenge of PKCE, and the parameters for the provider.
@@ -146,8 +146,8 @@ func (f *Facade) readRequest(query url.Values) (challenge string, passed url.Val
 	return challenge, passed, nil
 }
 
-// passedOn returns the parameters of a client that the provider gets as they are, and
-// the configured scopes.
+// passedOn returns the parameters of a client that the provider gets unchanged, and the
+// configured scopes.
 func (f *Facade) passedOn(from url.Values) url.Values {
 	passed := make(url.Values, len(from))
 	for name, values := range from {
@@ -161,7 +161,7 @@ func (f *Facade) passedOn(from url.Values) url.Values {
 	return passed
 }
 
-// consent takes the answer of the user, and sends those who agree to the provider.
+// consent reads the answer of the user. It sends a user who agrees to the provider.
 func (f *Facade) consent(w http.ResponseWriter, r *http.Request) {
 	form, err := readForm(w, r)
 	if err == nil {
@@ -171,47 +171,47 @@ func (f *Facade) consent(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, err)
 		return
 	}
-	asked, err := open[login](f.sealer, forConsent, form.Get("request"))
+	request, err := open[login](f.sealer, forConsent, form.Get("request"))
 	if err == nil {
-		err = f.checkBrowser(r, asked)
+		err = f.checkBrowser(r, request)
 	}
 	if err != nil {
 		f.refuse(w, r, err)
 		return
 	}
 	if form.Get("decision") != "allow" {
-		f.answer(w, r, asked, oauthError("access_denied", "the user denied the request"))
+		f.answer(w, r, request, oauthError("access_denied", "the user denied the request"))
 		return
 	}
-	target, err := f.providerURL(r, asked)
+	target, err := f.providerURL(r, request)
 	if err != nil {
 		f.failed(err)
-		f.answer(w, r, asked, oauthError("temporarily_unavailable", ""))
+		f.answer(w, r, request, oauthError("temporarily_unavailable", ""))
 		return
 	}
 	redirect(w, target)
 }
 
 // providerURL returns the URL at which the user signs in.
-func (f *Facade) providerURL(r *http.Request, asked login) (string, error) {
+func (f *Facade) providerURL(r *http.Request, request login) (string, error) {
 	endpoint, err := f.authorizationEndpoint(r)
 	if err != nil {
 		return "", err
 	}
-	state, err := seal(f.sealer, forCallback, asked)
+	state, err := seal(f.sealer, forCallback, request)
 	if err != nil {
 		return "", err
 	}
 	query := url.Values{
 		"response_type": {"code"}, "client_id": {f.ClientID}, "redirect_uri": {f.url("callback")}, "state": {state},
-		"code_challenge": {asked.Challenge}, "code_challenge_method": {"S256"},
+		"code_challenge": {request.Challenge}, "code_challenge_method": {"S256"},
 	}
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		return "", err
 	}
 	// Parameters of the configured endpoint come first, those of the client last.
-	for _, more := range []url.Values{target.Query(), asked.Passed} {
+	for _, more := range []url.Values{target.Query(), request.Passed} {
 		for name, values := range more {
 			if !query.Has(name) {
 				query[name] = values
@@ -225,18 +225,18 @@ func (f *Facade) providerURL(r *http.Request, asked login) (string, error) {
 // errorForm is that of an error code (RFC 6749 §4.1.2.1), short.
 var errorForm = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
-// callback takes the answer of the provider back to the client. Only the browser in
-// which the user agreed may bring it: otherwise an attacker could agree, and have
-// another user sign in for them.
+// callback returns the answer of the provider to the client. Only the browser in which
+// the user agreed may send it. Otherwise an attacker could agree, and let another user
+// sign in.
 func (f *Facade) callback(w http.ResponseWriter, r *http.Request) {
 	query, err := readQuery(r, maxAnswered)
 	if err != nil {
 		f.refuse(w, r, err)
 		return
 	}
-	asked, err := open[login](f.sealer, forCallback, query.Get("state"))
+	request, err := open[login](f.sealer, forCallback, query.Get("state"))
 	if err == nil {
-		err = f.checkBrowser(r, asked)
+		err = f.checkBrowser(r, request)
 	}
 	if issuer := query.Get("iss"); err == nil && issuer != "" && f.endpoints.Issuer != "" && !sameIssuer(issuer, f.endpoints.Issuer) {
 		err = errors.New("the answer is of another issuer (RFC 9207)")
@@ -248,16 +248,16 @@ func (f *Facade) callback(w http.ResponseWriter, r *http.Request) {
 	code, failure := query.Get("code"), query.Get("error")
 	switch {
 	case failure != "" && errorForm.MatchString(failure):
-		f.answer(w, r, asked, oauthError(failure, query.Get("error_description")))
+		f.answer(w, r, request, oauthError(failure, query.Get("error_description")))
 	case failure != "" || code == "" || len(code) > maxCode:
-		f.answer(w, r, asked, oauthError("server_error", "the provider answered without a code"))
+		f.answer(w, r, request, oauthError("server_error", "the provider answered without a code"))
 	default:
-		f.grant(w, r, asked, code)
+		f.grant(w, r, request, code)
 	}
 }
 
-// sameIssuer compares issuers. That of a provider with many tenants names one of them
-// in an answer.
+// sameIssuer compares issuers. In an answer, the issuer of a provider with many tenants
+// names one tenant.
 func sameIssuer(answered, configured string) bool {
 	before, after, template := strings.Cut(configured, idp.TenantPlaceholder)
 	if !template {
@@ -266,20 +266,20 @@ func sameIssuer(answered, configured string) bool {
 	return strings.HasPrefix(answered, before) && strings.HasSuffix(answered, after)
 }
 
-// grant gives the client a code that only it can redeem, and only here.
-func (f *Facade) grant(w http.ResponseWriter, r *http.Request, asked login, code string) {
-	sealed, err := seal(f.sealer, forToken, grant{code, asked.ClientID, asked.RedirectURI, asked.Challenge})
+// grant returns a code to the client, which only this client can redeem, and only here.
+func (f *Facade) grant(w http.ResponseWriter, r *http.Request, request login, code string) {
+	sealed, err := seal(f.sealer, forToken, grant{code, request.ClientID, request.RedirectURI, request.Challenge})
 	if err != nil {
-		f.answer(w, r, asked, err)
+		f.answer(w, r, request, err)
 		return
 	}
-	f.redirectBack(w, asked, url.Values{"code": {sealed}})
+	f.redirectBack(w, request, url.Values{"code": {sealed}})
 }
 
 // answer sends an error to the client.
-func (f *Facade) answer(w http.ResponseWriter, r *http.Request, asked login, err error) {
-	failure, known := errors.AsType[*protocolError](err)
-	if !known {
+func (f *Facade) answer(w http.ResponseWriter, r *http.Request, request login, err error) {
+	failure, ok := errors.AsType[*protocolError](err)
+	if !ok {
 		failure = oauthError("server_error", "")
 	}
 	f.refused(r, failure.Code, err)
@@ -287,30 +287,30 @@ func (f *Facade) answer(w http.ResponseWriter, r *http.Request, asked login, err
 	if failure.Description != "" {
 		values.Set("error_description", failure.Description)
 	}
-	f.redirectBack(w, asked, values)
+	f.redirectBack(w, request, values)
 }
 
 // redirectBack sends an answer to the client, with the issuer (RFC 9207).
-func (f *Facade) redirectBack(w http.ResponseWriter, asked login, values url.Values) {
+func (f *Facade) redirectBack(w http.ResponseWriter, request login, values url.Values) {
 	values.Set("iss", f.issuer)
-	if asked.State != "" {
-		values.Set("state", asked.State)
+	if request.State != "" {
+		values.Set("state", request.State)
 	}
 	separator := "?"
-	if strings.Contains(asked.RedirectURI, "?") {
+	if strings.Contains(request.RedirectURI, "?") {
 		separator = "&"
 	}
-	redirect(w, asked.RedirectURI+separator+values.Encode())
+	redirect(w, request.RedirectURI+separator+values.Encode())
 }
 
-// redirect sends a browser on, by GET and without saying where it comes from.
+// redirect redirects a browser by GET and without a referrer.
 func redirect(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refuse answers a request that no client may hear of.
+// refuse answers a request whose redirect URI must not get the error.
 func (f *Facade) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 	f.refused(r, "invalid_request", reason)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -326,8 +326,8 @@ func (f *Facade) refuse(w http.ResponseWriter, r *http.Request, reason error) {
 // browserForm is the form of the cookie.
 var browserForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// cookieName is that of the cookie that ties a login to a browser. With the prefix no
-// other host can set it.
+// cookieName is the name of the cookie that ties a login to a browser. Because of the
+// prefix, no other host can set it.
 func (f *Facade) cookieName() string {
 	if strings.HasPrefix(f.issuer, "https://") {
 		return "__Host-auth-facade"
@@ -335,8 +335,8 @@ func (f *Facade) cookieName() string {
 	return "auth-facade"
 }
 
-// browser returns what ties a login to the browser, and sets it as a cookie. Logins in
-// several tabs share it.
+// browser returns the value that ties a login to the browser, and sets it as a cookie.
+// Logins in several tabs share it.
 func (f *Facade) browser(w http.ResponseWriter, r *http.Request) string {
 	value := f.browserOf(r)
 	if value == "" {
@@ -351,7 +351,7 @@ func (f *Facade) browser(w http.ResponseWriter, r *http.Request) string {
 	return value
 }
 
-// browserOf returns the cookie of a request; empty for none, and for several.
+// browserOf returns the cookie of a request. It is empty without one, and with several.
 func (f *Facade) browserOf(r *http.Request) string {
 	cookies := r.CookiesNamed(f.cookieName())
 	if len(cookies) != 1 || !browserForm.MatchString(cookies[0].Value) {
@@ -360,11 +360,11 @@ func (f *Facade) browserOf(r *http.Request) string {
 	return cookies[0].Value
 }
 
-// checkBrowser refuses a step of a login in another browser than that of its begin.
-func (f *Facade) checkBrowser(r *http.Request, asked login) error {
+// checkBrowser refuses a step of a login that began in another browser.
+func (f *Facade) checkBrowser(r *http.Request, request login) error {
 	value := f.browserOf(r)
 	sum := sha256.Sum256([]byte(value))
-	if value == "" || subtle.ConstantTimeCompare(sum[:], asked.Browser) != 1 {
+	if value == "" || subtle.ConstantTimeCompare(sum[:], request.Browser) != 1 {
 		return errors.New("the login was begun in another browser")
 	}
 	return nil
@@ -378,7 +378,7 @@ func readQuery(r *http.Request, size int) (url.Values, error) {
 	return parse(r.URL.RawQuery)
 }
 
-// parse reads parameters, each of which may be there once (RFC 6749 §3.1).
+// parse reads parameters. Each may appear once (RFC 6749 §3.1).
 func parse(text string) (url.Values, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
@@ -392,10 +392,10 @@ func parse(text string) (url.Values, error) {
 	return values, nil
 }
 
-// maxForm bounds a form in bytes: it holds a code, or a refresh token.
+// maxForm bounds a form with a code or a refresh token, in bytes.
 const maxForm = 32 << 10
 
-// readForm reads the form in a body. Parameters in the URL would end up in logs.
+// readForm reads a form in a body. Parameters in the URL would get into logs.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") || r.URL.RawQuery != "" {
@@ -410,7 +410,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 
 // readBody reads a body up to a size, within the time of a body.
 func readBody(w http.ResponseWriter, r *http.Request, size int64) ([]byte, error) {
-	// Some writers of tests know no deadline.
+	// Some writers of tests support no deadline.
 	_ = http.NewResponseController(w).SetReadDeadline(now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, size))
 	if err != nil {

@@ -46,7 +46,7 @@ func (f *Facade) ReadBlock(d *caddyfile.Dispenser) error {
 	return start.Wrap(f.checkLines())
 }
 
-// Check reports what is wrong with the configuration for an issuer.
+// Check validates the configuration for an issuer.
 func (f *Facade) Check(issuer string) error {
 	if strings.Contains(issuer, "?") {
 		return errors.New("an issuer has no query (RFC 8414 §2): write the URL of the resource without one")
@@ -54,8 +54,8 @@ func (f *Facade) Check(issuer string) error {
 	return f.checkLines()
 }
 
-// checkLines checks the lines. Placeholders pass: they are checked once they are
-// replaced.
+// checkLines checks the lines. Placeholders pass: they are checked after their
+// replacement.
 func (f *Facade) checkLines() error {
 	switch {
 	case f.Provider == "":

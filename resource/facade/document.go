@@ -27,33 +27,33 @@ const (
 	fetchDeadline = 5 * time.Second
 )
 
-// clientDocument is what a client publishes about itself
+// clientDocument is the document in which a client describes itself
 // (draft-ietf-oauth-client-id-metadata-document).
 type clientDocument struct {
 	ClientID     string
 	RedirectURIs []string
 }
 
-// found is a document, or why there is none.
-type found struct {
+// fetchResult is a document, or the reason of a failure.
+type fetchResult struct {
 	document *clientDocument
 	failure  error
 }
 
-// documents fetches client ID metadata documents, and keeps them for a while.
+// documents fetches client ID metadata documents, and caches them.
 type documents struct {
 	client  *http.Client
 	flights singleflight.Group
 	fetches *fairness.FairQuota
-	cache   *otter.Cache[string, found]
+	cache   *otter.Cache[string, fetchResult]
 }
 
 func newDocuments(client *http.Client) *documents {
 	return &documents{
 		client: client, fetches: fairness.NewFairQuota(maxFetches),
-		cache: otter.Must(&otter.Options[string, found]{
+		cache: otter.Must(&otter.Options[string, fetchResult]{
 			MaximumSize: maxDocuments,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[string, found]) time.Duration {
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[string, fetchResult]) time.Duration {
 				if entry.Value.failure != nil {
 					return failureAge
 				}
@@ -63,8 +63,8 @@ func newDocuments(client *http.Client) *documents {
 	}
 }
 
-// documentURL is the form of a client ID that is the URL of a document: a path, and
-// neither user, query nor fragment.
+// documentURL is the form of a client ID that is the URL of a document. It has a path,
+// and neither user, query nor fragment.
 var documentURL = regexp.MustCompile(`^https://(?:[a-z0-9-]+\.)+[a-z0-9-]*[a-z][a-z0-9-]*(?::[1-9][0-9]{0,4})?/[A-Za-z0-9._~!$&'()+,;=:@/-]+$`)
 
 // isDocumentURL reports whether a client ID is the URL of a document.
@@ -74,8 +74,8 @@ func isDocumentURL(id string) bool {
 
 // find returns the document at a URL.
 func (d *documents) find(r *http.Request, id string) (*clientDocument, error) {
-	if known, ok := d.cache.GetIfPresent(id); ok {
-		return known.document, known.failure
+	if cached, ok := d.cache.GetIfPresent(id); ok {
+		return cached.document, cached.failure
 	}
 	client := clientaddress.NetworkOf(r)
 	if !d.fetches.TryAcquire(client) {
@@ -86,16 +86,16 @@ func (d *documents) find(r *http.Request, id string) (*clientDocument, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), fetchDeadline)
 		defer cancel()
 		document, err := d.fetch(ctx, id)
-		fetched := found{document, err}
+		fetched := fetchResult{document, err}
 		d.cache.Set(id, fetched)
 		return fetched, nil
 	})
-	fetched := result.(found)
+	fetched := result.(fetchResult)
 	return fetched.document, fetched.failure
 }
 
-// fetch reads a document. Errors are for the log: they may show what this machine
-// reaches.
+// fetch reads a document. Its errors are for the log only, because they may disclose
+// what this machine can reach.
 func (d *documents) fetch(ctx context.Context, id string) (*clientDocument, error) {
 	found, err := idp.FetchUpTo(ctx, d.client, id, http.Header{"Accept": {"application/json"}}, maxDocument)
 	if err != nil {
@@ -107,8 +107,8 @@ func (d *documents) fetch(ctx context.Context, id string) (*clientDocument, erro
 	return readDocument(found.Body, id)
 }
 
-// readDocument checks a document. A client that has to authenticate cannot: the facade
-// knows neither its keys nor a secret.
+// readDocument checks a document. A client that must authenticate is refused: the
+// facade has neither its keys nor a secret.
 func readDocument(body []byte, id string) (*clientDocument, error) {
 	members, err := strictjson.Object(body)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package facade makes a gate the authorization server of its resource, for
-// providers that do not register clients. It hands out the one client that is
-// registered at the provider, and passes authorization and token requests on.
+// Package facade makes a gate the authorization server of its resource, for providers
+// that do not register clients. It gives every client the one client that is registered
+// at the provider, and passes authorization and token requests on.
 package facade
 
 import (
@@ -22,16 +22,17 @@ import (
 // Facade is the authorization server of a protected resource, in front of a provider
 // without dynamic client registration (Microsoft Entra ID, Google, GitHub, Okta). Its
 // issuer is the URL of the resource. Clients register, or name a client ID metadata
-// document. They are sent to the provider as the one client that is registered there,
-// after their user has agreed. The facade stores nothing: no client, no code, no token.
+// document. When the user has agreed, the facade sends them to the provider as the one
+// client that is registered there. The facade stores nothing: no client, no code, no
+// token.
 //
 // Register its callback at the provider as the only redirect URI. For
 // `https://mcp.example.com/mcp` it is
 // `https://mcp.example.com/.well-known/auth/oauth/callback/mcp`.
 //
-// PKCE with S256 is required of every client, and verified here as well. A redirect
-// URI is `http://127.0.0.1`, `http://[::1]` or `http://localhost` with any port, one
-// of `redirect_uris`, or one in the metadata document of the client.
+// The facade requires PKCE with S256 of every client, and verifies it. A redirect URI
+// is `http://127.0.0.1`, `http://[::1]` or `http://localhost` with any port, one of
+// `redirect_uris`, or one in the metadata document of the client.
 type Facade struct {
 	// The name of the bearer scheme whose issuer is the provider. The gate must
 	// accept it. Required.
@@ -86,8 +87,8 @@ type Facade struct {
 // half of them, see [fairness.FairQuota].
 const maxCalls = 64
 
-// Open makes the facade ready. The issuer is the URL of the resource, and path the path
-// of that URL; the pages ask for consent.
+// Open prepares the facade. The issuer is the URL of the resource, and path the path of
+// that URL. The pages ask for consent.
 func (f *Facade) Open(issuer, path string, provider idp.Provider, pages *page.Set, logger *zap.Logger) error {
 	if err := f.replacePlaceholders(); err != nil {
 		return err
@@ -114,28 +115,28 @@ func (f *Facade) replacePlaceholders() error {
 	}.Replace(caddy.NewReplacer())
 }
 
-// The places of a facade. What follows each is the path of the issuer.
+// The locations of a facade. The path of the issuer follows each.
 const (
-	// MetadataPlace is where RFC 8414 §3.1 puts metadata.
+	// MetadataPlace is the location of metadata in RFC 8414 §3.1.
 	MetadataPlace = "/.well-known/oauth-authorization-server"
-	// OpenIDPlace is where clients look that know OpenID Connect only.
+	// OpenIDPlace is where clients with only OpenID Connect look.
 	OpenIDPlace = "/.well-known/openid-configuration"
-	// EndpointPlace is below which the endpoints are.
+	// EndpointPlace is the location of all endpoints.
 	EndpointPlace = "/.well-known/auth/oauth"
 )
 
-// Endpoint is one place of a facade.
+// Endpoint is one endpoint of a facade.
 type Endpoint struct {
 	// Public endpoints can be called by scripts of every origin.
 	Public bool
-	// Pure endpoints have no effect, so that a dry run may ask them.
+	// Pure endpoints have no effect, so a dry run may call them.
 	Pure bool
 
 	methods string
 	serve   func(f *Facade, w http.ResponseWriter, r *http.Request)
 }
 
-// places maps each place to what is there.
+// places maps each location to its endpoint.
 var places = map[string]Endpoint{
 	MetadataPlace:                {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
 	OpenIDPlace:                  {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
@@ -187,7 +188,7 @@ func (f *Facade) origin() string {
 	return scheme + "://" + host
 }
 
-// authorizationEndpoint returns where users sign in.
+// authorizationEndpoint returns the URL where users sign in.
 func (f *Facade) authorizationEndpoint(r *http.Request) (string, error) {
 	if f.AuthorizationEndpoint != "" {
 		return f.AuthorizationEndpoint, nil
@@ -195,7 +196,7 @@ func (f *Facade) authorizationEndpoint(r *http.Request) (string, error) {
 	return f.endpoints.Find(r.Context(), "authorization_endpoint")
 }
 
-// tokenEndpoint returns where codes are redeemed.
+// tokenEndpoint returns the URL where codes are redeemed.
 func (f *Facade) tokenEndpoint(r *http.Request) (string, error) {
 	if f.TokenEndpoint != "" {
 		return f.TokenEndpoint, nil
@@ -209,14 +210,14 @@ func (f *Facade) refused(r *http.Request, code string, reason error) {
 		zap.String("path", r.URL.Path), zap.String("code", code), zap.Error(reason))
 }
 
-// failed logs that the provider cannot be used, once for each reason.
+// failed logs why the provider cannot be used, once for each reason.
 func (f *Facade) failed(reason error) {
 	if f.provider.Failed(now(), reason.Error()) {
 		f.logger.Error("the authorization server facade cannot use its provider", zap.String("provider", f.Provider), zap.Error(reason))
 	}
 }
 
-// checkProvider wants endpoints for a provider that publishes none.
+// checkProvider requires endpoints for a provider that publishes none.
 func (f *Facade) checkProvider(provider idp.Provider) error {
 	if provider.Issuer == "" && (f.AuthorizationEndpoint == "" || f.TokenEndpoint == "") {
 		return fmt.Errorf("the scheme %s has no issuer to find endpoints with: write authorization_endpoint and token_endpoint", f.Provider)

@@ -12,19 +12,19 @@ import (
 // maxURI bounds the URIs of clients, in bytes.
 const maxURI = 1024
 
-// The characters of a path and a query in a redirect URI. They leave out what two
-// readers could take for different URIs: percent-encodings in the path, with which a
-// slash can be hidden, a backslash, a fragment, and the wildcard.
+// The characters of a path and a query in a redirect URI. Ambiguous ones are not among
+// them: percent-encodings in the path, which can hide a slash, a backslash, a fragment,
+// and the wildcard.
 const (
 	pathOfURI  = `(?:/[A-Za-z0-9._~!$&'()+,;=:@-]*)*`
 	queryOfURI = `(?:\?[A-Za-z0-9._~!$&'()+,;=:@/?%-]*)?`
 )
 
 var (
-	// loopback is a redirect URI of a program on the device (RFC 8252 §7.3). A port
-	// is any one.
+	// loopback is a redirect URI of a program on the device, with any port (RFC 8252
+	// §7.3).
 	loopback = regexp.MustCompile(`^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([1-9][0-9]{0,4}))?(` + pathOfURI + queryOfURI + `)$`)
-	// web is a redirect URI of a site, in the form of a browser: in lower case and
+	// web is a redirect URI of a site in the form of a browser: in lower case, and
 	// without a dot at the end of the host.
 	web = regexp.MustCompile(`^https://(?:[a-z0-9-]+\.)*[a-z0-9-]*[a-z][a-z0-9-]*(?::[1-9][0-9]{0,4})?` + pathOfURI + queryOfURI + `$`)
 	// app is a redirect URI with the scheme of an app (RFC 8252 §7.1).
@@ -35,8 +35,8 @@ var (
 
 var errRedirectURI = errors.New("the redirect URI is neither on loopback nor listed")
 
-// ofAnswers are the parameters that are added to a redirect URI.
-var ofAnswers = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
+// answerParameters are the parameters that are added to a redirect URI.
+var answerParameters = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
 
 // checkForm refuses what no redirect URI of any client may have.
 func checkForm(uri string) error {
@@ -50,7 +50,7 @@ func checkForm(uri string) error {
 	case err != nil:
 		return errors.New("the redirect URI has an invalid query")
 	}
-	if slices.ContainsFunc(ofAnswers, values.Has) {
+	if slices.ContainsFunc(answerParameters, values.Has) {
 		return errors.New("the redirect URI has a parameter of the answer")
 	}
 	return nil
@@ -68,7 +68,7 @@ func loopbackParts(uri string) (host, path string, ok bool) {
 	return parts[1], parts[3], true
 }
 
-// checkRedirect accepts a redirect URI of the shared client: loopback, or listed.
+// checkRedirect accepts a redirect URI of the shared client: on loopback, or listed.
 func (f *Facade) checkRedirect(uri string) error {
 	if err := checkForm(uri); err != nil {
 		return err
@@ -79,9 +79,9 @@ func (f *Facade) checkRedirect(uri string) error {
 	return errRedirectURI
 }
 
-// checkDocumented accepts a redirect URI of a client with a metadata document. The
-// document must list it; on loopback the port may be another one. A site in it must
-// be that of the document, or be listed here as well.
+// checkDocumented accepts a redirect URI of a client with a metadata document, which
+// must list it. On loopback the port may differ. A site must be that of the document,
+// or listed here as well.
 func (f *Facade) checkDocumented(uri string, document *clientDocument) error {
 	if err := checkForm(uri); err != nil {
 		return err
@@ -114,8 +114,8 @@ func originOf(uri string) string {
 	return "https://" + rest
 }
 
-// hostOf returns the host that people are shown for a redirect URI; empty for
-// loopback. An app is shown by its scheme.
+// hostOf returns the host of a redirect URI for people. It is empty for loopback. For
+// an app it is the scheme.
 func hostOf(uri string) string {
 	if _, _, local := loopbackParts(uri); local {
 		return ""
@@ -127,7 +127,7 @@ func hostOf(uri string) string {
 	return scheme + ":"
 }
 
-// refusedSchemes are no schemes of apps: browsers read or run what follows them.
+// refusedSchemes are schemes that browsers read or run themselves.
 var refusedSchemes = []string{
 	"http", "https", "javascript", "data", "vbscript", "file", "filesystem", "blob", "about", "ftp", "ws", "wss", "view-source", "mailto",
 }

@@ -53,8 +53,8 @@ const (
 	maxName         = 256 // bytes
 )
 
-// registration is the answer to a client (RFC 7591 §3.2.1). It has no secret, and
-// nothing of it is stored.
+// registration is the answer to a client (RFC 7591 §3.2.1). It has no secret, and is
+// not stored.
 type registration struct {
 	ClientID      string   `json:"client_id"`
 	Name          string   `json:"client_name,omitempty"`
@@ -64,7 +64,7 @@ type registration struct {
 	ResponseTypes []string `json:"response_types"`
 }
 
-// register hands out the one client that the provider knows.
+// register returns the one client that the provider knows.
 func (f *Facade) register(w http.ResponseWriter, r *http.Request) {
 	answer, err := f.readRegistration(w, r)
 	if err != nil {
@@ -84,11 +84,11 @@ func (f *Facade) readRegistration(w http.ResponseWriter, r *http.Request) (*regi
 	if err != nil {
 		return nil, oauthError("invalid_client_metadata", err.Error())
 	}
-	asked, err := strictjson.Object(body)
+	request, err := strictjson.Object(body)
 	if err != nil {
 		return nil, oauthError("invalid_client_metadata", "the body is not a JSON object")
 	}
-	uris, err := readURIs(asked["redirect_uris"])
+	uris, err := readURIs(request["redirect_uris"])
 	if err != nil {
 		return nil, oauthError("invalid_redirect_uri", err.Error())
 	}
@@ -101,7 +101,7 @@ func (f *Facade) readRegistration(w http.ResponseWriter, r *http.Request) (*regi
 		ClientID: f.ClientID, RedirectURIs: uris, AuthMethod: "none",
 		GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
 	}
-	if name, _ := asked["client_name"].(string); len(name) <= maxName {
+	if name, _ := request["client_name"].(string); len(name) <= maxName {
 		answer.Name = name
 	}
 	return answer, nil

@@ -18,13 +18,13 @@ const (
 	minSecret = 32
 	// lifetime bounds each step of a login.
 	lifetime = 10 * time.Minute
-	// maxSealed bounds what is opened, in bytes.
+	// maxSealed bounds a sealed text, in bytes.
 	maxSealed = 16 << 10
-	// saltSize is that of the salt by which each message has a key of its own.
+	// saltSize is the size of the salt, from which each message gets its own key.
 	saltSize = 16
 )
 
-// purpose keeps what is sealed for one step from being used at another.
+// purpose binds a sealed text to one step, so that another step refuses it.
 type purpose string
 
 const (
@@ -33,8 +33,8 @@ const (
 	forToken    purpose = "token"
 )
 
-// processSecret seals where the configuration has no secret. It outlives
-// configurations, so that a reload breaks no login.
+// processSecret is the secret without a configured one. It outlives configurations, so
+// a reload breaks no login.
 var processSecret = sync.OnceValue(func() []byte {
 	secret := make([]byte, minSecret)
 	_, _ = rand.Read(secret) // never fails
@@ -54,7 +54,7 @@ func newSealer(secret, issuer string) sealer {
 	return sealer{[]byte(secret), issuer}
 }
 
-// envelope is what is sealed.
+// envelope is the sealed value with its end.
 type envelope[T any] struct {
 	Until int64
 	Value T
@@ -62,7 +62,7 @@ type envelope[T any] struct {
 
 var errSealed = errors.New("the state is invalid or expired")
 
-// seal returns a value as text that only this facade can read, and for this purpose.
+// seal returns a value as text that only this facade can read, for this purpose.
 func seal[T any](s sealer, why purpose, value T) (string, error) {
 	plain, err := json.Marshal(envelope[T]{now().Add(lifetime).Unix(), value})
 	if err != nil {

@@ -31,7 +31,7 @@ const (
 	retryAfter = "5"
 )
 
-// noDeadline ends a deadline.
+// noDeadline removes a deadline.
 var noDeadline time.Time
 
 // protocolError is an error of OAuth 2.0 for a client.
@@ -63,8 +63,8 @@ func oauthError(code, description string) *protocolError {
 	return &protocolError{Code: code, Description: description}
 }
 
-// unavailable says that the provider cannot be reached, and not that the client or its
-// token is bad.
+// unavailable is the error while the provider cannot be reached. It must not say that
+// the client or its token is invalid.
 func unavailable() *protocolError {
 	return &protocolError{Code: "temporarily_unavailable", status: http.StatusServiceUnavailable}
 }
@@ -81,8 +81,8 @@ func (f *Facade) token(w http.ResponseWriter, r *http.Request) {
 
 // writeError answers with an error of OAuth.
 func (f *Facade) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	failure, known := errors.AsType[*protocolError](err)
-	if !known {
+	failure, ok := errors.AsType[*protocolError](err)
+	if !ok {
 		failure = oauthError("invalid_request", err.Error())
 	}
 	f.refused(r, failure.Code, err)
@@ -143,8 +143,8 @@ func (f *Facade) redeem(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 // verifierForm is that of a code verifier (RFC 7636 §4.1).
 var verifierForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 
-// codeRequest checks a code and all that it is bound to. PKCE is verified here too,
-// because some providers ignore it.
+// codeRequest checks a code and all that it is bound to. It also verifies PKCE, because
+// some providers ignore it.
 func (f *Facade) codeRequest(form url.Values) (url.Values, error) {
 	granted, err := open[grant](f.sealer, forToken, form.Get("code"))
 	if err != nil {
@@ -172,8 +172,8 @@ func (f *Facade) codeRequest(form url.Values) (url.Values, error) {
 	return passed, nil
 }
 
-// refreshRequest passes a refresh token on. It is bound to nothing here: the facade
-// keeps no token, and the provider knows one client.
+// refreshRequest passes a refresh token on. The token is not bound to a client here:
+// the facade stores no token, and the provider knows one client.
 func (f *Facade) refreshRequest(form url.Values) (url.Values, error) {
 	client := form.Get("client_id")
 	switch {
@@ -188,7 +188,7 @@ func (f *Facade) refreshRequest(form url.Values) (url.Values, error) {
 	return passed, nil
 }
 
-// call asks the token endpoint of the provider, as the client that it knows.
+// call calls the token endpoint of the provider as the client that it knows.
 func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
 	client := clientaddress.NetworkOf(r)
 	if !f.calls.TryAcquire(client) {
@@ -246,9 +246,9 @@ var tokenErrors = []string{
 	"invalid_request", "invalid_grant", "invalid_scope", "invalid_target", "interaction_required", "login_required", "consent_required",
 }
 
-// providerError makes an error of the provider one that the client can act on. What
-// concerns the shared client is not the fault of the client here, which would register
-// again and again; the log has it.
+// providerError returns an error of the provider that the client can act on. An error
+// about the shared client is not the fault of this client, which would register again
+// and again. The log has it.
 func (f *Facade) providerError(code, description string) error {
 	switch {
 	case slices.Contains(tokenErrors, code):
