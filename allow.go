@@ -11,9 +11,9 @@ import (
 
 // allow prepares a request that goes on and returns the writer for its answer; nil if
 // the answer needs no change.
-func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *requestState, d decision) *responsewriter.Writer {
+func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *requestState, d *decision) *responsewriter.Writer {
 	if d.outcome.Identity != nil {
-		state.admit(r, d)
+		state.admit(d)
 		g.forward.setOn(r, state)
 		g.setSigned(r, state)
 	}
@@ -45,13 +45,18 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 // stripCredential removes credentials before others read the request: the upstream,
 // or the server of the error pages. A denied request may have several credentials, or
 // malformed ones, so the gate removes all that any scheme could find.
-func (g *RequireAuth) stripCredential(state *requestState, d decision) {
+func (g *RequireAuth) stripCredential(state *requestState, d *decision) {
 	state.removeRestored()
 	for credential := range d.credentials() {
-		for _, location := range g.locationsOf(&state.request, credential) {
+		strip := func(location authn.Location) {
 			if g.StripCredentials || neverForwarded(location, credential) {
 				state.removeCredential(location)
 			}
+		}
+		copies := g.copiesOf(&state.request, credential)
+		strip(credential.Location)
+		for _, location := range copies {
+			strip(location)
 		}
 	}
 	if g.StripCredentials && (!d.Allowed || d.public) {
@@ -61,13 +66,9 @@ func (g *RequireAuth) stripCredential(state *requestState, d decision) {
 	}
 }
 
-// locationsOf returns where the credential is. The same one may be in several
-// locations of the gate.
-func (g *RequireAuth) locationsOf(r *authn.Request, credential authn.Credential) []authn.Location {
-	if !credential.Found() {
-		return nil
-	}
-	all := []authn.Location{credential.Location}
+// copiesOf returns the other locations of the gate that hold the same credential.
+func (g *RequireAuth) copiesOf(r *authn.Request, credential authn.Credential) []authn.Location {
+	var all []authn.Location
 	for _, location := range g.locations {
 		if location != credential.Location && location.Holds(r, credential.Value) {
 			all = append(all, location)

@@ -50,113 +50,117 @@ type decision struct {
 }
 
 // decide takes a request from its credentials to a decision.
-func (g *RequireAuth) decide(state *requestState, r *http.Request) decision {
-	d := g.authenticate(state, r)
+func (g *RequireAuth) decide(state *requestState, r *http.Request, d *decision) {
+	g.authenticate(state, r, d)
 	// The client's own identity fields go here: a credential may come in one of
 	// them, and a condition must not believe them.
 	g.forward.names.removeFrom(r, state.forwarded)
 	if g.MCP != nil && (d.Allowed || d.outcome.Verdict == authn.Accepted) && state.explained == nil {
 		d.lists = g.MCP.ResumesStream(r)
 		if g.MCP.Inspects(r) {
-			d = g.inspect(state, r, d)
+			g.inspect(state, r, d)
 		}
 	}
 	if d.outcome.Verdict == authn.Accepted {
-		d = g.authorize(state, r, d)
+		g.authorize(state, r, d)
 	}
-	return d
 }
 
 // inspect adds what the body of an MCP request requires. Only a caller who is let in
 // so far has their body read.
-func (g *RequireAuth) inspect(state *requestState, r *http.Request, admitted decision) (d decision) {
-	defer recoverTo(&d)
-	d = admitted
+func (g *RequireAuth) inspect(state *requestState, r *http.Request, d *decision) {
+	defer recoverTo(d)
 	operation, lists, err := g.MCP.Inspect(r, state.setReadDeadline)
 	d.lists = lists
 	d.required, d.malformed = g.Requirement.With(operation), err
 	switch {
 	case d.outcome.Verdict == authn.Accepted: // authorize goes on
 	case err != nil:
-		return d.deny(authn.CodeInvalidRequest, err)
+		d.deny(authn.CodeInvalidRequest, err)
 	case len(operation) > 0:
-		return d.deny(authn.CodeMissing, noCredentials(&state.request))
+		d.deny(authn.CodeMissing, noCredentials(&state.request))
 	}
-	return d
 }
 
-// authenticate finds the credential and has a scheme verify it. Each return denies,
-// apart from an anonymous caller of an optional gate, and an accepted one.
-func (g *RequireAuth) authenticate(state *requestState, r *http.Request) (d decision) {
-	defer recoverTo(&d)
+// authenticate finds the credential and has a scheme verify it. It denies, apart from
+// an anonymous caller of an optional gate, and an accepted one.
+func (g *RequireAuth) authenticate(state *requestState, r *http.Request, d *decision) {
+	defer recoverTo(d)
 	if !g.allowsOrigin(r) {
-		return d.deny(authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
+		d.deny(authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
+		return
 	}
 	if g.OpenAPI != nil {
-		return g.authenticateOperation(state, r)
+		g.authenticateOperation(state, r, d)
+		return
 	}
 	operation, malformed := g.MCP.Required(r)
 	d.required, d.malformed = g.Requirement.With(operation), malformed
 	candidates, err := candidatesIn(state, g.groups)
 	if err == nil && len(candidates) == 0 && g.Optional && len(operation) == 0 && malformed == nil {
-		return decision{Decision: authz.Decision{Allowed: true}}
+		*d = decision{Decision: authz.Decision{Allowed: true}}
+		return
 	}
-	return g.authenticateBy(state, r, candidates, err, d)
+	g.authenticateBy(state, r, candidates, err, d)
 }
 
 // authenticateBy has the candidates verify their credential. The error is why they
 // cannot be found.
-func (g *RequireAuth) authenticateBy(state *requestState, r *http.Request, candidates []candidate, err error, d decision) decision {
+func (g *RequireAuth) authenticateBy(state *requestState, r *http.Request, candidates []candidate, err error, d *decision) {
 	switch {
 	case err != nil:
-		return d.deny(authn.CodeInvalidRequest, err)
+		d.deny(authn.CodeInvalidRequest, err)
+		return
 	case len(candidates) == 0:
-		return d.deny(authn.CodeMissing, noCredentials(&state.request))
+		d.deny(authn.CodeMissing, noCredentials(&state.request))
+		return
 	case isEarly(r):
-		return d.deny(authn.CodeTooEarly, errEarly)
+		d.deny(authn.CodeTooEarly, errEarly)
+		return
 	}
 	d.scheme, d.credential = candidates[0].scheme, candidates[0].credential
-	d = g.verify(state, r, candidates, d)
+	g.verify(state, r, candidates, d)
 	if d.outcome.Verdict != authn.Accepted {
-		return d.deny(d.outcome.Code, d.outcome.Reason)
+		d.deny(d.outcome.Code, d.outcome.Reason)
 	}
-	return d
 }
 
 // authorize checks what the gate requires of an authenticated caller.
-func (g *RequireAuth) authorize(state *requestState, r *http.Request, authenticated decision) (d decision) {
-	defer recoverTo(&d)
-	d = authenticated
-	if err := g.checkOrigin(state, r, d.credential); err != nil {
-		return d.deny(authn.CodeAccessDenied, err)
+func (g *RequireAuth) authorize(state *requestState, r *http.Request, d *decision) {
+	defer recoverTo(d)
+	err := g.checkOrigin(state, r, d.credential)
+	switch {
+	case err != nil:
+		d.deny(authn.CodeAccessDenied, err)
+		return
+	case d.malformed != nil:
+		d.deny(authn.CodeInvalidRequest, d.malformed)
+		return
+	case d.undeclared != nil:
+		d.deny(authn.CodeAccessDenied, d.undeclared)
+		return
 	}
-	if d.malformed != nil {
-		return d.deny(authn.CodeInvalidRequest, d.malformed)
-	}
-	if d.undeclared != nil {
-		return d.deny(authn.CodeAccessDenied, d.undeclared)
-	}
-	defer state.consider(d.outcome.Identity)()
+	state.considered = d.outcome.Identity
+	defer func() { state.considered = nil }()
 	d.Decision = d.required.Decide(r, d.outcome.Identity)
 	if state.request.Trace != nil {
 		d.required.Explain(r, d.outcome.Identity, state.request.Trace)
 	}
-	return g.authorizeFurther(state, r, d)
+	g.authorizeFurther(state, r, d)
 }
 
-// deny returns the decision with a denial.
-func (d decision) deny(code authn.Code, reason error) decision {
+// deny makes the decision a denial.
+func (d *decision) deny(code authn.Code, reason error) {
 	d.Decision = authz.Decision{Code: code, Reason: reason}
-	return d
 }
 
 // tooLarge reports whether the credential is over the bound.
-func (d decision) tooLarge() bool {
+func (d *decision) tooLarge() bool {
 	return d.Code == authn.CodeInvalidRequest && errors.Is(d.Reason, authn.ErrTooLarge)
 }
 
 // status is the HTTP status of a denial, unless it is hidden.
-func (d decision) status() int {
+func (d *decision) status() int {
 	return denial.Denial{Code: d.Code, TooLarge: d.tooLarge(), BodyTooLarge: errors.Is(d.Reason, mcp.ErrBodyTooLarge)}.Status()
 }
 
@@ -174,7 +178,8 @@ func recoverTo(d *decision) {
 	if fault, ok := cause.(runtime.Error); ok {
 		reason = fmt.Errorf("panic: %w", fault)
 	}
-	*d = decision{}.deny(authn.CodeInternal, reason)
+	*d = decision{}
+	d.deny(authn.CodeInternal, reason)
 }
 
 // candidate is a scheme of the gate and the credential that it found.
@@ -336,40 +341,40 @@ func (s *schemeGroup) candidatesFor(r *authn.Request, credential authn.Credentia
 
 // verify has the candidates verify the credential. A client with too many failed
 // attempts is denied before that, where a scheme's credentials can be guessed.
-func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []candidate, d decision) decision {
+func (g *RequireAuth) verify(state *requestState, r *http.Request, candidates []candidate, d *decision) {
 	if g.app.guard == nil || !throttled(candidates) || state.isVerified(d.credential) ||
 		state.request.Trace.Skip("attempts", "an explanation is not an attempt") {
-		return verifyAny(state, candidates, d)
+		verifyAny(state, candidates, d)
+		return
 	}
 	address := clientaddress.Of(r)
 	attempt := bruteforce.Attempt{Address: address, Credential: d.credential.Value, Subject: func() bruteforce.Subject {
 		return bruteforce.Subject{Client: clientaddress.Network(address), Account: accountOf(candidates)}
 	}}
-	verified := d
+	verified := *d
 	refusal, refused := g.app.guard.Allow(r.Context(), attempt, func() bruteforce.Result {
-		verified = verifyAny(state, candidates, d)
-		return state.attemptResult(verified)
+		verifyAny(state, candidates, &verified)
+		return state.attemptResult(&verified)
 	})
 	if refused {
 		d.outcome = refusal
-		return d
+		return
 	}
-	return verified
+	*d = verified
 }
 
 // verifyAny asks the candidates in turn until one accepts. Of several refusals the
 // one that got furthest is kept (REALM-1).
-func verifyAny(state *requestState, candidates []candidate, d decision) decision {
+func verifyAny(state *requestState, candidates []candidate, d *decision) {
 	for i, candidate := range candidates {
 		outcome := state.verify(candidate)
 		if i == 0 || furthest(outcome, d.outcome) > 0 {
 			d.scheme, d.outcome = candidate.scheme, outcome
 		}
 		if outcome.Verdict == authn.Accepted {
-			break
+			return
 		}
 	}
-	return d
 }
 
 // furthest compares outcomes by how much of the credential was found to be good. An
@@ -410,7 +415,7 @@ func (s *requestState) isVerified(credential authn.Credential) bool {
 // attemptResult is what a decision means for the count of failed attempts. A
 // failure counts where a throttled scheme found the credential wrong, whatever the
 // other schemes found.
-func (s *requestState) attemptResult(d decision) bruteforce.Result {
+func (s *requestState) attemptResult(d *decision) bruteforce.Result {
 	switch d.outcome.Verdict {
 	case authn.Accepted:
 		return bruteforce.Success

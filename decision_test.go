@@ -55,7 +55,8 @@ func TestVerifyAny(t *testing.T) {
 			}
 			state := &requestState{explained: new(Explanation)} // which is not measured
 			state.request.Read(httptest.NewRequest("GET", "/", nil))
-			d := verifyAny(state, candidates, decision{})
+			var d decision
+			verifyAny(state, candidates, &d)
 			if d.scheme != candidates[row.decided].scheme || d.outcome.Verdict != row.verdict {
 				t.Errorf("%s: %+v", d.scheme.name, d.outcome)
 			}
@@ -92,7 +93,7 @@ func TestVerifyAtSeveralGates(t *testing.T) {
 		verdict  authn.Verdict
 	}{{"https://one.example/", authn.Accepted}, {"https://two.example/", authn.Rejected}, {"", authn.Rejected}, {"https://one.example/", authn.Accepted}} {
 		t.Run("JWT-9: at the gate of "+gate.audience, func(t *testing.T) {
-			state.request.SetGate(authn.Gate{Audience: gate.audience})
+			state.request.SetGate(&authn.Gate{Audience: gate.audience})
 			if got := state.verify(asked); got.Verdict != gate.verdict {
 				t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 			}

@@ -29,7 +29,7 @@ const retryAfter = 5 * time.Second
 const nonceHeader = "DPoP-Nonce"
 
 // deny answers a request that is not let through.
-func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *requestState, d decision) error {
+func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *requestState, d *decision) error {
 	if g.hides(d) {
 		return g.hide(w, r, state)
 	}
@@ -42,7 +42,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *reques
 		RequiredScopes: d.RequiredScopes,
 		RequiredRoles:  d.RequiredRoles,
 		Challenges:     g.challenges(r, d),
-		TraceID:        state.traceID(g.app, r),
+		TraceID:        state.traceID(g.app),
 		LoginURL:       g.LoginURL,
 		Pages:          g.app.pages,
 	}
@@ -69,7 +69,7 @@ func (g *RequireAuth) deny(w http.ResponseWriter, r *http.Request, state *reques
 }
 
 // rpcOf is the error of JSON-RPC for a denied MCP request.
-func rpcOf(r *http.Request, state *requestState, d decision) *denial.RPC {
+func rpcOf(r *http.Request, state *requestState, d *decision) *denial.RPC {
 	answer := &denial.RPC{Code: rpcDenied}
 	if !errors.Is(d.Reason, mcp.ErrBodyTooLarge) {
 		answer.ID = mcp.ID(r, state.setReadDeadline)
@@ -159,7 +159,7 @@ func outermost(w http.ResponseWriter) http.ResponseWriter {
 
 // hides reports whether a denial is answered as if there were nothing. With `all`
 // every denial is: a status that only gates use would reveal one.
-func (g *RequireAuth) hides(d decision) bool {
+func (g *RequireAuth) hides(d *decision) bool {
 	return g.Hide == hideAll || g.Hide == hideDenied && d.status() == http.StatusForbidden ||
 		errors.Is(d.Reason, errUndeclared) && g.OpenAPI.Undeclared != openapi.UndeclaredForbidden
 }
@@ -168,7 +168,7 @@ func (g *RequireAuth) hides(d decision) bool {
 // whose credential was presented with what was wrong, from the others, in an
 // answer to a caller who is not known, with how to become known. No challenge
 // makes a credential smaller.
-func (g *RequireAuth) challenges(r *http.Request, d decision) []string {
+func (g *RequireAuth) challenges(r *http.Request, d *decision) []string {
 	if d.tooLarge() {
 		return nil
 	}

@@ -105,7 +105,7 @@ func (e *Explanation) addPreflight(g *RequireAuth, forwards bool) {
 }
 
 // addGate notes what a gate decided.
-func (e *Explanation) addGate(g *RequireAuth, state *requestState, d decision) {
+func (e *Explanation) addGate(g *RequireAuth, state *requestState, d *decision) {
 	gate := GateExplanation{Accepts: namesOf(g.acceptedFor(d)), GateStatus: g.status(), Decision: admitted, Operation: d.operation}
 	gate.Checks = state.request.Trace.Take()
 	if d.required != nil {

@@ -155,12 +155,14 @@ func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 // comes from a claim, and an upstream that hears nothing grants nothing. That goes
 // for space around it too, which would be lost on the way and make one user of
 // two, and for a tab, at which an upstream may take one scope for two.
-func (f forwarding) setOn(r *http.Request, state *requestState) {
+func (f *forwarding) setOn(r *http.Request, state *requestState) {
+	if len(f.names) == 0 {
+		return
+	}
 	f.names.removeFrom(r, nil)
 	state.forwarded = slices.DeleteFunc(state.forwarded, func(set forwardedField) bool { return f.names.has(set.name) })
-	replacer := replacerOf(r)
 	for _, field := range f.fields {
-		value := replacer.ReplaceAll(field.value, "")
+		value := state.replacer.ReplaceAll(field.value, "")
 		if value != "" && value == strings.TrimSpace(value) && !strings.Contains(value, "\t") && httpguts.ValidHeaderFieldValue(value) {
 			r.Header[field.name] = []string{value}
 			state.forwarded = append(state.forwarded, forwardedField{field.name, value})

@@ -181,7 +181,7 @@ func (g *RequireAuth) setSigned(r *http.Request, state *requestState) {
 	for _, field := range g.forward.signed {
 		value, err := field.value(r, state.identity)
 		if err != nil {
-			g.logger.Error("no signed identity", zap.String("field", field.name), zap.String("trace_id", state.traceID(g.app, r)), zap.Error(err))
+			g.logger.Error("no signed identity", zap.String("field", field.name), zap.String("trace_id", state.traceID(g.app)), zap.Error(err))
 			continue
 		}
 		r.Header[field.name] = []string{value}

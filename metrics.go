@@ -131,7 +131,7 @@ var decidedByNone = newDecisionCounters(noScheme)
 
 // count counts a decision. A code that no constant names is counted as a fault
 // of the server, which is how it is answered.
-func count(d decision, reportOnly bool) {
+func count(d *decision, reportOnly bool) {
 	counters := &decidedByNone
 	if d.scheme != nil {
 		counters = &d.scheme.metrics.decided

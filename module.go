@@ -182,7 +182,7 @@ type RequireAuth struct {
 	pages   errorPages
 	missing caddyhttp.HandlerError // the error of a missing page
 
-	siteOrigin func(ofRequest, path string) string // of the protected resource that covers a path
+	seen authn.Gate // what schemes may know of the gate
 
 	csrf   *http.CrossOriginProtection
 	events emitter
@@ -239,9 +239,9 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	site := routesAround(ctx)
-	g.siteOrigin = func(ofRequest, path string) string {
+	g.seen = authn.Gate{AudienceAsURL: g.MCP != nil, Hidden: g.Hide == hideAll, SiteOrigin: func(ofRequest, path string) string {
 		return g.app.registry.originFor(site, ofRequest, path)
-	}
+	}}
 	var servers *caddyhttp.App
 	servers, g.outermost = outermostHandler(ctx)
 	g.app.sites.add(servers, forwardingGate{g.outermost, g.forward.names}, g.app)
@@ -252,6 +252,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 		if err := g.openFacade(ctx); err != nil {
 			return err
 		}
+		g.seen.Audience, g.seen.Origin = g.Resource.URL, g.Resource.Origin()
 		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
 	}
 	return g.provisionRequirement(ctx)
@@ -367,20 +368,21 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		}
 		return g.servePreflight(w, r, state, next)
 	}
-	g.setResource(state)
+	state.request.SetGate(&g.seen)
 	if g.MCP != nil {
 		state.setReadDeadline = http.NewResponseController(w).SetReadDeadline
 	}
-	d := g.decide(state, r)
-	g.observe(state, r, d)
-	g.stripCredential(state, d)
+	var d decision
+	g.decide(state, r, &d)
+	g.observe(state, r, &d)
+	g.stripCredential(state, &d)
 	switch {
 	case !d.Allowed && g.ReportOnly:
 		return next.ServeHTTP(w, r)
 	case !d.Allowed:
-		return g.deny(w, r, state, d)
+		return g.deny(w, r, state, &d)
 	}
-	writer := g.allow(w, r, state, d)
+	writer := g.allow(w, r, state, &d)
 	if g.EndStreams != "" && d.outcome.Identity != nil {
 		if writer == nil {
 			writer = responsewriter.New(w, func(http.Header) {})
@@ -388,7 +390,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		defer g.watch(writer, r, state, d)()
 	}
 	if d.lists {
-		next = g.filterLists(next, d)
+		next = g.filterLists(next, d.outcome.Identity)
 	}
 	if writer == nil {
 		return next.ServeHTTP(w, r)
@@ -401,9 +403,9 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 }
 
 // filterLists removes from the lists of an MCP answer what the caller may not use.
-func (g *RequireAuth) filterLists(next caddyhttp.Handler, d decision) caddyhttp.Handler {
+func (g *RequireAuth) filterLists(next caddyhttp.Handler, caller *authn.Identity) caddyhttp.Handler {
 	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		lists := g.MCP.FilterLists(w, r, func(scopes []string) bool { return g.Holds(d.outcome.Identity, scopes) })
+		lists := g.MCP.FilterLists(w, r, func(scopes []string) bool { return g.Holds(caller, scopes) })
 		if err := next.ServeHTTP(lists, r); err != nil {
 			return err
 		}
@@ -412,15 +414,6 @@ func (g *RequireAuth) filterLists(next caddyhttp.Handler, d decision) caddyhttp.
 		}
 		return nil
 	})
-}
-
-// setResource makes the audience and the origin of this gate known to schemes.
-func (g *RequireAuth) setResource(state *requestState) {
-	gate := authn.Gate{AudienceAsURL: g.MCP != nil, SiteOrigin: g.siteOrigin, Hidden: g.Hide == hideAll}
-	if g.Resource != nil {
-		gate.Audience, gate.Origin = g.Resource.URL, g.Resource.Origin()
-	}
-	state.request.SetGate(gate)
 }
 
 // Interface guards

@@ -23,7 +23,7 @@ import (
 
 // observe reports a decision to the log, the metrics and the event handlers. An
 // explanation leaves no trace there.
-func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) {
+func (g *RequireAuth) observe(state *requestState, r *http.Request, d *decision) {
 	if state.explained != nil {
 		state.explained.addGate(g, state, d)
 		return
@@ -40,7 +40,7 @@ func (g *RequireAuth) observe(state *requestState, r *http.Request, d decision) 
 
 // record logs a decision. Only this record has the cause of a denial; no part of a
 // credential is in it.
-func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
+func (g *RequireAuth) record(state *requestState, r *http.Request, d *decision) {
 	level, decision := zapcore.InfoLevel, g.verdict(d)
 	if d.Allowed {
 		level = zapcore.DebugLevel
@@ -58,8 +58,8 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d decision) {
 }
 
 // requestRecord says in the log which request a record is about, and whose it is.
-func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d decision) []zap.Field {
-	fields := append([]zap.Field{zap.String("trace_id", state.traceID(g.app, r))}, requestFields(r)...)
+func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d *decision) []zap.Field {
+	fields := append([]zap.Field{zap.String("trace_id", state.traceID(g.app))}, requestFields(r)...)
 	if client := clientaddress.Of(r); client != "" && client != clientaddress.SubRequests {
 		fields = append(fields, zap.String("client_ip", client))
 	}
@@ -80,7 +80,7 @@ const (
 )
 
 // verdict names a decision.
-func (g *RequireAuth) verdict(d decision) string {
+func (g *RequireAuth) verdict(d *decision) string {
 	switch {
 	case d.Allowed:
 		return admitted
@@ -101,7 +101,7 @@ func identityFields(identity *authn.Identity) []zap.Field {
 	return fields
 }
 
-func (g *RequireAuth) denialFields(d decision) []zap.Field {
+func (g *RequireAuth) denialFields(d *decision) []zap.Field {
 	fields := []zap.Field{zap.Int("status", g.statusOf(d)), zap.String("code", string(d.Code))}
 	if d.Reason != nil {
 		fields = append(fields, zap.String("reason", d.Reason.Error()))
@@ -140,7 +140,7 @@ func mismatchFields(reason error) (fields []zap.Field) {
 }
 
 // statusOf is the status by which the gate answers a denial.
-func (g *RequireAuth) statusOf(d decision) int {
+func (g *RequireAuth) statusOf(d *decision) int {
 	if g.hides(d) {
 		return http.StatusNotFound
 	}
@@ -192,14 +192,14 @@ func (e emitter) emit(name string, data func() map[string]any) {
 }
 
 // deniedData is the data of a denial, as in the log, without credentials and query.
-func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d decision) map[string]any {
+func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d *decision) map[string]any {
 	method, path := requestLine(r)
 	data := map[string]any{
 		"code":      string(d.Code),
 		"status":    g.statusOf(d),
 		"scheme":    "",
 		"user_id":   "",
-		"trace_id":  state.traceID(g.app, r),
+		"trace_id":  state.traceID(g.app),
 		"client_ip": "",
 		"method":    method,
 		"path":      path,

@@ -107,7 +107,7 @@ func (g *RequireAuth) allSchemes() []*namedScheme {
 }
 
 // acceptedFor returns the schemes that count for a decision.
-func (g *RequireAuth) acceptedFor(d decision) []*namedScheme {
+func (g *RequireAuth) acceptedFor(d *decision) []*namedScheme {
 	if d.accepts != nil {
 		return d.accepts
 	}
@@ -115,7 +115,7 @@ func (g *RequireAuth) acceptedFor(d decision) []*namedScheme {
 }
 
 // credentials yields the credentials of a decision.
-func (d decision) credentials() iter.Seq[authn.Credential] {
+func (d *decision) credentials() iter.Seq[authn.Credential] {
 	return func(yield func(authn.Credential) bool) {
 		if d.credential.Found() && !yield(d.credential) {
 			return
@@ -131,10 +131,11 @@ func (d decision) credentials() iter.Seq[authn.Credential] {
 // authenticateOperation authenticates the caller of an operation by the schemes that
 // the document has for it. A request for no operation needs any scheme of the gate:
 // whoever is unauthenticated does not learn which operations there are.
-func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request) (d decision) {
+func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request, d *decision) {
 	loaded := g.operations.Load()
 	if loaded == nil {
-		return d.deny(authn.CodeUnavailable, errNoDocument)
+		d.deny(authn.CodeUnavailable, errNoDocument)
+		return
 	}
 	asked, err := loaded.find(r)
 	_ = state.request.Trace.NoteFound("operation", err, func() string { return asked.name })
@@ -147,31 +148,36 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 		if found, err := candidatesIn(state, g.groups); err == nil && len(found) > 0 {
 			d.credential = found[0].credential // stripped, and never verified
 		}
-		return d
+		return
 	}
 	parts, some, err := asked.partsFor(state)
 	switch {
 	case err != nil:
-		return d.deny(authn.CodeInvalidRequest, err)
+		d.deny(authn.CodeInvalidRequest, err)
+		return
 	case len(parts) > 0: // authenticates by them
 	case some:
-		return d.deny(authn.CodeMissing, errNotCombined)
+		d.deny(authn.CodeMissing, errNotCombined)
+		return
 	case asked.anonymous:
 		d.Allowed = true
-		return d
+		return
 	default:
-		return d.deny(authn.CodeMissing, noCredentials(&state.request))
+		d.deny(authn.CodeMissing, noCredentials(&state.request))
+		return
 	}
 	var all []verified
 	for _, part := range parts {
 		candidates, err := candidatesIn(state, part.groups)
-		one := g.authenticateBy(state, r, candidates, err, d)
+		one := *d
+		g.authenticateBy(state, r, candidates, err, &one)
 		if one.outcome.Verdict != authn.Accepted {
-			return one
+			*d = one
+			return
 		}
 		all = append(all, verified{scheme: one.scheme, credential: one.credential, outcome: one.outcome})
 	}
-	return asked.settle(d, all)
+	asked.settle(d, all)
 }
 
 // find returns the operation of a request. Where there is none, it is the one of
@@ -252,7 +258,7 @@ func (w way) credentials(state *requestState) (all []authn.Credential) {
 
 // settle decides which way the verified credentials go: the first that they cover, or
 // else the first whose credentials they are.
-func (a *access) settle(d decision, all []verified) decision {
+func (a *access) settle(d *decision, all []verified) {
 	var chosen []verified
 	for _, way := range a.ways {
 		fitting, covers := way.fit(all)
@@ -265,7 +271,6 @@ func (a *access) settle(d decision, all []verified) decision {
 		}
 	}
 	d.scheme, d.credential, d.outcome, d.further = chosen[0].scheme, chosen[0].credential, chosen[0].outcome, chosen[1:]
-	return d
 }
 
 // fit returns the verified credentials in the order of the way, with what each must
@@ -291,13 +296,14 @@ func (w way) fit(all []verified) (fitting []verified, covers bool) {
 }
 
 // authorizeFurther checks the other credentials of a combination.
-func (g *RequireAuth) authorizeFurther(state *requestState, r *http.Request, d decision) decision {
+func (g *RequireAuth) authorizeFurther(state *requestState, r *http.Request, d *decision) {
 	for _, one := range d.further {
 		if !d.Allowed {
 			break
 		}
 		if err := g.checkOrigin(state, r, one.credential); err != nil {
-			return d.deny(authn.CodeAccessDenied, err)
+			d.deny(authn.CodeAccessDenied, err)
+			return
 		}
 		if one.required == nil {
 			continue
@@ -306,5 +312,4 @@ func (g *RequireAuth) authorizeFurther(state *requestState, r *http.Request, d d
 			d.required = one.required
 		}
 	}
-	return d
 }

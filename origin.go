@@ -32,7 +32,8 @@ var modesWithoutScript = []string{"navigate", "no-cors", "websocket"}
 
 // sentByBrowser reports whether a browser may have added a credential by itself.
 func sentByBrowser(r *http.Request, location authn.Location) bool {
-	return location.SentByBrowser() || location == authn.AuthorizationField && slices.Contains(modesWithoutScript, r.Header.Get("Sec-Fetch-Mode"))
+	return location.SentByBrowser() || location == authn.AuthorizationField &&
+		slices.ContainsFunc(r.Header["Sec-Fetch-Mode"], func(mode string) bool { return slices.Contains(modesWithoutScript, mode) })
 }
 
 // checkOrigin prevents cross-site request forgery. A browser adds cookies,

@@ -11,12 +11,6 @@ import (
 	"github.com/excorp/caddy-require-auth/authz"
 )
 
-// consider sets the caller for conditions; the returned function ends it.
-func (s *requestState) consider(identity *authn.Identity) func() {
-	s.considered = identity
-	return func() { s.considered = nil }
-}
-
 // placeholder returns the value of `{http.auth.…}`.
 func (s *requestState) placeholder(key string) (any, bool) {
 	rest, ours := strings.CutPrefix(key, "http.auth.")

@@ -20,6 +20,7 @@ const stateVariable = "auth.request_state"
 // the outcomes of their verification, and the caller. One goroutine uses it.
 type requestState struct {
 	request  authn.Request
+	replacer *caddy.Replacer // nil for none
 	verified []verification
 
 	// Room for what nearly every request needs, allocated with the state.
@@ -76,12 +77,12 @@ func stateOf(r *http.Request) *requestState {
 		state.request.Read(r)
 		return state
 	}
-	state := new(requestState)
+	state := &requestState{replacer: replacerOf(r)}
 	state.request.Read(r)
 	state.verified = state.roomVerified[:0]
 	caddyhttp.SetVar(r.Context(), stateVariable, state)
-	if replacer := replacerOf(r); replacer != nil {
-		replacer.Map(state.placeholder)
+	if state.replacer != nil {
+		state.replacer.Map(state.placeholder)
 	}
 	return state
 }
@@ -92,9 +93,9 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 }
 
 // traceID returns the trace id of the request, always the same.
-func (s *requestState) traceID(app *App, r *http.Request) string {
-	if replacer := replacerOf(r); s.trace == "" && replacer != nil {
-		s.trace = app.traceID(replacer)
+func (s *requestState) traceID(app *App) string {
+	if s.trace == "" && s.replacer != nil {
+		s.trace = app.traceID(s.replacer)
 	}
 	return s.trace
 }
@@ -125,9 +126,9 @@ func (s *requestState) verify(c candidate) authn.Outcome {
 
 // admit makes the caller the one that placeholders read. Values that another
 // handler set under the same names go.
-func (s *requestState) admit(r *http.Request, d decision) {
-	if replacer := replacerOf(r); replacer != nil {
-		replacer.DeleteByPrefix("http.auth.user.")
+func (s *requestState) admit(d *decision) {
+	if s.replacer != nil {
+		s.replacer.DeleteByPrefix("http.auth.user.")
 	}
 	s.identity, s.scheme = d.outcome.Identity, d.scheme.name
 }

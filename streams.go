@@ -110,7 +110,7 @@ func isStream(r *http.Request, status int, header http.Header) bool {
 
 // begin makes the response one that is checked.
 func (s *stream) begin(r *http.Request, state *requestState, d decision) {
-	s.fields = s.gate.requestRecord(state, r, d)
+	s.fields = s.gate.requestRecord(state, r, &d)
 	openStreams.WithLabelValues(s.name).Inc()
 	streams.Process.Add(s)
 }

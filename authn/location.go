@@ -190,7 +190,7 @@ const maxForm = 64 << 10
 // form returns the parameters of a form body, and keeps them. When the next gate looks
 // for its credential, the body may be without it, or gone.
 func (r *Request) form() url.Values {
-	if r.gate.Hidden && r.Header.Get("Expect") != "" {
+	if r.gate != nil && r.gate.Hidden && r.Header.Get("Expect") != "" {
 		return nil
 	}
 	if r.posted == nil {

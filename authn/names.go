@@ -58,7 +58,6 @@ func lengthOf(written string) int {
 // text in which they were found.
 type namedValues struct {
 	in     []string
-	read   bool
 	values map[string][]string
 	parts  map[string]int // the number of parts of a cookie that came as name.0, name.1 …
 }
@@ -73,8 +72,8 @@ func (r *Request) inQuery(name string) []string {
 		one := new(Names).At([]Location{{Kind: InQuery, Name: name}})
 		return one.query.parameters(r.URL.RawQuery)[name]
 	}
-	if !r.query.read || r.query.in[0] != r.URL.RawQuery {
-		r.query = namedValues{in: []string{r.URL.RawQuery}, read: true, values: r.names.query.parameters(r.URL.RawQuery)}
+	if r.query == nil || r.query.in[0] != r.URL.RawQuery {
+		r.query = &namedValues{in: []string{r.URL.RawQuery}, values: r.names.query.parameters(r.URL.RawQuery)}
 	}
 	return r.query.values[name]
 }
@@ -90,9 +89,10 @@ func (r *Request) inCookies(name string) ([]string, error) {
 		one := new(Names).At([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
 		return one.joined(name)
 	}
-	if !r.cookies.read || !slices.Equal(r.cookies.in, fields) {
-		r.cookies = r.names.cookies.pairs(fields)
-		r.cookies.in, r.cookies.read = slices.Clone(fields), true
+	if r.cookies == nil || !slices.Equal(r.cookies.in, fields) {
+		pairs := r.names.cookies.pairs(fields)
+		pairs.in = slices.Clone(fields)
+		r.cookies = &pairs
 	}
 	return r.cookies.joined(name)
 }
@@ -200,10 +200,10 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 // forget removes the values of a location after they were removed from the request.
 func (r *Request) forget(p Location) {
 	switch {
-	case p.Kind == InQuery && r.query.read:
+	case p.Kind == InQuery && r.query != nil:
 		r.query.in[0] = r.URL.RawQuery
 		delete(r.query.values, p.Name)
-	case p.Kind == InCookie && r.cookies.read:
+	case p.Kind == InCookie && r.cookies != nil:
 		r.cookies.in = slices.Clone(r.Header["Cookie"])
 		delete(r.cookies.values, p.Name)
 		delete(r.cookies.parts, p.Name)

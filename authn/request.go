@@ -1,11 +1,14 @@
 package authn
 
 import (
-	"crypto/sha256"
+	"cmp"
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/minio/highwayhash"
 
 	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/authheader"
@@ -33,9 +36,10 @@ type Request struct {
 	problem       error
 	posted        url.Values // nil before a form is read
 	names         *Names
-	query         namedValues
-	cookies       namedValues
-	gate          gateAccess
+	query         *namedValues // nil before it is read
+	cookies       *namedValues
+	gate          *Gate // nil for none
+	gateUsed      bool  // whether a scheme has read the gate
 	spent         []store.Key
 
 	digested string // the credential of digest
@@ -53,7 +57,7 @@ func NewRequest(r *http.Request) *Request {
 // all of them.
 func (r *Request) Expect(names *Names) {
 	if r.names != names {
-		r.names, r.query, r.cookies = names, namedValues{}, namedValues{}
+		r.names, r.query, r.cookies = names, nil, nil
 	}
 }
 
@@ -70,13 +74,24 @@ func (r *Request) Authorization() (authheader.Authorization, error) {
 	return r.authorization, r.problem
 }
 
-// DigestOf returns the digest of a whole credential. It computes the digest of one
-// credential once.
+// digestKey is the key of the digests of this process. It leaves the process nowhere.
+var digestKey = func() (key [32]byte) {
+	_, _ = rand.Read(key[:]) // never fails
+	return key
+}()
+
+// DigestOf returns the digest of a whole credential for the memory of this process. It
+// computes the digest of one credential once.
+//
+// It is HighwayHash-256 under a random key, a published pseudo-random function
+// (arXiv:1612.06257), four times as fast as SHA-256. A forged token passes for a
+// remembered one only with the same 256 bits. Without the key, and without seeing a
+// digest, a client can only guess them.
 func (r *Request) DigestOf(credential string) store.Key {
 	if r.digested != credential || credential == "" {
 		steps.Add(len(credential))
 		var room [2048]byte // nearly all credentials fit, which saves an allocation for each request
-		r.digested, r.digest = credential, sha256.Sum256(append(room[:0], credential...))
+		r.digested, r.digest = credential, highwayhash.Sum(append(room[:0], credential...), digestKey[:])
 	}
 	return r.digest
 }
@@ -106,33 +121,36 @@ type Gate struct {
 	Hidden bool
 }
 
-// gateAccess is a [Gate], and whether a scheme has read it.
-type gateAccess struct {
-	Gate
-	used bool
-}
-
 // SetGate sets the gate of the next verifications.
-func (r *Request) SetGate(gate Gate) { r.gate = gateAccess{Gate: gate} }
+func (r *Request) SetGate(gate *Gate) { r.gate = gate }
+
+// noGate is the gate of a request without one.
+var noGate Gate
+
+// useGate returns the gate for a scheme, whose outcome then depends on it.
+func (r *Request) useGate() *Gate {
+	r.gateUsed = true
+	return cmp.Or(r.gate, &noGate)
+}
 
 // Verify has a scheme verify a credential. It reports whether the outcome depends on
 // the gate, so that another gate must verify again.
 func (r *Request) Verify(scheme Scheme, credential Credential) (outcome Outcome, dependsOnGate bool) {
-	r.gate.used = false
+	r.gateUsed = false
 	outcome = scheme.Verify(r.Context(), r, credential)
-	return outcome, r.gate.used
+	return outcome, r.gateUsed
 }
 
 // Origins returns the origins that a proof of possession may name. It is the origin of
 // the gate. A gate without one accepts that of the request, and that of the site's
 // protected resource that covers the path.
 func (r *Request) Origins(requestOrigin, path string) []string {
-	r.gate.used = true
+	gate := r.useGate()
 	switch {
-	case r.gate.Origin != "":
-		return []string{r.gate.Origin}
-	case r.gate.SiteOrigin != nil:
-		if origin := r.gate.SiteOrigin(requestOrigin, path); origin != "" && origin != requestOrigin {
+	case gate.Origin != "":
+		return []string{gate.Origin}
+	case gate.SiteOrigin != nil:
+		if origin := gate.SiteOrigin(requestOrigin, path); origin != "" && origin != requestOrigin {
 			return []string{requestOrigin, origin}
 		}
 	}
@@ -142,9 +160,9 @@ func (r *Request) Origins(requestOrigin, path string) []string {
 // AudienceOf returns the audience of the gate among several audiences, as it is written
 // there, or an empty text. An exact match comes first.
 func (r *Request) AudienceOf(named []string) string {
-	r.gate.used = true
-	if r.gate.Audience == "" || slices.Contains(named, r.gate.Audience) {
-		return r.gate.Audience
+	gate := r.useGate()
+	if gate.Audience == "" || slices.Contains(named, gate.Audience) {
+		return gate.Audience
 	}
 	if i := slices.IndexFunc(named, r.MeansAudience); i >= 0 {
 		return named[i]
@@ -155,17 +173,16 @@ func (r *Request) AudienceOf(named []string) string {
 // GateAudience returns the identifier of the gate as a protected resource, or an empty
 // text.
 func (r *Request) GateAudience() string {
-	r.gate.used = true
-	return r.gate.Audience
+	return r.useGate().Audience
 }
 
 // MeansAudience reports whether an audience is that of the gate.
 func (r *Request) MeansAudience(audience string) bool {
-	r.gate.used = true
-	if r.gate.Audience == "" {
+	gate := r.useGate()
+	if gate.Audience == "" {
 		return false
 	}
-	return audience == r.gate.Audience || r.gate.AudienceAsURL && withLowerOrigin(audience) == withLowerOrigin(r.gate.Audience)
+	return audience == gate.Audience || gate.AudienceAsURL && withLowerOrigin(audience) == withLowerOrigin(gate.Audience)
 }
 
 // withLowerOrigin returns a URL with its scheme and host in lower case.

@@ -26,7 +26,7 @@ func TestMeansAudience(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r authn.Request
-			r.SetGate(authn.Gate{Audience: test.gate, AudienceAsURL: test.asURL})
+			r.SetGate(&authn.Gate{Audience: test.gate, AudienceAsURL: test.asURL})
 			if got := r.MeansAudience(test.named); got != test.want {
 				t.Errorf("got %t", got)
 			}

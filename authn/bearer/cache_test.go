@@ -65,7 +65,7 @@ func (r *remembering) askAsURL(token, gate string) authn.Outcome {
 
 func (r *remembering) askOf(token, gate string, asURL bool) authn.Outcome {
 	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-	request.SetGate(authn.Gate{Audience: gate, AudienceAsURL: asURL})
+	request.SetGate(&authn.Gate{Audience: gate, AudienceAsURL: asURL})
 	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
 }
 
@@ -181,7 +181,7 @@ func TestWeight(t *testing.T) {
 		t.Run("R9700-2: "+name, func(t *testing.T) {
 			b := scheme(t, func(b *Bearer) { b.UserClaim = "user" })
 			r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-			r.SetGate(authn.Gate{Audience: long})
+			r.SetGate(&authn.Gate{Audience: long})
 			b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: sign(t, "ES256", nil, claims), Location: authn.AuthorizationField})
 			b.cache.CleanUp()
 			if weight := b.cache.WeightedSize(); weight < 5_000 {
