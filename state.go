@@ -72,7 +72,8 @@ type verification struct {
 // stateOf returns the state of a request; the first gate creates it. Each gate reads
 // the request as it is there, with what earlier gates removed from it.
 func stateOf(r *http.Request) *requestState {
-	if state, ok := caddyhttp.GetVar(r.Context(), stateVariable).(*requestState); ok {
+	variables, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	if state, ok := variables[stateVariable].(*requestState); ok {
 		state.restoreCredentials(r)
 		state.request.Read(r)
 		return state
@@ -80,7 +81,9 @@ func stateOf(r *http.Request) *requestState {
 	state := &requestState{replacer: replacerOf(r)}
 	state.request.Read(r)
 	state.verified = state.roomVerified[:0]
-	caddyhttp.SetVar(r.Context(), stateVariable, state)
+	if variables != nil {
+		variables[stateVariable] = state
+	}
 	if state.replacer != nil {
 		state.replacer.Map(state.placeholder)
 	}

@@ -215,6 +215,7 @@ func newCache(size uint64) *cache {
 		MaximumWeight:    size,
 		Weigher:          func(_ store.Key, c *cachedToken) uint32 { return c.weigh() },
 		ExpiryCalculator: otter.ExpiryWriting[store.Key, *cachedToken](cacheFor),
+		Executor:         func(maintain func()) { maintain() }, // cheaper than a goroutine for some reads
 	})}
 }
 
