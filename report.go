@@ -12,7 +12,7 @@ import (
 
 // summarize adds a decision of a gate with report_only to the answer of `GET
 // /auth/report`. It holds what the log has, and no credential or part of one.
-func (g *RequireAuth) summarize(r *http.Request, d decision) {
+func (g *RequireAuth) summarize(r *http.Request, d *decision) {
 	if d.Allowed {
 		g.app.wouldDeny.Admit()
 		return
