@@ -10,7 +10,6 @@ import (
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 	"github.com/excorp/caddy-require-auth/internal/idp"
-	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
 // IdentityProvider returns the issuer and how it is reached.
@@ -83,20 +82,4 @@ func (b *Bearer) isOwnIssuer(claims map[string]any) bool {
 	tenant, _ := claims["tid"].(string)
 	accepted := b.Tenants[0] == anyTenant || slices.Contains(b.Tenants, tenant)
 	return accepted && tenantID.MatchString(tenant) && issuer == before+tenant+after
-}
-
-// errOtherTenant means that the keys at hand are for the tokens of others.
-var errOtherTenant = errors.New("the key may sign only for another issuer, which its member issuer names")
-
-// forIssuer returns the keys that may sign for the issuer of a token. Where many tenants
-// share a document of keys, a JWK names its issuer, and some keys are for one tenant.
-func (b *Bearer) forIssuer(t *token, keys []*keyset.Key) []*keyset.Key {
-	other := func(key *keyset.Key) bool {
-		tenant, _ := t.claims["tid"].(string)
-		return key.Issuer != "" && strings.Replace(key.Issuer, idp.TenantPlaceholder, tenant, 1) != t.claims["iss"]
-	}
-	if !b.isTemplate() || !slices.ContainsFunc(keys, other) {
-		return keys
-	}
-	return slices.DeleteFunc(slices.Clone(keys), other)
 }

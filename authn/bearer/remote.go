@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/introspection"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
@@ -91,6 +93,29 @@ func (i *Introspection) check(issuer string, httpHosts []string) error {
 // clients are the introspection clients in use, with what they remember. They
 // outlive a configuration.
 var clients = lasting.NewShared[*introspection.Client]()
+
+// checkIntrospection asks the issuer about an opaque token. The claims in the
+// answer are checked like those of a signed token.
+func (b *Bearer) checkIntrospection(v *verification) error {
+	answer, err := b.remote.Introspect(v.ctx, v.credential.Value, func() string { return clientaddress.NetworkOf(v.Request.Request) })
+	if err != nil {
+		return undecidedError{error: err}
+	}
+	v.source = authn.SourceRemote
+	if answer.FromCache {
+		v.source = authn.SourceCache
+	}
+	if !answer.Active {
+		return errInactive
+	}
+	v.claims = answer.Claims
+	if _, named := v.claims["iss"]; named {
+		return b.isIssuer(v.token)
+	}
+	return nil
+}
+
+var errInactive = errors.New("the issuer says that the token is not active")
 
 func (b *Bearer) openIntrospection() error {
 	if b.Introspection == nil {
