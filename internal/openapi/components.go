@@ -22,21 +22,21 @@ func Components(guards []Guard) *yaml.Node {
 
 // alternatives adds the schemes of a gate to the components and returns the
 // security requirement of each.
-func (m *merger) alternatives(guard Guard) []alternative {
-	var all []alternative
+func (m *merger) alternatives(guard Guard) []Combination {
+	var all []Combination
 	for _, scheme := range guard.Schemes {
 		kind := getText(scheme.Object, "type")
 		if m.old && kind == "mutualTLS" {
 			continue // new in OpenAPI 3.1
 		}
-		one := entry{name: m.put("securitySchemes", scheme.Name, scheme.Object)}
+		one := Credential{Scheme: m.put("securitySchemes", scheme.Name, scheme.Object)}
 		if !m.old || kind == "openIdConnect" || kind == "oauth2" {
-			one.scopes = guard.Scopes
+			one.Scopes = guard.Scopes
 		}
-		all = append(all, alternative{one})
+		all = append(all, Combination{one})
 	}
 	if guard.Optional && len(all) > 0 {
-		all = append(all, alternative{})
+		all = append(all, Combination{})
 	}
 	return all
 }

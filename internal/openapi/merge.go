@@ -121,11 +121,11 @@ func sample(template string) string {
 }
 
 func (m *merger) merge(operation *yaml.Node, asked Operation) {
-	var ours []alternative
+	var ours []Combination
 	var words []string
 	guarded, forbids := false, false
 	for _, way := range m.waysTo(asked) {
-		onWay := []alternative{{}}
+		onWay := []Combination{{}}
 		for _, guard := range way {
 			guarded = true
 			if all := m.alternatives(guard); len(all) > 0 {
@@ -145,14 +145,14 @@ func (m *merger) merge(operation *yaml.Node, asked Operation) {
 		return
 	}
 	ours = minimal(ours)
-	slices.SortStableFunc(ours, func(x, y alternative) int { return min(len(y), 1) - min(len(x), 1) }) // {} last
+	slices.SortStableFunc(ours, func(x, y Combination) int { return min(len(y), 1) - min(len(x), 1) }) // {} last
 	m.secure(operation, ours)
 	m.respond(operation, forbids, words)
 }
 
 // secure joins the security of the document with that of the gates.
-func (m *merger) secure(operation *yaml.Node, ours []alternative) {
-	if !slices.ContainsFunc(ours, func(a alternative) bool { return len(a) > 0 }) {
+func (m *merger) secure(operation *yaml.Node, ours []Combination) {
+	if !slices.ContainsFunc(ours, func(a Combination) bool { return len(a) > 0 }) {
 		return // this version of OpenAPI cannot describe the schemes
 	}
 	security := get(operation, "security")
@@ -167,15 +167,15 @@ func (m *merger) secure(operation *yaml.Node, ours []alternative) {
 		set(operation, "security", writeSecurity(ours))
 		return
 	}
-	var joined []alternative
+	var joined []Combination
 	changed := false
 	for _, theirs := range existing {
-		if slices.ContainsFunc(ours, func(a alternative) bool { return m.meets(theirs, a) }) {
+		if slices.ContainsFunc(ours, func(a Combination) bool { return m.meets(theirs, a) }) {
 			joined = append(joined, theirs)
 			continue
 		}
 		changed = true
-		joined = append(joined, product([]alternative{theirs}, ours)...)
+		joined = append(joined, product([]Combination{theirs}, ours)...)
 	}
 	if changed {
 		set(operation, "security", writeSecurity(joined))
@@ -184,13 +184,13 @@ func (m *merger) secure(operation *yaml.Node, ours []alternative) {
 
 // meets reports whether the credentials of one alternative include those of
 // another.
-func (m *merger) meets(theirs, ours alternative) bool {
+func (m *merger) meets(theirs, ours Combination) bool {
 	schemes := m.section("securitySchemes")
 	var carried []string
-	for _, entry := range theirs {
-		carried = append(carried, Carrier(getObject(schemes, entry.name)))
+	for _, credential := range theirs {
+		carried = append(carried, Carrier(getObject(schemes, credential.Scheme)))
 	}
-	return !slices.ContainsFunc(ours, func(e entry) bool {
-		return !slices.Contains(carried, Carrier(getObject(schemes, e.name)))
+	return !slices.ContainsFunc(ours, func(c Credential) bool {
+		return !slices.Contains(carried, Carrier(getObject(schemes, c.Scheme)))
 	})
 }

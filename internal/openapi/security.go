@@ -30,48 +30,13 @@ type Guard struct {
 	Silent bool
 }
 
-// entry is a scheme in a security requirement.
-type entry struct {
-	name   string
-	scopes []string
-}
-
-// alternative is a security requirement: all of the schemes in it.
-type alternative []entry
-
-func (a alternative) names() []string {
-	names := make([]string, len(a))
-	for i, entry := range a {
-		names[i] = entry.name
-	}
-	return names
-}
-
-// and returns the requirement that both hold.
-func (a alternative) and(b alternative) alternative {
-	both := slices.Clone(a)
-	for _, more := range b {
-		i := slices.IndexFunc(both, func(e entry) bool { return e.name == more.name })
-		if i < 0 {
-			both = append(both, more)
-			continue
-		}
-		for _, scope := range more.scopes {
-			if !slices.Contains(both[i].scopes, scope) {
-				both[i].scopes = append(slices.Clip(both[i].scopes), scope)
-			}
-		}
-	}
-	return both
-}
-
 // maxAlternatives bounds what several gates on one operation multiply to.
 const maxAlternatives = 64
 
 // product returns the ways to meet two lists of alternatives at once, without
 // those that require more than another.
-func product(x, y []alternative) []alternative {
-	var all []alternative
+func product(x, y []Combination) []Combination {
+	var all []Combination
 	for _, left := range x {
 		for _, right := range y {
 			if len(all) < maxAlternatives {
@@ -82,14 +47,14 @@ func product(x, y []alternative) []alternative {
 	return minimal(all)
 }
 
-func minimal(all []alternative) []alternative {
-	var kept []alternative
+func minimal(all []Combination) []Combination {
+	var kept []Combination
 	for i, one := range all {
-		needless := slices.ContainsFunc(all, func(other alternative) bool {
-			return len(other) > 0 && len(other) < len(one) && subset(other.names(), one.names())
+		needless := slices.ContainsFunc(all, func(other Combination) bool {
+			return len(other) > 0 && len(other) < len(one) && isSubset(other, one)
 		})
-		twice := slices.ContainsFunc(all[:i], func(other alternative) bool {
-			return len(other) == len(one) && subset(other.names(), one.names())
+		twice := slices.ContainsFunc(all[:i], func(other Combination) bool {
+			return len(other) == len(one) && isSubset(other, one)
 		})
 		if !needless && !twice {
 			kept = append(kept, one)
@@ -98,13 +63,14 @@ func minimal(all []alternative) []alternative {
 	return kept
 }
 
-func subset(x, y []string) bool {
-	return !slices.ContainsFunc(x, func(name string) bool { return !slices.Contains(y, name) })
+// isSubset reports whether y has all schemes of x.
+func isSubset(x, y Combination) bool {
+	return !slices.ContainsFunc(x, func(one Credential) bool { return y.find(one.Scheme) < 0 })
 }
 
 // readSecurity reads a member `security`; ok is false if it is missing or
 // malformed.
-func readSecurity(list *yaml.Node) (all []alternative, ok bool) {
+func readSecurity(list *yaml.Node) (all []Combination, ok bool) {
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, false
 	}
@@ -112,7 +78,7 @@ func readSecurity(list *yaml.Node) (all []alternative, ok bool) {
 		if element.Kind != yaml.MappingNode {
 			return nil, false
 		}
-		one := alternative{}
+		one := Combination{}
 		for name, listed := range members(element) {
 			var scopes []string
 			for _, scope := range listed.Content {
@@ -120,23 +86,23 @@ func readSecurity(list *yaml.Node) (all []alternative, ok bool) {
 					scopes = append(scopes, scope.Value)
 				}
 			}
-			one = append(one, entry{name: name.Value, scopes: scopes})
+			one = append(one, Credential{Scheme: name.Value, Scopes: scopes})
 		}
 		all = append(all, one)
 	}
 	return all, true
 }
 
-func writeSecurity(all []alternative) *yaml.Node {
+func writeSecurity(all []Combination) *yaml.Node {
 	list := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, one := range all {
 		requirement := object()
-		for _, entry := range one {
+		for _, credential := range one {
 			scopes := &yaml.Node{Kind: yaml.SequenceNode}
-			for _, scope := range entry.scopes {
+			for _, scope := range credential.Scopes {
 				scopes.Content = append(scopes.Content, text(scope))
 			}
-			set(requirement, entry.name, scopes)
+			set(requirement, credential.Scheme, scopes)
 		}
 		list.Content = append(list.Content, requirement)
 	}
