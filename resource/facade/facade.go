@@ -133,7 +133,7 @@ type Endpoint struct {
 	Pure bool
 
 	methods string
-	serve   func(f *Facade, w http.ResponseWriter, r *http.Request)
+	serve   func(f *Facade, w http.ResponseWriter, r *http.Request) error
 }
 
 // places maps each location to its endpoint.
@@ -170,7 +170,14 @@ func (e Endpoint) Serve(f *Facade, w http.ResponseWriter, r *http.Request) {
 	case !e.Pure && isEarly(r.TLS):
 		w.WriteHeader(http.StatusTooEarly)
 	default:
-		e.serve(f, w, r)
+		err := e.serve(f, w, r)
+		switch {
+		case err == nil:
+		case e.Public:
+			f.writeError(w, r, err)
+		default:
+			f.refuseLogin(w, r, err)
+		}
 	}
 }
 

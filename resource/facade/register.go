@@ -1,7 +1,6 @@
 package facade
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -24,8 +23,9 @@ type metadata struct {
 }
 
 // serveMetadata answers from the configuration alone.
-func (f *Facade) serveMetadata(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.Marshal(metadata{
+func (f *Facade) serveMetadata(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	return writeJSON(w, http.StatusOK, metadata{
 		Issuer:                f.issuer,
 		AuthorizationEndpoint: f.url("authorize"),
 		TokenEndpoint:         f.url("token"),
@@ -38,12 +38,6 @@ func (f *Facade) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		IssuerInAnswer:        true,
 		ClientDocuments:       true,
 	})
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	writeJSON(w, http.StatusOK, body)
 }
 
 // The bounds of a registration.
@@ -65,18 +59,12 @@ type registration struct {
 }
 
 // register returns the one client that the provider knows.
-func (f *Facade) register(w http.ResponseWriter, r *http.Request) {
+func (f *Facade) register(w http.ResponseWriter, r *http.Request) error {
 	answer, err := f.readRegistration(w, r)
 	if err != nil {
-		f.writeError(w, r, err)
-		return
+		return err
 	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		f.writeError(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusCreated, body)
+	return writeJSON(w, http.StatusCreated, answer)
 }
 
 func (f *Facade) readRegistration(w http.ResponseWriter, r *http.Request) (*registration, error) {

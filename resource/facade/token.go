@@ -2,9 +2,7 @@ package facade
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/idp"
@@ -70,13 +70,13 @@ func unavailable() *protocolError {
 }
 
 // token redeems a code or a refresh token at the provider.
-func (f *Facade) token(w http.ResponseWriter, r *http.Request) {
+func (f *Facade) token(w http.ResponseWriter, r *http.Request) error {
 	answer, err := f.redeem(w, r)
 	if err != nil {
-		f.writeError(w, r, err)
-		return
+		return err
 	}
-	writeJSON(w, http.StatusOK, answer)
+	writeBody(w, http.StatusOK, answer)
+	return nil
 }
 
 // writeError answers with an error of OAuth.
@@ -99,15 +99,19 @@ func (f *Facade) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`) // RFC 6749 §5.2
 	}
-	body, err := json.Marshal(failure)
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	writeJSON(w, status, body)
+	_ = writeJSON(w, status, failure) // two strings
 }
 
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
+// writeJSON answers with a value in JSON.
+func writeJSON(w http.ResponseWriter, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err == nil {
+		writeBody(w, status, body)
+	}
+	return err
+}
+
+func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) //nolint:gosec // it is JSON, and declared so
@@ -151,8 +155,7 @@ func (f *Facade) codeRequest(form url.Values) (url.Values, error) {
 		return nil, oauthError("invalid_grant", "the code is invalid or expired")
 	}
 	verifier := form.Get("code_verifier")
-	sum := sha256.Sum256([]byte(verifier))
-	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
+	challenge := oauth2.S256ChallengeFromVerifier(verifier)
 	switch {
 	case form.Get("client_id") != granted.ClientID:
 		return nil, oauthError("invalid_grant", "the code is of another client")
