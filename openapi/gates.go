@@ -87,9 +87,9 @@ type Site struct {
 
 // Merge adds to a document what the gates of sites require.
 func Merge(document *yaml.Node, sites []Site) error {
-	return openapi.Merge(document, func(asked openapi.Operation) (ways openapi.Ways) {
+	return openapi.Merge(document, func(operation openapi.Operation) (ways openapi.Ways) {
 		for _, site := range sites {
-			ways = append(ways, site.ways(asked)...)
+			ways = append(ways, site.ways(operation)...)
 		}
 		return ways
 	})
@@ -117,10 +117,10 @@ func (s Site) region() (all routes.Region) {
 
 // ways follows an operation through the site. It leaves out a way that is hidden
 // or that another plugin guards.
-func (s Site) ways(asked openapi.Operation) (ways openapi.Ways) {
+func (s Site) ways(operation openapi.Operation) (ways openapi.Ways) {
 	region := s.region()
-	region.Methods = []string{asked.Method}
-	region.Paths = routes.Paths(asked.Path).Paths
+	region.Methods = []string{operation.Method}
+	region.Paths = routes.Paths(operation.Path).Paths
 	for _, row := range s.Config.Walk(s.Server, region).Rows {
 		if row.Kind != routes.Answers {
 			continue

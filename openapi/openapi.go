@@ -97,15 +97,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // wholeDocument is the request to the upstream: for all of the document, without
 // a content coding, whatever part the client has already.
 func wholeDocument(r *http.Request) *http.Request {
-	asked := new(http.Request)
-	*asked = *r
-	asked.Method = http.MethodGet
-	asked.Header = r.Header.Clone()
+	request := new(http.Request)
+	*request = *r
+	request.Method = http.MethodGet
+	request.Header = r.Header.Clone()
 	for _, field := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"} {
-		asked.Header.Del(field)
+		request.Header.Del(field)
 	}
-	asked.Header.Set("Accept-Encoding", "identity")
-	return asked
+	request.Header.Set("Accept-Encoding", "identity")
+	return request
 }
 
 func hostOf(r *http.Request) string {

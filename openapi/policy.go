@@ -78,7 +78,7 @@ type Policy struct {
 	// How often a URL is fetched. Default: 1m; at least 1s.
 	Refresh caddy.Duration `json:"refresh,omitempty"`
 
-	// Hosts that may be asked without TLS.
+	// Hosts that may be reached without TLS.
 	AllowHTTP []string `json:"allow_http,omitempty"`
 
 	release func() error

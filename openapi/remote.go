@@ -92,7 +92,7 @@ func (r *remote) run(ctx context.Context) {
 			err = r.replace(found.Body)
 		} else {
 			wait = idp.Backoff(failures, r.refresh)
-			r.tell(err)
+			r.report(err)
 		}
 		r.mutex.Lock()
 		r.failure = err
@@ -110,7 +110,7 @@ func (r *remote) run(ctx context.Context) {
 func (r *remote) replace(content []byte) (failure error) {
 	content, err := textfile.Decode(content)
 	if err != nil {
-		r.tell(err)
+		r.report(err)
 		return err
 	}
 	r.mutex.Lock()
@@ -121,7 +121,7 @@ func (r *remote) replace(content []byte) (failure error) {
 	r.latest = content
 	for f := range r.followers {
 		err := f.load(content)
-		f.tell(err)
+		f.report(err)
 		if err != nil {
 			failure = err
 			continue
@@ -131,17 +131,17 @@ func (r *remote) replace(content []byte) (failure error) {
 	return failure
 }
 
-// tell reports a failed fetch to all followers.
-func (r *remote) tell(err error) {
+// report reports a failed fetch to all followers.
+func (r *remote) report(err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for f := range r.followers {
-		f.tell(err)
+		f.report(err)
 	}
 }
 
-// tell reports whether the latest version is in use. A failure is logged once.
-func (f *follower) tell(err error) {
+// report observes whether the latest version is in use. A failure is logged once.
+func (f *follower) report(err error) {
 	f.observe(err)
 	switch {
 	case err == nil && f.failed.Recovered():

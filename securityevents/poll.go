@@ -15,12 +15,12 @@ const (
 	defaultPoll = 5 * time.Second
 	minPoll     = time.Second
 	maxPoll     = time.Hour
-	// maxEvents is how many events are asked for at once.
+	// maxEvents is how many events a poll requests.
 	maxEvents = 100
 )
 
 // pollRequest is a request of RFC 8936 §2.2. Transmitters need not hold a request back
-// until there are events, so none is asked to.
+// until there are events, so polls return at once.
 type pollRequest struct {
 	MaxEvents         int               `json:"maxEvents"`
 	ReturnImmediately bool              `json:"returnImmediately"`
@@ -58,7 +58,7 @@ func (t *Transmitter) poll(ctx context.Context, api *management, endpoint string
 	return ctx.Err()
 }
 
-// handleAll handles the events of an answer. It returns what to tell the transmitter, and
+// handleAll handles the events of an answer. It returns the next request, and
 // whether any event was new. An event that could not be handled comes again.
 func (t *Transmitter) handleAll(ctx context.Context, sets map[string]any, logger *zap.Logger) (next pollRequest, progress bool) {
 	next.Errors = make(map[string]setErr)

@@ -113,7 +113,7 @@ func (r *Receiver) push(ctx context.Context, text, authorization string, record 
 	}
 	t := r.find(s.issuer)
 	if t == nil {
-		return record.write(refused, refuse(invalidIssuer, "iss is no transmitter of this receiver"))
+		return record.write(refused, refuse(invalidIssuer, "iss is not a transmitter of this receiver"))
 	}
 	record.transmitter = t.Issuer
 	if !t.authenticates(authorization) {

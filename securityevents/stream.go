@@ -192,7 +192,7 @@ func (m *management) open(ctx context.Context) (stream, error) {
 	}
 	configuration, ok := created.(map[string]any)
 	if !ok || !m.fits(configuration) {
-		return stream{}, errors.New("the created stream has another delivery than was asked for")
+		return stream{}, errors.New("the created stream has another delivery than the requested one")
 	}
 	return m.read(configuration)
 }
@@ -245,10 +245,10 @@ func (m *management) inspect(ctx context.Context, opened stream, logger *zap.Log
 		}
 	}
 	endpoint, err := m.metadata.Endpoint("verification_endpoint")
-	if err != nil || m.asked {
+	if err != nil || m.verificationRequested {
 		return
 	}
-	m.asked = true
+	m.verificationRequested = true
 	state := rand.Text()
 	if _, err = m.sink.Store.First(ctx, stateOwner, m.stateKey(state), m.now().Add(verifyFor)); err == nil {
 		_, err = m.call(ctx, http.MethodPost, endpoint, map[string]string{"stream_id": opened.id, "state": state})

@@ -44,7 +44,7 @@ type Bearer struct {
 	Service string `json:"service,omitempty"`
 
 	// The issuer: the exact value of `iss`, compared code point by code point.
-	// Several bearer schemes of one gate are told apart by it. Default: any
+	// It distinguishes several bearer schemes of one gate. Default: any
 	// issuer, which is only sensible where the keys belong to one.
 	Issuer string `json:"issuer,omitempty"`
 
@@ -67,14 +67,14 @@ type Bearer struct {
 	// when it changes; a file that breaks is logged, and the last good one stays.
 	CAFile string `json:"ca_file,omitempty"`
 
-	// The hosts that may be asked without TLS, such as those of a container network:
-	// whoever can change that traffic can make tokens. Each must be in use. Default:
+	// The hosts that may be reached without TLS, such as those of a container network.
+	// An attacker who changes that traffic can forge tokens. Each must be in use. Default:
 	// none but this machine.
 	AllowHTTP []string `json:"allow_http,omitempty"`
 
 	// The tenants whose tokens are accepted where the issuer is a template with
 	// `{tenantid}` (Microsoft Entra ID): `iss` is then the template with the tenant in
-	// `tid`. `*` alone accepts every tenant, so anybody with an account anywhere; it
+	// `tid`. `*` alone accepts every tenant, so everyone with an account anywhere; it
 	// must be written. Required with a template, and an error without one.
 	Tenants []string `json:"tenants,omitempty"`
 
@@ -83,8 +83,8 @@ type Bearer struct {
 	KeyFiles []string `json:"key_files,omitempty"`
 
 	// The secret for HS256, HS384 and HS512, at least 32 bytes; it cannot be
-	// combined with public keys. Everybody who can verify such tokens can also
-	// make them. Placeholders such as `{env.JWT_SECRET}` are replaced at load.
+	// combined with public keys. Everyone who can verify such tokens can also
+	// sign them. Placeholders such as `{env.JWT_SECRET}` are replaced at load.
 	// A list has the secrets of a rotation: a token may be signed with any of them. A
 	// secret that begins with `base64:` is decoded, and then has to have 32 bytes.
 	HMACSecret block.Secrets `json:"hmac_secret,omitempty"`
@@ -127,7 +127,7 @@ type Bearer struct {
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// The paths of the claims that hold scopes, as a list or as a string with
-	// spaces. What is no scope-token (RFC 6749 §3.3) is left out. Default: scope, scp.
+	// spaces. An invalid scope-token (RFC 6749 §3.3) is left out. Default: scope, scp.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
 	// The paths of the claims that hold roles: as a list, as one string, or as the
@@ -164,7 +164,7 @@ type Bearer struct {
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources
-	origins []origin // what the operator is told of each of the keys
+	origins []origin // the keys in reports
 	cache   *cache
 	config  configID
 	remote  *introspection.Client

@@ -13,8 +13,8 @@ const (
 	dpopScheme   = "DPoP"
 )
 
-// oauthErrors says what clients are told for a code. The descriptions are
-// constants, so that no cause leaks. A code that is not here has no challenge.
+// oauthErrors are the errors for clients, by code. The descriptions are constants, so
+// that no cause leaks. A code that is not here has no challenge.
 var oauthErrors = map[authn.Code]struct{ name, description string }{
 	authn.CodeMissing:             {},
 	authn.CodeInvalidRequest:      {"invalid_request", "The request is malformed"},
@@ -76,8 +76,8 @@ func (b *Bearer) authenticationSchemes() []string {
 	}
 }
 
-// answering is the scheme in whose challenge the client is told what was wrong
-// with a token that it sent with the presented one.
+// answering is the scheme whose challenge has the error for a token that came with the
+// presented scheme.
 func (b *Bearer) answering(presented string) string {
 	if presented != "" && b.DPoP == bindingRequired {
 		return dpopScheme

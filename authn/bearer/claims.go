@@ -12,7 +12,7 @@ import (
 )
 
 // checkIssuer compares `iss` code point by code point (RFC 8725 §3.8). It runs
-// before the signature is checked, because it decides whose keys are asked.
+// before the signature is checked, because the issuer decides which keys count.
 func (b *Bearer) checkIssuer(v *verification) error { return b.isIssuer(v.token) }
 
 func (b *Bearer) isIssuer(t *token) error {

@@ -9,7 +9,7 @@ import (
 )
 
 // SecuritySchemes says how a token is sent: in Authorization, or wherever else
-// it may stand. Where keys are found by discovery, there is an OpenID provider
+// it may be. Where keys are found by discovery, there is an OpenID provider
 // that clients can find too.
 func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 	var all []authn.SecurityScheme

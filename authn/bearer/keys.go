@@ -11,7 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
-// sources are asked in turn.
+// sources are searched in turn.
 type sources []source
 
 // source is a source of keys that says when its keys change.

@@ -61,7 +61,7 @@ type confirmation struct {
 
 // readConfirmation refuses members that it does not know: they ask for a proof
 // that would not be given. A token that says it is bound to a key and not to
-// which one would be good in anybody's hands (RFC 9449 §6.2).
+// which one would need no proof at all (RFC 9449 §6.2).
 func readConfirmation(claims map[string]any) (confirmation, error) {
 	c, err := readMembers(claims)
 	if err == nil && c.thumbprint == "" && saysDPoP(claims) {

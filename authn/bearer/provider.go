@@ -26,14 +26,14 @@ func (b *Bearer) checkAccess() error {
 	case b.JWKSTokenFile != "" && idp.IsPlaintext(b.JWKS):
 		return errors.New("bearer_token_file would be sent without TLS: write an https:// URL in `jwks`")
 	}
-	asked := []string{b.JWKS, b.Issuer}
+	addresses := []string{b.JWKS, b.Issuer}
 	if b.Introspection != nil {
-		asked = append(asked, b.Introspection.Endpoint)
+		addresses = append(addresses, b.Introspection.Endpoint)
 	}
-	if b.CAFile != "" && !slices.ContainsFunc(asked, func(address string) bool { return isURL(address) || block.HasPlaceholder(address) }) {
+	if b.CAFile != "" && !slices.ContainsFunc(addresses, func(address string) bool { return isURL(address) || block.HasPlaceholder(address) }) {
 		return errors.New("ca_file is for fetches, and this scheme fetches nothing")
 	}
-	return idp.CheckHTTPHosts(b.AllowHTTP, asked...)
+	return idp.CheckHTTPHosts(b.AllowHTTP, addresses...)
 }
 
 // anyTenant accepts every tenant.

@@ -17,8 +17,8 @@ func (b *Bearer) Generation() uint64 { return b.keys.Fingerprint() }
 var errWithdrawn = errors.New("the key that signed the token was withdrawn")
 
 // Recheck looks for the key of an accepted token among the keys as they are now. The
-// token ends when the leeway for clocks is over, as for a new request. Only the endpoint
-// knows about a token that it was asked about.
+// token ends when the leeway for clocks is over, as for a new request. The
+// endpoint alone decides about an opaque token.
 func (b *Bearer) Recheck(credential authn.Credential, identity *authn.Identity) (ends time.Time, err error) {
 	if ends = identity.Expires; !ends.IsZero() {
 		ends = ends.Add(b.skew)

@@ -49,8 +49,7 @@ func (o origin) report(now time.Time) report.KeySource {
 	if !status.FetchedAt.IsZero() {
 		source.FetchedAt, source.Age = status.FetchedAt, max(0, now.Sub(status.FetchedAt).Seconds())
 	}
-	ok, failed := o.remote.Fetches()
-	source.Fetches = &report.Fetches{OK: ok, Error: failed}
+	source.Fetches = &report.Fetches{OK: status.Fetched, Error: status.Failed}
 	switch {
 	case status.Reason != "":
 		source.Result = keyset.ResultError
@@ -89,15 +88,15 @@ func (b *Bearer) Refresh(ctx context.Context) error {
 	return failure
 }
 
-// OnFetchFailed has failed fetches told.
-func (b *Bearer) OnFetchFailed(tell func(capability.FetchFailure)) (stop func()) {
+// OnFetchFailed calls observe for each failed fetch.
+func (b *Bearer) OnFetchFailed(observe func(capability.FetchFailure)) (stop func()) {
 	var stops []func()
 	for _, origin := range b.origins {
 		if origin.remote == nil {
 			continue
 		}
 		stops = append(stops, origin.remote.OnFailure(func(failure error) {
-			tell(capability.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
+			observe(capability.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
 		}))
 	}
 	return func() {
@@ -108,14 +107,13 @@ func (b *Bearer) OnFetchFailed(tell func(capability.FetchFailure)) (stop func())
 }
 
 // Ends returns when a signed token expires, the leeway for clocks included, if
-// it was signed by a key of this scheme. The issuer of opaque tokens is not
-// asked.
+// it was signed by a key of this scheme. It makes no introspection request.
 func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) {
 	t, err := parse(credential)
 	if err != nil || b.isIssuer(t) != nil {
 		return time.Time{}, false
 	}
-	if unasked, err := b.keys.check(ctx, sha256.Sum256([]byte(credential)), t, t.verify); unasked != nil || err != nil {
+	if unavailable, err := b.keys.check(ctx, sha256.Sum256([]byte(credential)), t, t.verify); unavailable != nil || err != nil {
 		return time.Time{}, false
 	}
 	expires, err := expiry(t)

@@ -47,7 +47,7 @@ var flights singleflight.Group
 // verifyOnce checks a signature. Requests that come with the same new token at the
 // same time share one check: a page that loads asks for many things at once.
 //
-// The keys are told apart by their address, and not by their fingerprint. The
+// The address identifies the keys, and not their fingerprint. The
 // fingerprint is zero for all schemes whose keys were not there yet when the
 // request began, and a signature by the keys of one scheme is worth nothing to
 // another (RFC 8725 §3.8).

@@ -18,7 +18,7 @@ import (
 // token is a token taken apart. Before it is verified its claims must not be
 // used for anything but finding out whose it says it is.
 type token struct {
-	signed *jose.JWS // nil if its issuer was asked instead
+	signed *jose.JWS // nil for an opaque token
 	claims map[string]any
 
 	algorithm string

@@ -12,10 +12,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
-// ErrPlaintext refuses http to a host that must not be asked without TLS.
+// ErrPlaintext refuses http to a host that must be reached by TLS.
 var ErrPlaintext = errors.New("the URL must begin with https://, since http:// is for this machine only")
 
-// CheckURL accepts what may be asked: https, or http if the host is this machine
+// CheckURL accepts https, or http if the host is this machine
 // (localhost, 127.0.0.0/8, ::1) or one of httpHosts. User information is refused,
 // because it would end up in logs, and so is a fragment, which is never sent. The
 // error does not repeat the URL.

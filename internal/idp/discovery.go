@@ -50,7 +50,7 @@ func (m *Metadata) CheckEndpoint(member string, value any) (string, error) {
 // Discover fetches the metadata of an issuer. It asks at each well-known place in
 // turn, and uses the first document whose issuer is the given one, code point by
 // code point (RFC 8414 §3.3). The issuer must come from the configuration, never
-// from a token (RFC 8725 §3.10). The hosts in httpHosts may be asked without TLS.
+// from a token (RFC 8725 §3.10). The hosts in httpHosts may be reached without TLS.
 //
 // The metadata of an issuer with [TenantPlaceholder] are those of its common tenant,
 // whose issuer is the template itself.
@@ -83,7 +83,7 @@ func discover(ctx context.Context, client *http.Client, places func(*url.URL) []
 // (Microsoft Entra ID).
 const TenantPlaceholder = "{tenantid}"
 
-// maxPlaceWait is how long a place may take before the next one is asked too.
+// maxPlaceWait is how long a place may take before the next request begins.
 const maxPlaceWait = 2 * time.Second
 
 // firstMetadata asks the places in turn. One that does not answer does not keep the

@@ -16,7 +16,7 @@ type Provider struct {
 	Issuer string
 	// Client reaches the provider.
 	Client *http.Client
-	// HTTPHosts may be asked without TLS.
+	// HTTPHosts may be reached without TLS.
 	HTTPHosts []string
 }
 

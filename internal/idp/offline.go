@@ -12,8 +12,7 @@ var errOffline = errors.New("not asked, because this process keeps off the netwo
 var offline atomic.Bool
 
 // StayOffline keeps the clients of [NewClient] from the network for the rest of
-// the process. It is for commands that look at a configuration on somebody's
-// desk, where asking the provider would be a surprise.
+// the process. Commands that read a configuration must not contact its providers.
 func StayOffline() { offline.Store(true) }
 
 // whileOnline refuses to dial once the process keeps off the network.

@@ -20,20 +20,19 @@ type Answer struct {
 	// server is for the caller to judge by its claims (RFC 7662 §4).
 	Active bool
 	// Claims is the whole response but for members that are null, in the types of
-	// package strictjson; nil unless the token is active, since the rest may be
-	// told to nobody (RFC 7662 §2.2).
+	// package strictjson; nil unless the token is active (RFC 7662
+	// §2.2).
 	Claims map[string]any
 	// Expires is when the token ends; zero if the endpoint did not say.
 	Expires time.Time
-	// FromCache says that nobody was asked for this request.
+	// FromCache says that this request caused no call.
 	FromCache bool
 
 	size int // of the response, in bytes
 }
 
-// parse reads a response (RFC 7662 §2.2). What does not clearly say whether the
-// token is active, and until when, is no answer; the error tells nothing of what
-// the response said instead.
+// parse reads a response (RFC 7662 §2.2). It must say whether the token is active. An
+// error repeats nothing of the response.
 func parse(body []byte) (Answer, error) {
 	members, err := strictjson.Object(body)
 	if err != nil {

@@ -66,15 +66,14 @@ func (c *Client) request(ctx context.Context, address, token string) (*http.Requ
 	return request, nil
 }
 
-// refusals are the answers that a token alone can bring about. If they paused
-// the calls, anybody could switch the endpoint off for everybody. A firewall in
-// front of it says 403 to what it takes for an attack, and `../../etc/passwd` is
-// well formed as a token (RFC 6750 §2.1).
+// refusals are the answers that a token alone can cause. They must not pause the calls,
+// or one client could block all others. A firewall answers 403 to what looks like an
+// attack, and `../../etc/passwd` is well formed as a token (RFC 6750 §2.1).
 var refusals = []int{
 	http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
 }
 
-// refusal says that the endpoint did not want to judge this token.
+// refusal is the error of an endpoint that refuses to introspect this token.
 type refusal struct {
 	status int
 	code   string // of the OAuth error; may be empty
@@ -94,8 +93,8 @@ var errorCodes = []string{
 	"access_denied", "unsupported_token_type",
 }
 
-// errorCode tells an operator whose client is not known at the endpoint, which
-// may be said with status 400, what to repair.
+// errorCode returns the code of an OAuth error. An endpoint that does not know the client
+// may answer 400, and the operator must learn that from the log.
 func errorCode(body []byte) string {
 	members, err := strictjson.Object(body)
 	if err != nil {

@@ -12,18 +12,18 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// Config says whom to ask, and how. Zero values stand for the defaults.
+// Config is an endpoint and its client. Zero values are the defaults.
 type Config struct {
 	// Endpoint is the URL to ask: https, or http on this machine. If it is
-	// empty, the metadata of Issuer tell it; they are read at the first token,
+	// empty, the metadata of Issuer name it. They are read at the first token,
 	// and again when calls fail.
 	Endpoint string
 	// Issuer is the issuer identifier. Next to an Endpoint, it is only the
 	// audience of client assertions.
 	Issuer string
 
-	// ClientID and ClientSecret, or SigningKey, say who asks. The endpoint must
-	// know that, or anybody could try tokens there (RFC 7662 §2.1 and §4).
+	// ClientID and ClientSecret, or SigningKey, authenticate the client. Without that,
+	// everyone could try tokens at the endpoint (RFC 7662 §2.1 and §4).
 	ClientID     string
 	ClientSecret string
 	// Authentication defaults to ClientSecretBasic.
@@ -36,7 +36,7 @@ type Config struct {
 	// good. Zero keeps none.
 	Cache time.Duration
 
-	// HTTPHosts may be asked without TLS.
+	// HTTPHosts may be reached without TLS.
 	HTTPHosts []string
 	// Client defaults to [idp.NewClient]. Redirects of a call are never followed,
 	// whatever it says about them.

@@ -1,15 +1,14 @@
 // Package introspection asks an authorization server about tokens that only it
 // can read (RFC 7662), and remembers the answers for a short time.
 //
-// Only a clear answer counts. Where the endpoint cannot be reached or says
-// something that makes no sense, the caller learns that nothing can be said at
-// present, never that the token is bad: a client throws away a token that it is
-// told is bad, and logs its user out.
+// Only a clear answer counts. An unreachable endpoint and an invalid answer mean that the
+// token cannot be decided at present, never that it is invalid: a client discards an
+// invalid token and logs its user out.
 //
-// Strangers decide which tokens are asked about. So calls are bounded and shared;
-// answers about bad tokens never push those about good ones out; and a failed call
-// counts against its token. Calls pause only for clients whose calls fail, after
-// failures of several clients without a success between.
+// Strangers choose the tokens. So calls are bounded and shared. Answers about invalid
+// tokens never evict those about valid ones. A failed call counts against its token.
+// Calls pause only for clients whose calls fail, after failures of several clients
+// without a success between.
 package introspection
 
 import (
@@ -45,9 +44,8 @@ type Client struct {
 	refusals     idp.DedupLog
 }
 
-// New prepares a client; an error means that the configuration is wrong. Nobody
-// is asked before the first token, so that a provider that is down keeps nobody
-// from starting.
+// New prepares a client. An error means that the configuration is invalid. The first
+// call is for the first token, because the provider may be down when Caddy starts.
 func New(config Config) (*Client, error) {
 	config, authenticate, err := config.completed()
 	if err != nil {
@@ -68,16 +66,15 @@ func New(config Config) (*Client, error) {
 	}, nil
 }
 
-// Introspect returns what is known about a token. An error is always a
-// [*idp.UnavailableError] and means that nobody knows: 503 and never 401.
+// Introspect returns the answer about a token. An error is always a
+// [*idp.UnavailableError], so the gate answers 503 and never 401.
 //
-// Requests with the same token wait for one call. It belongs to all of them, so
-// it ends by its own time and not with the request that happened to be first;
-// whoever's context ends stops waiting.
+// Requests with the same token wait for one call. It has a time limit of its own,
+// because it belongs to all of them. A request stops waiting when its context ends.
 //
-// The client is who caused the request, by its address; empty if that is not
-// known. It is asked for where a call has to be made, and who has many calls
-// under way makes room for others.
+// The function client returns the network of the client, empty if it is unknown. It is
+// called only before a call of the endpoint. A client with many calls makes room for
+// others.
 func (c *Client) Introspect(ctx context.Context, token string, client func() string) (Answer, error) {
 	if !isToken(token) {
 		return Answer{FromCache: true}, nil
@@ -105,7 +102,7 @@ func (c *Client) Close() { c.client.CloseIdleConnections() }
 
 // State is what an operator may see of a client.
 type State struct {
-	// Endpoint is the URL that is asked; empty until it is found.
+	// Endpoint is the URL of the endpoint; empty until it is found.
 	Endpoint string
 	// PausedUntil is when calls go on; zero if they do not pause.
 	PausedUntil time.Time
@@ -122,7 +119,7 @@ func (c *Client) State() State {
 	}
 }
 
-// lastAddress is the URL that was asked last; empty until it is found.
+// lastAddress is the URL of the last call; empty until it is found.
 func (c *Client) lastAddress() string {
 	return cmp.Or(c.config.Endpoint, c.endpoints.Last(endpointMember))
 }
@@ -131,9 +128,8 @@ func (c *Client) lastAddress() string {
 func (c *Client) name() string { return idp.Loggable(cmp.Or(c.lastAddress(), c.config.Issuer)) }
 
 // isToken reports whether a text can be an access token at all: visible ASCII
-// and spaces (RFC 6749 Appendix A.12). Nobody needs to be asked about anything
-// else, and a database that chokes on a NUL byte must not make the endpoint look
-// broken.
+// and spaces (RFC 6749 Appendix A.12). Other texts need no call: a NUL byte could make the
+// database of an endpoint fail.
 func isToken(text string) bool {
 	for _, c := range []byte(text) {
 		if c < ' ' || c > '~' {
@@ -145,7 +141,7 @@ func isToken(text string) bool {
 
 var errBusy = errors.New("too many calls at once")
 
-// ask makes one call, if calls may be made now, and remembers what it brought.
+// ask makes one call, if calls are possible now, and remembers the result.
 func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
 	began := c.config.now()
 	// Another flight may have landed since the request looked.

@@ -15,7 +15,7 @@ const (
 	// against a client that tries it in a loop, short enough for a token that
 	// the endpoint does not know yet.
 	badFor = 5 * time.Second
-	// failedFor is how long a token is not asked about again after a failed call.
+	// failedFor is how long after a failed call the same token causes no other.
 	failedFor = time.Second
 	// maxBad bounds the bad tokens that are remembered. Strangers fill it, so it
 	// does not grow with maxEntries.
@@ -24,7 +24,7 @@ const (
 	entrySize = 4 << 10
 )
 
-// digest stands for a token in memory; the token itself is never kept.
+// digest identifies a token in memory; the token itself is never kept.
 type digest [sha256.Size]byte
 
 // digest covers all that an answer depends on. The lengths keep one triple from
@@ -40,7 +40,7 @@ func (c *Config) digest(token string) (sum digest) {
 }
 
 // memory keeps answers. Good tokens and bad ones have a cache each, so that
-// nobody can push the good ones out by trying bad ones.
+// invalid tokens cannot evict valid ones.
 //
 // Entries say themselves until when they may be used, by the clock of the
 // configuration. That of the caches only sets memory free.
@@ -50,7 +50,7 @@ type memory struct {
 	bad      *otter.Cache[digest, remembered]
 }
 
-// remembered is an active answer, an inactive one, or why there is no answer.
+// remembered is an active answer, an inactive one, or the error of a failed call.
 type remembered struct {
 	answer  Answer
 	failure error

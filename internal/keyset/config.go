@@ -46,7 +46,7 @@ type RemoteConfig struct {
 	// TokenFile holds a bearer token for URL. It is read for each fetch, because such
 	// tokens end. Default: none.
 	TokenFile string
-	// HTTPHosts may be asked without TLS.
+	// HTTPHosts may be reached without TLS.
 	HTTPHosts []string
 	// Client defaults to [idp.NewClient].
 	Client *http.Client

@@ -13,7 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// run fetches at once and then whenever it is due or asked for, until ctx ends.
+// run fetches at once and then whenever it is due or requested, until ctx ends.
 func (r *Remote) run(ctx context.Context) {
 	defer close(r.stopped)
 	defer r.config.Client.CloseIdleConnections()
@@ -105,7 +105,7 @@ func (r *Remote) replace(fetched *edition) {
 	if r.failures.Recovered() {
 		r.config.Logger().Info("key set is fetched again", zap.String("url", r.config.address()))
 	}
-	r.watchers.ok.Add(1)
+	r.fetched.Add(1)
 	now := time.Now()
 	r.fetches.succeed(now.Add(minInterval), now.Add(idp.Spread(refreshEvery)))
 }
@@ -119,5 +119,6 @@ func (r *Remote) keepLast(reason error) {
 			zap.String("reason", reason.Error()))
 	}
 	r.fetches.fail(now, reason)
-	r.watchers.fail(reason)
+	r.failed.Add(1)
+	r.observers.notify(reason)
 }

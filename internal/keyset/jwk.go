@@ -164,7 +164,7 @@ func certifiedKeyIn(entry members) (any, error) {
 
 // checkPurpose refuses keys that were published for something else than
 // verifying signatures (RFC 7517 §4.2 and §4.3), and keys whose secret was
-// published with them: anybody may have used those.
+// published with them, because those keys are compromised.
 func checkPurpose(entry members) error {
 	if kty, _ := entry.text("kty"); kty == "oct" {
 		return errors.New("a symmetric key in a document of public keys")
@@ -216,7 +216,7 @@ func publicKeyIn(entry members) (any, error) {
 	return raw, nil
 }
 
-// shorten bounds a reason, since most of it was written by somebody else.
+// shorten bounds a reason, because the provider writes most of it.
 func shorten(reason string) string {
 	if len(reason) <= maxReasonBytes {
 		return reason

@@ -94,7 +94,7 @@ func newKey(id, alg string, public any) (*Key, error) {
 	return &Key{ID: id, Algorithms: slices.Clone(algorithms), Public: public}, nil
 }
 
-// algorithmsOf tells what a sound public key can verify, or why it is not sound.
+// algorithmsOf returns what a sound public key can verify, or why it is invalid.
 func algorithmsOf(public any) ([]string, error) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -121,20 +121,19 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-// checkEd25519 refuses a point of small order, which the standard library takes:
-// under such a key a signature that says nothing is good for every eighth text,
-// or for each. It also refuses what is no point, or another spelling of one (RFC
-// 8032 §5.1.3).
+// checkEd25519 refuses a point of small order, which the standard library accepts:
+// under such a key one signature is valid for every eighth text, or for each. It also
+// refuses an invalid point, or another spelling of one (RFC 8032 §5.1.3).
 func checkEd25519(key ed25519.PublicKey) error {
 	if len(key) != ed25519.PublicKeySize {
 		return fmt.Errorf("an Ed25519 key has %d bytes, not %d", ed25519.PublicKeySize, len(key))
 	}
 	point, err := new(edwards25519.Point).SetBytes(key)
 	if err != nil || !bytes.Equal(point.Bytes(), key) {
-		return errors.New("the key is no point of Ed25519 in its one spelling")
+		return errors.New("invalid point of Ed25519, or another spelling of one")
 	}
 	if new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
-		return errors.New("the key is a point of small order, under which anybody can sign")
+		return errors.New("the key is a point of small order, for which everyone can forge signatures")
 	}
 	return nil
 }

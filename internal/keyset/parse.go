@@ -63,8 +63,8 @@ func parseDocument(data []byte) (*Set, error) {
 // FromSecret makes a set of one HMAC key without an ID. The secret must have at
 // least the size of the hash, so 32 bytes allow HS256, 48 also HS384, and 64
 // also HS512 (RFC 7518 §3.2). It must be random and no password (RFC 8725 §3.5),
-// and it must not be a document of keys: whoever knows a public key could
-// otherwise sign with it (RFC 8725 §2.1).
+// and it must not be a document of keys, because public keys are no secret (RFC
+// 8725 §2.1).
 func FromSecret(secret []byte) (*Set, error) {
 	if len(secret) < minSecretBytes {
 		return nil, fmt.Errorf("an HMAC secret needs at least %d bytes, not %d (RFC 7518 §3.2)", minSecretBytes, len(secret))

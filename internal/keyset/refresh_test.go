@@ -171,7 +171,7 @@ func TestRemoteStatus(t *testing.T) {
 		if err := remote.Refresh(t.Context()); idp.ReasonOf(err) != idp.ReasonStatus || idp.ReasonOf(<-told) != idp.ReasonStatus || remote.Status().Reason != idp.ReasonStatus {
 			t.Errorf("refreshed with %v", err)
 		}
-		if ok, failures := remote.Fetches(); ok != 1 || failures < 2 {
+		if ok, failures := remote.Status().Fetched, remote.Status().Failed; ok != 1 || failures < 2 {
 			t.Errorf("%d fetches are good and %d failed", ok, failures)
 		}
 		stop()

@@ -12,7 +12,7 @@ import (
 )
 
 // Remote is a source of keys that an identity provider publishes. One goroutine
-// fetches them; whoever asks reads the last good set without taking a lock.
+// fetches them. Readers get the last good set without a lock.
 //
 // Whatever the provider answers, be it an error, garbage, an empty set, too much
 // or nothing at all, the last good set stays in use until it is older than
@@ -25,8 +25,9 @@ type Remote struct {
 	ready   chan struct{} // closed with the first good set
 	stopped chan struct{} // closed when the goroutine ends
 
-	watchers watchers
-	failures idp.DedupLog
+	fetched, failed atomic.Uint64
+	observers       observers
+	failures        idp.DedupLog
 }
 
 // edition is a good set as it was fetched.
@@ -44,8 +45,8 @@ var (
 )
 
 // NewRemote begins to fetch keys, and goes on until ctx ends. It does not wait
-// for the network, so that a provider that is down keeps nobody from starting;
-// an error means that the configuration is wrong.
+// for the network, because a provider may be down when Caddy starts. An error means that
+// the configuration is invalid.
 func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 	config, err := config.completed()
 	if err != nil {
@@ -158,8 +159,7 @@ func (r *Remote) unavailable(reason error) *idp.UnavailableError {
 	return idp.Unavailable(reason, time.Until(r.fetches.reopens()))
 }
 
-// Fingerprint is a number that tells the fetched keys from others; zero means
-// that there are none yet. Refreshing an unchanged set leaves it as it is. See
+// Fingerprint is a number that changes with the keys; zero before the first set. See
 // [Static.Fingerprint] for how to use it.
 func (r *Remote) Fingerprint() uint64 {
 	if latest := r.current.Load(); latest != nil {

@@ -333,7 +333,7 @@ func TestRemoteKeepsLastGoodSet(t *testing.T) {
 				expect(t, remote, "a", 1)
 				later(maxStale - time.Minute)
 				expect(t, remote, "a", 1)
-				if ok, failed := remote.Fetches(); ok != 1 || failed < 1000 {
+				if ok, failed := remote.Status().Fetched, remote.Status().Failed; ok != 1 || failed < 1000 {
 					t.Errorf("%d fetches are good and %d failed", ok, failed)
 				}
 				later(time.Minute)

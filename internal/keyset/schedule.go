@@ -11,18 +11,18 @@ import (
 // same fetch share it. Only requests that the current set cannot answer come
 // here, so its lock is not on the path of the others.
 type schedule struct {
-	wake chan struct{} // tells the goroutine not to wait any longer
+	wake chan struct{} // ends the wait of the goroutine
 
-	mutex    sync.Mutex
-	running  *attempt  // nil between two fetches
-	next     *attempt  // never nil
-	begun    uint64    // fetches so far
-	asked    bool      // by a request that came during the running fetch
-	demanded bool      // by the operator during the running fetch
-	earliest time.Time // when a request may cause the next fetch
-	due      time.Time // when it begins; zero for now
-	failures int       // in a row
-	failure  error     // of the last fetch; nil after a good one
+	mutex     sync.Mutex
+	running   *attempt  // nil between two fetches
+	next      *attempt  // never nil
+	begun     uint64    // fetches so far
+	requested bool      // by a request that came during the running fetch
+	demanded  bool      // by the operator during the running fetch
+	earliest  time.Time // when a request may cause the next fetch
+	due       time.Time // when it begins; zero for now
+	failures  int       // in a row
+	failure   error     // of the last fetch; nil after a good one
 
 	// arrived is how many fetches had begun when a token with an unknown kid first
 	// came. When it is full, it starts again empty: such tokens are then as new.
@@ -59,7 +59,7 @@ func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uin
 		s.arrived[token] = arrived
 	}
 	if s.running != nil {
-		s.asked = true
+		s.requested = true
 		return s.running, arrived
 	}
 	if s.due.After(s.earliest) {
@@ -85,7 +85,7 @@ func (s *schedule) demand() *attempt {
 func (s *schedule) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it was told already
+	default: // it is awake
 	}
 }
 
@@ -104,8 +104,8 @@ func (s *schedule) reopens() time.Time {
 	return s.earliest
 }
 
-// begin turns the next attempt into the running one, which whoever asked until now
-// waits for. It returns the number of the fetch.
+// begin turns the next attempt into the running one, for which all requests until now
+// wait. It returns the number of the fetch.
 func (s *schedule) begin() uint64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -114,7 +114,7 @@ func (s *schedule) begin() uint64 {
 	default:
 	}
 	s.running, s.next = s.next, newAttempt()
-	s.asked, s.demanded = false, false
+	s.requested, s.demanded = false, false
 	s.begun++
 	return s.begun
 }
@@ -141,7 +141,7 @@ func (s *schedule) end(earliest, due time.Time) {
 	switch {
 	case s.demanded:
 		due = time.Time{}
-	case s.asked:
+	case s.requested:
 		due = earliest
 	}
 	s.earliest, s.due = earliest, due

@@ -52,9 +52,9 @@ func newSet(keys []*Key, skipped []string) *Set {
 
 // addCandidate leaves no spare capacity behind: a caller that appends to an
 // answer gets a copy, and the set stays as it is.
-func addCandidate[K comparable](answers map[K][]*Key, asked K, key *Key) {
-	if candidates := answers[asked]; len(candidates) < maxCandidates {
-		answers[asked] = slices.Clip(append(candidates, key))
+func addCandidate[K comparable](answers map[K][]*Key, query K, key *Key) {
+	if candidates := answers[query]; len(candidates) < maxCandidates {
+		answers[query] = slices.Clip(append(candidates, key))
 	}
 }
 

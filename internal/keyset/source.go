@@ -21,7 +21,7 @@ type Query struct {
 	KeyID, Algorithm string // kid and alg of its header
 }
 
-// Digest stands for a token in memory.
+// Digest identifies a token in memory.
 type Digest = [sha256.Size]byte
 
 var (
@@ -35,7 +35,7 @@ type Static struct {
 	current atomic.Pointer[Set]
 }
 
-// NewStatic returns a source of these keys; nil stands for none.
+// NewStatic returns a source of these keys; nil is the empty set.
 func NewStatic(set *Set) *Static {
 	source := new(Static)
 	source.Replace(set)
@@ -55,10 +55,9 @@ func (s *Static) Find(_ context.Context, query Query) ([]*Key, error) {
 	return s.current.Load().Find(query.KeyID, query.Algorithm), nil
 }
 
-// Fingerprint is a number that tells these keys from others. A cache of verified
-// tokens reads it before Find, keeps it with what it verified, and lets go of
-// that when the number is another one. The same keys have the same number, so
-// that a cache outlives a reload of the configuration.
+// Fingerprint is a number that changes with the keys. A cache of verified tokens reads
+// it before Find and keeps it with each entry. An entry with another number is invalid.
+// The same keys have the same number, so a cache outlives a reload.
 func (s *Static) Fingerprint() uint64 { return s.current.Load().fingerprint }
 
 // All returns the keys. The slice must not be changed.

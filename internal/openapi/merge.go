@@ -120,11 +120,11 @@ func sample(template string) string {
 	return b.String()
 }
 
-func (m *merger) merge(operation *yaml.Node, asked Operation) {
+func (m *merger) merge(operation *yaml.Node, described Operation) {
 	var ours []Combination
 	var words []string
 	guarded, forbids := false, false
-	for _, way := range m.waysTo(asked) {
+	for _, way := range m.waysTo(described) {
 		onWay := []Combination{{}}
 		for _, guard := range way {
 			guarded = true

@@ -124,7 +124,7 @@ func choose[V any](found []match[V], isOf func(match[V]) bool, same func(a, b V)
 	return best, result
 }
 
-// keptSlash stands in a reading for an encoded slash that is part of a segment. No
+// keptSlash is, in a reading, an encoded slash that is part of a segment. No
 // path that is read contains control characters.
 const keptSlash = "\x00"
 

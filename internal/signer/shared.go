@@ -31,7 +31,7 @@ type shared struct {
 
 	reading sync.Mutex
 	others  map[string]otherKey
-	asked   time.Time
+	readAt  time.Time
 }
 
 // otherKey is the key of another instance.
@@ -100,10 +100,10 @@ func (s *Signer) readOthers(ctx context.Context, target store.SharedKeys) error 
 	s.shared.reading.Lock()
 	defer s.shared.reading.Unlock()
 	now := s.now()
-	if since := now.Sub(s.shared.asked); since >= 0 && since < readEvery {
+	if since := now.Sub(s.shared.readAt); since >= 0 && since < readEvery {
 		return nil
 	}
-	s.shared.asked = now
+	s.shared.readAt = now
 	found, err := target.KeysOfAll(ctx)
 	if err != nil {
 		return err

@@ -33,12 +33,12 @@ const (
 
 // Signer has the keys of this process. It outlives a configuration.
 type Signer struct {
-	now     func() time.Time
-	pairs   atomic.Pointer[pairs]
-	shared  shared
-	cache   *otter.Cache[[sha256.Size]byte, signed]
-	flights singleflight.Group
-	made    atomic.Int64 // signatures
+	now        func() time.Time
+	pairs      atomic.Pointer[pairs]
+	shared     shared
+	cache      *otter.Cache[[sha256.Size]byte, signed]
+	flights    singleflight.Group
+	signatures atomic.Int64
 
 	mutex sync.Mutex // of changes to the keys
 }
@@ -99,13 +99,13 @@ func (s *Signer) Sign(claims map[string]any, ttl time.Duration, expires time.Tim
 		return found.token, nil
 	}
 	flight := string(key[:]) + limit.Format(time.RFC3339)
-	made, err, _ := s.flights.Do(flight, func() (any, error) {
+	result, err, _ := s.flights.Do(flight, func() (any, error) {
 		if found, ok := s.cache.GetIfPresent(key); ok && s.isFresh(found, ttl, limit) {
 			return found.token, nil
 		}
 		return s.make(key, claims, limit)
 	})
-	token, _ := made.(string)
+	token, _ := result.(string)
 	return token, err
 }
 
@@ -149,7 +149,7 @@ func (s *Signer) make(key [sha256.Size]byte, claims map[string]any, ends time.Ti
 	if len(token) > MaxToken {
 		return "", ErrTooLong
 	}
-	s.made.Add(1)
+	s.signatures.Add(1)
 	s.cache.Set(key, signed{token, ends})
 	return token, nil
 }

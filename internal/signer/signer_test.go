@@ -95,18 +95,18 @@ func TestSign(t *testing.T) {
 		if c.sign(t, of("alice"), time.Minute, time.Time{}) == first {
 			t.Error("used for too long")
 		}
-		if made := c.made.Load(); made != 2 {
+		if made := c.signatures.Load(); made != 2 {
 			t.Errorf("%d signatures", made)
 		}
 	})
 	t.Run("requests at the same time share a signature", func(t *testing.T) {
-		before := c.made.Load()
+		before := c.signatures.Load()
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() { c.sign(t, of("carol"), time.Minute, time.Time{}) })
 		}
 		all.Wait()
-		if made := c.made.Load() - before; made != 1 {
+		if made := c.signatures.Load() - before; made != 1 {
 			t.Errorf("%d signatures", made)
 		}
 	})
