@@ -101,7 +101,7 @@ func path(p point) string {
 // caddyfile has a gate for each path. The site :8081 has error routes.
 func caddyfile(t testing.TB, upstream string, files pki) string {
 	t.Helper()
-	sites := map[bool]*strings.Builder{false: {}, true: {}}
+	gates := map[bool]map[string]string{false: {}, true: {}} // by their folders
 	seen := map[string]bool{}
 	points(func(p point) {
 		if seen[path(p)] {
@@ -109,14 +109,21 @@ func caddyfile(t testing.TB, upstream string, files pki) string {
 		}
 		seen[path(p)] = true
 		option := map[string]string{"optional": "optional", "hide": "hide", "hide all": "hide all"}[p.option]
+		folder, _, _ := strings.Cut(path(p)[1:], "/")
 		for _, required := range requirements[p.required] {
-			fmt.Fprintf(sites[p.option == "handle_errors"], "require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), accepted(p), required, option)
+			gates[p.option == "handle_errors"][folder] += fmt.Sprintf("require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), accepted(p), required, option)
 		}
 	})
-	proxy := "reverse_proxy " + upstream + "\n"
+	// The folders keep a request from the matchers of all other gates.
+	site := func(errorRoutes bool) (written string) {
+		for folder, all := range gates[errorRoutes] {
+			written += "handle /" + folder + "/* {\n" + all + "reverse_proxy " + upstream + "\n}\n"
+		}
+		return written
+	}
 	return "{\nauto_https disable_redirects\nservers {\nmax_header_size 32KiB\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declared(t) + withProof(files.authority) + "}\n}\n" +
-		"https://localhost:8080 {\n" + files.tls() + sites[false].String() + proxy + "}\n" +
-		"https://localhost:8081 {\n" + files.tls() + sites[true].String() + proxy + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
+		"https://localhost:8080 {\n" + files.tls() + site(false) + "}\n" +
+		"https://localhost:8081 {\n" + files.tls() + site(true) + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
 }
 
 // gates is a running Caddy with all of them, and the upstream behind.
