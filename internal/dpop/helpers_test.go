@@ -8,10 +8,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +63,21 @@ func edKey(t testing.TB) ed25519.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// bigKey is the RSA key of 4096 bits in testdata. It takes seconds to generate one.
+func bigKey(t testing.TB) *rsa.PrivateKey {
+	t.Helper()
+	content, err := os.ReadFile("testdata/rsa-4096.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(content)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(*rsa.PrivateKey)
 }
 
 func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
