@@ -71,7 +71,7 @@ func verifyingUpstream(t *testing.T) string {
 // port, with a demonstration secret for the keys of issuers.
 func runnable(t *testing.T, text string) string {
 	t.Helper()
-	text = siteOfDocs.ReplaceAllString(text, "http://localhost:8080 {")
+	text = siteOfDocs.ReplaceAllString(harness.WithQuickHash(text), "http://localhost:8080 {")
 	text = regexp.MustCompile(`(?m)^\s*issuer .*$`).ReplaceAllString(text, "$0\nhmac_secret demonstration-only-secret-of-32-bytes-or-more")
 	text = strings.ReplaceAll(text, "localhost:9000", upstream(t))
 	text = strings.ReplaceAll(text, "localhost:4000", verifyingUpstream(t))
