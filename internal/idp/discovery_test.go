@@ -189,6 +189,7 @@ func TestDiscoverPlacesThatHang(t *testing.T) {
 		"R8414-3: one hangs, and no other has": {[]string{openIDPlace}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			asked, release := make(chan string, 3), make(chan struct{})
 			var host string
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
