@@ -142,6 +142,7 @@ func apply(text string, edits []edit) string {
 		return text
 	}
 	var b strings.Builder
+	b.Grow(len(text))
 	at := 0
 	for _, e := range edits {
 		b.WriteString(text[at:e.start])

@@ -16,6 +16,9 @@ import (
 // maxAnswer bounds an answer in JSON, and an event of a stream, that is filtered.
 const maxAnswer = 8 << 20
 
+// maxGrown is how much room an answer gets before it is there, in bytes.
+const maxGrown = 1 << 20
+
 var errAnswerTooLarge = fmt.Errorf("%w: it is over %d bytes", errList, maxAnswer)
 
 // ListWriter filters the lists in an answer.
@@ -60,6 +63,9 @@ func (l *ListWriter) WriteHeader(status int) {
 		l.events = &eventFilter{filter: l.filter}
 	case err == nil && media == "application/json" && !coded && l.post:
 		l.held = new(bytes.Buffer)
+		if size, err := strconv.Atoi(h.Get("Content-Length")); err == nil && size > 0 {
+			l.held.Grow(min(size, maxGrown))
+		}
 		return
 	case l.post && !empty && status < 300 || coded && (media == "text/event-stream" || l.post && status < 300):
 		l.refuse(errList)
