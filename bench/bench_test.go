@@ -40,7 +40,7 @@ func TestRows(t *testing.T) {
 		all, err = rows(s)
 		global, _ := configuration(keys)
 		for _, r := range all {
-			r.check(t, folder, global)
+			r.check(t, "", folder, global)
 		}
 		return all, err
 	})
@@ -54,12 +54,12 @@ func TestRows(t *testing.T) {
 
 // check sends the requests of a row without their credentials, and those that the gate
 // denies for another reason.
-func (r row) check(t *testing.T, folder, global string) {
+func (r row) check(t *testing.T, program, folder, global string) {
 	t.Helper()
-	if !strings.Contains(r.gated, "require_auth") {
+	if r.bare == r.gated {
 		return
 	}
-	p, stop, err := r.start("", folder, global)
+	p, stop, err := r.start(program, folder, global)
 	defer stop()
 	if err != nil {
 		t.Fatal(r.name, err)

@@ -13,8 +13,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/bench/serve"
@@ -71,10 +69,8 @@ func run(out io.Writer, o options) error {
 		return err
 	}
 	if o.peers {
-		program := filepath.Join(folder, "peers")
-		build := exec.Command("go", "build", "-C", "peers", "-o", program, ".")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
+		program, err := buildPeers(folder)
+		if err != nil {
 			return err
 		}
 		return measureServers(out, o, program, folder, keys, peerRows)

@@ -1,22 +1,31 @@
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"golang.org/x/crypto/bcrypt"
 )
 
-// peerRows compare other gates with the same Caddy without a gate, and this one with
-// them: the program is that of folder peers.
+// buildPeers builds the program of folder peers.
+func buildPeers(folder string) (program string, err error) {
+	program = filepath.Join(folder, "peers")
+	build := exec.Command("go", "build", "-C", "peers", "-o", program, ".")
+	build.Stderr = os.Stderr
+	return program, build.Run()
+}
+
+// peerRows compare other gates and this one with the same Caddy without a gate. The program is
+// that of folder peers.
 func peerRows(s setting) ([]row, error) {
 	pem, err := s.keys.pem(jwa.RS256)
 	if err != nil {
 		return nil, err
 	}
-	file := s.folder + "/rs256.pem"
+	file := filepath.Join(s.folder, "rs256.pem")
 	if err := os.WriteFile(file, pem, 0o600); err != nil {
 		return nil, err
 	}
@@ -36,7 +45,7 @@ func peerRows(s setting) ([]row, error) {
 		fresh       bool
 	}{
 		{"`require_auth`", "\trequire_auth corp\n", warm, forged[0], true},
-		{"caddy-jwt", fmt.Sprintf("\tjwtauth {\n\t\tsign_key %s\n\t\tsign_alg RS256\n\t\tissuer_whitelist %s\n\t\taudience_whitelist %s\n\t}\n", base64.StdEncoding.EncodeToString(pem), issuer, audience), warm, forged[0], true},
+		{"caddy-jwt", fmt.Sprintf("\troute {\n\t\tjwtauth {\n\t\t\tsign_key %s\n\t\t\tsign_alg RS256\n\t\t\tissuer_whitelist %s\n\t\t\taudience_whitelist %s\n\t\t}\n\t}\n", "{file."+file+"}", issuer, audience), warm, forged[0], true},
 		{"go-jwt-middleware", fmt.Sprintf("\tpeer_middleware * %s %s %s\n", file, issuer, audience), warm, forged[0], true},
 		{"`jwt.Parse` of jwx", s.parsing(), warm, forged[0], true},
 		{"`require_auth`, Basic", "\trequire_auth ops\n", basic, request("Authorization: Basic YTpi"), false},
