@@ -255,11 +255,9 @@ func (r row) measure(out io.Writer, o options, program, folder, global string) e
 			return err
 		}
 	}
-	limit, processor, more := r.ratio, r.ratio, r.more
+	limit, processor, more := r.ratio, ratio(r.ratio.most), micros(r.more.most)
 	if r.more.most > 0 {
-		limit, processor = r.more, ratio(0)
-	} else {
-		more = micros(0)
+		limit = r.more
 	}
 	tableLine(out, r.name, limit, processor.show(all.ratios.median()), all.ratios.half("%.2f"), more.show(all.more.median()), fmt.Sprintf("%.2f", all.rates.median()))
 	return nil
