@@ -40,11 +40,11 @@ func main() {
 		return
 	}
 	var o options
-	flag.IntVar(&o.pairs, "pairs", 12, "pairs of runs for each row and launch")
+	flag.IntVar(&o.pairs, "pairs", 10, "pairs of runs for each row and launch")
 	flag.IntVar(&o.launches, "launches", 2, "how often the two servers of a row are started: what a process costs depends on where its memory is, too")
 	flag.DurationVar(&o.time, "time", 250*time.Millisecond, "how long each run takes")
 	flag.IntVar(&o.many, "tokens", 10_000, "how many tokens are sent in turn")
-	flag.IntVar(&o.fresh, "fresh", 2500, "how many new tokens each run has")
+	flag.IntVar(&o.fresh, "fresh", 1500, "how many new tokens each run has")
 	flag.BoolVar(&o.servers, "servers", true, "measure servers")
 	flag.BoolVar(&o.memory, "memory", true, "measure memory too, with a million and a half requests")
 	flag.BoolVar(&o.parts, "parts", true, "measure the parts in this process too")
