@@ -172,17 +172,21 @@ func measureFields(out io.Writer, o options, _ string, keys *signers) error {
 		rows = append(rows, row{f, cost(1), cost(4000), cost(32000)})
 	}
 	slices.SortFunc(rows, func(a, b row) int { return int((b.table - b.bare) - (a.table - a.bare)) })
-	for i, r := range rows {
+	printed := 0
+	for _, r := range rows {
 		more := r.table - r.bare
 		// Eight times as much takes 64 times as long where it is squared.
 		if more > 20*time.Microsecond && r.large-r.bare > 24*more {
 			return fmt.Errorf("%s of %q: %v for 4,000 bytes and %v for 32,000", r.name, r.unit, more, r.large-r.bare)
 		}
-		if i > 0 && !o.fields {
+		// Only HTTP/1.1 has these, and nothing repeats them there.
+		repeated := r.name != "Connection" && r.name != "Upgrade"
+		if !o.fields && (printed > 0 || !repeated) {
 			continue
 		}
+		printed++
 		limit := micros(50)
-		tableLine(out, fmt.Sprintf("field %d by cost: `%s`, filled with `%s`", i+1, r.name, strings.ReplaceAll(r.unit, "|", "&#124;")), "4,000 bytes; 32,000 bytes", limit,
+		tableLine(out, fmt.Sprintf("field %d by cost: `%s`, filled with `%s`", printed, r.name, strings.ReplaceAll(r.unit, "|", "&#124;")), "4,000 bytes; 32,000 bytes", limit,
 			limit.show(float64(more)/1e3), fmt.Sprintf("%.1f µs", float64(r.large-r.bare)/1e3))
 	}
 	return nil
