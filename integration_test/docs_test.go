@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -173,6 +174,33 @@ func TestTroubleshootingReasons(t *testing.T) {
 	}
 	if reasons < 50 {
 		t.Errorf("%d reasons were found", reasons)
+	}
+}
+
+// loggedMessage is the message of a warning or an error.
+var loggedMessage = regexp.MustCompile(`[lL]og(?:ger)?(?:\(\))?\.(?:Warn|Error)\(\s*"([^"]+)"`)
+
+// TestTroubleshootingMessages has a row for each warning and error of the log.
+func TestTroubleshootingMessages(t *testing.T) {
+	_, table, _ := strings.Cut(textOf(t, "../docs/troubleshooting.md"), "\n## Warnings and errors in the log\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	unused := make(map[string]bool)
+	for _, row := range rowsOf(table) {
+		for _, quoted := range quotedReason.FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {
+			unused[quoted[2]] = true
+		}
+	}
+	listed := slices.Collect(maps.Keys(unused))
+	for _, message := range loggedMessage.FindAllStringSubmatch(sourceOf(t, ".."), -1) {
+		row := slices.IndexFunc(listed, func(beginning string) bool { return strings.HasPrefix(message[1], beginning) })
+		if row < 0 {
+			t.Errorf("%q has no row", message[1])
+			continue
+		}
+		delete(unused, listed[row])
+	}
+	for beginning := range unused {
+		t.Errorf("no message begins with %q", beginning)
 	}
 }
 
