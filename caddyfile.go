@@ -240,14 +240,14 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"user":        onlyOnce(&g.Users),
 		"if":          g.readCondition,
 		"acr":         onlyOnce(&g.ACR),
-		"max_age":     g.readMaxAge,
-		"mcp":         g.readMCP,
-		"openapi":     g.readOpenAPI,
-		"hide":        g.readHide,
+		"max_age":     block.Once(g.readMaxAge),
+		"mcp":         block.Once(g.readMCP),
+		"openapi":     block.Once(g.readOpenAPI),
+		"hide":        orAll(&g.Hide, hideDenied),
 
-		"protected_resource": g.readResource,
+		"protected_resource": block.Once(g.readResource),
 		"forward":            g.readForward,
-		"end_streams":        g.readEndStreams,
+		"end_streams":        orAll(&g.EndStreams, endStreams),
 		"forward_signed":     g.readForwardSigned,
 		"preflight":          g.readPreflight,
 		"strip_credentials":  block.Flag(&g.StripCredentials),
@@ -306,33 +306,21 @@ func (g *RequireAuth) readCondition(d *caddyfile.Dispenser) error {
 }
 
 func (g *RequireAuth) readResource(d *caddyfile.Dispenser) error {
-	if g.Resource != nil {
-		return d.Err("protected_resource is written twice: keep one")
-	}
 	g.Resource = new(resource.Resource)
 	return g.Resource.ReadBlock(d)
 }
 
 func (g *RequireAuth) readMCP(d *caddyfile.Dispenser) error {
-	if g.MCP != nil {
-		return d.Err("mcp is written twice: keep one")
-	}
 	g.MCP = new(mcp.Policy)
 	return g.MCP.ReadBlock(d)
 }
 
 func (g *RequireAuth) readOpenAPI(d *caddyfile.Dispenser) error {
-	if g.OpenAPI != nil {
-		return d.Err("openapi is written twice: keep one")
-	}
 	g.OpenAPI = new(openapi.Policy)
 	return g.OpenAPI.ReadBlock(d)
 }
 
 func (g *RequireAuth) readMaxAge(d *caddyfile.Dispenser) error {
-	if g.MaxAge != 0 {
-		return d.Err("max_age is written twice: keep one")
-	}
 	if err := block.Duration(&g.MaxAge)(d); err != nil {
 		return err
 	}
@@ -342,34 +330,20 @@ func (g *RequireAuth) readMaxAge(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (g *RequireAuth) readHide(d *caddyfile.Dispenser) error {
-	arguments := d.RemainingArgs()
-	switch {
-	case g.Hide != "":
-		return d.Err("hide is written twice: keep one")
-	case len(arguments) == 0:
-		g.Hide = hideDenied
-	case len(arguments) == 1 && arguments[0] == hideAll:
-		g.Hide = hideAll
-	default:
-		return d.Err("write `hide` or `hide all`")
-	}
-	return nil
-}
-
-func (g *RequireAuth) readEndStreams(d *caddyfile.Dispenser) error {
-	arguments := d.RemainingArgs()
-	switch {
-	case g.EndStreams != "":
-		return d.Err("end_streams is written twice: keep one")
-	case len(arguments) == 0:
-		g.EndStreams = endStreams
-	case len(arguments) == 1 && arguments[0] == endAll:
-		g.EndStreams = endAll
-	default:
-		return d.Err("write `end_streams` or `end_streams all`")
-	}
-	return nil
+// orAll reads a line without a value, or with the value all.
+func orAll(target *string, alone string) block.Line {
+	return block.Once(func(d *caddyfile.Dispenser) error {
+		name, arguments := d.Val(), d.RemainingArgs()
+		switch {
+		case len(arguments) == 0:
+			*target = alone
+		case len(arguments) == 1 && arguments[0] == "all":
+			*target = "all"
+		default:
+			return d.Errf("write `%s` or `%s all`", name, name)
+		}
+		return nil
+	})
 }
 
 func (g *RequireAuth) readPreflight(d *caddyfile.Dispenser) error {

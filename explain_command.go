@@ -32,25 +32,25 @@ type explainOptions struct {
 	json    bool
 }
 
-// explainCommand says why a request gets the answer it gets.
+// explainCommand explains the answer to a request.
 func explainCommand() *cobra.Command {
 	var options explainOptions
 	explain := &cobra.Command{
 		Use:   "explain",
-		Short: "Explains which gates judge a request, by which rule, and the answer",
+		Short: "Explains which gates decide about a request, by which rule, and the answer",
 		Long: `
-Explains what happens to a request: which gates it comes to, which scheme judges
-it, each check with its verdict, and the exact answer. Nothing is forwarded, used
-up, counted or logged, and no credential is printed. With a token and no URL, the
-schemes judge the token alone.
+Explains what happens to a request: its gates, the scheme that verifies it, each
+check with its result, and the exact answer. Nothing is forwarded, used up, counted
+or logged, and no credential is printed. With a token and no URL, the schemes verify
+the token alone.
 
-With --config the configuration of a file is asked, and nothing is sent over the
+With --config, the command reads a configuration file and sends nothing over the
 network: the keys of issuers come from --jwks, OpenAPI documents at URLs from
---openapi, and revocations are not known.
-With --address a running server is asked, through its admin API.
+--openapi, and revocations are unknown.
+With --address, a running server explains, through its admin API.
 
-A token is read from a file, from standard input (--token-file -), or from an
-environment variable. What stands on a command line can be seen by others on this
+A token comes from a file, from standard input (--token-file -), or from an
+environment variable. A command line is visible to other users of this
 machine.`,
 		Example: `  caddy auth explain --config Caddyfile --url https://api.example.com/admin
   caddy auth explain --config Caddyfile --jwks keys.json --url https://api.example.com/admin --token-file -
@@ -80,8 +80,8 @@ machine.`,
 	flags.StringArrayVarP(&options.headers, "header", "H", nil, "a header field as `Name: value`; may be repeated")
 	flags.StringVar(&options.tokenFile, "token-file", "", "a file with a token, - for standard input")
 	flags.StringVar(&options.tokenEnv, "token-env", "", "the environment variable that holds a token")
-	flags.StringVar(&options.certificate, "certificate", "", "a PEM file with the certificate of the client, and those that vouch for it")
-	flags.StringVar(&options.scheme, "scheme", "", "the scheme that judges a token without a URL (default: all)")
+	flags.StringVar(&options.certificate, "certificate", "", "a PEM file with the certificate of the client, and its issuers")
+	flags.StringVar(&options.scheme, "scheme", "", "the scheme that verifies a token without a URL (default: all)")
 	flags.StringArrayVar(&options.openapi, "openapi", nil, "with --config, a copy of an OpenAPI document at a URL, as `<URL>=<file>`; may be repeated")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	return explain
@@ -94,12 +94,12 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	asked, err := o.question(stdin)
+	q, err := o.question(stdin)
 	if err != nil {
 		return nil, err
 	}
 	if o.address != "" {
-		return o.ask(ctx, asked)
+		return o.ask(ctx, q)
 	}
 	config, _, _, err := caddycmd.LoadConfig(o.config, o.adapter)
 	if err != nil {
@@ -112,7 +112,7 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 	if err != nil {
 		return nil, err
 	}
-	explained, err := offline.explain(ctx, asked)
+	explained, err := offline.explain(ctx, q)
 	if err == nil {
 		explained.withoutRevocations()
 	}
@@ -121,27 +121,27 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 
 // question is what the flags describe.
 func (o explainOptions) question(stdin io.Reader) (question, error) {
-	asked := question{Method: o.method, URL: o.url, Header: make(http.Header), Scheme: o.scheme}
+	q := question{Method: o.method, URL: o.url, Header: make(http.Header), Scheme: o.scheme}
 	for _, field := range o.headers {
 		name, value, found := strings.Cut(field, ":")
 		if !found || name == "" {
-			return asked, errors.New("--header: write `Name: value`")
+			return q, errors.New("--header: write `Name: value`")
 		}
-		asked.Header.Add(name, strings.TrimSpace(value))
+		q.Header.Add(name, strings.TrimSpace(value))
 	}
 	token, err := o.token(stdin)
 	if err != nil {
-		return asked, err
+		return q, err
 	}
-	asked.Token = strings.TrimSpace(token)
+	q.Token = strings.TrimSpace(token)
 	if o.certificate != "" {
 		read, err := textfile.ReadArgument(o.certificate)
 		if err != nil {
-			return asked, err
+			return q, err
 		}
-		asked.Certificate = string(read)
+		q.Certificate = string(read)
 	}
-	return asked, asked.check()
+	return q, q.check()
 }
 
 func (o explainOptions) token(stdin io.Reader) (string, error) {
@@ -167,15 +167,15 @@ func (o explainOptions) token(stdin io.Reader) (string, error) {
 }
 
 // ask has a running server explain.
-func (o explainOptions) ask(ctx context.Context, asked question) (*Explanation, error) {
+func (o explainOptions) ask(ctx context.Context, q question) (*Explanation, error) {
 	members := make(map[string]any)
-	for name, value := range asked.texts() {
+	for name, value := range q.texts() {
 		if *value != "" {
 			members[name] = *value
 		}
 	}
-	if len(asked.Header) > 0 {
-		members["headers"] = asked.Header
+	if len(q.Header) > 0 {
+		members["headers"] = q.Header
 	}
 	body, err := json.Marshal(members)
 	if err != nil {
