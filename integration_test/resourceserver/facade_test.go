@@ -585,7 +585,7 @@ http://localhost:8080 {
 		"twice":                {"http://localhost:8080/mcp", good + "\n" + good, "written twice"},
 		"a query":              {"http://localhost:8080/mcp?a=b", good, "no query"},
 		"beside another one":   {"http://localhost:8080/mcp", good + "\nauthorization_server https://idp.example.com", "take the line authorization_server out"},
-		"an unknown line":      {"http://localhost:8080/mcp", "authorization_server_facade entra {\nclient_id a\nallow all\n}", "unknown line"},
+		"an unknown line":      {"http://localhost:8080/mcp", "authorization_server_facade entra {\nclient_id a\nallow all\n}", "unrecognized subdirective"},
 		"a secret by accident": {"http://localhost:8080/mcp", "authorization_server_facade entra {\nclient_id a\nclient_secret {http.request.header.X}\n}", "placeholder"},
 		"an endpoint on http":  {"http://localhost:8080/mcp", "authorization_server_facade entra {\nclient_id a\ntoken_endpoint http://idp.example.com/token\n}", "https://"},
 	} {

@@ -105,7 +105,7 @@ func TestRefused(t *testing.T) {
 		"a {\n sentinel m\n sentinel m\n}":                    "written twice",
 		"a {\n client_cert a b\n client_cert a b\n}":          "written twice",
 		"a {\n timeout 1s\n timeout 1s\n}":                    "written twice",
-		"a {\n retries 3\n}":                                  "unknown line",
+		"a {\n retries 3\n}":                                  "unrecognized subdirective",
 		"rediss://a {\n ca_file testdata/none.pem\n}":         "no such file",
 		"rediss://a {\n ca_file settings_test.go\n}":          "no PEM certificate",
 		"rediss://a {\n client_cert redis.go redis.go\n}":     "client_cert redis.go",
