@@ -253,7 +253,7 @@ func (g *RequireAuth) Provision(ctx caddy.Context) error {
 			return err
 		}
 		g.seen.Audience, g.seen.Origin = g.Resource.URL, g.Resource.Origin()
-		g.app.registry.addResource(*g.Resource, site, g.schemes, g.ChallengeScopes())
+		g.app.registry.addResource(g, site)
 	}
 	return g.provisionRequirement(ctx)
 }

@@ -20,6 +20,8 @@ type operations struct {
 	undeclared *operation
 	// rules are the parts of all that operations require, such as scope.
 	rules []string
+	// scopes are those that any operation requires.
+	scopes []string
 }
 
 // operation is an operation of a document. Operations with the same security share

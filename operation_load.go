@@ -34,15 +34,14 @@ func (g *RequireAuth) useDocument(api *oas.API) error {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			g.warnWeaker(name, declared.Security)
-			for _, rule := range known[declared.Security].rules() {
-				if !slices.Contains(loaded.rules, rule) {
-					loaded.rules = append(loaded.rules, rule)
-				}
-			}
+			loaded.addRequirements(known[declared.Security])
 		}
 		if err := loaded.tree.Add(declared.Method, declared.Path, &operation{name: name, access: known[declared.Security]}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	if !slices.ContainsFunc(api.Operations, func(one oas.DeclaredOperation) bool { return !known[one.Security].public }) {
+		g.logger.Warn("openapi: the document requires nothing: each of its operations is public", zap.Int("operations", len(api.Operations)))
 	}
 	g.operations.Store(loaded)
 	return nil
@@ -89,14 +88,18 @@ func (g *RequireAuth) newAccess(security *oas.Security, schemes map[string][]*na
 	return made, nil
 }
 
-// rules are the parts of what the ways require.
-func (a *access) rules() (all []string) {
+// addRequirements adds what an operation requires to the rules and the scopes of all.
+func (o *operations) addRequirements(a *access) {
 	for _, way := range a.ways {
 		for _, part := range way.parts {
-			all = append(all, part.required.Rules()...)
+			o.scopes = append(o.scopes, part.required.ChallengeScopes()...)
+			for _, rule := range part.required.Rules() {
+				if !slices.Contains(o.rules, rule) {
+					o.rules = append(o.rules, rule)
+				}
+			}
 		}
 	}
-	return all
 }
 
 // newWay returns an alternative. Its parts are in the order of the gate's schemes.

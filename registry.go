@@ -187,11 +187,13 @@ type guardedResource struct {
 	resource resource.Resource
 	facts    resource.Facts
 	sites    []*caddyhttp.Subroute
+	gates    []*RequireAuth
 }
 
 // addResource adds the resource of a gate. Several gates may guard one resource:
 // what they say is joined, and what the first configures counts.
-func (r *registry) addResource(guarded resource.Resource, site *caddyhttp.Subroute, schemes []namedScheme, scopes []string) {
+func (r *registry) addResource(gate *RequireAuth, site *caddyhttp.Subroute) {
+	guarded := *gate.Resource
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	i := slices.IndexFunc(r.resources, func(e guardedResource) bool { return e.resource.URL == guarded.URL })
@@ -203,9 +205,10 @@ func (r *registry) addResource(guarded resource.Resource, site *caddyhttp.Subrou
 		r.resources[i].resource.Facade = guarded.Facade
 	}
 	r.resources[i].sites = append(r.resources[i].sites, site)
+	r.resources[i].gates = append(r.resources[i].gates, gate)
 	facts := &r.resources[i].facts
-	facts.Scopes = append(facts.Scopes, scopes...)
-	for _, scheme := range schemes {
+	facts.Scopes = append(facts.Scopes, gate.ChallengeScopes()...)
+	for _, scheme := range gate.schemes {
 		if provider, ok := scheme.Scheme.(capability.MetadataProvider); ok {
 			addMetadata(facts, provider.Metadata())
 		}
@@ -261,6 +264,11 @@ func (a *App) ResourceFacts(url string) (resource.Facts, bool) {
 	for _, entry := range a.registry.resources {
 		if entry.resource.URL == url {
 			facts := entry.facts
+			for _, gate := range entry.gates {
+				if loaded := gate.operations.Load(); loaded != nil {
+					facts.Scopes = slices.Concat(facts.Scopes, loaded.scopes)
+				}
+			}
 			if entry.resource.Facade != nil {
 				facts.AuthorizationServers = []string{url}
 			}

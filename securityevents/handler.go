@@ -85,12 +85,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
 	}
-	if r.TLS != nil && !r.TLS.HandshakeComplete {
-		w.WriteHeader(http.StatusTooEarly) // early data can be a replay (RFC 8470 §3)
-		return nil
-	}
 	address := clientaddress.Of(r)
 	record := record{logger: h.logger, delivery: "push", client: address}
+	if r.TLS != nil && !r.TLS.HandshakeComplete {
+		_ = record.write(refused, errEarly)
+		w.WriteHeader(http.StatusTooEarly) // RFC 8470 §3
+		return nil
+	}
 	client := clientaddress.Network(address)
 	if !h.flights.TryAcquire(client) {
 		return answer(w, record.write(unavailable, errBusy))
@@ -111,7 +112,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return h.revokeGlobally(w, r, body, record)
 }
 
-var errBusy = errors.New("too many events at once")
+var (
+	errBusy  = errors.New("too many events at once")
+	errEarly = errors.New("the event came in early data, which can be a replay")
+)
 
 // readBody reads a body of bounded size in a bounded time.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {

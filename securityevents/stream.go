@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -229,8 +230,22 @@ func (m *management) read(configuration map[string]any) (opened stream, err erro
 		return opened, nil
 	}
 	delivery, _ := configuration["delivery"].(map[string]any)
-	opened.endpoint, err = m.metadata.CheckEndpoint("endpoint_url of the stream", delivery["endpoint_url"])
-	return opened, err
+	if opened.endpoint, err = m.metadata.CheckEndpoint("endpoint_url of the stream", delivery["endpoint_url"]); err != nil {
+		return opened, err
+	}
+	if configuration, err := m.metadata.Endpoint("configuration_endpoint"); err != nil || !sameHost(opened.endpoint, m.Issuer, configuration) {
+		return opened, errors.New("endpoint_url of the stream is at another host than the transmitter, which must not get the credentials of the receiver")
+	}
+	return opened, nil
+}
+
+// sameHost reports whether a URL has the host and port of one of others.
+func sameHost(address string, others ...string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && slices.ContainsFunc(others, func(other string) bool {
+		of, err := url.Parse(other)
+		return err == nil && strings.EqualFold(of.Host, parsed.Host)
+	})
 }
 
 // inspect logs a stream that delivers nothing, and has the transmitter send a

@@ -3,9 +3,13 @@ package model
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +62,7 @@ var requirements = map[string][]string{
 	"nothing": {""}, "scope met": {"scope read"}, "scope": {"scope read admin"}, "any_scope": {"any_scope admin root"}, "role": {"role boss"},
 	"claim": {"claim tenant acme"}, "user": {"user bob"}, "if": {"if `{http.auth.user.id} == \"bob\"`"}, "if broken": {"if `{http.auth.user.level} > 3`"},
 	"acr": {"acr gold"}, "max_age": {"max_age 5m"}, "second gate": {"", "scope admin"},
+	"operation met": {"openapi DOCUMENT"}, "operation": {"openapi DOCUMENT"}, "undeclared": {"openapi DOCUMENT"},
 	"tool met": {"mcp {\ntool delete_* read\n}"}, "tool": {"mcp {\ntool delete_* admin\n}"}, "tool unclear": {"mcp {\ntool delete_* read\n}"},
 }
 
@@ -98,20 +103,74 @@ func path(p point) string {
 	return "/" + strings.NewReplacer(" ", "-").Replace(accepted(p)+"/"+p.required+"/"+p.option)
 }
 
+// byDocument reports whether the gate for a point goes by an OpenAPI document.
+func byDocument(p point) bool { return slices.Contains(requirements[p.required], "openapi DOCUMENT") }
+
+// securitySchemes are those of the OpenAPI document, by the names of the gates' schemes.
+// Tokens have scopes, the others have roles.
+var securitySchemes = map[string]string{
+	"corp": tokens, "down": tokens, "bound": tokens, "either": tokens, "down-bound": tokens, "down-either": tokens,
+	"ops": `{"type":"http","scheme":"basic"}`, "partners": `{"type":"apiKey","in":"header","name":"X-API-Key"}`, "cards": `{"type":"mutualTLS"}`,
+}
+
+const tokens = `{"type":"openIdConnect","openIdConnectUrl":"https://idp.example.com"}`
+
+// writeDocuments writes an OpenAPI document for each list of schemes, with the operation of
+// each point that has one.
+func writeDocuments(t testing.TB) map[string]string {
+	t.Helper()
+	type object = map[string]any
+	paths, folder := make(map[string]object), t.TempDir()
+	points(func(p point) {
+		if !byDocument(p) || p.required == "undeclared" {
+			return
+		}
+		var security []object
+		for name := range strings.FieldsSeq(accepted(p)) {
+			grant := map[string]string{"operation met": "operator", "operation": "boss"}[p.required]
+			if securitySchemes[name] == tokens {
+				grant = map[string]string{"operation met": "read", "operation": "admin"}[p.required]
+			}
+			security = append(security, object{name: []string{grant}})
+		}
+		if paths[accepted(p)] == nil {
+			paths[accepted(p)] = make(object)
+		}
+		paths[accepted(p)][path(p)] = object{"get": object{"security": security}}
+	})
+	files := make(map[string]string)
+	for accepts, paths := range paths {
+		schemes := make(object)
+		for name := range strings.FieldsSeq(accepts) {
+			schemes[name] = json.RawMessage(securitySchemes[name])
+		}
+		document, err := json.Marshal(object{"openapi": "3.1.0", "paths": paths, "components": object{"securitySchemes": schemes}})
+		files[accepts] = filepath.Join(folder, strings.ReplaceAll(accepts, " ", "-")+".json")
+		if err == nil {
+			err = os.WriteFile(files[accepts], document, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
 // caddyfile has a gate for each path. The site :8081 has error routes.
 func caddyfile(t testing.TB, upstream string, files pki) string {
 	t.Helper()
 	gates := map[bool]map[string]string{false: {}, true: {}} // by their folders
 	seen := map[string]bool{}
+	documents := writeDocuments(t)
 	points(func(p point) {
-		if seen[path(p)] {
+		if seen[path(p)] || p.option == "optional" && byDocument(p) {
 			return
 		}
 		seen[path(p)] = true
 		option := map[string]string{"optional": "optional", "hide": "hide", "hide all": "hide all"}[p.option]
 		folder, _, _ := strings.Cut(path(p)[1:], "/")
 		for _, required := range requirements[p.required] {
-			gates[p.option == "handle_errors"][folder] += fmt.Sprintf("require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), accepted(p), required, option)
+			gates[p.option == "handle_errors"][folder] += fmt.Sprintf("require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), accepted(p), strings.ReplaceAll(required, "DOCUMENT", documents[accepted(p)]), option)
 		}
 	})
 	// The folders keep a request from the matchers of all other gates.

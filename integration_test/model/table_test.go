@@ -19,7 +19,7 @@ var dimensions = []struct {
 		"bearer", "basic", "api_key", "dpop", "client_cert", "bearer of three", "basic of three", "api_key of three",
 		"dpop of two", "client_cert of two", "bearer of two",
 	}},
-	{"required", []string{"nothing", "scope met", "scope", "any_scope", "role", "claim", "user", "if", "if broken", "acr", "max_age", "second gate", "tool met", "tool", "tool unclear"}},
+	{"required", []string{"nothing", "scope met", "scope", "any_scope", "role", "claim", "user", "if", "if broken", "acr", "max_age", "second gate", "tool met", "tool", "tool unclear", "operation met", "operation", "undeclared"}},
 	{"option", []string{"plain", "optional", "hide", "hide all", "handle_errors"}},
 }
 

@@ -80,6 +80,33 @@ var (
 	password = harness.Basic("alice", "secret")
 )
 
+// credentials are those that a cell of the table names.
+func credentials(t *testing.T, cell string) (all []harness.Option) {
+	t.Helper()
+	for one := range strings.SplitSeq(cell, " + ") {
+		kind, scope, _ := strings.Cut(one, " ")
+		switch one {
+		case "none":
+		case "password":
+			all = append(all, password)
+		case "key":
+			all = append(all, key)
+		case "invalid token":
+			all = append(all, harness.Bearer("a.b.c"))
+		case "invalid password":
+			all = append(all, harness.Basic("alice", "wrong"))
+		case "invalid key":
+			all = append(all, harness.Header("X-Api-Key", "wrong"))
+		default:
+			if kind != "token" {
+				t.Fatalf("unknown credential %q", one)
+			}
+			all = append(all, token(t, scope))
+		}
+	}
+	return all
+}
+
 // row is a request and its answer: a status, and on a denial the code.
 type row struct {
 	name, request string
@@ -164,6 +191,70 @@ func testFastAPI(t *testing.T, document string) {
 	})
 }
 
+// TestLargeDocuments has the shapes of two large public documents: the one of GitHub, with
+// 1,200 operations and no security at all, and the one of Stripe, with two schemes as
+// alternatives for all of 600 paths and an operation at another server.
+func TestLargeDocuments(t *testing.T) {
+	var github, stripe strings.Builder
+	github.WriteString("openapi: 3.0.3\nservers: [{url: 'https://api.github.com'}]\npaths:\n  /: {get: {}}\n")
+	for i := range 300 {
+		fmt.Fprintf(&github, "  /repos/{owner}/{repo}/part%d: {get: {}, post: {requestBody: {$ref: '#/components/x'}}}\n  /repos/{owner}/{repo}/part%[1]d/{part_id}: {patch: {}, delete: {}}\n", i)
+	}
+	stripe.WriteString("openapi: 3.0.0\nservers: [{url: 'https://api.stripe.com/'}]\nsecurity: [{basicAuth: []}, {bearerAuth: []}]\n" +
+		"components: {securitySchemes: {basicAuth: {type: http, scheme: basic, description: key}, bearerAuth: {type: http, scheme: bearer, bearerFormat: auth-scheme}}}\n" +
+		"paths:\n  /v1/files: {post: {servers: [{url: 'https://files.stripe.com/'}]}}\n")
+	for i := range 300 {
+		fmt.Fprintf(&stripe, "  /v1/thing%d: {get: {}, post: {}}\n  /v1/thing%[1]d/{id}: {get: {}, post: {}, delete: {}}\n", i)
+	}
+	t.Run("GitHub", func(t *testing.T) {
+		s := gated(t, written(t, github.String()), "")
+		ask(t, s, []row{
+			{"no security is public", "DELETE /repos/o/r/part299/7", nil, "200"},
+			{"another method", "PUT /repos/o/r/part299/7", nil, "401 missing_credentials"},
+			{"not there", "GET /repos/o/r/part300", []harness.Option{token(t, "")}, "404"},
+		})
+		if !strings.Contains(s.LogText(), "the document requires nothing: each of its operations is public") {
+			t.Error("no warning of a document without security")
+		}
+	})
+	t.Run("Stripe", func(t *testing.T) {
+		s := gated(t, written(t, stripe.String()), "")
+		ask(t, s, []row{
+			{"no credential", "GET /v1/thing299/x", nil, "401 missing_credentials"},
+			{"a password", "DELETE /v1/thing299/x", []harness.Option{password}, "200 alice"},
+			{"a token", "POST /v1/thing0", []harness.Option{token(t, "")}, "200 bob"},
+			{"another server", "POST /v1/files", []harness.Option{password}, "200 alice"},
+			{"a key that is in no scheme", "GET /v1/thing0", []harness.Option{key}, "401 missing_credentials"},
+		})
+		if strings.Contains(s.LogText(), "the document requires nothing") {
+			t.Error("a warning for a document with security")
+		}
+	})
+}
+
+// TestScopesOfResource has the scopes of a document in the metadata of the resource.
+func TestScopesOfResource(t *testing.T) {
+	path := written(t, "openapi: 3.1.0\npaths:\n  /x: {get: {security: [{corp: [read]}, {corp: [write]}]}}\n  /y: {get: {security: [{corp: [admin]}]}}\n  /z: {get: {}}\ncomponents: {securitySchemes: {corp: {type: oauth2, flows: {}}}}\n")
+	config := strings.Replace(gatedConfig(t, path, "protected_resource https://api.example.com"), "route {", "", 1)
+	config = strings.Replace(config, "respond \"user={http.request.header.X-User} key={http.request.header.X-Api-Key}\"\n\t}", "respond ok", 1)
+	s := harness.Start(t, config)
+	scopes := func(want string) bool {
+		return strings.Contains(s.Get("/.well-known/oauth-protected-resource").Body, `"scopes_supported":`+want)
+	}
+	if !scopes(`["admin","read","write"]`) {
+		t.Errorf("%s", s.Get("/.well-known/oauth-protected-resource").Body)
+	}
+	s.Get("/y").Want(401, "missing_credentials", `Bearer realm="api", scope="admin", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`)
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, []byte(strings.Replace(string(content), "[admin]", "[chief]", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, "the scopes of the next version", func() bool { return scopes(`["chief","read","write"]`) })
+}
+
 func TestPetstore(t *testing.T) {
 	s := gated(t, "testdata/petstore.yaml", "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
@@ -184,80 +275,69 @@ func TestPetstore(t *testing.T) {
 	})
 }
 
+// securityRows reads the table of docs/decisions.md.
+func securityRows(t *testing.T) (rows [][]string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/decisions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| case | `security` |")
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) == 4 && !strings.Contains(line, "---") {
+			rows = append(rows, []string{strings.TrimSpace(cells[0]), strings.Trim(cells[1], "`"), cells[2], strings.TrimSpace(cells[3])})
+		}
+	}
+	if len(rows) < 30 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	return rows
+}
+
 // TestSecurity is what security means in OpenAPI, as a table.
 func TestSecurity(t *testing.T) {
-	const document = `
-openapi: 3.1.0
-security: [{Token: [root]}]
-paths:
-  /inherited: {get: {}}
-  /public: {get: {security: []}}
-  /optional: {get: {security: [{Token: [read]}, {}]}}
-  /either: {get: {security: [{Token: [read]}, {ops: []}]}}
-  /scopes: {get: {security: [{Token: [read]}, {Token: [write]}]}}
-  /both: {get: {security: [{ops: [operator], Key: []}]}}
-  /both-or-token: {get: {security: [{Token: [write], Key: []}, {Token: [read]}]}}
-  /roles: {get: {security: [{ops: [operator]}]}}
-  /other-roles: {get: {security: [{ops: [chief]}]}}
-  /key-roles: {get: {security: [{Token: [], Key: [chief]}]}}
-components:
-  securitySchemes:
-    Token: {type: openIdConnect, openIdConnectUrl: https://idp.example.com}
-    Key: {type: apiKey, in: header, name: x-api-key}
-    ops: {type: http, scheme: basic}
-`
-	s := gated(t, written(t, document), "")
-	bad := harness.Header("X-Api-Key", "wrong")
+	var document strings.Builder
+	document.WriteString("openapi: 3.1.0\nsecurity: [{Token: [root]}]\ncomponents:\n  securitySchemes:\n" +
+		"    Token: {type: openIdConnect, openIdConnectUrl: https://idp.example.com}\n    Key: {type: apiKey, in: header, name: x-api-key}\n    Password: {type: http, scheme: basic}\npaths:\n")
+	paths := make(map[string]string) // by security
+	var rows []row
+	for _, cells := range securityRows(t) {
+		if paths[cells[1]] == "" {
+			paths[cells[1]] = fmt.Sprint("/", len(paths))
+			operation := "security: " + cells[1]
+			if cells[1] == "not written" {
+				operation = ""
+			}
+			fmt.Fprintf(&document, "  %s: {get: {%s}}\n", paths[cells[1]], operation)
+		}
+		rows = append(rows, row{cells[0], "GET " + paths[cells[1]], credentials(t, cells[2]), cells[3]})
+	}
+	s := gated(t, written(t, document.String()), "")
+	ask(t, s, rows)
+	inherited, either, both := paths["not written"], paths["[{Token: [read]}, {Password: []}]"], paths["[{Password: [operator], Key: []}]"]
+	optional := paths["[{Token: [read]}, {}]"]
 	options := func(all ...harness.Option) []harness.Option { return all }
-	ask(t, s, []row{
-		{"security of the document is inherited", "GET /inherited", options(token(t, "root")), "200 bob"},
-		{"inherited, unmet", "GET /inherited", options(token(t, "read")), "403 insufficient_scope"},
-		{"an empty list removes it", "GET /public", nil, "200"},
-		{"an empty alternative, without credentials", "GET /optional", nil, "200"},
-		{"an empty alternative, too little scope meets it", "GET /optional", options(token(t, "")), "200 bob"},
-		{"an empty alternative, an invalid credential", "GET /optional", options(harness.Bearer("a.b.c")), "401 invalid_token"},
-		{"one of two schemes", "GET /either", options(password), "200 alice"},
-		{"the other one", "GET /either", options(token(t, "read")), "200 bob"},
-		{"one of two, unmet", "GET /either", options(token(t, "write")), "403 insufficient_scope"},
-		{"one of two, none", "GET /either", nil, "401 missing_credentials"},
-		{"one of two scopes", "GET /scopes", options(token(t, "write")), "200 bob"},
-		{"the other scope", "GET /scopes", options(token(t, "read")), "200 bob"},
-		{"no scope of both", "GET /scopes", options(token(t, "root")), "403 insufficient_scope"},
-		{"a combination", "GET /both", options(password, key), "200 partner"},
-		{"a combination, half of it", "GET /both", options(key), "401 missing_credentials"},
-		{"a combination, the other half", "GET /both", options(password), "401 missing_credentials"},
-		{"a combination, one is invalid", "GET /both", options(password, bad), "401 invalid_credentials"},
-		{"a combination, the other one is invalid", "GET /both", options(harness.Basic("alice", "wrong"), key), "401 invalid_credentials"},
-		{"a combination, none", "GET /both", nil, "401 missing_credentials"},
-		{"a combination with a scope, met", "GET /both-or-token", options(token(t, "write"), key), "200 bob"},
-		{"two credentials that meet the smaller alternative", "GET /both-or-token", options(token(t, "read"), key), "200 bob"},
-		{"the smaller alternative", "GET /both-or-token", options(token(t, "read")), "200 bob"},
-		{"the smaller alternative, unmet", "GET /both-or-token", options(token(t, "write")), "403 insufficient_scope"},
-		{"a credential that no alternative needs, invalid", "GET /both-or-token", options(token(t, "read"), bad), "401 invalid_credentials"},
-		{"lists of other types are roles", "GET /roles", options(password), "200 alice"},
-		{"roles, unmet", "GET /other-roles", options(password), "403 insufficient_role"},
-		{"roles of the second credential, unmet", "GET /key-roles", options(token(t, ""), key), "403 insufficient_role"},
-	})
 	t.Run("challenges are of the schemes that the operation takes", func(t *testing.T) {
-		s.Get("/inherited").Want(401, "missing_credentials", `Bearer realm="api", scope="root"`)
-		s.Get("/either").Want(401, "missing_credentials", `Bearer realm="api", scope="read"`, `Basic realm="api", charset="UTF-8"`)
-		s.Get("/inherited", token(t, "read")).Want(403, "insufficient_scope",
+		s.Get(inherited).Want(401, "missing_credentials", `Bearer realm="api", scope="root"`)
+		s.Get(either).Want(401, "missing_credentials", `Bearer realm="api", scope="read"`, `Basic realm="api", charset="UTF-8"`)
+		s.Get(inherited, token(t, "read")).Want(403, "insufficient_scope",
 			`Bearer realm="api", error="insufficient_scope", scope="root", error_description="The access token lacks a required scope"`)
 	})
 	t.Run("the lines of the gate apply on top", func(t *testing.T) {
-		s := gated(t, written(t, document), "user bob\n")
+		s := gated(t, written(t, document.String()), "user bob\n")
 		ask(t, s, []row{
-			{"another user", "GET /either", options(password), "403 access_denied"},
-			{"the user", "GET /either", options(token(t, "read")), "200 bob"},
-			{"no operation is public", "GET /public", nil, "401 missing_credentials"},
-			{"public in the document", "GET /public", options(token(t, "")), "200 bob"},
-			{"optional in the document", "GET /optional", nil, "401 missing_credentials"},
-			{"a combination is of its first scheme", "GET /both", options(password, key), "403 access_denied"},
+			{"another user", "GET " + either, options(password), "403 access_denied"},
+			{"the user", "GET " + either, options(token(t, "read")), "200 bob"},
+			{"no operation is public", "GET " + paths["[]"], nil, "401 missing_credentials"},
+			{"public in the document", "GET " + paths["[]"], options(token(t, "")), "200 bob"},
+			{"optional in the document", "GET " + optional, nil, "401 missing_credentials"},
+			{"a combination is of its first scheme", "GET " + both, options(password, key), "403 access_denied"},
 		})
 	})
 	t.Run("strip_credentials strips all of them", func(t *testing.T) {
-		s := gated(t, written(t, document), "strip_credentials\n")
-		for path, all := range map[string][]harness.Option{"/both": {password, key}, "/public": {key}} {
+		s := gated(t, written(t, document.String()), "strip_credentials\n")
+		for path, all := range map[string][]harness.Option{both: {password, key}, paths["[]"]: {key}} {
 			if response := s.Get(path, all...); !strings.HasSuffix(response.Body, "key=") {
 				t.Errorf("%s: %d %q", path, response.Status, response.Body)
 			}

@@ -49,7 +49,11 @@ func TestSeriesFromTheStart(t *testing.T) {
 		}
 		for _, counter := range counters {
 			for value := range strings.SplitSeq(counter[4], "|") {
-				exists(t, counter[1], "scheme=unheard", counter[2]+"="+value)
+				of := "scheme=unheard"
+				if counter[1] == "caddy_auth_security_events_total" {
+					of = "transmitter=" + harness.Issuer
+				}
+				exists(t, counter[1], of, counter[2]+"="+value)
 			}
 		}
 	})

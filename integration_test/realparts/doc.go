@@ -1,6 +1,6 @@
 // Package realparts asks a running Caddy with parts that nobody here wrote: the
 // authorization server oidc-provider, the clients oauth4webapi, those of the MCP SDKs
-// for TypeScript and Go, public clients of MCP, grpc-js, and programs such as curl and
+// for TypeScript and Go, public clients of MCP, grpc-js, FastAPI, and programs such as curl and
 // skopeo.
 //
 // The tests have the build tag realparts. They need the programs that .ci/run names for

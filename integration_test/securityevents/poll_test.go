@@ -311,6 +311,10 @@ func TestStreamOfAnother(t *testing.T) {
 			map[string]any{"stream_id": "1", "aud": receiver, "delivery": map[string]any{"method": "urn:ietf:rfc:8936", "endpoint_url": "http://other.example/poll"}},
 			"endpoint_url",
 		},
+		"a URL of another host": {
+			map[string]any{"stream_id": "1", "aud": receiver, "delivery": map[string]any{"method": "urn:ietf:rfc:8936", "endpoint_url": "http://127.0.0.1:1/poll"}},
+			"is at another host than the transmitter",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := startService(t)

@@ -1,6 +1,7 @@
 package securityevents
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/http"
@@ -414,6 +415,26 @@ func TestMetric(t *testing.T) {
 	}
 	if strings.Contains(s.Do(http.MethodGet, s.AdminURL("/metrics")).Body, "mallory") {
 		t.Error("a label comes from an event")
+	}
+}
+
+// TestEarlyData pushes an event in the first packets of a resumed connection, which
+// others can send again.
+func TestEarlyData(t *testing.T) {
+	x := startTransmitter(t)
+	certificate, key := harness.SaveCertificate(t, harness.Certificate(t, "localhost", nil, time.Hour))
+	config := strings.Replace(x.config(), "http://localhost:8080 {", "https://localhost:8081 {\n\ttls "+certificate+" "+key, 1)
+	s := harness.StartWithAdmin(t, strings.Replace(config, "{\n", "{\n\tauto_https off\n\tservers {\n\t\tprotocols h1 h2 h2c h3\n\t}\n", 1))
+	set := x.set(x.claims(caep+"session-revoked", x.user("alice")))
+	fields := []string{":method", "POST", ":scheme", "https", ":authority", "localhost", ":path", "/auth/events", "content-type", mime}
+	early := s.SendEarly(s.Ticket(), fields, func() {
+		harness.Eventually(t, "the event is refused before the handshake ends", func() bool { return strings.Contains(s.LogText(), "came in early data") })
+	})
+	if early.Status != http.StatusTooEarly || early.Body != "" {
+		t.Errorf("early: %d %s", early.Status, early.Body)
+	}
+	if later := s.SendHTTP3(new(tls.Config), fields, set); later.Status != http.StatusAccepted {
+		t.Errorf("after the handshake: %d %s", later.Status, later.Body)
 	}
 }
 
