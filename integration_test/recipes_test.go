@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -117,7 +118,7 @@ func TestRecipes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := 0
+	run, tested := 0, 0
 	for _, recipe := range strings.Split(string(page), "\n## ")[1:] {
 		name, text, _ := strings.Cut(recipe, "\n")
 		example := caddyfileBlock.FindStringSubmatch(text)
@@ -126,14 +127,19 @@ func TestRecipes(t *testing.T) {
 		}
 		run++
 		t.Run(name, func(t *testing.T) {
-			config := runnable(t, example[1])
+			caddyfile := example[1]
 			for _, file := range jsonBlock.FindAllStringSubmatch(text, -1) {
 				path := filepath.Join(t.TempDir(), "file.json")
 				if err := os.WriteFile(path, []byte(file[2]), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				config = strings.ReplaceAll(config, file[1], path)
+				caddyfile = strings.ReplaceAll(caddyfile, file[1], path)
 			}
+			if tests := accessTests.FindStringSubmatch(text); tests != nil {
+				tested++
+				runAccessTests(t, caddyfile, tests[1], "coverage: 100.0%")
+			}
+			config := runnable(t, caddyfile)
 			steps := filepath.Join(t.TempDir(), "recipe.md")
 			if err := os.WriteFile(steps, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -144,7 +150,31 @@ func TestRecipes(t *testing.T) {
 			}
 		})
 	}
-	if run < 5 {
-		t.Errorf("%d recipes were found", run)
+	if run < 5 || tested < 2 {
+		t.Errorf("%d recipes were found, %d with access tests", run, tested)
 	}
+}
+
+// accessTests finds the access tests of a recipe.
+var accessTests = regexp.MustCompile("(?s)```text\n(# access.test\n.*?)```")
+
+// runAccessTests runs access tests, all of which have to hold.
+func runAccessTests(t *testing.T, caddyfile, tests, want string) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range map[string]string{"Caddyfile": caddyfile, "access.test": tests} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.Command("caddy", "auth", "test", "--coverage", "access.test")
+	command.Dir = folder
+	if output, err := command.Output(); err != nil || !strings.Contains(string(output), want) {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// TestAccessOfExample runs the access tests of the example.
+func TestAccessOfExample(t *testing.T) {
+	runAccessTests(t, textOf(t, "../Caddyfile.example"), textOf(t, "../access.test"), "20 cases, 0 failed")
 }
