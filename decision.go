@@ -55,11 +55,12 @@ func (g *RequireAuth) decide(state *requestState, r *http.Request, d *decision) 
 	// The client's own identity fields go here: a credential may come in one of
 	// them, and a condition must not believe them.
 	g.forward.names.removeFrom(r, state.forwarded)
-	if g.MCP != nil && (d.Allowed || d.outcome.Verdict == authn.Accepted) && state.explained == nil {
+	if g.MCP != nil && (d.Allowed || d.outcome.Verdict == authn.Accepted) {
 		d.lists = g.MCP.ResumesStream(r)
-		if g.MCP.Inspects(r) {
+		if g.MCP.Inspects(r) && (state.explained == nil || r.ContentLength > 0) {
 			g.inspect(state, r, d)
 		}
+		d.lists = d.lists && state.explained == nil // an explanation has no answer to filter
 	}
 	if d.outcome.Verdict == authn.Accepted {
 		g.authorize(state, r, d)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -371,6 +372,9 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	state.request.SetGate(&g.seen)
 	if g.MCP != nil {
 		state.setReadDeadline = http.NewResponseController(w).SetReadDeadline
+		if state.explained != nil { // its body is in memory
+			state.setReadDeadline = func(time.Time) error { return nil }
+		}
 	}
 	var d decision
 	g.decide(state, r, &d)

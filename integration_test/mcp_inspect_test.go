@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,6 +30,22 @@ func inspectedMCP(t *testing.T) *harness.Server {
 			_ = http.NewResponseController(w).Flush()
 			if r.Method == http.MethodGet {
 				<-r.Context().Done()
+			}
+		case "/endless", "/endless-event", "/large": // until the gate breaks off
+			media, size := "application/json", -1
+			if r.URL.Path == "/endless-event" {
+				media = "text/event-stream"
+			}
+			if r.URL.Path == "/large" {
+				size = 50 << 20
+			}
+			w.Header().Set("Content-Type", media)
+			fmt.Fprint(w, "data: ")
+			part := []byte(strings.Repeat(" ", 64<<10))
+			for written := 0; size < 0 || written < size; written += len(part) {
+				if _, err := w.Write(part); err != nil {
+					return
+				}
 			}
 		case "/broken":
 			w.Header().Set("Content-Type", "application/json")
@@ -60,7 +77,7 @@ http://localhost:8080 {
 			inspect 1KiB
 		}
 	}
-	@lists path /list /events /broken
+	@lists path /list /events /broken /endless /endless-event /large
 	require_auth @lists {
 		optional
 		mcp {
@@ -153,6 +170,14 @@ func TestMCPInspect(t *testing.T) {
 			}
 		})
 	}
+	t.Run("MCP-11: a body that ends before its length is refused, and logged", func(t *testing.T) {
+		connection := s.Dial()
+		fmt.Fprintf(connection, "POST /open HTTP/1.1\r\nHost: localhost:8080\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(readCall), readCall[:30])
+		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, "the log names the end", func() bool { return strings.Contains(s.LogText(), "reading the body: unexpected EOF") })
+	})
 	t.Run("MCP-11: an unsupported revision names those supported", func(t *testing.T) {
 		got := post("/mcp", deleteCall, wider, harness.Header("Mcp-Protocol-Version", "2024-11-05")).Problem()
 		if strings.Join(got.Supported, " ") != "2025-03-26 2025-06-18 2025-11-25 2026-07-28" || got.Requested != "2024-11-05" {
@@ -222,6 +247,26 @@ func TestMCPLists(t *testing.T) {
 			t.Errorf("%d %q", got.Status, got.Body)
 		}
 	})
+	for path, want := range map[string]int{"/large": 502, "/endless": 502, "/endless-event": 200} {
+		t.Run("MCP-4 COST-1: an answer that is too large breaks off, at "+path, func(t *testing.T) {
+			before := len(s.LogText())
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Addr()+path, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = "localhost:8080"
+			request.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if body, _ := io.ReadAll(answer.Body); answer.StatusCode != want || len(body) > 1<<10 {
+				t.Errorf("%d and %d bytes", answer.StatusCode, len(body))
+			}
+			harness.Eventually(t, "the log names the bound", func() bool { return strings.Contains(s.LogText()[before:], "it is over 8388608 bytes") })
+		})
+	}
 	t.Run("MCP-4: another answer passes unchanged", func(t *testing.T) {
 		if got := s.Do("POST", s.URL("/list"), token, harness.Body("application/json", readCall)); got.Body != toolList("read", "delete_x") {
 			t.Errorf("%d %q", got.Status, got.Body)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -77,12 +79,17 @@ func TestInspect(t *testing.T) {
 		"neither":                         {nil, `{"jsonrpc":"2.0","id":1}`, errMessage.Error()},
 		"another version":                 {nil, `{"jsonrpc":"1.0","id":1,"method":"tools/list"}`, errMessage.Error()},
 		"an id that is an object":         {nil, `{"jsonrpc":"2.0","id":{},"method":"tools/list"}`, errMessage.Error()},
+		"an id that is a list":            {nil, `{"jsonrpc":"2.0","id":[1],"method":"tools/list"}`, errMessage.Error()},
+		"an id that is true":              {nil, `{"jsonrpc":"2.0","id":true,"method":"tools/list"}`, errMessage.Error()},
+		"an id that is a fraction":        {nil, `{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}`, "list"},
+		"an id out of range":              {nil, `{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}`, ErrNotJSON.Error()},
 		"an id that is null":              {nil, `{"jsonrpc":"2.0","id":null,"method":"tools/list"}`, errMessage.Error()},
 		"params in a list":                {nil, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["delete_x"]}`, errMessage.Error()},
 		"no name":                         {nil, call(`{}`), errNoName.Error()},
 		"a name that is a number":         {nil, call(`{"name":1}`), errNoName.Error()},
 		"NUL in a name":                   {nil, call(`{"name":"read\u0000"}`), errText.Error()},
 		"another normal form":             {nil, call(`{"name":"e\u0301"}`), errText.Error()},
+		"mixed normal forms":              {nil, call("{\"name\":\"\u00e9e\u0301\"}"), errText.Error()},
 		"a number":                        {nil, "1", errMessage.Error()},
 		"too large":                       {nil, call(`{"name":"` + strings.Repeat("x", 400) + `"}`), ErrBodyTooLarge.Error()},
 		"UTF-16":                          {[]string{"Content-Type", "application/json; charset=utf-16"}, deleteCall, errMedia.Error()},
@@ -133,6 +140,44 @@ func TestInspectBoundsTime(t *testing.T) {
 		var set []bool
 		if _, _, err := guarded.Inspect(r, func(at time.Time) error { set = append(set, at.IsZero()); return nil }); err != nil || !slices.Equal(set, []bool{false, true}) {
 			t.Errorf("%v %v", set, err)
+		}
+	})
+}
+
+// trickle is a body whose parts come ten seconds apart, until the deadline.
+type trickle struct{ deadline time.Time }
+
+func (b *trickle) Read(p []byte) (int, error) {
+	time.Sleep(10 * time.Second)
+	if !b.deadline.IsZero() && !time.Now().Before(b.deadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	p[0] = ' '
+	return 1, nil
+}
+
+func TestInspectSlowBody(t *testing.T) {
+	t.Run("COST-1: a body in pieces ends after 30 seconds, however many come", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			body := new(trickle)
+			r := request("POST", "Content-Type", "application/json")
+			r.Body, r.ContentLength = io.NopCloser(body), -1
+			began := time.Now()
+			_, _, err := guarded.Inspect(r, func(at time.Time) error { body.deadline = at; return nil })
+			if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != bodyTime {
+				t.Errorf("%v after %s", err, took)
+			}
+		})
+	})
+}
+
+func TestInspectLargeBatch(t *testing.T) {
+	t.Run("COST-1: a batch of 10,000 calls is refused", func(t *testing.T) {
+		policy := &Policy{BodyLimit: 1 << 20, Rules: guarded.Rules}
+		r := request("POST", "Content-Type", "application/json")
+		r.Body = io.NopCloser(strings.NewReader("[" + strings.Repeat(deleteCall+",", 9999) + deleteCall + "]"))
+		if scopes, _, err := policy.Inspect(r, noDeadline); !errors.Is(err, errBatch) || scopes != nil {
+			t.Errorf("%q %v", scopes, err)
 		}
 	})
 }

@@ -1,11 +1,14 @@
 // A server for the public conformance suite of MCP, with what most of its scenarios
-// ask for, and no notion of authorization.
+// ask for, and no notion of authorization. Revisions with sessions are at /mcp, the one
+// without is at /stateless.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import * as types from '@modelcontextprotocol/sdk/types.js';
+import { Server as StatelessServer, createMcpHandler } from '@modelcontextprotocol/server';
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 const wav = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=';
@@ -107,8 +110,30 @@ function newServer() {
   return server;
 }
 
+// The handlers of the revision without sessions are found by the names of their methods.
+const stateless = createMcpHandler(() => {
+  const server = new StatelessServer({ name: 'conformance', version: '1.0.0' }, { capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} } });
+  for (const [schema, handler] of handlers) {
+    const method = schema.shape.method.value;
+    if (!/subscribe|setLevel/.test(method)) server.setRequestHandler(method, (request, { mcpReq }) => handler(request, { sendNotification: mcpReq.notify, _meta: request.params?._meta }));
+  }
+  return server;
+});
+
+async function answerStateless(request, response) {
+  const answer = await stateless.fetch(new Request(`http://localhost${request.url}`, {
+    method: request.method, headers: request.headers, duplex: 'half',
+    body: ['GET', 'HEAD'].includes(request.method) ? undefined : Readable.toWeb(request),
+  }));
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  if (answer.body) Readable.fromWeb(answer.body).pipe(response);
+  else response.end();
+}
+
 const sessions = new Map();
-createServer(async (request, response) => {
+// Idle connections stay open: a request could meet one that is about to close.
+createServer({ keepAliveTimeout: 0 }, async (request, response) => {
+  if (request.url === '/stateless') return answerStateless(request, response);
   let transport = sessions.get(request.headers['mcp-session-id']);
   if (!transport) {
     transport = new StreamableHTTPServerTransport({ sessionIdGenerator: randomUUID, onsessioninitialized: (id) => sessions.set(id, transport) });

@@ -53,7 +53,7 @@ func TestClientsOfThePage(t *testing.T) {
 			t.Errorf("%s: the page says %s about more scope, tested is %v", name, row[3], more)
 		}
 	}
-	if version := regexp.MustCompile("`(@modelcontextprotocol/conformance)` ([0-9.]+)\\)").FindSubmatch(page); version == nil || parts.Dependencies[string(version[1])] != string(version[2]) {
+	if version := regexp.MustCompile("`(@modelcontextprotocol/conformance)` ([^ )]+)\\)").FindSubmatch(page); version == nil || parts.Dependencies[string(version[1])] != string(version[2]) {
 		t.Errorf("the page names another version of the conformance suite: %q", version)
 	}
 	if len(rows) != len(stepsUp) {
