@@ -61,8 +61,9 @@ var codes = []string{
 	"use_dpop_nonce", "internal_error",
 }
 
-// values are those that labels of constants may have.
+// values are those that labels of constants may have, by label or by metric and label.
 var values = map[string][]string{
+	"caddy_auth_security_events_total result": {"accepted", "ignored", "duplicate", "refused", "unavailable"},
 	"decision": {"admitted", "denied", "would_deny"}, "source": {"cache", "local", "remote"}, "result": {"ok", "error"}, "code": codes,
 }
 
@@ -106,7 +107,10 @@ func checkMatcher(t *testing.T, name string, matcher *labels.Matcher, has []stri
 	if !slices.Contains(has, matcher.Name) {
 		t.Errorf("%s has no label %s", name, matcher.Name)
 	}
-	constants, constant := values[matcher.Name]
+	constants, constant := values[name+" "+matcher.Name]
+	if !constant {
+		constants, constant = values[matcher.Name]
+	}
 	if !constant {
 		return
 	}
