@@ -1,5 +1,5 @@
-// Package command has the commands below `caddy auth` that look at a
-// configuration or make something for one.
+// Package command has the commands below `caddy auth` that check a configuration or
+// generate parts of one.
 package command
 
 import (
@@ -13,17 +13,17 @@ import (
 // Exit codes of the commands.
 const (
 	exitDone     = 0
-	exitFailed   = 1 // the command could not do its work
-	exitFindings = 2 // it did, and what it found is not as it should be
+	exitFailed   = 1 // the command failed
+	exitFindings = 2 // the command succeeded and has findings
 )
 
-// All returns the commands, given how to load a configuration.
+// All returns the commands, given a function that loads a configuration.
 func All(load LoadForTest) []*cobra.Command {
 	return []*cobra.Command{testCommand(load), routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand(), reportCommand(), convertCommand(load)}
 }
 
-// run makes a command of a function that returns an exit code. Findings are
-// printed by then, so that there is nothing to add to them.
+// run returns a command for a function that returns an exit code. The function has
+// printed its findings, so no error message follows.
 func run(do func(cmd *cobra.Command) (code int, err error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceUsage = true

@@ -10,7 +10,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// source are the flags that say which configuration is meant.
+// source are the flags that choose a configuration.
 type source struct{ file, adapter string }
 
 func (s *source) addFlags(cmd *cobra.Command) {
@@ -29,11 +29,11 @@ type configuration struct {
 	*routes.Config
 	// raw is the configuration in JSON.
 	raw []byte
-	// file and adapter are those that were used in the end.
+	// file and adapter are the resulting ones.
 	file, adapter string
 }
 
-var errNoConfig = errors.New("there is no configuration: write --config <file>, or call the command where a Caddyfile is")
+var errNoConfig = errors.New("no configuration found: write --config <file>, or run the command in the folder of a Caddyfile")
 
 func (s *source) read() (*configuration, error) {
 	raw, file, adapter, err := caddycmd.LoadConfig(s.file, s.adapter)

@@ -18,7 +18,7 @@ type convertOptions struct {
 	file, output string
 }
 
-// convertCommand writes a Caddyfile with gates in the place of other directives.
+// convertCommand replaces other directives of a Caddyfile by gates.
 func convertCommand(load LoadForTest) *cobra.Command {
 	options := convertOptions{load: load}
 	command := &cobra.Command{

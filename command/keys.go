@@ -26,25 +26,25 @@ type keyOptions struct {
 func (o *keyOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.id, "id", "partner-a", "the name of the key, for logs and as the caller's id")
-	flags.StringSliceVar(&o.scopes, "scope", nil, "what the holder may do; may be repeated")
-	flags.StringSliceVar(&o.roles, "role", nil, "what the holder is; may be repeated")
+	flags.StringSliceVar(&o.scopes, "scope", nil, "a scope of the holder; may be repeated")
+	flags.StringSliceVar(&o.roles, "role", nil, "a role of the holder; may be repeated")
 	flags.StringVar(&o.expires, "expires", "", "when the key ends: 2099-01-01T00:00:00Z, or in how long: 90d")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON; without the key it is an element of a keys_file")
 }
 
-// newKeyCommand makes an API key.
+// newKeyCommand generates an API key.
 func newKeyCommand() *cobra.Command {
 	var options keyOptions
 	command := &cobra.Command{
 		Use:   "new-key",
-		Short: "Makes an API key and the line that configures it",
+		Short: "Generates an API key and the line that configures it",
 		Long: `
-Makes a random API key and prints it, and below it the line for the Caddyfile,
-which has only its digest. The key is nowhere else: give it to its holder now.
+Generates a random API key. Prints the key, and the line for the Caddyfile, which has
+only its digest. The key is not stored: give it to its holder now.
 
-A key is the prefix, 43 characters for 256 random bits and a checksum of 6. Tell
-your secret scanner to look for ` + apikeyformat.Pattern + `; the
-checksum (CRC-32 of all before it, in base 62) tells keys from other text.`,
+A key is the prefix, 43 characters for 256 random bits, and a checksum of 6
+characters. Configure your secret scanner with ` + apikeyformat.Pattern + `.
+The checksum (CRC-32 of all before it, in base 62) distinguishes keys from other text.`,
 		Example: `  caddy auth new-key --id partner-a --scope read
   caddy auth new-key --prefix acme_live_ --expires 90d --json`,
 		Args: cobra.NoArgs,
@@ -57,20 +57,20 @@ checksum (CRC-32 of all before it, in base 62) tells keys from other text.`,
 		}),
 	}
 	options.addFlags(command)
-	command.Flags().StringVar(&options.prefix, "prefix", apikeyformat.DefaultPrefix, "what the key begins with")
+	command.Flags().StringVar(&options.prefix, "prefix", apikeyformat.DefaultPrefix, "the prefix of the key")
 	return command
 }
 
-// hashKeyCommand makes the line for a key that exists.
+// hashKeyCommand prints the line for an existing key.
 func hashKeyCommand() *cobra.Command {
 	var options keyOptions
 	command := &cobra.Command{
 		Use:   "hash-key",
-		Short: "Makes the line that configures an API key",
+		Short: "Prints the line that configures an API key",
 		Long: `
 Reads an API key from the standard input and prints the line for the Caddyfile,
-which has only its digest. The key is no argument, because others on the machine
-can see those.`,
+which has only its digest. The key is not an argument, because other users of the
+machine can see arguments.`,
 		Example: `  caddy auth hash-key --id partner-a < key.txt`,
 		Args:    cobra.NoArgs,
 		RunE: run(func(cmd *cobra.Command) (int, error) {
@@ -86,13 +86,13 @@ can see those.`,
 }
 
 const (
-	// minKey is the size of a key in bytes below which its digest can be
-	// guessed from.
+	// minKey is the size of a key in bytes below which an attacker can guess it from
+	// its digest.
 	minKey = 16
 	maxKey = 16 << 10
 )
 
-// readKey reads a key; a line end after it is not a part of it.
+// readKey reads a key without the line end after it.
 func readKey(cmd *cobra.Command) (string, error) {
 	content, err := readInput(cmd)
 	if err == nil {
@@ -112,7 +112,7 @@ func readKey(cmd *cobra.Command) (string, error) {
 	return key, nil
 }
 
-// readInput reads the standard input, from a terminal without showing it.
+// readInput reads the standard input. A terminal does not show it.
 func readInput(cmd *cobra.Command) ([]byte, error) {
 	file, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -157,13 +157,13 @@ func (o *keyOptions) print(w io.Writer, key string, show bool) error {
 	return err
 }
 
-// plainWord reports whether a word stands in a Caddyfile as it is.
+// plainWord reports whether a word needs no quotes in a Caddyfile.
 func plainWord(word string) bool {
 	return word != "" && !strings.ContainsAny(word, "\"\\{}`#") &&
 		!strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-// end is when the key ends, as RFC 3339 writes it.
+// end returns when the key ends, in RFC 3339.
 func (o *keyOptions) end(now time.Time) (string, error) {
 	if o.expires == "" {
 		return "", nil
@@ -178,7 +178,7 @@ func (o *keyOptions) end(now time.Time) (string, error) {
 	return at.Format(time.RFC3339), nil
 }
 
-// line is the line of the Caddyfile.
+// line returns the line of the Caddyfile.
 func (o *keyOptions) line(key, expires string) string {
 	line := "key " + o.id + " " + apikeyformat.Digest(key)
 	var block []string

@@ -19,14 +19,14 @@ type lintOptions struct {
 	allow          []string
 }
 
-// lintCommand finds choices that are legal and dangerous.
+// lintCommand finds valid but dangerous choices.
 func lintCommand() *cobra.Command {
 	var options lintOptions
 	command := &cobra.Command{
 		Use:   "lint",
-		Short: "Finds choices that are legal and dangerous",
-		Long: "\nFinds choices in a configuration that are legal and dangerous, and says what to do\n" +
-			"instead: for a Caddyfile with file and line, otherwise with the path in the JSON.\n\n" +
+		Short: "Finds valid but dangerous choices",
+		Long: "\nFinds valid but dangerous choices in a configuration, and says what to do instead.\n" +
+			"A finding has the file and line of a Caddyfile, or the path in the JSON.\n\n" +
 			"The exit code is 2 if there is a warning, with --strict also if there is a note.\n" +
 			"--allow leaves a rule out. The rules:\n\n" + rulesText(),
 		Example: `  caddy auth lint
@@ -89,14 +89,14 @@ func (o *lintOptions) run(cmd *cobra.Command) (int, error) {
 func (o *lintOptions) checkAllowed() error {
 	for _, id := range o.allow {
 		if !slices.ContainsFunc(lint.Rules(), func(r *lint.Rule) bool { return r.ID == id }) {
-			return fmt.Errorf("--allow %s: there is no such rule; the help lists them", id)
+			return fmt.Errorf("--allow %s: unknown rule; the help lists all rules", id)
 		}
 	}
 	return nil
 }
 
-// placer returns what tells where a finding is: in a Caddyfile by looking up
-// what is written there, else by the path in the JSON.
+// placer returns a function for the position of a finding. In a Caddyfile it searches
+// for the text, otherwise it is the path in the JSON.
 func (c *configuration) placer() (func(lint.Finding) []string, error) {
 	inJSON := func(f lint.Finding) []string { return []string{f.Where} }
 	if c.adapter != "caddyfile" || c.file == "-" {

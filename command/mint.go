@@ -125,7 +125,7 @@ func (o mintOptions) signingKey() (key jose.PrivateKey, err error) {
 	return key, nil
 }
 
-// algorithmFor is the algorithm that a key is made for.
+// algorithmFor returns the usual algorithm of a key.
 func algorithmFor(key any) string {
 	switch key := key.(type) {
 	case ed25519.PrivateKey:

@@ -26,19 +26,20 @@ type openapiOptions struct {
 	document, host string
 }
 
-// openapiCommand adds to an OpenAPI document what the gates ask for.
+// openapiCommand adds the requirements of the gates to an OpenAPI document.
 func openapiCommand() *cobra.Command {
 	var options openapiOptions
 	command := &cobra.Command{
 		Use:   "openapi",
-		Short: "Says in an OpenAPI document what the gates ask for",
+		Short: "Adds the requirements of the gates to an OpenAPI document",
 		Long: `
-Adds to an OpenAPI 3 document, JSON or YAML, what the gates in front of the API
-ask for: security schemes, which operations need which, and the answers 401 and
-403. Without a document it prints the components that they need.
+Adds the requirements of the gates to an OpenAPI 3 document, JSON or YAML: security
+schemes, the schemes of each operation, and the answers 401 and 403. Without a
+document it prints the components.
 
-What the document has stays: its own security is joined with that of the gates,
-its own answers count. Doing it again changes nothing. Comments of YAML stay.
+The content of the document stays. Its own security is joined with that of the
+gates, and its own answers count. A second run changes nothing. Comments of YAML
+stay.
 Gates with "hide all" are left out.`,
 		Example: `  caddy auth openapi --document openapi.yaml
   caddy auth openapi --config caddy.json --host api.example.com --document - < openapi.json`,
@@ -115,7 +116,7 @@ func (o *openapiOptions) readDocument(stdin io.Reader) (described *yaml.Node, is
 	return described, isYAML, nil
 }
 
-// sites are the sites of the configuration that serve a host, or the only one.
+// sites returns the sites of the configuration that serve a host, or the only site.
 func (c *configuration) sites(host string) ([]openapi.Site, error) {
 	var names []string
 	var sites []openapi.Site
@@ -138,14 +139,14 @@ func (c *configuration) sites(host string) ([]openapi.Site, error) {
 	case len(names) == 0:
 		return nil, errors.New("the configuration has no gates")
 	case host == "" && len(names) > 1:
-		return nil, fmt.Errorf("several sites have gates: say which by --host, out of %s", strings.Join(names, " "))
+		return nil, fmt.Errorf("several sites have gates: write --host with one of %s", strings.Join(names, " "))
 	case len(sites) == 0:
-		return nil, fmt.Errorf("no site with gates serves %s: there are %s", host, strings.Join(names, " "))
+		return nil, fmt.Errorf("no site with gates serves %s: write one of %s", host, strings.Join(names, " "))
 	}
 	return sites, nil
 }
 
-// describe says what a gate asks for, from its configuration alone.
+// describe describes a gate from its configuration alone.
 func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 	if gate.Handler != "require_auth" {
 		return openapi.Gate{}, false
@@ -177,8 +178,8 @@ func (c *configuration) describe(gate routes.Gate) (openapi.Gate, bool) {
 	return described, true
 }
 
-// newScheme makes a scheme that is configured and not provisioned: it opens no
-// file and no connection.
+// newScheme returns a configured scheme without Provision: it opens no file and no
+// connection.
 func newScheme(raw json.RawMessage) any {
 	var named struct {
 		Scheme string `json:"scheme"`

@@ -22,25 +22,24 @@ type routesOptions struct {
 	allow, openapi     []string
 }
 
-// routesCommand says for every route what it takes to pass.
+// routesCommand lists what each route requires.
 func routesCommand() *cobra.Command {
 	var options routesOptions
 	command := &cobra.Command{
 		Use:   "routes",
-		Short: "Lists what it takes to pass each route",
+		Short: "Lists what each route requires",
 		Long: `
-Lists which requests are answered by what, and what it takes to get there. What
-can be had without a credential is marked OPEN.
+Lists the routes with the handler that answers, and what a request needs to get
+there. A route without a credential is marked OPEN.
 
-The configuration is followed as a request would follow it: a gate counts only
-for what comes after it, the first handler that answers ends the way. A matcher
-other than path, host, method and not is taken to match some requests and not
-others. Of two routes that a request may take, both are listed.
+The command follows the configuration as a request does. A gate counts only for the
+handlers after it, and the first handler that answers ends the route. A matcher
+other than path, host, method and not may match a request or not. If a request may
+take one of two routes, both are listed.
 
-With --fail-on-open the exit code is 2 if anything is open; --allow names paths
-that may be. A gate that is optional leaves its routes open. Of a gate with an
-OpenAPI document, the operations that need no credential are open: each has a line
-of its own. A document at a URL is not fetched: --openapi names a copy.`,
+With --fail-on-open the exit code is 2 if a route is open. --allow names paths that
+may be open. An optional gate leaves its routes open. Of a gate with an OpenAPI
+document, the operations without a credential are open: each has its own line. A document at a URL is not fetched: --openapi names a copy.`,
 		Example: `  caddy auth routes
   caddy auth routes --config caddy.json --json
   caddy auth routes --fail-on-open --allow /health --allow '/public/*'`,
@@ -78,10 +77,10 @@ func (o *routesOptions) run(cmd *cobra.Command) (int, error) {
 	return code, report.write(cmd.OutOrStdout())
 }
 
-// routesReport is what the command prints.
+// routesReport is the output of the command.
 type routesReport struct {
 	Sites []*site `json:"sites"`
-	// Open is how many routes are open and not allowed to be.
+	// Open is the number of open routes that are not allowed to be open.
 	Open   int  `json:"open"`
 	Coarse bool `json:"coarse,omitempty"`
 	// Unread says which OpenAPI documents could not be read. Their public operations
@@ -107,7 +106,7 @@ type route struct {
 	Answer  string      `json:"answer"`
 	Where   string      `json:"where"`
 	Unknown []string    `json:"unknown_handlers,omitempty"`
-	// Denied is set for what may answer requests that a gate denies: its
+	// Denied is set for a handler that may answer requests that a gate denies: its
 	// directive, such as handle_errors.
 	Denied string `json:"denied,omitempty"`
 	// Operation is set for an operation that an OpenAPI document makes public.

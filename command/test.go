@@ -22,8 +22,8 @@ import (
 	"github.com/excorp/caddy-require-auth/openapi"
 )
 
-// LoadForTest loads a configuration, with other credentials than its own. It
-// listens on no address and keeps off the network.
+// LoadForTest loads a configuration with test credentials. It listens on no address and
+// stays off the network.
 type LoadForTest func(config []byte) (accesstest.Configuration, *accesstest.Credentials, error)
 
 type testOptions struct {
@@ -83,7 +83,7 @@ is not fetched: --openapi names a copy.
 	return command
 }
 
-// testReport is what the command prints.
+// testReport is the output of the command.
 type testReport struct {
 	Files    []testedFile         `json:"files"`
 	Failed   int                  `json:"failed"`
@@ -266,7 +266,7 @@ func (r testReport) writeJUnit(path string) error {
 	return os.WriteFile(path, append([]byte(xml.Header), text...), 0o600)
 }
 
-// rerun runs the tests in another process, again whenever a file changes.
+// rerun runs the tests in another process, and again when a file changes.
 func (o *testOptions) rerun(cmd *cobra.Command, files []string) (int, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -293,10 +293,10 @@ func (o *testOptions) rerun(cmd *cobra.Command, files []string) (int, error) {
 	}
 }
 
-// watchEvery is how often --watch looks at the files.
+// watchEvery is how often --watch checks the files.
 const watchEvery = 500 * time.Millisecond
 
-// stamps changes when one of the files does.
+// stamps returns a text that changes with one of the files.
 func stamps(files []string) string {
 	var b strings.Builder
 	for _, file := range files {

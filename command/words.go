@@ -18,7 +18,7 @@ type gate struct {
 	Optional bool     `json:"optional,omitempty"`
 	// ReportOnly gates let every request pass.
 	ReportOnly bool `json:"report_only,omitempty"`
-	// Requires is what is asked of a caller who is known.
+	// Requires is the requirement for an authenticated caller.
 	Requires string `json:"requires,omitempty"`
 	Where    string `json:"where"`
 }
@@ -54,7 +54,7 @@ func (g gate) String() string {
 	return words
 }
 
-// takes says what it takes to pass.
+// takes returns what a request needs to pass.
 func (r route) takes() string {
 	var gates []string
 	for i, gate := range r.Gates {
@@ -78,7 +78,7 @@ func (r route) takes() string {
 	return string(r.Kind)
 }
 
-// repeats reports whether a gate asks nothing that another does not.
+// repeats reports whether another gate has the same requirement.
 func (r route) repeats(i int) bool {
 	one := r.Gates[i]
 	for j, other := range r.Gates {
@@ -105,7 +105,7 @@ func methodsOf(set routes.Set) string {
 	return strings.Join(set.Methods, ",")
 }
 
-// requestsOf says which requests a region has, apart from host and method.
+// requestsOf describes the requests of a region, apart from host and method.
 func requestsOf(region routes.Region) string {
 	var words []string
 	for _, path := range region.Paths {
@@ -135,7 +135,7 @@ func requestsOf(region routes.Region) string {
 	return strings.Join(append([]string{text}, conditions...), ", ")
 }
 
-// maxCondition is how much of a matcher is printed.
+// maxCondition bounds the printed part of a matcher, in bytes.
 const maxCondition = 60
 
 func conditionText(condition routes.Condition) string {
@@ -146,7 +146,7 @@ func conditionText(condition routes.Condition) string {
 	return strings.TrimSpace(condition.Matcher + " " + string(value))
 }
 
-// answerOf says what answers, and on which path it does.
+// answerOf describes the answering handler, and its path.
 func answerOf(row routes.Row) string {
 	text := row.Handler.Target()
 	switch view := row.View; {

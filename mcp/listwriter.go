@@ -145,12 +145,12 @@ func (l *ListWriter) Close() error {
 
 // eventFilter filters the events of a stream when they are complete.
 type eventFilter struct {
-	filter filter
-	line   []byte
-	lines  []string // of the current event
-	size   int
-	begun  bool
-	cr     bool // the last byte ended a line, and a following line feed belongs to it
+	filter  filter
+	line    []byte
+	lines   []string // of the current event
+	size    int
+	started bool
+	cr      bool // the last byte ended a line, and a following line feed belongs to it
 }
 
 func (e *eventFilter) write(w io.Writer, part []byte) error {
@@ -185,9 +185,9 @@ func (e *eventFilter) write(w io.Writer, part []byte) error {
 func (e *eventFilter) endLine(w io.Writer) error {
 	line := string(e.line)
 	e.line = e.line[:0]
-	if !e.begun {
+	if !e.started {
 		line = strings.TrimPrefix(line, "\ufeff")
-		e.begun = true
+		e.started = true
 	}
 	if line != "" {
 		e.lines = append(e.lines, line)

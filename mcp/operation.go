@@ -157,9 +157,9 @@ func decode(value string) (string, error) {
 	if !isEncoded(value) {
 		return value, nil
 	}
-	encoded, begun := strings.CutPrefix(value, encodedPrefix)
+	encoded, hasPrefix := strings.CutPrefix(value, encodedPrefix)
 	encoded, ended := strings.CutSuffix(encoded, encodedSuffix)
-	if !begun || !ended || strings.ContainsAny(encoded, "\r\n") {
+	if !hasPrefix || !ended || strings.ContainsAny(encoded, "\r\n") {
 		return "", errEncoding
 	}
 	decoded, err := base64.StdEncoding.Strict().DecodeString(encoded)

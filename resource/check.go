@@ -94,11 +94,11 @@ func checkPage(text string) error {
 // URLs are published as they are written.
 func checkCharacters(text string) error {
 	if strings.ContainsAny(text, "{}") {
-		return errors.New("nothing fills in a placeholder here: write the URL itself, or {$NAME} in a Caddyfile for a variable of the environment")
+		return errors.New("placeholders are not replaced here: write the URL itself, or {$NAME} in a Caddyfile for a variable of the environment")
 	}
 	for _, c := range text {
 		if c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\^`|", c) {
-			return fmt.Errorf("%q cannot stand in a URL: write it percent-encoded, or in a host name in its xn-- form", c)
+			return fmt.Errorf("invalid character %q in a URL: write it percent-encoded, or in a host name in its xn-- form", c)
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ func (f facades) add(resource *Resource) {
 	}
 }
 
-// findFacade returns the endpoint for a request, or nil. It compares paths letter by
+// find returns the endpoint for a request, or nil. It compares paths letter by
 // letter.
 func (f facades) find(r *http.Request) *servedEndpoint {
 	if len(f) == 0 || !strings.HasPrefix(r.URL.Path, "/.well-known/") {

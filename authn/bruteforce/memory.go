@@ -88,8 +88,8 @@ func (m *Memory) addGoodCredential(credential, pair store.Key) {
 
 // knownPair reports whether the client logged in to the account recently.
 func (m *Memory) knownPair(pair store.Key) bool {
-	_, known := m.knownPairs.GetIfPresent(pair)
-	return known
+	_, found := m.knownPairs.GetIfPresent(pair)
+	return found
 }
 
 // addPair remembers a pair, or remembers it for longer. It reports whether to

@@ -55,14 +55,14 @@ func (t *Trace) Skip(check, why string) bool {
 }
 
 func (t *Trace) add(check string, failure error, found string) {
-	made := Check{Scheme: t.scheme, Check: check, Result: OK, Detail: found}
+	entry := Check{Scheme: t.scheme, Check: check, Result: OK, Detail: found}
 	if failure != nil {
-		made.Result, made.Detail = Failed, failure.Error()
+		entry.Result, entry.Detail = Failed, failure.Error()
 		if found != "" {
-			made.Detail += ": " + found
+			entry.Detail += ": " + found
 		}
 	}
-	t.checks = append(t.checks, made)
+	t.checks = append(t.checks, entry)
 }
 
 // SetScheme sets the scheme of the next checks. It is empty for the gate.
@@ -74,7 +74,7 @@ func (t *Trace) SetScheme(scheme string) {
 
 // Take returns the checks since the last call.
 func (t *Trace) Take() []Check {
-	taken := t.checks
+	checks := t.checks
 	t.checks = nil
-	return taken
+	return checks
 }

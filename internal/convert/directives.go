@@ -154,7 +154,7 @@ func (c *converter) renameClaims(claims []string) error {
 			continue
 		}
 		from, to := "{http.auth.user."+placeholder+"}", "{http.auth.user."+claim+"}"
-		if other, known := c.renamed[from]; known && other != to {
+		if other, found := c.renamed[from]; found && other != to {
 			return fmt.Errorf("meta_claims: %s has two meanings in this file: convert one by hand", from)
 		}
 		c.renamed[from] = to

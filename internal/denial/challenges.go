@@ -27,9 +27,9 @@ func position(scheme, presented string) int {
 	}
 }
 
-// ChallengeFields returns the values of WWW-Authenticate for a request that presented a
-// scheme, or none. It sorts them by position. It sends one challenge for each scheme and
-// realm, the one with an error if there is one.
+// ChallengeFields returns the values of WWW-Authenticate, sorted by position, for a
+// request that presented a scheme, or none. It sends one challenge for each scheme and
+// realm. A challenge with an error wins.
 func ChallengeFields(challenges []authn.Challenge, presented string) []string {
 	distinct := make([]authn.Challenge, 0, len(challenges))
 	for _, c := range challenges {

@@ -1,5 +1,5 @@
-// Package denial writes the response of a denied request: its status, its header
-// fields and its body.
+// Package denial writes the response of a denied request: its status, its header fields
+// and its body.
 package denial
 
 import (
@@ -15,41 +15,41 @@ import (
 // TraceHeader carries the trace id of every denial.
 const TraceHeader = "X-Trace-Id"
 
-// Denial is one answer.
+// Denial is the response of a denied request.
 type Denial struct {
 	Code authn.Code
 
-	// TooLarge says that the credential is over the bound: the status is 431.
+	// TooLarge means that the credential is over the bound: the status is 431.
 	TooLarge bool
 
-	// BodyTooLarge says that the body is over the bound: the status is 413.
+	// BodyTooLarge means that the body is over the bound: the status is 413.
 	BodyTooLarge bool
 
 	// RPC makes the answer an error of JSON-RPC where the body is JSON.
 	RPC *RPC
 
-	// CrossSite says that another site made a browser send the request: the caller
+	// CrossSite means that another site caused the request of a browser. The caller
 	// does not lack permissions.
 	CrossSite bool
 
-	// RequiredScopes and RequiredRoles are what the route asks for, never
-	// what the caller has.
+	// RequiredScopes and RequiredRoles are the requirement of the route, never those of
+	// the caller.
 	RequiredScopes []string
 	RequiredRoles  []string
 
 	// Challenges are the values of WWW-Authenticate, one for each field line.
 	Challenges []string
 
-	// TraceID leads from the answer to the log.
+	// TraceID connects the answer with the log.
 	TraceID string
 
-	// RetryAfter is when to ask again, in whole seconds; zero is not sent.
+	// RetryAfter is when to try again, in whole seconds. Zero is not sent.
 	RetryAfter time.Duration
 
-	// LoginURL is where the HTML page of a 401 links to; empty for no link.
+	// LoginURL is the target of the link in the HTML page of a 401. Empty: no link.
 	LoginURL string
 
-	// Pages are the HTML pages; nil for those that are built in.
+	// Pages are the HTML pages. Nil: the built-in pages.
 	Pages *page.Set
 }
 
@@ -78,16 +78,14 @@ func (d Denial) Detail() string {
 	return d.Code.Detail()
 }
 
-// explicitFreshness are fields that describe a success, set by a handler that
-// ran before. A denial must not carry them: they would let it be stored, or
-// mistaken for the resource.
+// explicitFreshness are the fields of a success that an earlier handler may have set.
+// In a denial, they could let a cache store it, or confuse it with the resource.
 var explicitFreshness = []string{
 	"Accept-Ranges", "Age", "Cache-Control", "Content-Encoding", "Content-Length",
 	"Etag", "Expires", "Last-Modified", "Set-Cookie", "Www-Authenticate",
 }
 
-// SetHeader puts the fields of the answer into h, apart from those that
-// describe the body.
+// SetHeader sets the fields of the answer, except those that describe the body.
 func (d Denial) SetHeader(h http.Header) {
 	for _, field := range explicitFreshness {
 		h.Del(field)
@@ -132,7 +130,7 @@ func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) err
 	return err
 }
 
-// addVary says that the answer depends on a field of the request.
+// addVary declares that the answer depends on a field of the request.
 func addVary(h http.Header, name string) {
 	for _, field := range h["Vary"] {
 		for member := range strings.SplitSeq(field, ",") {

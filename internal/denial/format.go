@@ -23,24 +23,24 @@ const (
 	FormatText    Format = "text"    // one line
 )
 
-// Check reports an unknown format.
+// Check refuses an unknown format.
 func (f Format) Check() error {
 	if f.negotiated() {
 		return nil
 	}
-	if _, known := writers[f]; !known {
+	if _, found := writers[f]; !found {
 		return fmt.Errorf("unknown format %q: write auto, problem, json, html or text", f)
 	}
 	return nil
 }
 
-// of returns the format for a request. One that accepts none of the formats
-// gets a problem document all the same (RFC 9110 §12.5.1).
+// of returns the format for a request. A client that accepts no format gets a problem
+// document all the same (RFC 9110 §12.5.1).
 func (f Format) of(r *http.Request) Format {
 	if f.negotiated() {
 		return negotiate(r.Header["Accept"])
 	}
-	if _, known := writers[f]; !known {
+	if _, found := writers[f]; !found {
 		return FormatProblem
 	}
 	return f
@@ -49,7 +49,7 @@ func (f Format) of(r *http.Request) Format {
 // negotiated reports whether the format depends on the request.
 func (f Format) negotiated() bool { return f == "" || f == FormatAuto }
 
-// writer makes a body. It may put what describes the body into the header.
+// writer writes a body. It may set the header fields that describe the body.
 type writer struct {
 	contentType string
 	body        func(Denial, *http.Request, http.Header) ([]byte, error)
@@ -62,8 +62,8 @@ var writers = map[Format]writer{
 	FormatHTML:    {"text/html; charset=utf-8", writePage},
 }
 
-// document is the body of RFC 9457. `about:blank` says that the title is the
-// phrase of the status (§4.2.1).
+// document is the body of RFC 9457. `about:blank` means that the title is the phrase of
+// the status (§4.2.1).
 func document(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	return encodeJSON(d.problem())
 }
@@ -106,7 +106,7 @@ func line(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// requirement is what people are told to ask their administrator for.
+// requirement is what a user can ask an administrator for.
 type requirement struct {
 	Kind  string
 	Names []string

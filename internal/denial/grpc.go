@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// grpcStatus are the codes of gRPC by HTTP status. The others are INTERNAL.
+// grpcStatus are the codes of gRPC by HTTP status. Other statuses are INTERNAL.
 var grpcStatus = map[int]int{
 	http.StatusBadRequest:                  3,  // INVALID_ARGUMENT
 	http.StatusUnauthorized:                16, // UNAUTHENTICATED
@@ -25,8 +25,8 @@ func (d Denial) SetGRPC(r *http.Request, h http.Header) {
 	if !isGRPC(r.Header.Get("Content-Type")) {
 		return
 	}
-	status, known := grpcStatus[d.Status()]
-	if !known {
+	status, found := grpcStatus[d.Status()]
+	if !found {
 		status = grpcInternal
 	}
 	h.Set("Grpc-Status", strconv.Itoa(status))

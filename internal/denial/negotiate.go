@@ -7,7 +7,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// offers are the media types of the bodies, the preferred one first.
+// offers are the media types of the bodies, in the order of preference.
 var offers = []struct {
 	media  string
 	format Format
@@ -18,10 +18,10 @@ var offers = []struct {
 	{"text/plain", FormatText},
 }
 
-// negotiate picks a format by the Accept fields of a request (RFC 9110
-// §12.5.1): the highest weight wins, then the type that is named before the
-// type that a wildcard covers, then the one that the client names first, then
-// the order of offers. Without an acceptable one it is the problem document.
+// negotiate returns the format for the Accept fields of a request (RFC 9110 §12.5.1).
+// The highest weight wins. Of equal weights, a named type comes before one that a
+// wildcard covers. Then the order of the client decides, and then the order of offers.
+// Without an acceptable format it is the problem document.
 func negotiate(accept []string) Format {
 	best, bestRank := FormatProblem, rank{}
 	ranges := parseAccept(accept)
@@ -34,7 +34,7 @@ func negotiate(accept []string) Format {
 	return best
 }
 
-// rank says how well a media type suits a client.
+// rank is how well a media type suits a client.
 type rank struct {
 	weight   float64
 	specific int // 3 for the type itself, 2 for type/*, 1 for */*
@@ -57,8 +57,7 @@ type mediaRange struct {
 	weight float64
 }
 
-// The bounds of what is read of Accept. What is beyond them counts as not sent;
-// browsers stay far below.
+// The bounds of the read part of Accept. The rest is ignored. Browsers send far less.
 const (
 	maxAccept = 1024 // bytes of a field
 	maxRanges = 32
@@ -82,7 +81,7 @@ func parseAccept(fields []string) []mediaRange {
 	return ranges
 }
 
-// weightOf reads `q`; a weight that is none makes the range unacceptable.
+// weightOf reads `q`. An invalid weight makes the range unacceptable.
 func weightOf(parameters string) float64 {
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
@@ -97,8 +96,7 @@ func weightOf(parameters string) float64 {
 	return 1
 }
 
-// rankOf finds the most specific range that covers a media type: it is the
-// one whose weight counts.
+// rankOf returns the rank of the most specific range that covers a media type.
 func rankOf(media string, ranges []mediaRange) rank {
 	group, _, _ := strings.Cut(media, "/")
 	var found rank

@@ -34,15 +34,15 @@ func loadPages(folder fs.FS) (*page.Set, error) {
 	return page.Load(folder, cases)
 }
 
-// The policies of pages: nothing runs, nothing is loaded from elsewhere, nobody
-// frames them. An own template may use pictures, fonts and styles of the site,
-// and have a form that is sent to it.
+// The policies of pages: no script runs, nothing is loaded from elsewhere, and no site
+// can frame them. An own template may use pictures, fonts and styles of the site, and a
+// form for it.
 const (
 	builtInPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	ownPolicy     = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
-// crossSite is the variant of a page about a request that another site made.
+// crossSite is the variant of a page about a request of another site.
 const crossSite = "cross_site"
 
 // writePage is the body for people in front of a browser.
@@ -56,13 +56,13 @@ func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
 	}
 	login := d.LoginURL
 	if d.Status() != http.StatusUnauthorized {
-		login = "" // they are signed in, or signing in does not help
+		login = "" // the user is signed in, or signing in does not help
 	}
 	variant := ""
 	if d.CrossSite {
 		variant = crossSite
 	}
-	made, err := pages.Render(page.Facts{
+	rendered, err := pages.Render(page.Facts{
 		Case:           page.Case{Status: d.Status(), Code: string(d.Code)},
 		Variant:        variant,
 		RequiredScopes: d.RequiredScopes,
@@ -75,10 +75,10 @@ func writePage(d Denial, r *http.Request, h http.Header) ([]byte, error) {
 		return nil, err
 	}
 	addVary(h, "Accept-Language")
-	h.Set("Content-Language", made.Language)
+	h.Set("Content-Language", rendered.Language)
 	h.Set("Content-Security-Policy", builtInPolicy)
-	if made.Own {
+	if rendered.Own {
 		h.Set("Content-Security-Policy", ownPolicy)
 	}
-	return made.HTML, nil
+	return rendered.HTML, nil
 }

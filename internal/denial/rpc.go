@@ -2,9 +2,9 @@ package denial
 
 import "net/http"
 
-// RPC is the error of JSON-RPC 2.0 in which a denial of an MCP request is wrapped.
+// RPC is the JSON-RPC 2.0 error around the denial of an MCP request.
 type RPC struct {
-	// ID is that of the request; nil if it cannot be read.
+	// ID is that of the request. It is nil if it cannot be read.
 	ID any
 	// Code is the error code.
 	Code int
@@ -13,7 +13,7 @@ type RPC struct {
 	Requested string
 }
 
-// rpcError is the body of an error of JSON-RPC, with the problem as its data.
+// rpcError is the body of a JSON-RPC error. Its data is the problem.
 func rpcError(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	type data struct {
 		problem

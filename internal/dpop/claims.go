@@ -9,11 +9,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
-// maxID is how long a jti may be, in bytes. It is chosen by the client.
+// maxID bounds a jti, in bytes. The client chooses it.
 const maxID = 256
 
-// checkClaims checks the claims of RFC 9449 §4.2 against the request, which are
-// items 3, 8, 9, 11 and 12 of §4.3.
+// checkClaims checks the claims of RFC 9449 §4.2 against the request: items 3, 8, 9, 11
+// and 12 of §4.3.
 func (v *Verifier) checkClaims(claims map[string]any, r Request) (*Proof, error) {
 	id, err := text(claims, "jti")
 	if err != nil {
@@ -42,7 +42,7 @@ func (v *Verifier) checkClaims(claims map[string]any, r Request) (*Proof, error)
 	return &Proof{ID: id, TokenHash: hash, IssuedAt: issued}, nil
 }
 
-// text returns a claim that must be a string with something in it.
+// text returns a claim that must be a non-empty string.
 func text(claims map[string]any, name string) (string, error) {
 	value, isText := claims[name].(string)
 	if !isText || value == "" {
@@ -51,8 +51,8 @@ func text(claims map[string]any, name string) (string, error) {
 	return value, nil
 }
 
-// checkMethod compares in exact letter case: methods are case-sensitive (RFC
-// 9110 §9.1), and HEAD is not GET.
+// checkMethod compares with case: methods are case-sensitive (RFC 9110 §9.1), and HEAD
+// is not GET.
 func checkMethod(claims map[string]any, method string) error {
 	named, err := text(claims, "htm")
 	if err != nil {
@@ -64,7 +64,7 @@ func checkMethod(claims map[string]any, method string) error {
 	return nil
 }
 
-// checkTarget compares in normal form (RFC 9449 §4.3, item 9).
+// checkTarget compares URIs in normal form (RFC 9449 §4.3, item 9).
 func checkTarget(claims map[string]any, target string) error {
 	named, err := text(claims, "htu")
 	if err != nil {
@@ -82,8 +82,7 @@ func checkTarget(claims map[string]any, target string) error {
 	return nil
 }
 
-// checkAge wants iat in the window (RFC 9449 §11.1), the ends of which belong
-// to it.
+// checkAge requires iat in the window (RFC 9449 §11.1), including its ends.
 func (v *Verifier) checkAge(claims map[string]any) (time.Time, error) {
 	issued, err := jose.NumericDate(claims, "iat")
 	if err != nil {
@@ -98,10 +97,9 @@ func (v *Verifier) checkAge(claims map[string]any) (time.Time, error) {
 	return issued, nil
 }
 
-// checkNonce wants a nonce of ours if there are any (RFC 9449 §4.3, item 10).
-// A proof without one is answered with the wish for it, one with another type
-// of member is malformed. Where nonces are not asked for, a client may send one
-// that somebody else gave it.
+// checkNonce requires a current nonce if the verifier has nonces (RFC 9449 §4.3, item
+// 10). A proof without one gets a [NonceError]. A nonce of another type is malformed.
+// Without nonces it ignores the claim, which may come from another server.
 func (v *Verifier) checkNonce(claims map[string]any) error {
 	if v.Nonces == nil {
 		return nil

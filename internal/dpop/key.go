@@ -15,16 +15,15 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
-// algorithms are what proofs may be signed with: asymmetric ones only (RFC 9449
-// §4.2). Ed25519 is the name that RFC 9864 gives to what EdDSA does.
+// algorithms are the algorithms of proofs: asymmetric ones only (RFC 9449 §4.2).
+// Ed25519 is the name of RFC 9864 for what EdDSA does.
 var algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "RS256", "PS256"}
 
-// Algorithms returns the JWA names of the algorithms that a proof may be signed
-// with, in the order in which a challenge shows them (RFC 9449 §7.1).
+// Algorithms returns the JWA names of the algorithms of proofs, in the order for a
+// challenge (RFC 9449 §7.1).
 func Algorithms() []string { return slices.Clone(algorithms) }
 
-// maxRSABits keeps a stranger, who brings the key along, from making each
-// signature check arbitrarily expensive.
+// maxRSABits bounds the cost of a signature check, because the client brings the key.
 const maxRSABits = 4096
 
 var (
@@ -46,8 +45,8 @@ func checkPublic(key map[string]any) error {
 	return nil
 }
 
-// verify checks the signature with the key in the header (RFC 9449 §4.3, item
-// 6), and returns the key's thumbprint.
+// verify checks the signature with the key in the header (RFC 9449 §4.3, item 6), and
+// returns the key's thumbprint.
 func (s *unverified) verify() (thumbprint string, err error) {
 	key, thumbprint, err := readKey(s.key, s.algorithm)
 	if err != nil {
@@ -59,10 +58,10 @@ func (s *unverified) verify() (thumbprint string, err error) {
 	return thumbprint, nil
 }
 
-var errBadKey = errors.New("jwk is not a sound public key that fits alg")
+var errBadKey = errors.New("jwk is not a valid public key for alg")
 
-// readKey makes a key of a JWK, of which it looks only at the members that make
-// up the key. Package keyset sees to it that the key is sound and fits.
+// readKey reads the members of a JWK that make up its key. Package keyset checks that
+// the key is valid and fits.
 func readKey(jwk map[string]any, algorithm string) (key any, thumbprint string, err error) {
 	public := make(map[string]any, len(publicMembers))
 	for _, name := range publicMembers {
@@ -101,10 +100,10 @@ func readKey(jwk map[string]any, algorithm string) (key any, thumbprint string, 
 	return key, digest(document), nil
 }
 
-// requiredMembers are those of a JWK which its thumbprint covers (RFC 7638
-// §3.2), spelled as RFC 7518 §6 wants it: coordinates of full length, numbers
-// without leading zeros. Only so do all who compute a thumbprint get the same.
-// As JSON of encoding/json, which sorts them, they are what is hashed.
+// requiredMembers are the members of a JWK for its thumbprint (RFC 7638 §3.2), spelled
+// as in RFC 7518 §6: coordinates of full length, numbers without leading zeros. Only
+// then is the thumbprint the same everywhere. The hash is of their JSON, which
+// encoding/json sorts.
 func requiredMembers(key any) (map[string]string, error) {
 	text := base64.RawURLEncoding.EncodeToString
 	switch key := key.(type) {

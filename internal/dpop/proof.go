@@ -9,24 +9,24 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/jose"
 )
 
-// maxProof is how long a proof may be. One with an RSA key of 4096 bits and a
-// long URL has about half of it.
+// maxProof bounds a proof, in bytes. One with an RSA key of 4096 bits and a long URL
+// has about half of it.
 const maxProof = 8 << 10
 
-// unverified is a proof taken apart, not yet verified.
+// unverified is a parsed proof before its verification.
 type unverified struct {
 	*jose.JWS
 	algorithm string
 	key       map[string]any // the JWK
 }
 
-// reader knows the members that this package gives a meaning to.
+// reader knows the members that have a meaning in this package.
 var reader = jose.Reader{
 	Header: []string{"typ", "alg", "jwk", "crit", "b64"},
 	Claims: []string{"jti", "htm", "htu", "iat", "ath", "nonce"},
 }
 
-// parse takes the one proof apart (RFC 9449 §4.3, items 1 and 2).
+// parse parses the only proof of a request (RFC 9449 §4.3, items 1 and 2).
 func parse(fields []string) (*unverified, error) {
 	if len(fields) != 1 {
 		return nil, fmt.Errorf("%d DPoP fields instead of one", len(fields))
@@ -45,8 +45,8 @@ func parse(fields []string) (*unverified, error) {
 	return s, nil
 }
 
-// readHeader checks what RFC 9449 §4.3 says in items 4, 5 and 7. Keys come from
-// jwk only; kid, jku, x5u and x5c are ignored.
+// readHeader makes the checks 4, 5 and 7 of RFC 9449 §4.3. Keys come from jwk only. It
+// ignores kid, jku, x5u and x5c.
 func (s *unverified) readHeader() error {
 	header := s.Header
 	if !isProofType(header["typ"]) {
@@ -64,8 +64,8 @@ func (s *unverified) readHeader() error {
 	return checkPublic(key)
 }
 
-// isProofType knows dpop+jwt as the media type that it is: in any letter case,
-// and with application/ in front, which is the same (RFC 7515 §4.1.9).
+// isProofType reports whether a type is the media type dpop+jwt, in any letter case and
+// with or without application/ (RFC 7515 §4.1.9).
 func isProofType(value any) bool {
 	text, isText := value.(string)
 	return isText && (strings.EqualFold(text, "dpop+jwt") || strings.EqualFold(text, "application/dpop+jwt"))

@@ -15,23 +15,22 @@ var errNotURI = errors.New("not an absolute http or https URI")
 // defaultPorts of the schemes that a target can have.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// Normalize returns the normal form of an absolute http or https URI, without
-// query and fragment (RFC 9449 §4.3, item 9): scheme and host in lower case, no
-// default port, an empty path as "/", percent-encodings in upper case and only
-// where they are needed, no dot segments (RFC 3986 §6.2.2 and §6.2.3). Letter
-// case and a trailing slash of the path stay as they are.
+// Normalize returns the normal form of an absolute http or https URI, without query and
+// fragment (RFC 9449 §4.3, item 9; RFC 3986 §6.2.2 and §6.2.3). Scheme and host are in
+// lower case, without a default port, and an empty path is "/". Percent-encodings are
+// in upper case and only for characters that need one. There are no dot segments. The
+// letter case and a trailing slash of the path stay.
 //
-// Characters such as `|` and `[`, which browsers leave in a path although RFC
-// 3986 §3.3 does not allow them there, are percent-encoded. User information,
-// percent-encodings in the host, control characters, spaces and whatever is not
-// ASCII are refused.
+// Browsers leave characters such as `|` and `[` in a path, although RFC 3986 §3.3 does
+// not allow them. They are percent-encoded. User information, percent-encodings in the
+// host, control characters, spaces and characters beyond ASCII are errors.
 func Normalize(uri string) (string, error) {
 	uri, _, _ = strings.Cut(uri, "#")
 	uri, _, _ = strings.Cut(uri, "?")
 	scheme, rest, found := strings.Cut(uri, "://")
 	scheme = strings.ToLower(scheme)
-	defaultPort, known := defaultPorts[scheme]
-	if !found || !known {
+	defaultPort, hasDefault := defaultPorts[scheme]
+	if !found || !hasDefault {
 		return "", errNotURI
 	}
 	authority, path, _ := strings.Cut(rest, "/")
@@ -67,7 +66,7 @@ func normalizeAuthority(authority, defaultPort string) (string, error) {
 	return host + ":" + port, nil
 }
 
-// isHost knows names, IPv4 addresses, and IPv6 addresses in brackets.
+// isHost accepts names, IPv4 addresses, and IPv6 addresses in brackets.
 func isHost(host string) bool {
 	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
 		inner, bracketed = strings.CutSuffix(inner, "]")
@@ -85,13 +84,14 @@ func isHost(host string) bool {
 // subDelimiters are the sub-delims of RFC 3986 §2.2.
 const subDelimiters = "!$&'()*+,;="
 
-// isUnreserved knows the characters whose encoding never matters (RFC 3986 §2.3).
+// isUnreserved reports whether the encoding of a character never matters (RFC 3986
+// §2.3).
 func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 		c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// normalizeEncoding gives each character of a path its one spelling.
+// normalizeEncoding writes each character of a path in one way.
 func normalizeEncoding(path string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {

@@ -1,7 +1,6 @@
-// Package dryrun takes a request through Caddy's routes as far as nothing
-// leaves this process: matchers decide as they always do, gates and what shapes
-// a request for them are run, and in the place of whatever would answer stands a
-// note of its name.
+// Package dryrun takes a request through Caddy's routes without an effect outside this
+// process. Matchers, gates, and handlers that change a request for them run as usual. A
+// placeholder handler replaces each handler that would answer, and records its name.
 package dryrun
 
 import (
@@ -17,35 +16,35 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// Standin is the variable under which `vars` holds the name of a handler whose
-// place it takes, and standinKind what that handler does, see [Harmless].
+// Standin is the variable under which `vars` has the name of a replaced handler, and
+// standinKind its kind, see [Harmless].
 const (
 	Standin     = "auth.dryrun.handler"
 	standinKind = "auth.dryrun.kind"
 )
 
-// Walk is what a request met on its way.
+// Walk records the handlers that a request met.
 type Walk struct {
-	// Reached is the handler that would have answered; empty if a gate or a
-	// handler that was run did.
+	// Reached is the handler that would have answered. It is empty if a gate answered,
+	// or a handler that ran.
 	Reached string
-	// Skipped are handlers that were not run, because nobody knows what they
-	// do. The request went on behind them.
+	// Skipped are handlers of an unknown kind, which did not run. The request passed
+	// them.
 	Skipped []string
 }
 
 type walkKey struct{}
 
-// Begin has the handlers of routes that are made here note what they meet.
+// Begin lets the handlers of routes of this package record in the returned walk.
 func Begin(ctx context.Context) (context.Context, *Walk) {
 	walk := new(Walk)
 	return context.WithValue(ctx, walkKey{}, walk), walk
 }
 
-// In reports whether a request is one of a dry run.
+// In reports whether a request belongs to a dry run.
 func In(ctx context.Context) bool { return ctx.Value(walkKey{}) != nil }
 
-// Server returns a server that has what a dry run needs of one.
+// Server returns a server with what a dry run needs.
 func Server(server *caddyhttp.Server) (*caddyhttp.Server, error) {
 	var b builder
 	dry := &caddyhttp.Server{NamedRoutes: make(map[string]*caddyhttp.Route, len(server.NamedRoutes))}
@@ -57,7 +56,7 @@ func Server(server *caddyhttp.Server) (*caddyhttp.Server, error) {
 	return dry, b.err
 }
 
-// Routes returns routes that match as these do and reach nothing.
+// Routes returns routes that match like the given ones and have no effect.
 func Routes(routes caddyhttp.RouteList) (caddyhttp.RouteList, error) {
 	var b builder
 	dry := b.routes(routes)
@@ -76,7 +75,7 @@ func (b *builder) routes(routes caddyhttp.RouteList) caddyhttp.RouteList {
 		for _, handler := range route.Handlers {
 			dry[i].Handlers = append(dry[i].Handlers, b.inPlaceOf(handler))
 		}
-		// Nothing is loaded, since nothing is raw: the handlers are put in line.
+		// Nothing is raw, so Provision loads no module and only chains the handlers.
 		if err := dry[i].ProvisionHandlers(ctx, nil); err != nil && b.err == nil {
 			b.err = err
 		}
@@ -124,8 +123,8 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 	return standinFor(described)
 }
 
-// standin stands in the place of a handler that is not run. Its kind is empty
-// where it is not known what the handler does.
+// standin replaces a handler that does not run. Its kind is empty for an unknown
+// handler.
 type standin struct {
 	name string
 	kind routes.Kind
@@ -138,13 +137,14 @@ func standinFor(h routes.Handler) standin {
 	return standin{h.Name, h.Kind()}
 }
 
-// named returns the standin for a handler of which [Harmless] kept the kind.
+// named returns the standin for a handler whose kind [Harmless] kept.
 func named(name string, kind any) standin {
 	text, _ := kind.(string)
 	return standin{name, routes.Kind(text)}
 }
 
-// ServeHTTP notes the handler and goes on, unless it would answer.
+// ServeHTTP records the handler, and passes the request on unless the handler would
+// answer.
 func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	walk, ok := r.Context().Value(walkKey{}).(*Walk)
 	switch {

@@ -6,11 +6,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// Harmless takes out of an HTTP app, as it is written, what would begin
-// something when it is loaded: health checks, connections, files that only the
-// machine has that serves, and certificates, for which Caddy would make an
-// authority of its own. Redirects to https stay. What stands in the place of a
-// handler keeps its name.
+// Harmless removes the parts of an HTTP app's configuration that have an effect when
+// they are loaded: health checks, connections, files that only the serving machine has,
+// and certificates, for which Caddy would create an authority. Redirects to https stay.
+// A replaced handler keeps its name.
 func Harmless(app map[string]any) {
 	servers, _ := app["servers"].(map[string]any)
 	for _, server := range servers {
@@ -31,7 +30,7 @@ func Harmless(app map[string]any) {
 	}
 }
 
-// disarm replaces handlers, wherever they stand: routes are found in routes.
+// disarm replaces handlers in all routes.
 func disarm(value any) any {
 	switch value := value.(type) {
 	case []any:

@@ -1,7 +1,7 @@
-// Package fairness shares a scarce resource among unauthenticated clients, so
-// that one client cannot exhaust it. The key of a client is that of
-// [github.com/excorp/caddy-require-auth/clientaddress.Network]. All clients without a
-// key share one.
+// Package fairness shares a scarce resource among unauthenticated clients, so that one
+// client cannot exhaust it. The key of a client is the result of
+// [github.com/excorp/caddy-require-auth/internal/clientaddress.Network]. All clients
+// without a key share one.
 package fairness
 
 import "sync"

@@ -1,13 +1,12 @@
-// Package fieldname compares names of header fields as upstreams do that make
-// variables of them.
+// Package fieldname compares names of header fields like upstreams that turn them into
+// variables.
 package fieldname
 
 import "strings"
 
-// Fold brings a name to the form in which upstreams confuse it with others. CGI
-// writes `-` as `_` (RFC 3875 §4.1.18), PHP `.` too, and lighttpd everything
-// that is neither a letter nor a digit: `X-User`, `x_user` and `X!User` are all
-// HTTP_X_USER there.
+// Fold returns the form in which upstreams confuse a name with others. CGI writes `-`
+// as `_` (RFC 3875 §4.1.18), PHP also `.`, and lighttpd everything except letters and
+// digits. `X-User`, `x_user` and `X!User` all become HTTP_X_USER.
 func Fold(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c > 0x7f {
@@ -17,8 +16,8 @@ func Fold(name string) string {
 	}, name)
 }
 
-// FoldsTo reports whether [Fold] brings a name to this form, and allocates
-// nothing for it. A name of a header field is ASCII; another one is not compared.
+// FoldsTo reports whether [Fold] of a name is this form, without an allocation. A name
+// of a header field is ASCII. Other names are not compared.
 func FoldsTo(name, folded string) bool {
 	if len(name) != len(folded) {
 		return false

@@ -1,6 +1,5 @@
-// Package fingerprint hashes certificates, each once for as long as it is in
-// use. A certificate is the same for all requests of a connection, and its
-// holder chooses its size.
+// Package fingerprint hashes certificates, each once while it is in use. All requests
+// of a connection have the same certificate, and its holder chooses its size.
 package fingerprint
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// digests are those of certificates in use, by weak pointers: an entry goes with
+// digests are those of certificates in use, by weak pointers. An entry is removed with
 // the last connection that has the certificate.
 var digests sync.Map // weak.Pointer[x509.Certificate] to [sha256.Size]byte
 

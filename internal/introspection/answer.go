@@ -10,20 +10,19 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// maxAnswer bounds what is read of a response, in bytes.
+// maxAnswer bounds a response, in bytes.
 const maxAnswer = 1 << 20
 
-// Answer is what is known about a token. Requests share it, so its claims must
-// not be changed.
+// Answer is the state of a token. Requests share it, so its claims must not change.
 type Answer struct {
-	// Active is what the endpoint said. Whether the token is good for this
-	// server is for the caller to judge by its claims (RFC 7662 §4).
+	// Active is the member of the response. The caller must check the claims as well
+	// (RFC 7662 §4).
 	Active bool
 	// Claims is the whole response but for members that are null, in the types of
 	// package strictjson; nil unless the token is active (RFC 7662
 	// §2.2).
 	Claims map[string]any
-	// Expires is when the token ends; zero if the endpoint did not say.
+	// Expires is when the token ends. It is zero if the response does not say.
 	Expires time.Time
 	// FromCache says that this request caused no call.
 	FromCache bool
@@ -45,8 +44,7 @@ func parse(body []byte) (Answer, error) {
 	case !active:
 		return Answer{}, nil
 	}
-	// Null counts as absent, because some providers write every member that they
-	// know.
+	// A null member counts as absent, because some providers write every member.
 	maps.DeleteFunc(members, func(_ string, value any) bool { return value == nil })
 	var expires time.Time
 	if _, named := members["exp"]; named {

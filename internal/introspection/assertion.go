@@ -23,7 +23,7 @@ import (
 // assertionType is the client_assertion_type of RFC 7523 §2.2.
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// assertionFor is how long an assertion is good.
+// assertionFor is the lifetime of an assertion.
 const assertionFor = time.Minute
 
 // assertion signs a JWT for each call (RFC 7523 §3).
@@ -52,18 +52,18 @@ func (c Config) assertion() (authenticator, error) {
 		form.Set("client_assertion", assertion)
 		return nil
 	}
-	// A key that cannot sign shows now, and not at the first token.
+	// A key that cannot sign is an error at load, and not at the first token.
 	return sign, sign(url.Values{}, nil, c.Endpoint, time.Time{})
 }
 
-// signer is a private key and how it is used.
+// signer is a private key with its algorithm and header.
 type signer struct {
 	key       any
 	algorithm jwa.SignatureAlgorithm
 	headers   jws.Headers
 }
 
-// sign does not repeat the error of the library, which may hold anything.
+// sign hides the error of the library, which may contain anything.
 func (s *signer) sign(claims map[string]any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *signer) sign(claims map[string]any) (string, error) {
 	return string(signed), nil
 }
 
-// readSigner reads a private key, PEM or JWK. Errors hold nothing of it.
+// readSigner reads a private key, PEM or JWK. Errors contain no part of it.
 func readSigner(data []byte) (*signer, error) {
 	read, err := jose.ParsePrivateKey(data)
 	if err != nil {
@@ -93,12 +93,12 @@ func readSigner(data []byte) (*signer, error) {
 	return s, err
 }
 
-// preferred are the algorithms that servers must or do know. A JWK may name
-// another one that fits it, such as PS256.
+// preferred are the algorithms that servers must support, or usually do. A JWK may name
+// another one, such as PS256.
 var preferred = []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"}
 
-// algorithmOf has the public half judged as any other key is: its kind, its
-// size, its curve, and whether the algorithm that it names fits (RFC 7517 §4.4).
+// algorithmOf checks the public half like any other key: its kind, its size, its curve,
+// and whether its algorithm fits (RFC 7517 §4.4).
 func algorithmOf(private any, named string) (string, error) {
 	pair, ok := private.(crypto.Signer)
 	if !ok {

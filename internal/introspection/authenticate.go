@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Authentication is how the client says who it is: a method of the OAuth Token
-// Endpoint Authentication Methods registry, which RFC 8414 §2 uses for
-// introspection too.
+// Authentication is how the client authenticates: a method of the OAuth Token Endpoint
+// Authentication Methods registry, which RFC 8414 §2 also uses for introspection.
 type Authentication string
 
 // The methods.
@@ -58,8 +57,8 @@ func (c Config) authenticator() (authenticator, error) {
 	}
 }
 
-// inHeader encodes ID and secret for a form before they are joined, so that a
-// colon in either, or a letter outside of ASCII, does no harm (RFC 6749 §2.3.1).
+// inHeader encodes ID and secret like a form before it joins them. So a colon or a
+// letter beyond ASCII is safe in either (RFC 6749 §2.3.1).
 func inHeader(id, secret string) authenticator {
 	id, secret = url.QueryEscape(id), url.QueryEscape(secret)
 	return func(_ url.Values, header http.Header, _ string, _ time.Time) error {

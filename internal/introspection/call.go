@@ -16,8 +16,8 @@ import (
 // endpointMember names the endpoint in the metadata of the issuer (RFC 8414 §2).
 const endpointMember = "introspection_endpoint"
 
-// call asks the endpoint once (RFC 7662 §2.1). Errors are fit for the log: they
-// hold neither the token nor anything that authenticates the client.
+// call calls the endpoint once (RFC 7662 §2.1). Errors are for the log: they contain
+// neither the token nor a credential of the client.
 func (c *Client) call(ctx context.Context, token string) (Answer, error) {
 	address := c.config.Endpoint
 	if address == "" {
@@ -44,15 +44,15 @@ func (c *Client) call(ctx context.Context, token string) (Answer, error) {
 	return parse(answer.Body)
 }
 
-// request is always a POST: a token in a URL would end up in the logs on the way
-// (RFC 7662 §4).
+// request returns a POST: a token in a URL would get into logs on the way (RFC 7662
+// §4).
 func (c *Client) request(ctx context.Context, address, token string) (*http.Request, error) {
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{
 		"Accept":       {"application/json"},
 		"Content-Type": {"application/x-www-form-urlencoded"},
-		// Not sent, since it has no value. It allows net/http to ask again where
-		// a connection that lay idle turns out to be closed.
+		// A nil value is not sent. It lets net/http try again if an idle connection
+		// turns out to be closed.
 		"Idempotency-Key": {},
 	}
 	if err := c.authenticate(form, header, address, c.config.now()); err != nil {
@@ -86,8 +86,8 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("refused with status %d, %s", r.status, r.code)
 }
 
-// errorCodes are those of RFC 6749 §5.2, RFC 6750 §3.1 and RFC 7009 §2.2.1 that
-// may be met here. Others are not repeated: they could be anything.
+// errorCodes are the known codes of RFC 6749 §5.2, RFC 6750 §3.1 and RFC 7009 §2.2.1.
+// Others are not shown, because they could be anything.
 var errorCodes = []string{
 	"invalid_request", "invalid_client", "unauthorized_client", "invalid_token", "invalid_grant",
 	"access_denied", "unsupported_token_type",

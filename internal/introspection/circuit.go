@@ -14,28 +14,28 @@ import (
 const maxPause = 30 * time.Second
 
 const (
-	// several is from how many clients on, whose calls fail without a success
-	// between, the calls pause. One client may send tokens that the endpoint, or
-	// a firewall before it, always fails on.
+	// several is the number of clients whose calls fail, without a success between,
+	// before the calls pause. One client may send tokens on which the endpoint, or a
+	// firewall before it, always fails.
 	several = 3
-	// calm is how long after a success failures limit nothing: an endpoint that
-	// has just answered is not down.
+	// calm is how long after a success failures limit nothing, because the endpoint is
+	// up.
 	calm = time.Second
-	// maxTrials bounds the calls in flight while the endpoint fails. One client
-	// alone can have half of them, see [fairness.FairQuota].
+	// maxTrials bounds the calls in flight while the endpoint fails. One client alone
+	// can have half of them, see [fairness.FairQuota].
 	maxTrials = 16
-	// maxFailed bounds the clients that are remembered; each further one counts
-	// as a client whose calls have not failed.
+	// maxFailed bounds the recorded clients. Further ones count as clients without
+	// failed calls.
 	maxFailed = 10_000
 )
 
-// circuit limits the calls of an endpoint that fails, so that requests need not
-// wait for its timeout and it can recover.
+// circuit limits the calls of an endpoint that fails. Then requests need not wait for
+// its timeout, and it can recover.
 //
 // Strangers choose the tokens, so the failure of a token proves nothing about the
-// endpoint. A success ends every limit. Without one, few calls are in flight at a
-// time, and after failures of several clients these clients pause. A client whose
-// calls have not failed can still try: its success ends the pause.
+// endpoint. A success ends every limit. Without one, few calls are in flight at a time,
+// and after failures of several clients these clients pause. A client without failed
+// calls can still try, and its success ends the pause.
 type circuit struct {
 	mutex       sync.Mutex
 	round       uint64 // counts the pauses
@@ -56,15 +56,14 @@ var (
 	errTrials = errors.New("too many calls at once of an endpoint that fails")
 )
 
-// pass is what a call needs to begin, and gives back with [circuit.leave].
+// pass permits a call. [circuit.leave] returns it.
 type pass struct {
 	client string
 	round  uint64 // in which the call began
 	trial  bool
 }
 
-// enter lets a call of a client begin, or returns how long its calls pause and
-// why.
+// enter lets a call of a client begin, or returns how long its calls pause, and why.
 func (c *circuit) enter(now time.Time, client string) (pass, time.Duration, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -88,14 +87,14 @@ func (c *circuit) leave(p pass) {
 	}
 }
 
-// fails reports whether nothing but failures is known of the recent past.
+// fails reports whether there were only failures recently.
 func (c *circuit) fails(now time.Time) bool {
 	return len(c.failed) > 0 && now.Sub(c.lastSuccess) >= calm
 }
 
-// fail notes that a call failed. It begins a pause where calls of several clients
-// have, and returns how long that is. Calls that began before the last pause begin
-// none: many that time out one after the other are one failure.
+// fail records a failed call. It begins a pause if calls of several clients failed, and
+// returns its length. Calls that began before the last pause begin none, because
+// several late timeouts are one failure.
 func (c *circuit) fail(now time.Time, p pass, reason error) time.Duration {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -111,8 +110,8 @@ func (c *circuit) fail(now time.Time, p pass, reason error) time.Duration {
 	return c.until.Sub(now)
 }
 
-// succeed ends a pause, also when the call began before it: an endpoint that
-// answers some tokens is not down, whatever it does with the others.
+// succeed ends a pause, even if the call began before it: an endpoint that answers some
+// tokens is not down.
 func (c *circuit) succeed(now time.Time) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -120,7 +119,7 @@ func (c *circuit) succeed(now time.Time) {
 	clear(c.failed)
 }
 
-// pausedUntil is when the clients that pause may call again; zero if none does.
+// pausedUntil is when the paused clients may call again. It is zero without a pause.
 func (c *circuit) pausedUntil(now time.Time) time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -18,8 +18,8 @@ type Config struct {
 	// empty, the metadata of Issuer name it. They are read at the first token,
 	// and again when calls fail.
 	Endpoint string
-	// Issuer is the issuer identifier. Next to an Endpoint, it is only the
-	// audience of client assertions.
+	// Issuer is the issuer identifier. With an Endpoint, it is only the audience of
+	// client assertions.
 	Issuer string
 
 	// ClientID and ClientSecret, or SigningKey, authenticate the client. Without that,
@@ -31,15 +31,14 @@ type Config struct {
 	// SigningKey is the private key for PrivateKeyJWT, PEM or JWK.
 	SigningKey []byte
 
-	// Cache is how long an active answer is kept at most, and thereby how long a
-	// revoked token may still be accepted. It is never kept longer than the token is
-	// good. Zero keeps none.
+	// Cache is the longest time for which an active answer is kept, and so the time for
+	// which a revoked token may still be accepted. It ends with the token. Zero keeps
+	// no answers.
 	Cache time.Duration
 
 	// HTTPHosts may be reached without TLS.
 	HTTPHosts []string
-	// Client defaults to [idp.NewClient]. Redirects of a call are never followed,
-	// whatever it says about them.
+	// Client defaults to [idp.NewClient]. A call never follows redirects.
 	Client *http.Client
 	// Logger is called for each record, because logs change while a client is in use.
 	// Default: none.
@@ -50,8 +49,7 @@ type Config struct {
 	now        func() time.Time
 }
 
-// completed returns the config with its defaults and how it authenticates, or
-// what is wrong with it.
+// completed returns the config with its defaults and its authenticator, or an error.
 func (c Config) completed() (Config, authenticator, error) {
 	if err := c.checkAddress(); err != nil {
 		return c, nil, err
@@ -96,8 +94,8 @@ func (c Config) checkAddress() error {
 	return nil
 }
 
-// withoutRedirects keeps tokens and secrets from going where the operator has
-// not sent them.
+// withoutRedirects keeps tokens and secrets from servers that the operator has not
+// configured.
 func withoutRedirects(client *http.Client) *http.Client {
 	copied := *client
 	copied.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -54,7 +54,7 @@ func TestSigningKey(t *testing.T) {
 		"no private block":         {public, "neither PEM nor JWK"},
 		"encrypted":                {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----", "encrypted"},
 		"broken block":             {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read"},
-		"broken JWK":               {`{"kty":"EC","d":"hunter2"}`, "not a sound JWK"},
+		"broken JWK":               {`{"kty":"EC","d":"hunter2"}`, "invalid JWK"},
 		"public JWK":               {`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, "not a private key"},
 		"secret JWK":               {`{"kty":"oct","k":"aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg"}`, "not a private key"},
 		"JWK for encryption":       {edJWK(`"use":"enc"`), "use"},

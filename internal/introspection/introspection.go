@@ -26,11 +26,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// maxInFlight bounds the calls that strangers can cause at one time. One client
-// alone can have half of them, see [fairness.FairQuota].
+// maxInFlight bounds the calls that strangers can cause at once. One client alone can
+// have half of them, see [fairness.FairQuota].
 const maxInFlight = 128
 
-// Client asks one endpoint about tokens. Many goroutines may share it.
+// Client validates tokens at one endpoint. It is safe for concurrent use.
 type Client struct {
 	config       Config
 	client       *http.Client // follows no redirects
@@ -96,21 +96,20 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 	}
 }
 
-// Close closes the connections that lie idle. Calls that are under way end by
-// themselves.
+// Close closes the idle connections. Calls in flight continue to their end.
 func (c *Client) Close() { c.client.CloseIdleConnections() }
 
-// State is what an operator may see of a client.
+// State is the state of a client for operators.
 type State struct {
 	// Endpoint is the URL of the endpoint; empty until it is found.
 	Endpoint string
-	// PausedUntil is when calls go on; zero if they do not pause.
+	// PausedUntil is the end of the pause. It is zero without a pause.
 	PausedUntil time.Time
-	// Remembered is about how many answers are.
+	// Remembered is the approximate number of cached answers.
 	Remembered int
 }
 
-// State describes the present state.
+// State returns the current state.
 func (c *Client) State() State {
 	return State{
 		Endpoint:    c.lastAddress(),
@@ -144,7 +143,7 @@ var errBusy = errors.New("too many calls at once")
 // ask makes one call, if calls are possible now, and remembers the result.
 func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
 	began := c.config.now()
-	// Another flight may have landed since the request looked.
+	// Another flight may have ended since the request looked.
 	if answer, known, err := c.memory.recall(key, began); known {
 		return answer, err
 	}
@@ -176,7 +175,7 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	return answer, nil
 }
 
-// failed counts a failure against the endpoint, too.
+// failed counts a failure against the token and the endpoint.
 func (c *Client) failed(entered pass, reason error) error {
 	now := c.config.now()
 	wait := max(c.circuit.fail(now, entered, reason), failedFor)
@@ -188,7 +187,7 @@ func (c *Client) failed(entered pass, reason error) error {
 	return unavailable(reason, wait)
 }
 
-// refused leaves the calls about other tokens alone.
+// refused does not affect the calls for other tokens.
 func (c *Client) refused(reason *refusal) error {
 	if c.refusals.Failed(c.config.now(), reason.Error()) {
 		c.config.Logger().Warn("introspection of a token was refused",

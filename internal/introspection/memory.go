@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// badFor is how long a token stays bad without asking again: long enough
-	// against a client that tries it in a loop, short enough for a token that
-	// the endpoint does not know yet.
+	// badFor is how long the cache keeps an inactive token. It is long enough against a
+	// client that tries one in a loop, and short enough for a token that the endpoint
+	// does not know yet.
 	badFor = 5 * time.Second
 	// failedFor is how long after a failed call the same token causes no other.
 	failedFor = time.Second
-	// maxBad bounds the bad tokens that are remembered. Strangers fill it, so it
-	// does not grow with maxEntries.
+	// maxBad bounds the inactive tokens. Strangers fill it, so it does not grow with
+	// maxEntries.
 	maxBad = 10_000
 	// entrySize is the size in bytes up to which an answer is one entry.
 	entrySize = 4 << 10
@@ -27,8 +27,8 @@ const (
 // digest identifies a token in memory; the token itself is never kept.
 type digest [sha256.Size]byte
 
-// digest covers all that an answer depends on. The lengths keep one triple from
-// reading as another.
+// digest covers all that an answer depends on. The lengths keep two triples apart that
+// are equal when joined.
 func (c *Config) digest(token string) (sum digest) {
 	h := sha256.New()
 	for _, part := range []string{cmp.Or(c.Endpoint, c.Issuer), c.ClientID, token} {
@@ -72,7 +72,7 @@ func newMemory(config *Config) *memory {
 	}
 }
 
-// recall returns what is remembered of a token.
+// recall returns the cached answer for a token.
 func (m *memory) recall(key digest, now time.Time) (answer Answer, known bool, err error) {
 	entry, found := m.good.GetIfPresent(key)
 	if !found || !now.Before(entry.until) {
@@ -88,8 +88,8 @@ func (m *memory) recall(key digest, now time.Time) (answer Answer, known bool, e
 	return entry.answer, true, nil
 }
 
-// keep remembers an answer to a call that began at a certain time. An active one
-// is kept until the token expires, at the longest (RFC 7662 §4).
+// keep caches the answer to a call that began at a given time. An active one ends with
+// the token, at the latest (RFC 7662 §4).
 func (m *memory) keep(key digest, answer Answer, began time.Time) {
 	if !answer.Active {
 		m.bad.Set(key, remembered{until: began.Add(badFor)})

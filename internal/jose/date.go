@@ -6,12 +6,10 @@ import (
 	"time"
 )
 
-// latest is the last second of the year 9999. A later time stamp is not a number
-// of seconds.
+// latest is the last second of the year 9999. A later value is not a number of seconds.
 const latest = 253402300799
 
-// NumericDate reads a claim that is a NumericDate. It may have a fraction (RFC
-// 7519 §2).
+// NumericDate reads a NumericDate claim, maybe with a fraction (RFC 7519 §2).
 func NumericDate(claims map[string]any, claim string) (time.Time, error) {
 	var seconds, fraction float64
 	switch value := claims[claim].(type) {

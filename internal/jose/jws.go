@@ -19,43 +19,41 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// JWS is a compact JWS with a JSON object for a payload, not verified yet.
+// JWS is a parsed compact JWS with a JSON object as payload. It is not verified.
 type JWS struct {
 	Header map[string]any
-	// Claims must not be believed before [JWS.Verify].
+	// Claims are untrusted before [JWS.Verify].
 	Claims    map[string]any
-	signed    string // what the signature covers
+	signed    string // the signed part of the text
 	signature []byte
 
-	header string // as it was written
+	header string // the header as written
 	reader *Reader
 }
 
-// Reader takes texts of one kind apart.
+// Reader parses texts of one kind.
 //
-// Header and Claims name the members that a caller gives a meaning to. In other
-// letter case they are refused: a reader that folds case, as many do, would
-// understand something else.
+// Header and Claims are the member names that have a meaning for the caller. Another
+// letter case of them is refused, because many readers ignore case and would read
+// something else.
 type Reader struct {
 	Header, Claims []string
 
-	// SameHeaders says that many texts have the same header, as all tokens of
-	// a key do: those of texts whose signature was good are remembered, and
-	// must not be changed.
+	// SameHeaders means that many texts have the same header, as the tokens of one key
+	// do. Then the reader caches the headers of verified texts. They must not change.
 	SameHeaders bool
 
 	headers sync.Map // text to map[string]any
 	count   atomic.Int32
 }
 
-// maxHeaders bounds the headers that a reader remembers. Only who has a key of
-// the issuer can add to them.
+// maxHeaders bounds the cached headers. Only the holder of an issuer's key can add one.
 const maxHeaders = 1000
 
-// Parse takes a text apart. It accepts exactly three non-empty base64url parts
-// without padding, whose first two are JSON objects without repeated members.
-// It refuses `crit` and `b64`, which change what the signature means (RFC 7515
-// §4.1.11, RFC 7797). Errors repeat nothing of the text.
+// Parse parses a text. It accepts exactly three non-empty base64url parts without
+// padding, whose first two are JSON objects without repeated members. It refuses `crit`
+// and `b64`, which change the meaning of the signature (RFC 7515 §4.1.11, RFC 7797).
+// Errors contain no part of the text.
 func (r *Reader) Parse(text string) (*JWS, error) {
 	header, rest, _ := strings.Cut(text, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
@@ -76,8 +74,8 @@ func (r *Reader) Parse(text string) (*JWS, error) {
 	return j, nil
 }
 
-// IsEncrypted reports whether a text has the form of an encrypted token: a compact
-// JWE (RFC 7516 §7.1).
+// IsEncrypted reports whether a text has the form of an encrypted token: a compact JWE
+// (RFC 7516 §7.1).
 func IsEncrypted(text string) bool {
 	header, _, _ := strings.Cut(text, ".")
 	if strings.Count(text, ".") != 4 {
@@ -88,8 +86,8 @@ func IsEncrypted(text string) bool {
 }
 
 func (r *Reader) parseHeader(header string) (map[string]any, error) {
-	if known, found := r.headers.Load(header); found {
-		return known.(map[string]any), nil
+	if cached, found := r.headers.Load(header); found {
+		return cached.(map[string]any), nil
 	}
 	members, err := object(header, r.Header)
 	if err != nil {
@@ -103,21 +101,21 @@ func (r *Reader) parseHeader(header string) (map[string]any, error) {
 	return members, nil
 }
 
-// remember keeps a header that was part of a good text.
+// remember caches the header of a verified text.
 func (r *Reader) remember(header string, members map[string]any) {
 	if !r.SameHeaders || r.count.Load() >= maxHeaders {
 		return
 	}
-	if _, known := r.headers.Load(header); known {
+	if _, found := r.headers.Load(header); found {
 		return
 	}
-	if _, known := r.headers.LoadOrStore(strings.Clone(header), members); !known {
+	if _, loaded := r.headers.LoadOrStore(strings.Clone(header), members); !loaded {
 		r.count.Add(1)
 	}
 }
 
-// Claims decodes the claims of a text that was parsed and verified before;
-// they are nil for one that was not.
+// Claims decodes the claims of a text that was verified before. They are nil for any
+// other text.
 func Claims(text string) map[string]any {
 	_, rest, _ := strings.Cut(text, ".")
 	part, _, _ := strings.Cut(rest, ".")
@@ -128,7 +126,7 @@ func Claims(text string) map[string]any {
 	return claims
 }
 
-// Numbers decodes the claims once more, with numbers as they are written.
+// Numbers decodes the claims again, with the numbers as written.
 func (j *JWS) Numbers() map[string]any {
 	_, part, _ := strings.Cut(j.signed, ".")
 	data, err := decode(part)
@@ -157,23 +155,23 @@ func object(part string, names []string) (map[string]any, error) {
 	return members, CheckSpelling(members, names)
 }
 
-// CheckSpelling refuses a known name in other letter case.
+// CheckSpelling refuses one of the names in another letter case.
 func CheckSpelling(members map[string]any, names []string) error {
 	for name := range members {
 		if isLower(name) {
 			continue // as nearly all are: no other spelling folds to it
 		}
-		for _, known := range names {
-			if strings.EqualFold(name, known) {
-				return fmt.Errorf("%s is spelled in other letter case", known)
+		for _, exact := range names {
+			if strings.EqualFold(name, exact) {
+				return fmt.Errorf("%s is spelled in other letter case", exact)
 			}
 		}
 	}
 	return nil
 }
 
-// isLower reports whether a name has neither capitals nor letters outside
-// ASCII, some of which fold to letters in it.
+// isLower reports whether a name has neither capitals nor letters beyond ASCII. Some of
+// those fold to ASCII letters.
 func isLower(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
@@ -185,9 +183,8 @@ func isLower(name string) bool {
 
 var errNotBase64 = errors.New("not base64url without padding")
 
-// decode decodes base64url strictly: what is accepted has one spelling only, so
-// that it cannot come back under another one. The decoder of the standard
-// library skips line breaks, which are not in the alphabet either.
+// decode decodes base64url strictly: a value has one accepted spelling only. The
+// decoder of the standard library skips line breaks, which are not in the alphabet.
 func decode(part string) ([]byte, error) {
 	steps.Add(len(part))
 	if strings.ContainsAny(part, "\r\n") {
@@ -200,9 +197,9 @@ func decode(part string) ([]byte, error) {
 	return data, nil
 }
 
-// verifiers are jwx's signature checks by JWA name. They work on a signing
-// input that was already split and checked, so jwx parses nothing of a
-// stranger's. Whatever is not here, `none` above all, does not exist.
+// verifiers are jwx's signature checks by JWA name. They get a signing input that was
+// already split and checked, so jwx parses no text of a stranger. Other algorithms do
+// not exist, above all `none`.
 var verifiers = func() map[string]jws.Verifier {
 	all := make(map[string]jws.Verifier)
 	for _, algorithm := range []jwa.SignatureAlgorithm{
@@ -222,16 +219,15 @@ var verifiers = func() map[string]jws.Verifier {
 	return all
 }()
 
-// Algorithms returns the names of the algorithms that can be verified, sorted.
+// Algorithms returns the names of the supported algorithms, sorted.
 func Algorithms() []string { return slices.Sorted(maps.Keys(verifiers)) }
 
-// Supported reports whether an algorithm can be verified.
+// Supported reports whether an algorithm is supported.
 func Supported(algorithm string) bool { return verifiers[algorithm] != nil }
 
 var errBadSignature = errors.New("the signature does not fit the key")
 
-// Verify checks the signature. Whether the key may be used with the algorithm
-// is for the caller to know.
+// Verify checks the signature. The caller must check that the key is for the algorithm.
 func (j *JWS) Verify(algorithm string, key any) error {
 	verifier := verifiers[algorithm]
 	if verifier == nil || verifier.Verify([]byte(j.signed), j.signature, key) != nil {

@@ -1,6 +1,6 @@
-// Package jose reads compact JWS (RFC 7515 §7.1), verifies their signatures, and
-// reads the private keys that sign them. No other code reads the tokens and the
-// proofs of a stranger.
+// Package jose reads compact JWS (RFC 7515 §7.1), verifies their signatures, and reads
+// the private keys that sign them. No other code parses the tokens and proofs of a
+// stranger.
 package jose
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// PrivateKey is a key as its file has it.
+// PrivateKey is a key from a file.
 type PrivateKey struct {
 	// Key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey, or
-	// whatever else a file may hold: whether it can sign is not checked.
+	// another key. It is not checked whether it can sign.
 	Key any
-	// ID and Algorithm are the `kid` and the `alg` of a JWK, where it has them.
+	// ID and Algorithm are the `kid` and the `alg` of a JWK, or empty.
 	ID, Algorithm string
 }
 
-// ParsePrivateKey reads a private key, PEM or JWK. Errors hold nothing of it.
+// ParsePrivateKey reads a private key, PEM or JWK. Errors contain no part of it.
 func ParsePrivateKey(data []byte) (PrivateKey, error) {
 	text := strings.TrimSpace(string(data))
 	if strings.HasPrefix(text, "{") {
@@ -34,13 +34,13 @@ func ParsePrivateKey(data []byte) (PrivateKey, error) {
 func parseJWK(text string) (read PrivateKey, err error) {
 	parsed, err := jwk.ParseKey([]byte(text))
 	if err != nil {
-		return read, errors.New("the private key is not a sound JWK")
+		return read, errors.New("invalid JWK of a private key")
 	}
 	if use := parsed.KeyUsage(); use != "" && use != "sig" {
 		return read, fmt.Errorf("the use of the private key is %.32q, not sig", use)
 	}
 	if err := parsed.Raw(&read.Key); err != nil {
-		return read, errors.New("the private key is not a sound JWK")
+		return read, errors.New("invalid JWK of a private key")
 	}
 	if algorithm := parsed.Algorithm(); algorithm != nil {
 		read.Algorithm = algorithm.String()
@@ -49,8 +49,8 @@ func parseJWK(text string) (read PrivateKey, err error) {
 	return read, nil
 }
 
-// parsePEM takes the first private key of a file; OpenSSL writes the parameters
-// of a curve before it.
+// parsePEM reads the first private key of a file. OpenSSL writes the parameters of a
+// curve before it.
 func parsePEM(text string) (read PrivateKey, err error) {
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {

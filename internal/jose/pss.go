@@ -8,8 +8,8 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
-// pss checks RSASSA-PSS signatures whose salt is as long as the hash. RFC 7518
-// §3.5 asks for that length; jwx takes any.
+// pss checks RSASSA-PSS signatures whose salt is as long as the hash, as RFC 7518 §3.5
+// requires. jwx accepts any length.
 type pss struct {
 	algorithm jwa.SignatureAlgorithm
 	hash      crypto.Hash
@@ -21,7 +21,7 @@ var pssVerifiers = []pss{{jwa.PS256, crypto.SHA256}, {jwa.PS384, crypto.SHA384},
 func (p pss) Verify(signed, signature []byte, key any) error {
 	public, ok := key.(*rsa.PublicKey)
 	if !ok {
-		return fmt.Errorf("%T is no public key of RSA", key)
+		return fmt.Errorf("%T is not a public key of RSA", key)
 	}
 	hash := p.hash.New()
 	_, _ = hash.Write(signed) // a hash takes every write

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// refreshEvery is the time between two fetches while all is well, see [idp.Spread].
+	// refreshEvery is the time between two successful fetches, see [idp.Spread].
 	refreshEvery = 15 * time.Minute
 	// minInterval is the shortest time between two fetches that requests with an
-	// unknown `kid` may cause, all of them together.
+	// unknown `kid` can cause, all of them together.
 	minInterval = 10 * time.Second
 	// maxBackoff bounds the time until the next fetch after failures, see [idp.Backoff].
 	maxBackoff = time.Minute
 	// timeout is that of one fetch, discovery included.
 	timeout = 10 * time.Second
-	// firstWait is how long a request waits for the very first set.
+	// firstWait is how long a request waits for the first set.
 	firstWait = 3 * time.Second
-	// maxStale is how long the last good set is used while fetching fails.
+	// maxStale is how long the last good set is used while fetches fail.
 	maxStale = 24 * time.Hour
 )
 
@@ -35,16 +35,16 @@ const (
 
 // RemoteConfig says where keys are published.
 type RemoteConfig struct {
-	// URL is that of a key document. If it is empty, the metadata of Issuer name it,
-	// and are fetched again for each fetch.
+	// URL is the URL of a key document. If it is empty, the metadata of Issuer have it.
+	// They are read again for each fetch.
 	URL string
 	// Issuer is used only when URL is empty.
 	Issuer string
-	// Transmitter says that Issuer is a transmitter of security events, which has
-	// metadata of its own.
+	// Transmitter means that Issuer is a transmitter of security events, which has
+	// other metadata.
 	Transmitter bool
-	// TokenFile holds a bearer token for URL. It is read for each fetch, because such
-	// tokens end. Default: none.
+	// TokenFile has a bearer token for URL. It is read for each fetch, because such
+	// tokens expire. Default: none.
 	TokenFile string
 	// HTTPHosts may be reached without TLS.
 	HTTPHosts []string
@@ -55,7 +55,7 @@ type RemoteConfig struct {
 	Logger func() *zap.Logger
 }
 
-// completed returns the config with its defaults, or what is wrong with it.
+// completed returns the config with its defaults, or an error.
 func (c RemoteConfig) completed() (RemoteConfig, error) {
 	if err := c.checkAddress(); err != nil {
 		return c, err
@@ -85,7 +85,7 @@ func (c RemoteConfig) checkAddress() error {
 	return nil
 }
 
-// address is what logs and status pages name.
+// address is the source in logs and status pages.
 func (c RemoteConfig) address() string {
 	if c.URL != "" {
 		return idp.Loggable(c.URL)

@@ -66,8 +66,8 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Many providers serve their keys as text/plain, so unlike metadata they
-	// are judged by their content alone.
+	// Many providers send keys as text/plain. So, unlike metadata, only the content
+	// counts.
 	set, err := Parse(found.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", idp.Loggable(address), err)
@@ -91,7 +91,7 @@ func (r *Remote) locate(ctx context.Context) (string, error) {
 	return metadata.Endpoint("jwks_uri")
 }
 
-// replace puts a good set in use.
+// replace puts a good set into use.
 func (r *Remote) replace(fetched *edition) {
 	last := r.current.Load()
 	r.current.Store(fetched)
@@ -110,7 +110,7 @@ func (r *Remote) replace(fetched *edition) {
 	r.fetches.succeed(now.Add(minInterval), now.Add(idp.Spread(refreshEvery)))
 }
 
-// keepLast leaves the last good set in use.
+// keepLast keeps the last good set in use.
 func (r *Remote) keepLast(reason error) {
 	now := time.Now()
 	if r.failures.Failed(now, reason.Error()) {

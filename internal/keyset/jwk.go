@@ -14,16 +14,16 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// Bounds of what is said about keys that were left out.
+// Bounds of the reasons for skipped keys.
 const (
 	maxReasons     = 8
 	maxReasonBytes = 200
 )
 
 var (
-	// publicMembers are the only members of a JWK that make up its key. Nothing
-	// else is handed to the JWK library, so that a strange `x5c` or an unknown
-	// operation does not cost a key that is sound.
+	// publicMembers are the members of a JWK that make up its key. The JWK library gets
+	// no other ones, so that an unusual `x5c` or an unknown operation does not
+	// invalidate a good key.
 	publicMembers = []string{"kty", "crv", "x", "y", "n", "e"}
 	// privateMembers must never be published (RFC 7518 §6.2.2, §6.3.2 and §6.4.1).
 	privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -51,7 +51,7 @@ func parseJWKs(data []byte) (*Set, error) {
 	return readJWKs(entries)
 }
 
-// certificatesIn makes JWKs of an object whose members are PEM certificates by key ID.
+// certificatesIn returns JWKs for an object of PEM certificates by key ID.
 func certificatesIn(document members) ([]json.RawMessage, error) {
 	var entries []json.RawMessage
 	for _, id := range slices.Sorted(maps.Keys(document)) {
@@ -69,7 +69,7 @@ func certificatesIn(document members) ([]json.RawMessage, error) {
 	return entries, nil
 }
 
-// readJWKs takes the usable keys, and fails only when there is none.
+// readJWKs reads the usable keys. It fails only without any.
 func readJWKs(entries []json.RawMessage) (*Set, error) {
 	if len(entries) == 0 {
 		return nil, errors.New("the JWK Set is empty")
@@ -100,7 +100,7 @@ func readJWKs(entries []json.RawMessage) (*Set, error) {
 	return set, nil
 }
 
-// readJWK reads one key and its ID, or says why it cannot verify tokens.
+// readJWK reads one key and its ID, or returns why it cannot verify tokens.
 func readJWK(data []byte) (key *Key, id string, err error) {
 	entry, err := parseMembers(data)
 	if err != nil {
@@ -115,7 +115,7 @@ func readJWK(data []byte) (key *Key, id string, err error) {
 	return key, id, nil
 }
 
-// keyIn makes a key of an entry, whose ID is known already.
+// keyIn reads the key of an entry whose ID is known already.
 func keyIn(entry members, id string) (*Key, error) {
 	if err := checkPurpose(entry); err != nil {
 		return nil, err
@@ -140,9 +140,9 @@ func keyIn(entry members, id string) (*Key, error) {
 	return key, err
 }
 
-// certifiedKeyIn takes the key of the first certificate (RFC 7517 §4.7), as CAS
-// publishes it. Neither its dates nor its chain are checked: the document vouches for
-// the key, as it does for any other.
+// certifiedKeyIn reads the key of the first certificate (RFC 7517 §4.7), as CAS
+// publishes it. Neither its dates nor its chain are checked: the document is the
+// authority for the key.
 func certifiedKeyIn(entry members) (any, error) {
 	var chain [][]byte // base64, and not base64url
 	if err := json.Unmarshal(entry["x5c"], &chain); err != nil || len(chain) == 0 {
@@ -188,7 +188,7 @@ func checkPurpose(entry members) error {
 	return nil
 }
 
-// publicKeyIn hands the public members to the JWK library.
+// publicKeyIn gives the public members to the JWK library.
 func publicKeyIn(entry members) (any, error) {
 	public := make(members, len(publicMembers))
 	for _, name := range publicMembers {
@@ -204,8 +204,8 @@ func publicKeyIn(entry members) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The library would quietly drop the upper bits of an exponent that does
-	// not fit, and verify with another key than the one that was published.
+	// The library would silently truncate a large exponent, and verify with another key
+	// than the published one.
 	if key, isRSA := parsed.(jwk.RSAPublicKey); isRSA && len(bytes.TrimLeft(key.E(), "\x00")) > 4 {
 		return nil, errors.New("the exponent of an RSA key is too large")
 	}

@@ -1,11 +1,10 @@
-// Package keyset answers which keys may verify a token.
+// Package keyset finds the keys that may verify a token.
 //
-// Keys come from a document (a PEM file, a JWK, a JWK Set), from a shared
-// secret, or from an identity provider that publishes them. The latter are
-// fetched by [Remote], which keeps the last good set while the provider is down
-// and learns new keys while it is up. Whatever its origin, every key is pinned
-// to the algorithms that it may verify, so that the header of a token never
-// decides how a key is used (RFC 8725 §3.1).
+// Keys come from a document (a PEM file, a JWK, a JWK Set), from a shared secret, or
+// from an identity provider. [Remote] fetches the keys of a provider. It keeps the last
+// good set while the provider is down, and learns new keys while it is up. Every key is
+// pinned to the algorithms that it may verify. So the header of a token never decides
+// how a key is used (RFC 8725 §3.1).
 package keyset
 
 import (
@@ -22,9 +21,8 @@ import (
 	"filippo.io/edwards25519"
 )
 
-// Sizes of RSA keys, in bits. Below the minimum a key must not be used
-// (RFC 7518 §3.3); above the maximum each signature check would cost so much
-// time that the key itself is an attack.
+// Sizes of RSA keys, in bits. A smaller key must not be used (RFC 7518 §3.3). A larger
+// key makes each signature check so slow that the key itself is an attack.
 const (
 	minRSABits = 2048
 	maxRSABits = 16384
@@ -37,22 +35,22 @@ var (
 	ed25519Algorithms = []string{"EdDSA", "Ed25519"}
 )
 
-// Key is one verification key, pinned to the algorithms it may verify. Keys are
-// shared between goroutines and must not be changed.
+// Key is a verification key, pinned to the algorithms that it may verify. Goroutines
+// share keys, so they must not change.
 type Key struct {
-	// ID is the `kid`, an opaque string; empty when the key has none.
+	// ID is the `kid`, an opaque string. It is empty for a key without one.
 	ID string
-	// Issuer is the `issuer` member that Microsoft Entra ID adds to a JWK: whose tokens
-	// the key may sign. It can have a `{tenantid}`. Empty for any.
+	// Issuer is the `issuer` member that Microsoft Entra ID adds to a JWK. The key may
+	// sign only tokens of this issuer. It can have a `{tenantid}`. Empty: any issuer.
 	Issuer string
-	// Algorithms holds JWA names; it is never empty.
+	// Algorithms are JWA names. It is never empty.
 	Algorithms []string
-	// Public is an *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or a
-	// []byte for an HMAC secret. It stays out of JSON because of the latter.
+	// Public is an *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or a []byte for
+	// an HMAC secret. Because of the latter it is excluded from JSON.
 	Public any `json:"-"`
 }
 
-// Allows reports whether the key may verify signatures made with alg.
+// Allows reports whether the key may verify signatures of alg.
 func (k *Key) Allows(alg string) bool { return slices.Contains(k.Algorithms, alg) }
 
 // Type is the `kty` of the key (RFC 7518 §6.1).
@@ -69,17 +67,17 @@ func (k *Key) Type() string {
 	}
 }
 
-// String describes the key without its material, so that a secret cannot reach
-// a log by way of %v.
+// String describes the key without its material, so that %v cannot write a secret to a
+// log.
 func (k *Key) String() string {
 	return fmt.Sprintf("key %q for %s", k.ID, strings.Join(k.Algorithms, ", "))
 }
 
-// GoString does for %#v what String does for %v.
+// GoString is String for %#v.
 func (k *Key) GoString() string { return k.String() }
 
-// newKey checks a public key and pins it. A non-empty alg, which is that of a
-// JWK, narrows the key to this one algorithm (RFC 7517 §4.4) and must fit it.
+// newKey checks a public key and pins it. A non-empty alg of a JWK limits the key to
+// this algorithm (RFC 7517 §4.4) and must fit it.
 func newKey(id, alg string, public any) (*Key, error) {
 	algorithms, err := algorithmsOf(public)
 	if err != nil {
@@ -138,8 +136,8 @@ func checkEd25519(key ed25519.PublicKey) error {
 	return nil
 }
 
-// ecdsaAlgorithms knows one algorithm for each curve (RFC 7518 §3.4), and
-// refuses a point that is not on its curve.
+// ecdsaAlgorithms returns the algorithm of a curve (RFC 7518 §3.4), and refuses a point
+// that is not on the curve.
 func ecdsaAlgorithms(key *ecdsa.PublicKey) ([]string, error) {
 	if _, err := key.ECDH(); err != nil {
 		return nil, fmt.Errorf("the point of the key is not valid on its curve: %w", err)

@@ -6,12 +6,12 @@ import (
 	"maps"
 )
 
-// members is a JSON object by its exact member names. Decoding into a struct
-// would also accept "Issuer" for "issuer", which RFC 8259 keeps apart.
+// members is a JSON object by its exact member names. Decoding into a struct would also
+// accept "Issuer" for "issuer", which RFC 8259 distinguishes.
 type members map[string]json.RawMessage
 
-// parseMembers reads an object. Members that are null count as absent, because
-// some providers write every member that their library knows.
+// parseMembers reads an object. A null member counts as absent, because some providers
+// write every member.
 func parseMembers(data []byte) (members, error) {
 	var object members
 	if err := json.Unmarshal(data, &object); err != nil {
@@ -21,7 +21,7 @@ func parseMembers(data []byte) (members, error) {
 	return object, nil
 }
 
-// text returns a member that must be a string if it is there at all.
+// text returns an optional member that must be a string.
 func (m members) text(name string) (string, error) {
 	value, found := m[name]
 	if !found {

@@ -14,21 +14,19 @@ import (
 // MaxKeys is the largest number of keys in one document.
 const MaxKeys = 2000
 
-// minSecretBytes is the size of the smallest hash: an HMAC key must not be
-// shorter than the output of its hash function (RFC 7518 §3.2).
+// minSecretBytes is the size of the smallest hash. An HMAC key must not be shorter than
+// the output of its hash function (RFC 7518 §3.2).
 const minSecretBytes = 32
 
 var pemMarker = []byte("-----BEGIN ")
 
-// Parse reads verification keys from a PEM file, a JWK, a JWK Set or a JSON object
-// of certificates by key ID, as Firebase publishes them; the content decides which
-// it is.
+// Parse reads verification keys from a PEM file, a JWK, a JWK Set or a JSON object of
+// certificates by key ID, as Firebase publishes them. The content decides which it is.
 //
-// A PEM file holds one or several blocks of type PUBLIC KEY, RSA PUBLIC KEY or
-// CERTIFICATE, and all of them must be sound, since it is the operator who wrote
-// it. Of a certificate only the key is taken; neither its dates nor its chain
-// are looked at. In a JWK Set, keys that cannot be used are passed over as long
-// as one is left (RFC 7517 §5); see [Set.Skipped].
+// A PEM file has one or several blocks of type PUBLIC KEY, RSA PUBLIC KEY or
+// CERTIFICATE. All of them must be valid, because the operator wrote it. Of a
+// certificate only the key counts, and neither its dates nor its chain. In a JWK Set,
+// unusable keys are skipped if one remains (RFC 7517 §5), see [Set.Skipped].
 func Parse(data []byte) (*Set, error) {
 	set, err := parseDocument(data)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// curveParameters is the type of a block that OpenSSL writes before an EC key,
-// which names its curve itself.
+// curveParameters is the type of a block that OpenSSL writes before an EC key. The key
+// names its curve itself.
 const curveParameters = "EC PARAMETERS"
 
-// parsePEM reads every block of a PEM file. Text around the blocks is allowed,
-// as OpenSSL writes it; a block that cannot be decoded is not such text.
+// parsePEM reads every block of a PEM file. Text around the blocks is allowed, as
+// OpenSSL writes it. A block that cannot be decoded is an error.
 func parsePEM(data []byte) (*Set, error) {
 	announced := bytes.Count(data, pemMarker)
 	if announced > MaxKeys {

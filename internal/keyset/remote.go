@@ -30,7 +30,7 @@ type Remote struct {
 	failures        idp.DedupLog
 }
 
-// edition is a good set as it was fetched.
+// edition is a good set with its fetch.
 type edition struct {
 	set       *Set
 	fetchedAt time.Time
@@ -62,20 +62,20 @@ func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
 	return r, nil
 }
 
-// Find answers from the last good set.
+// Find returns keys of the last good set.
 //
-// Before the first set, it waits for it, at most firstWait. A kid that the set
-// does not have may belong to a key that is newer than the set. Then the set is
-// fetched again as soon as minInterval allows, once for all requests together. Only
-// a fetch that began after the token first came can say that there is no such key.
+// Before the first set, it waits for it, at most firstWait. A kid that is not in the
+// set may belong to a newer key. Then the set is fetched again as soon as minInterval
+// allows, once for all requests together. Only a fetch that began after the token first
+// came can prove that the key does not exist.
 //
-// Until then the answer is an *idp.UnavailableError: a client whose token was signed by
-// a fresh key comes back later and is not logged out. A request waits for a fetch
-// that is running or may begin now.
+// Until then the error is an *idp.UnavailableError: a client with a token of a fresh
+// key tries again and is not logged out. A request waits for a fetch that is running or
+// may begin now.
 //
-// Tokens without a kid never cause a fetch. Keys without an ID are returned for an
-// unknown kid at once, beside the error. A key that was published and
-// cannot be used is known: no fetch is awaited.
+// Tokens without a kid never cause a fetch. For an unknown kid, Find also returns the
+// keys without an ID, beside the error. A published key that cannot be used is known,
+// so it causes no fetch.
 func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	latest := r.current.Load()
 	if latest == nil {
@@ -105,7 +105,7 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 			return nil, r.unavailable(err)
 		}
 	}
-	// The set may have been replaced since it was looked at.
+	// The set may have been replaced in between.
 	latest = r.current.Load()
 	keys = latest.set.Find(query.KeyID, query.Algorithm)
 	if latest.fetch > arrived || latest.set.Has(query.KeyID) {
@@ -114,8 +114,8 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	return keys, r.unavailable(errNewer)
 }
 
-// awaitFirst waits for the first set, unless it is known that none will come in
-// time: requests must not pile up behind a provider that stays down.
+// awaitFirst waits for the first set, unless none can come in time: requests must not
+// pile up while a provider is down.
 func (r *Remote) awaitFirst(ctx context.Context) error {
 	due, failure := r.fetches.outlook()
 	if failure != nil && time.Until(due) > firstWait {
@@ -132,9 +132,9 @@ func (r *Remote) awaitFirst(ctx context.Context) error {
 	return r.unavailable(errNoSet)
 }
 
-// Refresh fetches the keys now, whatever was fetched or has failed before, and
-// returns the outcome. It is for the operator, who may have withdrawn a key this
-// very moment: a fetch that is running already is not taken for an answer.
+// Refresh fetches the keys now, whatever was fetched or has failed before, and returns
+// the result. The operator may have withdrawn a key just now, so the result of a fetch
+// that is already running does not count.
 func (r *Remote) Refresh(ctx context.Context) error {
 	return r.wait(ctx, r.fetches.demand())
 }
@@ -150,7 +150,7 @@ func (r *Remote) wait(ctx context.Context, awaited *attempt) error {
 	}
 }
 
-// unavailable adds the reason why the last fetch failed, if it did.
+// unavailable adds the reason of the last failed fetch.
 func (r *Remote) unavailable(reason error) *idp.UnavailableError {
 	_, failure := r.fetches.outlook()
 	if failure != nil && !errors.Is(reason, failure) {
@@ -168,7 +168,7 @@ func (r *Remote) Fingerprint() uint64 {
 	return 0
 }
 
-// All returns the keys of the last good set; nil if there is none yet.
+// All returns the keys of the last good set. It is nil before the first.
 func (r *Remote) All() *Set {
 	if latest := r.current.Load(); latest != nil {
 		return latest.set

@@ -7,9 +7,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// schedule decides when keys may be fetched, and lets those who wait for the
-// same fetch share it. Only requests that the current set cannot answer come
-// here, so its lock is not on the path of the others.
+// schedule decides when keys may be fetched. Requests that wait for the same fetch
+// share it. Only requests that the current set cannot answer need its lock.
 type schedule struct {
 	wake chan struct{} // ends the wait of the goroutine
 
@@ -24,15 +23,15 @@ type schedule struct {
 	failures  int       // in a row
 	failure   error     // of the last fetch; nil after a good one
 
-	// arrived is how many fetches had begun when a token with an unknown kid first
-	// came. When it is full, it starts again empty: such tokens are then as new.
+	// arrived maps a token with an unknown kid to the number of fetches that had begun
+	// when it first came. A full map is emptied, and its tokens count as new.
 	arrived map[Digest]uint64
 }
 
-// maxArrived bounds the tokens that are remembered.
+// maxArrived bounds the tokens in arrived.
 const maxArrived = 10_000
 
-// attempt is one fetch, from before it begins.
+// attempt is one fetch, even before it begins.
 type attempt struct {
 	done chan struct{}
 	err  error // to be read once done is closed
@@ -44,9 +43,9 @@ func newSchedule() *schedule {
 
 func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
-// ask is for requests. It has a fetch begin as soon as one may, and returns the one
-// that is running or begins now, if any. A fetch whose number is greater than
-// arrived began after the token first came.
+// ask is for requests. It lets a fetch begin as soon as possible, and returns the one
+// that is running or begins now, or nil. A fetch with a greater number than arrived
+// began after the token first came.
 func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uint64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -72,8 +71,8 @@ func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uin
 	return s.next, arrived
 }
 
-// demand is for the operator: it has another fetch begin, as soon as the one
-// that may be running has ended.
+// demand is for the operator. It lets another fetch begin as soon as a running one has
+// ended.
 func (s *schedule) demand() *attempt {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -89,8 +88,7 @@ func (s *schedule) wakeUp() {
 	}
 }
 
-// outlook returns when the next fetch begins and why the last one
-// failed, if it did.
+// outlook returns when the next fetch begins, and why the last one failed.
 func (s *schedule) outlook() (due time.Time, failure error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -127,7 +125,7 @@ func (s *schedule) succeed(earliest, due time.Time) {
 	s.end(earliest, due)
 }
 
-// fail ends the running attempt, and puts the next one off.
+// fail ends the running attempt and delays the next one.
 func (s *schedule) fail(now time.Time, reason error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

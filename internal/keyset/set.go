@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// maxCandidates is how many keys one question is answered with. A caller tries
-// them one after the other, and each costs a signature check.
+// maxCandidates bounds the keys of one answer. A caller tries all of them, and each
+// costs a signature check.
 const maxCandidates = 8
 
 // Set is an immutable collection of keys. Its zero value is empty.
@@ -21,11 +21,11 @@ type Set struct {
 	fingerprint uint64 // of the document; zero for the empty set
 }
 
-// question is what a token's header asks a set for.
+// question is the kid and alg of a token's header.
 type question struct{ kid, alg string }
 
-// newSet prepares the answers to all questions in advance, so that a lookup in
-// a set of 1,000 keys costs what it costs in a set of one.
+// newSet prepares the answers to all questions. So a look-up in a set of 1,000 keys
+// costs as much as one in a set of one.
 func newSet(keys []*Key, skipped []string) *Set {
 	set := &Set{
 		keys:    keys,
@@ -50,21 +50,20 @@ func newSet(keys []*Key, skipped []string) *Set {
 	return set
 }
 
-// addCandidate leaves no spare capacity behind: a caller that appends to an
-// answer gets a copy, and the set stays as it is.
+// addCandidate leaves no spare capacity: a caller that appends to an answer gets a
+// copy.
 func addCandidate[K comparable](answers map[K][]*Key, query K, key *Key) {
 	if candidates := answers[query]; len(candidates) < maxCandidates {
 		answers[query] = slices.Clip(append(candidates, key))
 	}
 }
 
-// Find returns the keys that may verify a token with this kid and alg, at most
-// eight, in the order of the document. The slice must not be changed.
+// Find returns the keys that may verify a token with this kid and alg, at most eight,
+// in the order of the document. The slice must not change.
 //
-// With a kid these are the keys of exactly that ID, and several if the document
-// repeats it. A kid that no key has is answered with the keys without an ID,
-// which is what keys from PEM files are. An empty kid is answered with every key
-// that allows alg.
+// With a kid these are the keys of exactly that ID, and several if the document repeats
+// it. For an unknown kid they are the keys without an ID, such as those of PEM files.
+// For an empty kid they are all keys that allow alg.
 func (s *Set) Find(kid, alg string) []*Key {
 	if kid == "" || s.Has(kid) {
 		return s.answers[question{kid, alg}]
@@ -78,8 +77,8 @@ func (s *Set) Has(kid string) bool {
 	return found
 }
 
-// Keys returns the keys in the order of the document. The slice must not be
-// changed. A set that is nil has none.
+// Keys returns the keys in the order of the document. The slice must not change. It is
+// empty for a nil set.
 func (s *Set) Keys() []*Key {
 	if s == nil {
 		return nil
@@ -90,7 +89,7 @@ func (s *Set) Keys() []*Key {
 // Len returns the number of keys.
 func (s *Set) Len() int { return len(s.keys) }
 
-// Algorithms returns what the keys may verify, sorted and distinct.
+// Algorithms returns the algorithms of all keys, sorted and distinct.
 func (s *Set) Algorithms() []string {
 	distinct := make(map[string]struct{})
 	for _, key := range s.keys {
@@ -101,12 +100,12 @@ func (s *Set) Algorithms() []string {
 	return slices.Sorted(maps.Keys(distinct))
 }
 
-// Skipped says which keys of the document were left out, and why: a bounded
-// number of lines to log, free of key material.
+// Skipped lists the skipped keys of the document with the reasons: a bounded number of
+// lines for a log, without key material.
 func (s *Set) Skipped() []string { return slices.Clone(s.skipped) }
 
-// WhySkipped says why the key of this ID was left out; empty if it was not. A set
-// that is nil has left out none.
+// WhySkipped returns why the key of this ID was skipped. It is empty for other keys,
+// and for a nil set.
 func (s *Set) WhySkipped(kid string) string {
 	if s == nil || s.Has(kid) {
 		return ""

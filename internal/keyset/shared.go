@@ -8,8 +8,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 )
 
-// remotes are the published key sets in use. They outlive a configuration, so
-// that a reload neither fetches again nor forgets while a provider is down.
+// remotes are the published key sets in use. They outlive a configuration, so a reload
+// neither fetches again, nor forgets the keys while a provider is down.
 var remotes = lasting.NewShared[*Remote]()
 
 // OpenShared is [NewRemote] for a key set that configurations share until each has

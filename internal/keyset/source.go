@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// Source answers which keys may verify a token.
+// Source finds the keys that may verify a token.
 type Source interface {
-	// Find returns the keys that may verify a token; none is not an error. An
+	// Find returns the keys that may verify a token. No keys are not an error. An
 	// *idp.UnavailableError means that the key may not be known yet. If no returned key
 	// verifies the token, the answer is then 503 and not 401, because a 401 makes a
-	// client throw away a good token.
+	// client discard a valid token.
 	Find(ctx context.Context, query Query) ([]*Key, error)
 }
 
-// Query is what a token asks a source for.
+// Query is the input of [Source.Find].
 type Query struct {
 	Token            Digest // of the whole token
 	KeyID, Algorithm string // kid and alg of its header
@@ -29,8 +29,8 @@ var (
 	_ Source = (*Remote)(nil)
 )
 
-// Static is a source of keys that the operator configured. They may be replaced
-// while requests use them, for example when a watched file has changed.
+// Static is a source of configured keys. They may be replaced while requests use them,
+// for example when a watched file has changed.
 type Static struct {
 	current atomic.Pointer[Set]
 }
@@ -42,7 +42,7 @@ func NewStatic(set *Set) *Static {
 	return source
 }
 
-// Replace puts other keys in the place of all former ones.
+// Replace replaces all keys.
 func (s *Static) Replace(set *Set) {
 	if set == nil {
 		set = new(Set)
@@ -60,5 +60,5 @@ func (s *Static) Find(_ context.Context, query Query) ([]*Key, error) {
 // The same keys have the same number, so a cache outlives a reload.
 func (s *Static) Fingerprint() uint64 { return s.current.Load().fingerprint }
 
-// All returns the keys. The slice must not be changed.
+// All returns the keys. The slice must not change.
 func (s *Static) All() *Set { return s.current.Load() }

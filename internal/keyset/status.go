@@ -11,10 +11,10 @@ import (
 
 // Status is the state of a Remote for an operator. It holds no secrets.
 type Status struct {
-	// URL is where the keys come from: that of the key set without its query, or
-	// the issuer if the key set is discovered.
+	// URL is the URL of the key set without its query, or the issuer of a discovered
+	// key set.
 	URL string
-	// Skipped says which published keys are not used, and why.
+	// Skipped lists the unused published keys, each with the reason.
 	Skipped   []string
 	FetchedAt time.Time
 	NextFetch time.Time
@@ -24,7 +24,7 @@ type Status struct {
 	Fetched, Failed uint64
 }
 
-// Status describes the present state.
+// Status returns the current state.
 func (r *Remote) Status() Status {
 	due, failure := r.fetches.outlook()
 	status := Status{

@@ -1,6 +1,6 @@
-// Package lasting keeps state for as long as Caddy runs. A [caddy.UsagePool] ends
-// it with the last configuration that uses it, so that a maintenance page without
-// a gate would undo a revocation and forget failed logins.
+// Package lasting keeps state while Caddy runs. A [caddy.UsagePool] would end it with
+// the last configuration that uses it. A maintenance page without a gate would then
+// undo a revocation and forget failed logins.
 package lasting
 
 import (
@@ -12,7 +12,7 @@ import (
 
 // Value is one state of the process. The zero value needs New.
 type Value[T caddy.Destructor] struct {
-	// New makes the state when the first configuration needs it.
+	// New creates the state when the first configuration needs it.
 	New func() T
 
 	mutex   sync.Mutex
@@ -54,7 +54,7 @@ const maxUnused = 4
 
 // Pool is one [Value] for each key. The zero value needs New.
 type Pool[T caddy.Destructor] struct {
-	// New makes a state when the first configuration needs it.
+	// New creates a state when the first configuration needs it.
 	New func() T
 
 	mutex  sync.Mutex

@@ -10,11 +10,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
-// doorRules find ways around a gate that its matcher does not show.
+// doorRules find ways past a gate that its matcher does not show.
 var doorRules = []*Rule{
 	{
 		ID: "report-only", Level: Warning,
-		Danger: "`report_only` lets every request pass, whoever sends it",
+		Danger: "`report_only` lets every request pass",
 		Remedy: "Read in the log which requests would be denied (`would_deny`), then remove the line.",
 		find:   reporting,
 	},
@@ -26,7 +26,7 @@ var doorRules = []*Rule{
 	},
 	{
 		ID: "openapi-without-tls", Level: Warning,
-		Danger: "whoever is between the gate and the host can change the OpenAPI document, and with it what the gate requires",
+		Danger: "an attacker on the network path can change the OpenAPI document, and so the requirements of the gate",
 		Remedy: "Use https, or a file.",
 		find:   documentWithoutTLS,
 	},
@@ -50,7 +50,7 @@ var doorRules = []*Rule{
 	},
 	{
 		ID: "identity-before-gate", Level: Warning,
-		Danger: "the placeholder is empty there, so that every caller gets what is meant for none",
+		Danger: "the placeholder is empty there, so every caller gets the content for no caller",
 		Remedy: "Put the gate in front with `route`.",
 		find:   earlyIdentities,
 	},
@@ -74,7 +74,7 @@ func reporting(s *subject) []Finding {
 	})
 }
 
-// goingBy finds gates that go by an OpenAPI document in a certain way.
+// goingBy finds gates with a certain use of an OpenAPI document.
 func (s *subject) goingBy(what string, holds func(undeclared string, allowHTTP []string) bool) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
@@ -100,8 +100,7 @@ func documentWithoutTLS(s *subject) []Finding {
 	return s.goingBy("the gate fetches its OpenAPI document without TLS", func(_ string, allowHTTP []string) bool { return len(allowHTTP) > 0 })
 }
 
-// opens reports whether a row answers a path that the route of a gate sees, and
-// asks for nothing.
+// opens reports whether a row answers a path of the gate's route without a requirement.
 func opens(row routes.Row, gate routes.PlacedGate, path string) bool {
 	sent, ok := gate.View.Sent(routes.Region{Set: routes.Set{Paths: []routes.Path{{path}}}})
 	if !ok || !row.Open() {
@@ -115,7 +114,7 @@ func opens(row routes.Row, gate routes.PlacedGate, path string) bool {
 	return meets
 }
 
-// eachGate goes through the gates that ask something of everybody.
+// eachGate iterates over the gates that require authentication.
 func (s *subject) eachGate(find func(found routes.Analysis, gate routes.PlacedGate) []Finding) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
@@ -127,7 +126,7 @@ func (s *subject) eachGate(find func(found routes.Analysis, gate routes.PlacedGa
 	})
 }
 
-// openMethods finds gates by method beside which other methods are open.
+// openMethods finds gates for some methods whose other methods are open.
 func openMethods(s *subject) []Finding {
 	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) []Finding {
 		for _, region := range gate.Match {
@@ -137,11 +136,11 @@ func openMethods(s *subject) []Finding {
 			all, scope := region, gate.Scope
 			all.Methods = nil
 			if slices.Equal(scope.Methods, region.Methods) {
-				scope.Methods = nil // it is the matcher of the gate that narrows it
+				scope.Methods = nil // the matcher of the gate excludes it
 			}
 			for _, row := range found.Rows {
 				if row.Open() && len(row.Methods) == 0 && meets(row, routes.PlacedGate{Match: routes.Matcher{all}, Scope: scope, View: gate.View}) {
-					what := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), said(all.Paths))
+					what := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), describePaths(all.Paths))
 					return []Finding{{What: what, Where: gate.Where, Query: queryOf(gate)}}
 				}
 			}
@@ -150,7 +149,7 @@ func openMethods(s *subject) []Finding {
 	})
 }
 
-// pathInfos finds gates on paths of PHP that `.php/` leads around.
+// pathInfos finds gates on paths of PHP that a path with `.php/` bypasses.
 func pathInfos(s *subject) []Finding {
 	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) []Finding {
 		if !namesPaths(gate.Match) || !slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
@@ -172,7 +171,7 @@ func isPHP(h routes.Handler) bool {
 	return h.Name == "reverse_proxy" && json.Unmarshal(h.Config, &proxy) == nil && proxy.Transport.Protocol == "fastcgi"
 }
 
-// dottedPrefixes finds gates on `/x/*` where `/x` is open and goes to an upstream.
+// dottedPrefixes finds gates on `/x/*` where `/x` is open and reaches an upstream.
 func dottedPrefixes(s *subject) []Finding {
 	return s.eachGate(func(found routes.Analysis, gate routes.PlacedGate) (all []Finding) {
 		for _, root := range roots(gate.Match) {
@@ -187,7 +186,8 @@ func dottedPrefixes(s *subject) []Finding {
 	})
 }
 
-// earlyIdentities finds handlers that use the caller before a gate knows one.
+// earlyIdentities finds handlers that use the caller before a gate has authenticated
+// it.
 func earlyIdentities(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, seen := range found.Early {

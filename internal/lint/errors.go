@@ -17,8 +17,8 @@ func servedDenials(s *subject) []Finding {
 	})
 }
 
-// lostStatus finds the proxies in the error routes of servers that have gates
-// which pass on the status of the page.
+// lostStatus finds proxies in the error routes of servers with gates that replace the
+// status of the denial.
 func lostStatus(s *subject) []Finding {
 	return s.eachServer(func(server *routes.Server, found routes.Analysis) (all []Finding) {
 		if len(found.Gates) == 0 {
@@ -43,9 +43,8 @@ func lostStatus(s *subject) []Finding {
 	})
 }
 
-// keepsStatus reports whether a proxy gives some answers another status than
-// that of the upstream, by itself or by a handler. Which status, and for which
-// answers, is not looked at.
+// keepsStatus reports whether a proxy changes the status of some answers, itself or by
+// a handler. It checks neither the status nor the answers.
 func keepsStatus(proxy json.RawMessage) bool {
 	var config struct {
 		HandleResponse []struct {
@@ -59,7 +58,7 @@ func keepsStatus(proxy json.RawMessage) bool {
 		} `json:"handle_response"`
 	}
 	if json.Unmarshal(proxy, &config) != nil {
-		return true // somebody's own kind of proxy
+		return true // a proxy of another plugin
 	}
 	for _, response := range config.HandleResponse {
 		if len(response.StatusCode) > 0 {
@@ -76,7 +75,7 @@ func keepsStatus(proxy json.RawMessage) bool {
 	return false
 }
 
-// QueryOfLeak is where in a Caddyfile the handler stands that answers a denied
+// QueryOfLeak is the position in a Caddyfile of the handler that answers a denied
 // request.
 func QueryOfLeak(leak routes.Leak) sourcepos.Query {
 	query := queryOfRow(leak.Row)

@@ -1,4 +1,4 @@
-// Package lint finds choices in a configuration that are legal and dangerous.
+// Package lint finds valid but dangerous choices in a configuration.
 package lint
 
 import (
@@ -12,49 +12,49 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
-// Level is how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
 // The levels.
 const (
-	// Warning: somebody may get in, or get at credentials, who should not.
+	// Warning: an attacker may get access or credentials.
 	Warning Level = "warning"
-	// Note: it is right in many places, and worth a look.
+	// Note: it is often right, but worth a check.
 	Note Level = "note"
 )
 
-// Rule is one thing that is looked for.
+// Rule is a check of a configuration.
 type Rule struct {
 	ID    string `json:"id"`
 	Level Level  `json:"level"`
-	// Danger is what may come of it, Remedy what to do.
+	// Danger is the possible consequence, and Remedy the correction.
 	Danger string `json:"danger"`
 	Remedy string `json:"remedy"`
 
 	find func(*subject) []Finding
 }
 
-// Finding is a place where a rule applies.
+// Finding is a position where a rule applies.
 type Finding struct {
 	Rule *Rule
-	// What is there.
+	// What was found.
 	What string
-	// Where is the place in the JSON, Query that in a Caddyfile.
+	// Where is the position in the JSON, and Query the position in a Caddyfile.
 	Where string
 	Query sourcepos.Query
 }
 
-// subject is what rules look at.
+// subject is the configuration for the rules.
 type subject struct {
 	config   *routes.Config
 	analyses []routes.Analysis // one for each server
 	schemes  []scheme
 }
 
-// scheme is a declared scheme, with what the rules need to know of it.
+// scheme is a declared scheme with the members for the rules.
 type scheme struct {
 	name, where string
-	gate        *routes.PlacedGate // in whose block it is declared; nil in the app
+	gate        *routes.PlacedGate // the gate whose block declares it; nil for the app
 
 	Kind           string        `json:"scheme"`
 	Issuer         string        `json:"issuer"`
@@ -123,7 +123,7 @@ func (s *subject) addSchemes(declared map[string]json.RawMessage, where string, 
 	}
 }
 
-// scheme returns the scheme that a gate means by a name.
+// scheme returns the scheme of a gate by its name.
 func (s *subject) scheme(gate routes.Gate, name string) (scheme, bool) {
 	for _, one := range slices.Backward(s.schemes) {
 		if one.name == name && (one.gate == nil || one.gate.Where == gate.Where) {
@@ -133,7 +133,7 @@ func (s *subject) scheme(gate routes.Gate, name string) (scheme, bool) {
 	return scheme{}, false
 }
 
-// at makes a finding about a line in a scheme's block.
+// at returns a finding about a line in a scheme's block.
 func (s scheme) at(what, member string, lines ...sourcepos.Line) Finding {
 	query := sourcepos.Query{Lines: []sourcepos.Line{{Names: []string{"auth"}}}}
 	if s.gate != nil {
@@ -144,7 +144,7 @@ func (s scheme) at(what, member string, lines ...sourcepos.Line) Finding {
 	return Finding{What: "scheme " + s.name + ": " + what, Where: s.where + "/" + member, Query: query}
 }
 
-// directives are the names in a Caddyfile of the handlers that guard.
+// directives are the names in a Caddyfile of handlers that guard.
 var directives = map[string][]string{"authentication": {"basic_auth", "basicauth"}}
 
 // FindingAt is a finding at a gate.
@@ -152,7 +152,7 @@ func FindingAt(gate routes.PlacedGate) Finding {
 	return Finding{Where: gate.Where, Query: queryOf(gate)}
 }
 
-// queryOf is where a gate stands.
+// queryOf is the position of a gate.
 func queryOf(use routes.PlacedGate) sourcepos.Query {
 	names := directives[use.Handler]
 	if names == nil {
@@ -176,7 +176,7 @@ func queryOf(use routes.PlacedGate) sourcepos.Query {
 	return sourcepos.Query{Hosts: use.Scope.Hosts, Lines: []sourcepos.Line{line}}
 }
 
-// queryOfRow is where what answers stands.
+// queryOfRow is the position of the answering handler.
 func queryOfRow(row routes.Row) sourcepos.Query {
 	words := strings.Fields(row.Handler.Target())
 	for _, path := range row.Paths {
@@ -185,16 +185,15 @@ func queryOfRow(row routes.Row) sourcepos.Query {
 	return sourcepos.Query{Hosts: row.Hosts, Lines: []sourcepos.Line{{Names: row.Handler.Directive(), Words: words}}}
 }
 
-// saidOf says which requests a row has; those that go elsewhere are not among
-// them.
-func saidOf(row routes.Row) string {
+// describeRequests describes the requests of a row, without those that go elsewhere.
+func describeRequests(row routes.Row) string {
 	if len(row.Paths) > 0 && len(row.Except) > 0 {
-		return "everything else of " + said(row.Paths)
+		return "everything else of " + describePaths(row.Paths)
 	}
-	return said(row.Paths)
+	return describePaths(row.Paths)
 }
 
-func said(path []routes.Path) string {
+func describePaths(path []routes.Path) string {
 	var words []string
 	for _, alternative := range path {
 		words = append(words, strings.Join(alternative, "&"))

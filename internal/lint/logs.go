@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// defaultLog is the part of the default logger that says what it shows.
+// defaultLog is the part of the default logger that decides what it shows.
 type defaultLog struct {
 	Exclude []string `json:"exclude"`
 	Include []string `json:"include"`
@@ -20,7 +20,7 @@ type defaultLog struct {
 	} `json:"encoder"`
 }
 
-// errorLogs are the names under which Caddy's records with requests are excluded.
+// errorLogs are the logger names of Caddy's records with requests.
 var errorLogs = []string{"http", "http.log", "http.log.error"}
 
 // shownInLog finds credentials that Caddy's error log shows.
@@ -48,7 +48,7 @@ func shownInLog(s *subject) (found []Finding) {
 	return found
 }
 
-// shows reports whether a credential at a place comes into the log.
+// shows reports whether the log contains a credential at a location.
 func (l defaultLog) shows(p place) bool {
 	filters := l.Encoder.Fields
 	if l.Encoder.Format != "filter" {
@@ -63,7 +63,7 @@ func (l defaultLog) shows(p place) bool {
 	return false // Caddy hides Authorization and Cookie
 }
 
-// hidesParameter reports whether a filter of the URI takes a parameter out.
+// hidesParameter reports whether a filter of the URI removes a parameter.
 func hidesParameter(filter json.RawMessage, name string) bool {
 	var uri struct {
 		Filter  string `json:"filter"`
@@ -81,8 +81,8 @@ func hidesParameter(filter json.RawMessage, name string) bool {
 	})
 }
 
-// places are those where a scheme looks for a credential that Caddy does not
-// hide, with their default names.
+// places are the locations of a scheme's credentials that Caddy does not hide, with
+// their default names.
 func (s scheme) places() (all []place) {
 	for _, p := range slices.Concat(s.TokenFrom, s.From) {
 		switch {

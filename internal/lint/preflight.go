@@ -7,11 +7,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// preflightRules look at who answers CORS preflights.
+// preflightRules check which handler answers CORS preflights.
 var preflightRules = []*Rule{
 	{
 		ID: "preflight-answered", Level: Note,
-		Danger: "an upstream with a CORS configuration of its own is not asked, and browsers let no script of another origin call the site",
+		Danger: "an upstream with a CORS configuration of its own never sees them, and browsers let no script of another origin call the site",
 		Remedy: "Write `auth_cors` with the origins, or `preflight forward` in each gate in front of such an upstream. If no other origin calls the site, write `preflight answer`.",
 		find:   answeredPreflights,
 	},
@@ -23,8 +23,8 @@ var preflightRules = []*Rule{
 	},
 }
 
-// answeredPreflights finds gates in front of an upstream that leave open who
-// answers preflights, one for each site.
+// answeredPreflights finds gates before an upstream without a decision about
+// preflights, one for each site.
 func answeredPreflights(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		var noted [][]string
@@ -52,8 +52,8 @@ func forwardedPreflights(s *subject) []Finding {
 	})
 }
 
-// preflightOf returns the line `preflight` of a gate. A gate of Caddy has none,
-// and asks for a credential.
+// preflightOf returns the line `preflight` of a gate. A gate of Caddy has none, and
+// requires a credential.
 func preflightOf(gate routes.PlacedGate) string {
 	var config struct {
 		Preflight string `json:"preflight"`

@@ -8,11 +8,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// routeRules look at what requests can reach.
+// routeRules check which handlers requests can reach.
 var routeRules = []*Rule{
 	{
 		ID: "bypass", Level: Warning,
-		Danger: "a handler that comes first answers requests that the gate matches, and the gate is never asked",
+		Danger: "an earlier handler answers requests that the gate matches, so the gate never sees them",
 		Remedy: "Put the gate in front, or keep these paths out of what it matches so that the reader sees it.",
 		find:   bypasses,
 	},
@@ -24,13 +24,13 @@ var routeRules = []*Rule{
 	},
 	{
 		ID: "rewrite-after-gate", Level: Warning,
-		Danger: "the upstream is asked for a path that is guarded, for a request whose own path is not",
+		Danger: "the upstream gets a guarded path for a request whose own path is not guarded",
 		Remedy: "Guard this path too, or put the gate behind the rewrite.",
 		find:   sideEntrances,
 	},
 	{
 		ID: "errors-serve-guarded", Level: Warning,
-		Danger: "a denied request gets what it was denied, as the body of the denial",
+		Danger: "a denied request gets the protected content as the body of the denial",
 		Remedy: "Rewrite to a page first, such as `rewrite * /{err.status_code}.html`, or match the statuses that are meant.",
 		find:   servedDenials,
 	},
@@ -42,7 +42,7 @@ var routeRules = []*Rule{
 	},
 	{
 		ID: "plain-http", Level: Warning,
-		Danger: "passwords and keys can be read and used again by everybody on the way",
+		Danger: "anyone on the network path can read and replay passwords and keys",
 		Remedy: "Serve the site by HTTPS; behind a proxy that does, listen on the address that only it can reach.",
 		find:   plainSites,
 	},
@@ -60,7 +60,7 @@ var routeRules = []*Rule{
 	},
 	{
 		ID: "path-spelling", Level: Note,
-		Danger: "it is compared with case, or with one way of escaping, and an upstream may not care about either",
+		Danger: "the gate compares the case and the escaping, and an upstream may ignore both",
 		Remedy: "Use the matcher `path` without `%`, which compares the decoded path without case, or begin the expression with (?i).",
 		find:   spellings,
 	},
@@ -77,7 +77,7 @@ var routeRules = []*Rule{
 	},
 	{
 		ID: "cors-wildcard", Level: Warning,
-		Danger: "whoever gets hold of one host below the domain can act as its visitors here",
+		Danger: "an attacker who controls one host below the domain can act as its visitors here",
 		Remedy: "Name each origin, or leave `credentials` out.",
 		find: corsRule(func(c corsConfig) string {
 			for _, origin := range c.Origins {
@@ -90,7 +90,7 @@ var routeRules = []*Rule{
 	},
 }
 
-// eachServer joins what is found on all servers.
+// eachServer joins the findings of all servers.
 func (s *subject) eachServer(find func(server *routes.Server, found routes.Analysis) []Finding) (all []Finding) {
 	for i := range s.analyses {
 		all = append(all, find(&s.config.Servers[i], s.analyses[i])...)
@@ -103,7 +103,7 @@ func bypasses(s *subject) []Finding {
 		for _, gate := range found.Gates {
 			for _, row := range found.Rows {
 				if row.Order < gate.Order && row.Open() && meets(row, gate) {
-					what := fmt.Sprintf("%s is answered by %s before the gate is reached", said(row.Paths), row.Handler.Name)
+					what := fmt.Sprintf("%s is answered by %s before the gate is reached", describePaths(row.Paths), row.Handler.Name)
 					all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 				}
 			}
@@ -112,7 +112,7 @@ func bypasses(s *subject) []Finding {
 	})
 }
 
-// meets reports whether some requests of a row are meant by a gate.
+// meets reports whether a gate is meant for some requests of a row.
 func meets(row routes.Row, gate routes.PlacedGate) bool {
 	shared, ok := row.Region.And(gate.Scope)
 	return ok && gate.Match.Meets(shared, gate.View)
@@ -143,11 +143,11 @@ func pathsOf(m routes.Matcher) string {
 	for _, region := range m {
 		paths = append(paths, region.Paths...)
 	}
-	return said(paths)
+	return describePaths(paths)
 }
 
-// sideEntrances finds open requests that reach an upstream on a path that is
-// guarded for others.
+// sideEntrances finds open requests that reach an upstream on a path that is guarded
+// for others.
 func sideEntrances(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {
@@ -158,7 +158,7 @@ func sideEntrances(s *subject) []Finding {
 				if !namesPaths(gate.Match) || !guardsSame(found, gate, row) || !gate.Match.Meets(row.Region, row.View) {
 					continue
 				}
-				what := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", said(row.Paths), pathsOf(gate.Match))
+				what := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", describePaths(row.Paths), pathsOf(gate.Match))
 				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
@@ -166,7 +166,7 @@ func sideEntrances(s *subject) []Finding {
 	})
 }
 
-// guardsSame reports whether a gate guards what a row reaches, for others.
+// guardsSame reports whether a gate guards the target of a row for other requests.
 func guardsSame(found routes.Analysis, gate routes.PlacedGate, row routes.Row) bool {
 	return slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 		passes := slices.ContainsFunc(other.Gates, func(g routes.Gate) bool { return g.Where == gate.Where })
@@ -181,7 +181,7 @@ func openBeside(s *subject) []Finding {
 				return len(other.Gates) > 0 && !other.Open() && slices.Equal(other.Hosts, row.Hosts)
 			})
 			if row.Open() && guarded {
-				what := saidOf(row) + " is open, while other paths of the site are guarded"
+				what := describeRequests(row) + " is open, while other paths of the site are guarded"
 				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
@@ -203,7 +203,7 @@ func openRoots(s *subject) []Finding {
 	})
 }
 
-// roots are the paths that lack only the slash to match.
+// roots are the paths that match except for a missing slash.
 func roots(m routes.Matcher) (all []string) {
 	for _, region := range m {
 		for _, path := range region.Paths {

@@ -9,20 +9,20 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
-// maxSkew is how far clocks can be apart without anybody noticing.
+// maxSkew is how far clocks can usually differ unnoticed.
 const maxSkew = time.Minute
 
-// schemeRules look at the schemes one by one.
+// schemeRules check single schemes.
 var schemeRules = []*Rule{
 	{
 		ID: "credential-in-query", Level: Warning,
-		Danger: "URLs end up in histories, in referrers and in the logs of every server on the way, and a credential in them with them",
+		Danger: "URLs, and the credentials in them, get into histories, referrers and the logs of every server on the way",
 		Remedy: "Take it from a header field; where a client cannot set one, give it credentials that end soon and filter the access log.",
 		find:   eachScheme(credentialInQuery),
 	},
 	{
 		ID: "any-audience", Level: Warning,
-		Danger: "a token that was issued for any other service opens this one, and whoever runs that service can use it here",
+		Danger: "a token for any other service is valid here, and the operator of that service can use it",
 		Remedy: "Write the identifier of this API: `audience <id>`.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if !slices.Contains(one.Audiences, "*") {
@@ -33,7 +33,7 @@ var schemeRules = []*Rule{
 	},
 	{
 		ID: "any-tenant", Level: Warning,
-		Danger: "anybody with an account in any tenant, which everybody can create, has a token that this scheme accepts",
+		Danger: "the scheme accepts tokens of any tenant, and anyone can create a tenant",
 		Remedy: "Write the tenants: `tenants <id>`; or let the gate require a role, a user or `claim tid`.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if !slices.Contains(one.Tenants, "*") {
@@ -44,24 +44,24 @@ var schemeRules = []*Rule{
 	},
 	{
 		ID: "provider-without-tls", Level: Warning,
-		Danger: "whoever can change the traffic to that host gives this gate keys of their own, and so can make tokens for anybody",
+		Danger: "an attacker who can change the traffic to that host can replace the keys, and make tokens for any user",
 		Remedy: "Serve the provider by TLS, with `ca_file` for an authority of your own.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if len(one.AllowHTTP) == 0 {
 				return nil
 			}
-			return []Finding{one.at("a provider that is asked by http, without TLS", "allow_http", sourcepos.Line{Names: []string{"allow_http"}})}
+			return []Finding{one.at("a provider that is called by http, without TLS", "allow_http", sourcepos.Line{Names: []string{"allow_http"}})}
 		}),
 	},
 	{
 		ID: "hmac-shared", Level: Warning,
-		Danger: "everybody who has the secret can make tokens for anybody",
+		Danger: "every holder of the secret can make tokens for any user",
 		Remedy: "Have the issuer sign with a private key, and give the public one here: `jwks`, `key_file` or discovery.",
 		find:   eachScheme(hmacShared),
 	},
 	{
 		ID: "hmac-literal", Level: Warning,
-		Danger: "the secret stands in the configuration, and so in its backups, in the admin API and in what Caddy saves of it",
+		Danger: "the secret is in the configuration, and so in its backups, in the admin API and in what Caddy saves of it",
 		Remedy: "Keep it out of the file: `hmac_secret {env.JWT_SECRET}` or `{file.…}`. `{$JWT_SECRET}` does not help: it is replaced before.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if !slices.ContainsFunc(one.HMACSecret, func(secret string) bool { return !block.HasPlaceholder(secret) }) {
@@ -72,8 +72,8 @@ var schemeRules = []*Rule{
 	},
 	{
 		ID: "hmac", Level: Note,
-		Danger: "whoever can check such tokens can make them",
-		Remedy: "Let nobody but the issuer and this server have the secret, or have tokens signed with a private key.",
+		Danger: "every service that verifies such tokens can make them",
+		Remedy: "Share the secret only between the issuer and this server, or have tokens signed with a private key.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if len(one.HMACSecret) == 0 {
 				return nil
@@ -83,7 +83,7 @@ var schemeRules = []*Rule{
 	},
 	{
 		ID: "id-tokens", Level: Note,
-		Danger: "an ID token says who has logged in to a client, and not what that client may do here",
+		Danger: "an ID token identifies the user of a client, and does not say what the client may do here",
 		Remedy: "Where the provider issues access tokens for this API, use those and leave `accept_id_tokens` out.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if !one.AcceptIDTokens {
@@ -94,7 +94,7 @@ var schemeRules = []*Rule{
 	},
 	{
 		ID: "clock-skew", Level: Warning,
-		Danger: "tokens are good for that long after they have expired",
+		Danger: "expired tokens stay valid for that time",
 		Remedy: "Keep the clocks right and leave the line out: the default is 30s.",
 		find: eachScheme(func(s *subject, one scheme) []Finding {
 			if time.Duration(one.ClockSkew) <= maxSkew {
@@ -131,8 +131,8 @@ func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 	return found
 }
 
-// hmacShared finds secrets that others have to know too: the service of a
-// second audience, whoever verifies by another scheme, or an OAuth client.
+// hmacShared finds secrets that others must know, too: the service of a second
+// audience, the users of another scheme, or an OAuth client.
 func hmacShared(s *subject, one scheme) (found []Finding) {
 	if len(one.HMACSecret) == 0 {
 		return nil

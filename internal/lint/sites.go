@@ -11,7 +11,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
-// replayable are the schemes whose credentials can be used again and again.
+// replayable are the schemes whose credentials can be replayed.
 var replayable = []string{"basic", "api_key"}
 
 func plainSites(s *subject) []Finding {
@@ -34,8 +34,8 @@ func plainSites(s *subject) []Finding {
 	})
 }
 
-// isPublic reports whether an address, or a host name, can be reached from
-// elsewhere.
+// isPublic reports whether an address or a host name can be reached from other
+// machines.
 func isPublic(address string) bool {
 	if network, rest, ok := strings.Cut(address, "/"); ok {
 		if strings.HasPrefix(network, "unix") {
@@ -54,14 +54,14 @@ func isPublic(address string) bool {
 	return err != nil || !ip.IsLoopback()
 }
 
-// corsConfig is what an `auth_cors` handler has.
+// corsConfig are the members of an `auth_cors` handler.
 type corsConfig struct {
 	Origins     []string `json:"origins"`
 	Credentials bool     `json:"credentials"`
 }
 
-// corsRule looks at the `auth_cors` handlers of sites that have gates.
-func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
+// corsRule checks the `auth_cors` handlers of sites with gates.
+func corsRule(check func(corsConfig) string) func(*subject) []Finding {
 	return func(s *subject) []Finding {
 		return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 			for _, seen := range found.CORS {
@@ -69,7 +69,7 @@ func corsRule(judge func(corsConfig) string) func(*subject) []Finding {
 				if json.Unmarshal(seen.Config, &config) != nil || !hasGates(found, seen.Scope) {
 					continue
 				}
-				if what := judge(config); what != "" {
+				if what := check(config); what != "" {
 					query := sourcepos.Query{Hosts: seen.Scope.Hosts, Lines: []sourcepos.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
 					all = append(all, Finding{What: what, Where: seen.Where, Query: query})
 				}
@@ -86,7 +86,7 @@ func hasGates(found routes.Analysis, scope routes.Region) bool {
 	})
 }
 
-// spellings finds gates whose matcher depends on how a path is written.
+// spellings finds gates whose matcher depends on the spelling of a path.
 func spellings(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {

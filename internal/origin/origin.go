@@ -1,5 +1,5 @@
-// Package origin knows the form of web origins, as browsers write them in the
-// field Origin.
+// Package origin checks and compares web origins, as browsers write them in the field
+// Origin.
 package origin
 
 import (
@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Matches compares byte by byte, as the Fetch standard does: the patterns are
-// written as browsers serialize origins. A `*` is one label.
+// Matches compares byte by byte, as the Fetch standard does: patterns are written as
+// browsers serialize origins. A `*` is one label.
 func Matches(pattern, origin string) bool {
 	before, after, wildcard := strings.Cut(pattern, "*")
 	if !wildcard {
@@ -23,21 +23,21 @@ func Matches(pattern, origin string) bool {
 	return begins && ends && isLabel(label)
 }
 
-// defaultPorts are the ports that browsers leave out of an origin.
+// defaultPorts are the ports that browsers omit from an origin.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// Check refuses what no browser would ever send as an origin, or what would
-// allow more than it seems to. A `*` may be the leftmost label.
+// Check refuses an origin that no browser sends, or that allows more than it seems to.
+// A `*` may be the leftmost label.
 func Check(text string) error {
 	switch {
 	case text == "null":
 		return errors.New(`"null" is the origin of every sandboxed frame on the web: write the origin of your own pages, such as https://web.example`)
 	case strings.ContainsAny(text, "{}"):
-		return fmt.Errorf("the origin %q holds a placeholder, which nothing fills in here: write the origin itself, or {$NAME} in a Caddyfile for a variable of the environment", text)
+		return fmt.Errorf("invalid origin %q: placeholders are not replaced here: write the origin itself, or {$NAME} in a Caddyfile for a variable of the environment", text)
 	}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Scheme == "" || parsed.Hostname() == "" {
-		return fmt.Errorf("%q is no origin: write scheme://host or scheme://host:port, such as https://web.example", text)
+		return fmt.Errorf("invalid origin %q: write scheme://host or scheme://host:port, such as https://web.example", text)
 	}
 	host, err := canonicalHost(parsed.Hostname())
 	if err != nil {
@@ -71,7 +71,7 @@ func canonicalHost(host string) (string, error) {
 	host = strings.ToLower(host)
 	domain := host
 	if below, wildcard := strings.CutPrefix(host, "*."); wildcard {
-		// Anybody can register a name right below a top-level domain.
+		// Anyone can register a name directly below a top-level domain.
 		if domain = below; !strings.Contains(domain, ".") && domain != "localhost" {
 			return "", errors.New("allows a whole top-level domain: write the domain that is yours, such as https://*.example.com")
 		}
@@ -87,7 +87,7 @@ func canonicalHost(host string) (string, error) {
 	return host, nil
 }
 
-// isLabel reports whether s can stand between the dots of a host name.
+// isLabel reports whether s is a valid label of a host name.
 func isLabel(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {

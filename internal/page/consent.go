@@ -11,18 +11,18 @@ import (
 //go:embed consent.html
 var consentTemplate string
 
-// Consent is what people read before an app gets access in their name. Empty hosts
-// are those of a program on the device.
+// Consent is the content of the page that asks a user for consent. Hosts are empty for
+// a program on the device.
 type Consent struct {
 	AppHost, RedirectHost string
 	RedirectURI           string
 	Resource              string
 
-	// Action is where the form is sent, with the answer in `decision` and Request.
+	// Action is the target of the form. It sends the answer in `decision`, and Request.
 	Action, Request string
 }
 
-// consent is the pages of a consent, a translation for each language.
+// consent is the page of a consent, with a translation for each language.
 type consent struct {
 	template  *template.Template
 	languages language.Matcher // of the texts, in their order
@@ -30,8 +30,8 @@ type consent struct {
 	tags      []language.Tag
 }
 
-// newConsent makes the pages in the languages that have texts. A template of the
-// operator cannot replace this one, because consent depends on what it shows.
+// newConsent creates the page in all languages with texts. A template of the operator
+// cannot replace it, because the consent depends on its content.
 func (l *loader) newConsent() (*consent, error) {
 	_, style, _ := strings.Cut(builtInTemplate, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
@@ -47,7 +47,7 @@ func (l *loader) newConsent() (*consent, error) {
 	return c, nil
 }
 
-// RenderConsent makes the page in the language that suits the Accept-Language fields
+// RenderConsent renders the page in the language that fits the Accept-Language fields
 // of a request best.
 func (s *Set) RenderConsent(facts Consent, acceptLanguage []string) (Page, error) {
 	chosen := negotiate(acceptLanguage, s.consent.languages)

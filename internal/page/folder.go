@@ -27,8 +27,8 @@ type textFile struct {
 	data []byte
 }
 
-// readFolder reads the files of a folder. Names that begin with a dot are left
-// alone: they belong to editors, file systems and mounts.
+// readFolder reads the files of a folder. It ignores names that begin with a dot, which
+// belong to editors, file systems and mounts.
 func (l *loader) readFolder(folder fs.FS) error {
 	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
@@ -36,10 +36,10 @@ func (l *loader) readFolder(folder fs.FS) error {
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") })
 	if len(entries) == 0 {
-		return errors.New("there is no page in it")
+		return errors.New("no page found in it")
 	}
 	if len(entries) > maxFiles {
-		return fmt.Errorf("there are more than %d files in it", maxFiles)
+		return fmt.Errorf("more than %d files in it", maxFiles)
 	}
 	own := make(map[language.Tag]textFile)
 	for _, entry := range entries {
@@ -70,7 +70,7 @@ func (l *loader) readFile(folder fs.FS, name string, own map[language.Tag]textFi
 		own[tag] = textFile{name, data}
 		return nil
 	default:
-		return errors.New("this is neither a file of texts such as de.json nor a template such as 401.html")
+		return errors.New("neither a file of texts such as de.json nor a template such as 401.html")
 	}
 }
 
@@ -80,7 +80,7 @@ func readBounded(folder fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("this is no regular file")
+		return nil, errors.New("not a regular file")
 	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("it has more than %d KiB", maxFile>>10)
@@ -92,9 +92,9 @@ func readBounded(folder fs.FS, name string) ([]byte, error) {
 	return textfile.Decode(content)
 }
 
-// addTexts reads files of texts. What one does not say is taken from the texts
-// of that language that are built in, or of a wider one, such as pt for pt-BR,
-// or from English; so these come first.
+// addTexts reads files of texts. A missing text comes from the built-in texts of that
+// language, then from those of a wider one, such as pt for pt-BR, then from English. So
+// wider languages come first.
 func (l *loader) addTexts(own map[language.Tag]textFile) error {
 	breadth := func(tag language.Tag) int {
 		if tag == language.English {
@@ -125,7 +125,7 @@ func (l *loader) addTemplate(name, stem, text string) error {
 		key = templateKey{name: status, tag: tag}
 	}
 	if !slices.Contains(l.names, key.name) {
-		return fmt.Errorf("there is no page %s: there are %s", key.name, strings.Join(l.names, ", "))
+		return fmt.Errorf("unknown page %s: write one of %s", key.name, strings.Join(l.names, ", "))
 	}
 	if other, twice := l.templates[key]; twice {
 		return fmt.Errorf("%s is the template for this language", other.Name())
@@ -142,7 +142,7 @@ func (l *loader) addTemplate(name, stem, text string) error {
 func parseTag(text string) (language.Tag, error) {
 	tag, err := language.Parse(text)
 	if err != nil || tag.IsRoot() {
-		return tag, fmt.Errorf("%q is no language: write a tag such as de or pt-BR", text)
+		return tag, fmt.Errorf("invalid language %q: write a tag such as de or pt-BR", text)
 	}
 	return tag, nil
 }

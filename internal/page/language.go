@@ -10,17 +10,16 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// The bounds of what is read of Accept-Language. What is beyond them counts as
-// not sent; browsers stay far below.
+// The bounds of the read part of Accept-Language. The rest is ignored. Browsers send
+// far less.
 const (
 	maxAcceptLanguage = 512 // bytes
 	maxRanges         = 32
 )
 
-// negotiate returns the index of the language that suits a request best (RFC
-// 9110 §12.5.4): the ranges are tried by their weights, and the first that the
-// languages on offer can serve decides. Where there is none, it is the first
-// language on offer.
+// negotiate returns the index of the language that fits a request best (RFC 9110
+// §12.5.4). It tries the ranges by their weights, and uses the first match. Without a
+// match it is the first language on offer.
 func negotiate(accept []string, offered language.Matcher) int {
 	for _, r := range parse(accept) {
 		if r.tag == anyLanguage {
@@ -33,7 +32,7 @@ func negotiate(accept []string, offered language.Matcher) int {
 	return 0
 }
 
-// anyLanguage is what the range `*` is read as.
+// anyLanguage is the tag for the range `*`.
 var anyLanguage = language.MustParse("mul")
 
 // languageRange is a member of Accept-Language.
@@ -42,9 +41,8 @@ type languageRange struct {
 	weight float32
 }
 
-// parse reads the ranges, the most wanted first. One that cannot be read, or
-// that is refused by the weight 0, is left out; it says nothing about the
-// others, so that they are read one by one.
+// parse reads the ranges by preference. It skips an invalid one and one with weight 0,
+// and reads the others all the same.
 func parse(accept []string) []languageRange {
 	length := 0
 	for _, field := range accept {
@@ -65,8 +63,8 @@ func parse(accept []string) []languageRange {
 		}
 		ranges = append(ranges, languageRange{tags[0], weights[0]})
 	}
-	// `*` stands for the languages that are not named (RFC 4647 §2.1), so it
-	// comes after those of its weight.
+	// `*` means the languages that are not named (RFC 4647 §2.1), so it comes after
+	// those of its weight.
 	slices.SortStableFunc(ranges, func(a, b languageRange) int {
 		if a.weight != b.weight {
 			return cmp.Compare(b.weight, a.weight)

@@ -23,10 +23,10 @@ var builtInTemplate string
 // anyStatus is the name of templates for all statuses.
 const anyStatus = "error"
 
-// Load makes the pages for all that they can be about. The folder adds to what
-// is built in; nil adds nothing. In it are files of texts, such as `de.json`,
-// and templates, such as `401.html`, `401.de.html`, `error.html` and
-// `error.de.html`. Every page is made once to see that it can be.
+// Load creates the pages for all cases. The folder adds to the built-in pages, and may
+// be nil. It has files of texts, such as `de.json`, and templates, such as `401.html`,
+// `401.de.html`, `error.html` and `error.de.html`. Load renders every page once, to
+// find errors.
 func Load(folder fs.FS, cases []Case) (*Set, error) {
 	loader, err := newLoader(cases)
 	if err != nil {
@@ -49,7 +49,7 @@ func Load(folder fs.FS, cases []Case) (*Set, error) {
 	return set, set.try(cases)
 }
 
-// loader collects what editions are made of.
+// loader collects the parts of editions.
 type loader struct {
 	names     []string // of templates
 	texts     library
@@ -91,8 +91,8 @@ func parseTemplate(name, text string) (*template.Template, error) {
 	return template.New(name).Option("missingkey=error").Parse(text)
 }
 
-// edition puts together the pages of a status: in the languages that there are
-// texts of, and in those that have a template for it. English is the first.
+// edition returns the pages of a status in all languages with texts or with a template
+// for it. English is the first.
 func (l *loader) edition(status string) *edition {
 	var more []language.Tag
 	for key := range l.templates {
@@ -109,7 +109,7 @@ func (l *loader) edition(status string) *edition {
 	return e
 }
 
-// languages returns the languages that there are texts of, and more, each once.
+// languages returns the languages with texts, and the given ones, without duplicates.
 // English is the first.
 func (l *loader) languages(more ...language.Tag) []language.Tag {
 	tags := slices.AppendSeq(more, maps.Keys(l.texts))
@@ -118,8 +118,8 @@ func (l *loader) languages(more ...language.Tag) []language.Tag {
 	return slices.Insert(slices.Compact(tags), 0, language.English)
 }
 
-// template finds the template that is most particular: for the status before
-// for all, and among those for the language before for all.
+// template returns the most specific template: one for the status before one for all,
+// and then one for the language before one for all.
 func (l *loader) template(status string, tag language.Tag) (found *template.Template, own bool) {
 	for _, key := range []templateKey{{status, tag}, {name: status}, {anyStatus, tag}, {name: anyStatus}} {
 		if found, own = l.templates[key]; own {
@@ -129,7 +129,7 @@ func (l *loader) template(status string, tag language.Tag) (found *template.Temp
 	return l.builtIn, false
 }
 
-// try makes every page there is, with all that it can show and with as little.
+// try renders every page, with all facts and with few.
 func (s *Set) try(cases []Case) error {
 	for _, c := range cases {
 		for _, translation := range s.editions[c.Status].translations {

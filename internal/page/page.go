@@ -1,10 +1,9 @@
-// Package page makes the pages that people see in front of a browser instead
-// of what they asked for. They are small and need nothing from elsewhere: no
-// script, no font, no picture. English and Korean are built in; a folder of
-// files adds languages and templates, see docs/pages.md.
+// Package page renders the HTML pages of denials. They are small and load nothing from
+// elsewhere: no script, no font, no picture. English and Korean are built in. A folder
+// of files adds languages and templates, see docs/pages.md.
 //
-// Everything is read and tried out when a configuration is loaded. A request
-// reads no file.
+// Everything is read and rendered once when a configuration is loaded. A request reads
+// no file.
 package page
 
 import (
@@ -18,47 +17,47 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Case is what a page can be about: a code and the status it is sent with.
+// Case is a possible subject of a page: a code and its status.
 type Case struct {
 	Status int
 	Code   string
 }
 
-// Facts are what one page is about.
+// Facts are the content of one page.
 type Facts struct {
 	Case
 
-	// Variant names texts of their own for the code, such as cross_site; empty for
-	// none.
+	// Variant selects other texts for the code, such as cross_site. Empty: the usual
+	// texts.
 	Variant string
 
-	// RequiredScopes and RequiredRoles are what the route asks for.
+	// RequiredScopes and RequiredRoles are the requirement of the route.
 	RequiredScopes, RequiredRoles []string
 
-	// RetryAfter is when to ask again; zero is not shown.
+	// RetryAfter is when to try again. Zero is not shown.
 	RetryAfter time.Duration
 
-	// LoginURL is where to sign in; empty for no link.
+	// LoginURL is where to sign in. Empty: no link.
 	LoginURL string
 
-	// TraceID leads from the page to the log.
+	// TraceID connects the page with the log.
 	TraceID string
 }
 
-// Page is a page as it is sent.
+// Page is a rendered page.
 type Page struct {
 	HTML     []byte
 	Language string // a tag of BCP 47
 	Own      bool   // whether the template is the operator's
 }
 
-// Set is pages for every status in several languages. It does not change.
+// Set is pages for every status in several languages. It is immutable.
 type Set struct {
 	editions map[int]*edition
 	consent  *consent
 }
 
-// edition is the pages of one status, a translation for each language.
+// edition is the page of one status, with a translation for each language.
 type edition struct {
 	languages    language.Matcher // of the translations, in their order
 	translations []translation
@@ -72,7 +71,7 @@ type translation struct {
 	own      bool
 }
 
-// view is what templates see. Its names are public: own templates use them.
+// view is the data of templates. Its names are public: own templates use them.
 type view struct {
 	Language, Direction           string
 	Status                        int
@@ -86,11 +85,11 @@ type view struct {
 	Texts                         texts
 }
 
-// Render makes a page in the language that suits the Accept-Language fields of
-// a request best.
+// Render renders a page in the language that fits the Accept-Language fields of a
+// request best.
 func (s *Set) Render(facts Facts, acceptLanguage []string) (Page, error) {
-	edition, known := s.editions[facts.Status]
-	if !known {
+	edition, found := s.editions[facts.Status]
+	if !found {
 		return Page{}, fmt.Errorf("there is no page for the status %d", facts.Status)
 	}
 	chosen := edition.translations[negotiate(acceptLanguage, edition.languages)]
@@ -106,7 +105,7 @@ func (t translation) render(facts Facts) ([]byte, error) {
 	if own := facts.Code + "_" + facts.Variant; t.texts[own+".title"] != "" {
 		message = own
 	}
-	if _, known := t.texts[message+".title"]; !known {
+	if _, found := t.texts[message+".title"]; !found {
 		message = unknownCode
 	}
 	var page bounded
@@ -129,11 +128,10 @@ func (t translation) render(facts Facts) ([]byte, error) {
 	return page.bytes, err
 }
 
-// unknownCode is the code whose message stands in for those of codes that
-// other plugins make up.
+// unknownCode is the code whose message is used for codes of other plugins.
 const unknownCode = "internal_error"
 
-// wait says a duration, rounded up.
+// wait returns a duration in words, rounded up.
 func (t texts) wait(wait time.Duration) string {
 	if wait <= 0 {
 		return ""
@@ -151,7 +149,7 @@ const maxPage = 256 << 10
 
 var errTooLong = errors.New("the page is longer than 256 KiB")
 
-// bounded is a buffer that refuses to grow beyond maxPage.
+// bounded is a buffer with at most maxPage bytes.
 type bounded struct{ bytes []byte }
 
 func (b *bounded) Write(more []byte) (int, error) {

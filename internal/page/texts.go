@@ -10,12 +10,12 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
 )
 
-// texts are the words of the pages in one language, by their names. English
-// has them all.
+// texts are the texts of the pages in one language, by their names. English has all
+// names.
 type texts map[string]string
 
-// readTexts reads a file of texts. Those it does not have are taken from base;
-// a name that English does not have is refused.
+// readTexts reads a file of texts. Missing texts come from base. It refuses a name that
+// English does not have.
 func readTexts(data []byte, base, english texts) (texts, error) {
 	object, err := strictjson.Object(data)
 	if err != nil {
@@ -27,8 +27,8 @@ func readTexts(data []byte, base, english texts) (texts, error) {
 		if !ok {
 			return nil, fmt.Errorf("%q is no text", name)
 		}
-		if _, known := english[name]; !known && english != nil {
-			return nil, fmt.Errorf("there is no text of the name %q: the names are those of the English texts, see docs/pages.md", name)
+		if _, found := english[name]; !found && english != nil {
+			return nil, fmt.Errorf("unknown text %q: use the names of the English texts, see docs/pages.md", name)
 		}
 		if read == nil {
 			read = make(texts, len(object))
@@ -44,12 +44,11 @@ func readTexts(data []byte, base, english texts) (texts, error) {
 // library is the texts of several languages, by their tags.
 type library map[language.Tag]texts
 
-// find returns the texts of a language, or of the wider one that it belongs
-// to, or English.
+// find returns the texts of a language, or of its wider language, or the English ones.
 func (l library) find(tag language.Tag) texts {
 	for ; !tag.IsRoot(); tag = tag.Parent() {
-		if found, known := l[tag]; known {
-			return found
+		if existing, found := l[tag]; found {
+			return existing
 		}
 	}
 	return l[language.English]

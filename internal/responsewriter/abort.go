@@ -18,11 +18,11 @@ var ErrAborted = errors.New("the response was ended before its time")
 type watch struct {
 	begin  func(status int, header http.Header) (mayEnd bool)
 	over   func()
-	mayEnd bool // as begin has said
+	mayEnd bool // the result of begin
 
 	aborted atomic.Bool
-	mutex   sync.Mutex // of the fields below
-	done    bool       // the server may use the connection for something else
+	mutex   sync.Mutex // for the fields below
+	done    bool       // the server may use the connection for another request
 	conn    net.Conn   // hijacked
 }
 
@@ -37,9 +37,9 @@ func (w *Writer) Watch(begin func(status int, header http.Header) (mayEnd bool),
 // Aborted reports whether the response was ended.
 func (w *Writer) Aborted() bool { return w.watch != nil && w.watch.aborted.Load() }
 
-// Abort ends the response: every further write fails, what waits for the connection is
-// interrupted, and a hijacked connection is closed. It may be called again, because a
-// writer below may have moved its deadline.
+// Abort ends the response: further writes fail, and a hijacked connection is closed.
+// Blocked operations of the connection are interrupted. It may be called again, because
+// an inner writer may have changed its deadline.
 func (w *Writer) Abort() {
 	w.watch.mutex.Lock()
 	defer w.watch.mutex.Unlock()
@@ -50,10 +50,11 @@ func (w *Writer) Abort() {
 	past := time.Unix(1, 0)
 	if w.watch.conn != nil {
 		_ = w.watch.conn.SetDeadline(past)
-		go func(conn net.Conn) { _ = conn.Close() }(w.watch.conn) // which may wait for the client
+		go func(conn net.Conn) { _ = conn.Close() }(w.watch.conn) // without the lock, because it may wait for the client
 		return
 	}
-	// A writer between may keep the deadline without a lock, so the server's own is used.
+	// A writer in between may set the deadline without a lock, so the server's own is
+	// used.
 	server := w.ResponseWriter
 	for {
 		wrapper, wraps := server.(interface{ Unwrap() http.ResponseWriter })
@@ -63,13 +64,13 @@ func (w *Writer) Abort() {
 		server = wrapper.Unwrap()
 	}
 	control := http.NewResponseController(server)
-	_ = control.SetWriteDeadline(past) // where it is not supported, writes fail all the same
+	_ = control.SetWriteDeadline(past) // without support, writes fail all the same
 	_ = control.SetReadDeadline(past)
 }
 
-// Finish is called when the handler has returned. A connection that it has taken over
-// lives on until it is closed. Finish reports whether the response was ended and must
-// not look complete.
+// Finish is called when the handler has returned. A hijacked connection continues until
+// it is closed. Finish reports whether the response was ended and must not look
+// complete.
 func (w *Writer) Finish() (broken bool) {
 	w.watch.mutex.Lock()
 	defer w.watch.mutex.Unlock()
@@ -87,7 +88,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil || w.watch == nil {
 		return conn, buffered, err
 	}
-	w.announce(http.StatusSwitchingProtocols)
+	w.callBegin(http.StatusSwitchingProtocols)
 	w.watch.mutex.Lock()
 	defer w.watch.mutex.Unlock()
 	if w.watch.aborted.Load() {
@@ -98,8 +99,8 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return &tunnel{conn, w.watch}, buffered, nil
 }
 
-// announce calls begin once.
-func (w *Writer) announce(status int) {
+// callBegin calls begin once.
+func (w *Writer) callBegin(status int) {
 	if w.watch != nil && w.watch.begin != nil {
 		begin := w.watch.begin
 		w.watch.begin = nil
@@ -130,5 +131,5 @@ func (t *tunnel) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// plain hides that a writer can read by itself.
+// plain hides the ReadFrom method of a writer.
 type plain struct{ io.Writer }

@@ -39,7 +39,7 @@ func (w *Writer) WriteHeader(status int) {
 	}
 	w.hook(w.Header())
 	if w.final = status < 100 || status > 199 || status == http.StatusSwitchingProtocols; w.final {
-		w.announce(status)
+		w.callBegin(status)
 	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }

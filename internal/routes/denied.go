@@ -163,9 +163,9 @@ func (s state) leaks(h Handler) bool {
 	return !s.view.Own
 }
 
-// known is a route as it is where the status of a denial is known; never is set
-// if it matches no request then.
-func (w *walker) known(route Route) (known Route, never bool) {
+// resolve returns a route for the status of the denial, if it is known. never is true if
+// the route then matches no request.
+func (w *walker) resolve(route Route) (resolved Route, never bool) {
 	if w.status != 0 {
 		route.Match, never = route.Match.at(w.status)
 	}

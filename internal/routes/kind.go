@@ -79,16 +79,16 @@ func always(kind Kind) func(Handler) Kind { return func(Handler) Kind { return k
 
 // Kind tells what the handler does.
 func (h Handler) Kind() Kind {
-	if known, ok := modules[h.Name]; ok {
-		return known.kind(h)
+	if module, ok := modules[h.Name]; ok {
+		return module.kind(h)
 	}
 	return Passes
 }
 
 // Known reports whether it is known what the handler does.
 func (h Handler) Known() bool {
-	_, known := modules[h.Name]
-	return known
+	_, ok := modules[h.Name]
+	return ok
 }
 
 // Safe reports whether a dry run may run the handler.

@@ -42,11 +42,11 @@ func (r Region) at(status int) (left Region, ok bool) {
 		return Region{}, false
 	}
 	for _, except := range r.Except {
-		taken, some := except.at(status)
+		excluded, some := except.at(status)
 		if !some {
 			continue
 		}
-		if left, ok = left.Without(taken); !ok {
+		if left, ok = left.Without(excluded); !ok {
 			return Region{}, false
 		}
 	}

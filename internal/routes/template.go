@@ -35,8 +35,8 @@ func (s state) isOwn(value string) bool {
 		case key == "http.vars.root":
 			return s.foreignRoot
 		}
-		known := slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
-		return !known && !slices.Contains(s.ownVars, key)
+		isOwn := slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+		return !isOwn && !slices.Contains(s.ownVars, key)
 	})
 }
 
@@ -85,7 +85,7 @@ func (s state) afterFile(conditions []Condition) state {
 func (s state) afterVars(h Handler) state {
 	s.ownVars = slices.Clone(s.ownVars)
 	set := func(key, value string) {
-		s.ownVars = slices.DeleteFunc(s.ownVars, func(known string) bool { return known == key })
+		s.ownVars = slices.DeleteFunc(s.ownVars, func(name string) bool { return name == key })
 		if s.isOwn(value) {
 			s.ownVars = append(s.ownVars, key)
 		}

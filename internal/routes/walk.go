@@ -87,7 +87,7 @@ func (w *walker) route(route Route, ways []state) []state {
 	if !route.matters(w.status != 0) {
 		return ways
 	}
-	route, never := w.known(route)
+	route, never := w.resolve(route)
 	var inside, outside []state
 	coarse := len(ways) > maxWays
 	for _, way := range ways {

@@ -1,6 +1,5 @@
-// Package sourcepos finds lines of a Caddyfile again by what is written in them.
-// Caddy's adapter keeps no positions, so what is found wrong in the JSON has to
-// be looked up in the text.
+// Package sourcepos finds lines of a Caddyfile by their text. Caddy's adapter keeps no
+// positions, so a finding in the JSON must be searched in the text.
 package sourcepos
 
 import (
@@ -12,25 +11,24 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Line is what is looked for: a line that begins with one of the names, for
-// the more of the words the better.
+// Line describes a line: it begins with one of the names, and has as many of the words
+// as possible.
 type Line struct {
 	Names []string
 	Words []string
 }
 
-// Query is a place in a Caddyfile: in the sites of some hosts, or anywhere, a
-// line in the block of another line, and so on.
+// Query is a position in a Caddyfile: the sites of some hosts, or any site, and then
+// nested lines.
 type Query struct {
 	Hosts []string
 	Lines []Line
 }
 
-// Text is a Caddyfile, with what it imports.
+// Text is a Caddyfile with its imports.
 type Text struct{ blocks []*Node }
 
-// Node is a line and the block that begins on it. The addresses of a site are a line
-// with a block too.
+// Node is a line with its block. The addresses of a site are a line with a block, too.
 type Node struct {
 	// Words are those of the line, without quotes.
 	Words []string
@@ -42,7 +40,7 @@ type Node struct {
 }
 
 // Tree returns the lines of a Caddyfile below a node without words. Imports and
-// environment variables are as they are written.
+// environment variables stay as written.
 func Tree(tokens []caddyfile.Token) *Node {
 	root := new(Node)
 	root.addLines(tokens)
@@ -66,7 +64,7 @@ func Parse(file string, content []byte) (*Text, error) {
 	return Blocks(blocks), nil
 }
 
-// Blocks makes a text of the blocks of a Caddyfile that was read.
+// Blocks returns a text for the parsed blocks of a Caddyfile.
 func Blocks(blocks []caddyfile.ServerBlock) *Text {
 	text := new(Text)
 	for _, block := range blocks {
@@ -115,8 +113,8 @@ func endsLine(tokens []caddyfile.Token, i int) bool {
 	return i+1 == len(tokens) || tokens[i+1].Line != tokens[i].Line || tokens[i+1].File != tokens[i].File
 }
 
-// Find returns the positions that fit a query best, as file:line. More than one
-// means that nothing written there tells them apart.
+// Find returns the positions that match a query best, as file:line. Several positions
+// match equally.
 func (t *Text) Find(query Query) []string {
 	found := t.find(query, query.Hosts)
 	if len(found) == 0 {
@@ -154,7 +152,7 @@ func (n *Node) isFor(hosts []string) bool {
 	})
 }
 
-// best returns the lines below the candidates that fit best.
+// best returns the lines below the candidates that match best.
 func best(candidates []*Node, line Line) []*Node {
 	var found []*Node
 	top := math.MinInt
@@ -163,7 +161,7 @@ func best(candidates []*Node, line Line) []*Node {
 			if !slices.Contains(line.Names, below.Words[0]) {
 				return
 			}
-			switch score := below.score(line.Words) - below.foreign(line.Words); {
+			switch score := below.score(line.Words) - below.unrelated(line.Words); {
 			case score > top:
 				top, found = score, []*Node{below}
 			case score == top:
@@ -174,8 +172,8 @@ func best(candidates []*Node, line Line) []*Node {
 	return found
 }
 
-// score is how many of the words stand on a line, in its block, or on a line
-// around it. One counts more than all that speaks against a line.
+// score counts the words on a line, in its block, or on a line around it. One word
+// counts more than all unrelated words.
 func (n *Node) score(words []string) int {
 	score := 0
 	for _, word := range words {
@@ -186,21 +184,21 @@ func (n *Node) score(words []string) int {
 	return score
 }
 
-// has reports whether a word stands on a line or in its block.
+// has reports whether a line or its block has a word.
 func (n *Node) has(word string) bool {
 	return n.names(word) || slices.ContainsFunc(n.Children, func(child *Node) bool { return child.has(word) })
 }
 
-// inside reports whether a word stands on a line around this one, which the
-// addresses of a site are not.
+// inside reports whether a line around this one has a word, except for the addresses of
+// a site.
 func (n *Node) inside(word string) bool {
 	return n.isNested() && (n.Parent.names(word) || n.Parent.inside(word))
 }
 
 func (n *Node) isNested() bool { return n.Parent != nil && n.Parent.Parent != nil }
 
-// names reports whether a word stands on a line itself, or in the named matcher
-// that stands there.
+// names reports whether a line has a word itself, or the named matcher of the line has
+// it.
 func (n *Node) names(word string) bool {
 	return slices.Contains(n.Words, word) || slices.ContainsFunc(n.Words, func(own string) bool {
 		matcher := n.matcher(own)
@@ -208,7 +206,7 @@ func (n *Node) names(word string) bool {
 	})
 }
 
-// all are the words of a line and its block.
+// all returns the words of a line and its block.
 func (n *Node) all() []string {
 	words := slices.Clone(n.Words)
 	for _, child := range n.Children {
@@ -217,7 +215,7 @@ func (n *Node) all() []string {
 	return words
 }
 
-// matcher returns the line that defines a named matcher, nil if there is none.
+// matcher returns the line that defines a named matcher, or nil.
 func (n *Node) matcher(name string) *Node {
 	if !strings.HasPrefix(name, "@") || n.Words[0] == name {
 		return nil
@@ -232,9 +230,8 @@ func (n *Node) matcher(name string) *Node {
 	return nil
 }
 
-// foreign counts what stands on the lines around this one and has nothing to do
-// with the words.
-func (n *Node) foreign(words []string) int {
+// unrelated counts the words on the lines around this one that are not among the words.
+func (n *Node) unrelated(words []string) int {
 	count := 0
 	for around := n; around.isNested(); {
 		around = around.Parent

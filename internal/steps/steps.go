@@ -1,22 +1,21 @@
-// Package steps counts the work of reading a request. Every loop over bytes
-// that a stranger sent adds what it looks at, so that a test can show that the
-// work grows with these bytes and not with their square. Elsewhere it costs a
-// comparison with nil.
+// Package steps counts the work of reading a request. Every loop over bytes of a
+// stranger adds its length. So tests can prove that the work does not grow with the
+// square of the bytes. In production it costs a comparison with nil.
 package steps
 
 import "sync/atomic"
 
 var counter atomic.Pointer[atomic.Int64]
 
-// Add counts n bytes that were looked at.
+// Add counts n processed bytes.
 func Add(n int) {
 	if counting := counter.Load(); counting != nil {
 		counting.Add(int64(n))
 	}
 }
 
-// Of returns what a function adds, also in other goroutines that it waits for.
-// Only tests call it, and one at a time.
+// Of returns the count of a function, including goroutines that it waits for. Only
+// tests call it, one at a time.
 func Of(work func()) int64 {
 	counting := new(atomic.Int64)
 	counter.Store(counting)

@@ -10,9 +10,9 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// Shape names the members of an object that are decoded, each with the shape of its
-// value. A value with an empty shape is decoded as a whole. An element of an array has
-// the shape of the array.
+// Shape names the decoded members of an object, each with the shape of its value. A
+// value with an empty shape is decoded as a whole. An element of an array has the shape
+// of the array.
 type Shape map[string]Shape
 
 // Skipped is the value of a member that the shape does not name.
@@ -170,8 +170,8 @@ func (n *names) add(all *[]string, name string) bool {
 		*all = append(*all, name)
 		if len(own)+1 == manyNames {
 			n.many = make(map[string]struct{}, 2*manyNames)
-			for _, known := range (*all)[n.first:] {
-				n.many[known] = struct{}{}
+			for _, name := range (*all)[n.first:] {
+				n.many[name] = struct{}{}
 			}
 		}
 		return true

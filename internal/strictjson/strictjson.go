@@ -1,11 +1,9 @@
-// Package strictjson decodes the JSON of a stranger (RFC 8259), and refuses
-// what two readers could understand differently: repeated member names, text
-// that is not UTF-8, lone surrogates, numbers out of range, anything after the
-// value. encoding/json lets most of these pass, which RFC 7519 §4 forbids for
-// claims.
+// Package strictjson decodes untrusted JSON (RFC 8259), and refuses what two readers
+// could understand differently. That is a repeated member name, text that is not UTF-8,
+// a lone surrogate, a number out of range, or text after the value. encoding/json
+// accepts most of these, which RFC 7519 §4 forbids for claims.
 //
-// It builds the value in one pass and without reflection, because it stands
-// on the path of every token that is seen for the first time.
+// It decodes in one pass and without reflection, because every new token needs it.
 package strictjson
 
 import (
@@ -20,7 +18,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// MaxDepth is how deeply objects and arrays may be nested.
+// MaxDepth bounds the nesting of objects and arrays.
 const MaxDepth = 32
 
 // Object decodes one JSON object. Members are string, bool, nil, int64 for
@@ -61,14 +59,15 @@ type decoder struct {
 	lax   bool     // names may be repeated
 }
 
-// fail names a position and never the text there: it may be a secret.
+// fail returns an error with a position. It never contains the text, which may be a
+// secret.
 func (d *decoder) fail(problem string) error {
 	return fmt.Errorf("%s at byte %d", problem, d.at)
 }
 
-// RepeatedError says that an object has two members of one name.
+// RepeatedError means that an object has two members of one name.
 type RepeatedError struct {
-	// Name is what the stranger wrote: it may be anything.
+	// Name is untrusted text.
 	Name string
 	at   int
 }
@@ -196,8 +195,8 @@ var words = []struct {
 // string reads a string.
 func (d *decoder) string() (string, error) { return d.readString(true) }
 
-// readString reads a string, and returns it if it is wanted.
-func (d *decoder) readString(wanted bool) (string, error) {
+// readString reads a string, and returns it if keep is set.
+func (d *decoder) readString(keep bool) (string, error) {
 	if d.peek() != '"' {
 		return "", d.fail("no string")
 	}
@@ -209,15 +208,15 @@ func (d *decoder) readString(wanted bool) (string, error) {
 		d.at++
 		return d.text[start : d.at-1], nil
 	}
-	return d.readEscaped(start, wanted)
+	return d.readEscaped(start, keep)
 }
 
-// readEscaped reads on in a string that is not plain.
-func (d *decoder) readEscaped(start int, wanted bool) (string, error) {
+// readEscaped reads the rest of a string that is not plain.
+func (d *decoder) readEscaped(start int, keep bool) (string, error) {
 	defer func() { steps.Add(d.at - start) }()
 	var b strings.Builder
 	for from := start; ; {
-		if wanted {
+		if keep {
 			b.WriteString(d.text[from:d.at])
 		}
 		switch c := d.peek(); {
@@ -233,7 +232,7 @@ func (d *decoder) readEscaped(start int, wanted bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if wanted {
+		if keep {
 			b.WriteRune(r)
 		}
 		from = d.at
@@ -241,7 +240,7 @@ func (d *decoder) readEscaped(start int, wanted bool) (string, error) {
 	}
 }
 
-// escape reads one escape, or that of a surrogate pair.
+// escape reads an escape, or two for a surrogate pair.
 func (d *decoder) escape() (rune, error) {
 	d.at++
 	switch c := d.peek(); c {
@@ -319,8 +318,8 @@ func (d *decoder) hexadecimal() (rune, error) {
 	return r, nil
 }
 
-// number reads a number; an integer that fits stays one, so that claims such
-// as user numbers do not lose digits.
+// number reads a number. An integer that fits stays an integer, so that claims such as
+// user numbers lose no digits.
 func (d *decoder) number() (any, error) {
 	literal, integer, err := d.literal()
 	if err != nil {

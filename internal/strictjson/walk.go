@@ -64,7 +64,7 @@ func (c *Cursor) Text() (string, error) { return c.d.string() }
 // ErrScalar says that a value is neither an object nor an array.
 var ErrScalar = errors.New("neither an object nor an array")
 
-// memberName reads the name of a member and the colon behind it.
+// memberName reads the name of a member and the colon after it.
 func (d *decoder) memberName() (string, error) {
 	d.space()
 	name, err := d.string()

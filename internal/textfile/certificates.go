@@ -14,7 +14,7 @@ import (
 // type of a block.
 func Certificates(content []byte) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
-	begun := bytes.Count(content, []byte("-----BEGIN "))
+	count := bytes.Count(content, []byte("-----BEGIN "))
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("%s in a file of certificates: keep only certificates in it", block.Type)
@@ -28,8 +28,8 @@ func Certificates(content []byte) ([]*x509.Certificate, error) {
 	if len(certs) == 0 {
 		return nil, errors.New("no PEM certificate found")
 	}
-	if len(certs) != begun {
-		return nil, fmt.Errorf("%d certificates begin in it, but only %d can be read: save each without a byte order mark", begun, len(certs))
+	if len(certs) != count {
+		return nil, fmt.Errorf("%d certificates begin in it, but only %d can be read: save each without a byte order mark", count, len(certs))
 	}
 	return certs, nil
 }

@@ -1,4 +1,4 @@
-// Package textfile reads the text files that an operator writes.
+// Package textfile reads the text files of an operator.
 package textfile
 
 import (
@@ -15,13 +15,13 @@ const MaxSize = 16 << 20
 var (
 	byteOrderMark = []byte("\ufeff")
 
-	// otherMarks are those of UTF-16 and UTF-32, in both orders. That of UTF-32
-	// in the order of Intel begins with that of UTF-16.
+	// otherMarks are those of UTF-16 and UTF-32, in both orders. The one of
+	// little-endian UTF-32 begins with that of UTF-16.
 	otherMarks = [][]byte{{0xff, 0xfe}, {0xfe, 0xff}, {0, 0, 0xfe, 0xff}}
 )
 
-// Read returns the text of a regular file, as [Decode] does. Anything else could
-// block its reader forever, as a named pipe does.
+// Read returns the text of a regular file, see [Decode]. Another file could block its
+// reader forever, such as a named pipe.
 func Read(path string) ([]byte, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:
@@ -44,8 +44,8 @@ func Read(path string) ([]byte, error) {
 	return decode(path, content.Bytes())
 }
 
-// ReadArgument is Read for a file that a command names: it may be a pipe, as the
-// shell's <(…) is.
+// ReadArgument is Read for a file in the arguments of a command. It may be a pipe, such
+// as the shell's <(…).
 func ReadArgument(path string) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -62,8 +62,8 @@ func decode(path string, content []byte) ([]byte, error) {
 	return text, nil
 }
 
-// Decode returns a text without the byte order mark that Windows editors write at
-// its beginning. It refuses UTF-16 and UTF-32, which they also write.
+// Decode returns a text without the byte order mark of Windows editors. It refuses
+// UTF-16 and UTF-32, which they also write.
 func Decode(content []byte) ([]byte, error) {
 	for _, mark := range otherMarks {
 		if bytes.HasPrefix(content, mark) {

@@ -7,22 +7,21 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// hub shares one watcher among all files: the system hands out few of them,
-// 128 to a user on many machines, and a configuration may have a thousand
-// files.
+// hub shares one watcher among all files. Many systems allow 128 watchers for each
+// user, and a configuration may have a thousand files.
 type hub struct {
 	mutex   sync.Mutex
-	watcher *fsnotify.Watcher // nil while nobody watches
+	watcher *fsnotify.Watcher // nil without a subscription
 	folders map[string]map[*subscription]struct{}
 }
 
-// subscription is told when something happens in a folder.
+// subscription gets the changes of a folder.
 type subscription struct {
 	hub    *hub
 	folder string
 
-	// notices has nil for each change, and errors of the watcher. A notice
-	// that nobody has taken yet stands for those after it.
+	// notices has nil for each change, and errors of the watcher. One unread notice is
+	// enough for several changes.
 	notices chan error
 }
 
@@ -66,12 +65,12 @@ func (s *subscription) end() {
 
 func (h *hub) endUnused() {
 	if len(h.folders) == 0 {
-		_ = h.watcher.Close() // there is nobody left to tell
+		_ = h.watcher.Close() // no subscription is left
 		h.watcher = nil
 	}
 }
 
-// distribute hands on what a watcher says until it is closed.
+// distribute sends the events of a watcher to the subscriptions until it is closed.
 func (h *hub) distribute(watcher *fsnotify.Watcher) {
 	for {
 		select {
@@ -79,7 +78,7 @@ func (h *hub) distribute(watcher *fsnotify.Watcher) {
 			if !open {
 				return
 			}
-			h.notify(nil, filepath.Dir(event.Name), event.Name) // a folder that is moved is named itself
+			h.notify(nil, filepath.Dir(event.Name), event.Name) // a moved folder is named itself
 		case err, open := <-watcher.Errors:
 			if !open {
 				return

@@ -1,4 +1,4 @@
-// Package watch keeps what was read from a file up to date.
+// Package watch keeps the content of files up to date.
 package watch
 
 import (
@@ -14,33 +14,32 @@ import (
 )
 
 const (
-	// settle is how long a file must be quiet before it is read: editors and
-	// copies write in several steps.
+	// settle is how long a file must be unchanged before it is read: editors and copies
+	// write in several steps.
 	settle = 50 * time.Millisecond
 
-	// latest is how late a file is read at most, however often it is written.
+	// latest bounds the delay of a file that changes all the time.
 	latest = time.Second
 
-	// poll is how often a file is looked at even when nothing was heard of
-	// it: network file systems send no notices.
+	// poll is how often a file is checked without a notice. Network file systems send
+	// no notices.
 	poll = 30 * time.Second
 )
 
-// File reads the file at path, hands its content to load, and hands it on
-// again whenever it changes, until ctx ends. The first load must succeed, its
-// error is returned. Later on, a file that cannot be read or that load refuses
-// is logged, and what was loaded before stays in force.
+// File reads the file at path and passes its content to load, and again when it
+// changes, until ctx ends. It returns the error of the first load. Later, a file that
+// cannot be read or loaded is logged, and the previous content stays in use.
 //
-// It is the folder that is watched, not the file, so that a file that is
-// replaced, or reached through a link that is replaced, is followed.
+// File watches the folder and not the file, so it follows a replaced file, or a
+// replaced link to it.
 func File(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error) error {
 	return Observed(ctx, path, logger, load, func(error) {})
 }
 
-// Observed is [File] that also tells observe, after each reading, whether what the
-// file has is loaded.
+// Observed is [File] that also calls observe after each reading, with whether the
+// content of the file is loaded.
 func Observed(ctx context.Context, path string, logger *zap.Logger, load func([]byte) error, observe func(error)) error {
-	// Watched before it is read, so that no change falls in between.
+	// It watches before it reads, so that no change is lost in between.
 	watching, err := shared.subscribe(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("watching the folder of %s: %w", path, err)
@@ -76,18 +75,17 @@ type file struct {
 	observe func(error)
 	logger  *zap.Logger
 	seen    [sha256.Size]byte
-	failed  string // the last complaint, so that it is made once
+	failed  string // the last logged failure, so that each is logged once
 }
 
-// follow loads the file anew after notices that something has changed, and
-// after errors of the watcher.
+// follow loads the file again after notices, and after errors of the watcher.
 func (f *file) follow(ctx context.Context, notices <-chan error) {
 	timer := time.NewTimer(poll)
 	defer timer.Stop()
 	due := time.Now().Add(poll)
 	soon := func() {
-		// Never later than it was due: a folder in which something is always
-		// written must not put a change off for ever.
+		// Never later than it was due: constant writes to a folder must not delay a
+		// change forever.
 		if due = minTime(due, time.Now().Add(latest)); time.Until(due) > settle {
 			timer.Reset(settle)
 		}

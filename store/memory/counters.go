@@ -32,8 +32,8 @@ func newCounters() *counters {
 
 // Count adds one to a counter and returns its value.
 func (c *counters) Count(_ context.Context, key store.Key, forget time.Duration) int {
-	added, _ := c.cache.Compute(key, func(known counter, _ bool) (counter, otter.ComputeOp) {
-		return counter{count: known.count + 1, forget: forget}, otter.WriteOp
+	added, _ := c.cache.Compute(key, func(existing counter, _ bool) (counter, otter.ComputeOp) {
+		return counter{count: existing.count + 1, forget: forget}, otter.WriteOp
 	})
 	return added.count
 }

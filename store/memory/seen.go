@@ -71,9 +71,9 @@ func (s *seen) First(_ context.Context, owner, key store.Key, until time.Time) (
 	if now.Sub(s.swept) >= sweepEvery {
 		s.sweep(now)
 	}
-	if e, known := s.until[key]; known && !s.over(e, now) {
+	if e, found := s.until[key]; found && !s.over(e, now) {
 		return false, nil
-	} else if known {
+	} else if found {
 		s.forget(key, e)
 	}
 	of := s.shares[owner]

@@ -87,15 +87,15 @@ func TestRedisLosesEverything(t *testing.T) {
 func TestRedisHasAnOlderState(t *testing.T) {
 	server := start(t)
 	all := instances(t, server, 2)
-	one, announcer := all[0], all[1]
+	one, publisher := all[0], all[1]
 	entry := revocation("token", time.Hour)
-	if err := announcer.Publish(t.Context(), entry); err != nil {
+	if err := publisher.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	name := one.keys.entries(store.EntryRevoked)
 	before := server.HGet(name, encode(entry.Key))
 	entry.Until = entry.Until.Add(time.Hour)
-	if err := announcer.Publish(t.Context(), entry); err != nil {
+	if err := publisher.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
 	}
 	after := server.HGet(name, encode(entry.Key))

@@ -94,8 +94,8 @@ func (s *shared) take(ctx context.Context, kind store.EntryKind, pairs []string,
 		if err := s.copies.Put(entry); err != nil {
 			return err
 		}
-		if known, found := s.copies.Find(kind, entry.Key); found && !sameInstants(known, entry) {
-			wider = append(wider, known)
+		if existing, found := s.copies.Find(kind, entry.Key); found && !sameInstants(existing, entry) {
+			wider = append(wider, existing)
 		}
 	}
 	return s.storeAll(ctx, kind, wider)
@@ -109,10 +109,10 @@ func sameInstants(one, other store.Entry) bool {
 // count those that end within the next minute.
 func (s *shared) restore(ctx context.Context, kind store.EntryKind, all iter.Seq[store.Entry]) error {
 	horizon := time.Now().Add(time.Minute)
-	known := int64(0)
+	count := int64(0)
 	for entry := range all {
 		if entry.Until.After(horizon) {
-			known++
+			count++
 		}
 	}
 	var stored int64
@@ -121,7 +121,7 @@ func (s *shared) restore(ctx context.Context, kind store.EntryKind, all iter.Seq
 		stored, err = s.client.ZCount(ctx, s.keys.ends(kind), after, "+inf").Result()
 		return err
 	})
-	if err != nil || stored >= known {
+	if err != nil || stored >= count {
 		return err
 	}
 	batch := make([]store.Entry, 0, page)

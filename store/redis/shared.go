@@ -166,7 +166,7 @@ func (s *shared) Reset(ctx context.Context, key store.Key) {
 // error means that it is not stored. It is in force here, and a revocation is stored
 // when Redis is back if this process lives so long.
 func (s *shared) Publish(ctx context.Context, entry store.Entry) error {
-	if _, known := limits[entry.Kind]; !known {
+	if _, found := limits[entry.Kind]; !found {
 		return fmt.Errorf("unknown kind of entry %q", entry.Kind)
 	}
 	entry = rounded(entry)
@@ -250,7 +250,7 @@ func (s *shared) Healthy() bool { return s.outage.err() == nil && s.loaded.Load(
 // limit bounds the entries of a kind.
 type limit struct {
 	most     int
-	whenFull string // see announce.lua
+	whenFull string // see publish.lua
 }
 
 var limits = map[store.EntryKind]limit{
@@ -263,16 +263,16 @@ var limits = map[store.EntryKind]limit{
 // revocation that it ends.
 var kinds = []store.EntryKind{store.EntryUndo, store.EntryRevoked, store.EntryBlocked}
 
-// The kinds of calls of announce.lua.
+// The kinds of calls of publish.lua.
 const (
 	asNew    = "new"   // published now
 	asBackup = "again" // written back, because Redis has lost it
 )
 
-//go:embed announce.lua
-var announceSource string
+//go:embed publish.lua
+var publishSource string
 
-var announce = redis.NewScript(announceSource)
+var publish = redis.NewScript(publishSource)
 
 // store writes entries of one kind. Without entries it only removes ended ones.
 func (s *shared) store(ctx context.Context, kind store.EntryKind, as string, all ...store.Entry) error {
@@ -283,7 +283,7 @@ func (s *shared) store(ctx context.Context, kind store.EntryKind, as string, all
 		arguments = append(arguments, encode(entry.Key), before, until, encodeAbout(entry))
 	}
 	k := s.keys
-	stored, err := announce.Run(ctx, s.client, []string{
+	stored, err := publish.Run(ctx, s.client, []string{
 		k.entries(kind), k.ends(kind), k.changes(), k.about(kind),
 		k.entries(store.EntryRevoked), k.ends(store.EntryRevoked), k.about(store.EntryRevoked), k.entries(store.EntryUndo),
 	}, arguments...).Int()

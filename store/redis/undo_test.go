@@ -26,7 +26,7 @@ func holds(s *shared, entry store.Entry) bool {
 	return found
 }
 
-func announceOn(t *testing.T, s *shared, entry store.Entry) {
+func publishOn(t *testing.T, s *shared, entry store.Entry) {
 	t.Helper()
 	if err := s.Publish(t.Context(), entry); err != nil {
 		t.Fatal(err)
@@ -40,9 +40,9 @@ func undoOn(t *testing.T, s *shared, entry store.Entry) {
 	}
 }
 
-// announceAsBefore does what an instance of an older version does: its script
+// publishAsBefore does what an instance of an older version does: its script
 // knows neither what marks are about nor undoing.
-func announceAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry store.Entry) {
+func publishAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry store.Entry) {
 	t.Helper()
 	before, until := encodeEntry(entry)
 	server.HSet(k.entries(entry.Kind), encode(entry.Key), before+" "+until)
@@ -64,7 +64,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		wire := layWire(t, server.Addr())
 		late, one := group(t, wire.address, 1)[0], instances(t, server, 1)[0]
 		entry := named(t, "token")
-		announceOn(t, one, entry)
+		publishOn(t, one, entry)
 		eventually(t, "both know", func() bool { return holds(late, entry) })
 		wire.cut()
 		eventually(t, "it is away", func() bool { return !late.Healthy() })
@@ -80,7 +80,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
 		entry := named(t, "token")
-		announceOn(t, one, entry)
+		publishOn(t, one, entry)
 		undoOn(t, one, entry)
 		if err := one.store(t.Context(), entry.Kind, asBackup, rounded(entry)); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
 		entry := named(t, "token")
-		announceOn(t, one, entry)
+		publishOn(t, one, entry)
 		undoOn(t, one, entry)
 		server.FlushAll()
 		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.entries(store.EntryUndo)) })
@@ -109,16 +109,16 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		all := instances(t, server, 2)
 		entry := named(t, "token")
 		entry.Created = entry.Created.Add(time.Minute)
-		announceOn(t, all[0], entry)
+		publishOn(t, all[0], entry)
 		undoOn(t, all[0], entry)
 		entry.Created = entry.Created.Add(-2 * time.Minute)
-		announceOn(t, all[0], entry)
+		publishOn(t, all[0], entry)
 		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		if !holds(instances(t, server, 1)[0], entry) {
 			t.Error("a new instance does not know")
 		}
 		again := named(t, "again")
-		announceOn(t, all[0], again)
+		publishOn(t, all[0], again)
 		eventually(t, "both know", func() bool { return holds(all[1], again) })
 		undoOn(t, all[0], again)
 		again.Created = again.Created.Add(-time.Minute)
@@ -134,7 +134,7 @@ func TestUndoNeedsRedis(t *testing.T) {
 	wire := layWire(t, server.Addr())
 	one := group(t, wire.address, 1)[0]
 	entry := named(t, "token")
-	announceOn(t, one, entry)
+	publishOn(t, one, entry)
 	wire.cut()
 	eventually(t, "it is away", func() bool { return !one.Healthy() })
 	if _, found, err := one.Undo(t.Context(), entry.Key); found || err == nil || !holds(one, entry) {
@@ -152,9 +152,9 @@ func TestOlderInstances(t *testing.T) {
 	server := start(t)
 	all := instances(t, server, 2)
 	one := all[0]
-	t.Run("what an older one announces holds, is listed and can be undone", func(t *testing.T) {
+	t.Run("what an older one publishes holds, is listed and can be undone", func(t *testing.T) {
 		entry := rounded(named(t, "of an older one"))
-		announceAsBefore(t, server, one.keys, entry)
+		publishAsBefore(t, server, one.keys, entry)
 		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		late := instances(t, server, 1)[0]
 		for known := range late.Revocations() {
@@ -164,7 +164,7 @@ func TestOlderInstances(t *testing.T) {
 		}
 		undoOn(t, late, entry)
 		eventually(t, "it is undone", func() bool { return !holds(all[0], entry) && !holds(all[1], entry) })
-		announceAsBefore(t, server, one.keys, entry)
+		publishAsBefore(t, server, one.keys, entry)
 		eventually(t, "it holds again", func() bool { return holds(all[0], entry) && holds(all[1], entry) && holds(late, entry) })
 		if !holds(instances(t, server, 1)[0], entry) {
 			t.Error("a new instance does not know")
@@ -174,9 +174,9 @@ func TestOlderInstances(t *testing.T) {
 	})
 	t.Run("an older one can read what this version writes", func(t *testing.T) {
 		entry := named(t, "of this version")
-		announceOn(t, one, entry)
+		publishOn(t, one, entry)
 		undoOn(t, one, entry)
-		announceOn(t, one, named(t, "another"))
+		publishOn(t, one, named(t, "another"))
 		form := regexp.MustCompile(`^[0-9]+ [0-9]+$`)
 		for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
 			fields, _ := server.HKeys(one.keys.entries(kind))
@@ -210,7 +210,7 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	for i := range 3 {
-		announceOn(t, one, named(t, strconv.Itoa(i)))
+		publishOn(t, one, named(t, strconv.Itoa(i)))
 	}
 	undoOn(t, one, named(t, "0"))
 	for name, want := range map[string]int{one.keys.about(store.EntryRevoked): 2, one.keys.entries(store.EntryRevoked): 2, one.keys.entries(store.EntryUndo): 1} {

@@ -1,4 +1,4 @@
-// Package storetest tests what package store wants of every store.
+// Package storetest tests the contract of package store.
 package storetest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// Run tests a store. The instances share one state; it is fine to give one.
+// Run tests a store. The instances share one state. One instance is enough.
 func Run(t *testing.T, instances ...store.Store) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
@@ -38,23 +38,23 @@ func Run(t *testing.T, instances ...store.Store) {
 		key := store.KeyOf(t.Name())
 		for i := range 6 {
 			if got := instances[i%len(instances)].Count(t.Context(), key, time.Minute); got != i+1 {
-				t.Errorf("the counter stands at %d, want %d", got, i+1)
+				t.Errorf("the counter is at %d, want %d", got, i+1)
 			}
 		}
 		last.Reset(t.Context(), key)
 		if got := first.Count(t.Context(), key, time.Minute); got != 1 {
-			t.Errorf("after a reset it stands at %d", got)
+			t.Errorf("after a reset it is at %d", got)
 		}
 	})
-	t.Run("LEAK-6: a counter that is left alone begins anew", func(t *testing.T) {
+	t.Run("LEAK-6: a counter that is left alone starts again", func(t *testing.T) {
 		key := store.KeyOf(t.Name())
 		first.Count(t.Context(), key, time.Minute)
-		eventually(t, "it begins anew", func() bool {
-			defer time.Sleep(60 * time.Millisecond) // left alone for longer than it takes
+		eventually(t, "it starts again", func() bool {
+			defer time.Sleep(60 * time.Millisecond) // without an addition for longer than its time
 			return last.Count(t.Context(), key, 50*time.Millisecond) == 1
 		})
 	})
-	t.Run("a revocation is undone everywhere, as often as it is announced", func(t *testing.T) { undone(t, instances) })
+	t.Run("a revocation is undone everywhere, as often as it is published", func(t *testing.T) { undone(t, instances) })
 	t.Run("the count of revocations changes when one is learned, and not before it is found", func(t *testing.T) {
 		counter, counts := last.(store.RevocationCounter)
 		if !counts {
@@ -74,7 +74,7 @@ func Run(t *testing.T, instances ...store.Store) {
 	}
 }
 
-// undone holds a store to what it promises about revocations that end early.
+// undone tests revocations that end early.
 func undone(t *testing.T, instances []store.Store) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
@@ -121,13 +121,13 @@ func undone(t *testing.T, instances []store.Store) {
 func wantListed(t *testing.T, instance store.Store, entry store.Entry) {
 	t.Helper()
 	listed := 0
-	for known := range instance.Revocations() {
-		if known.Key != entry.Key {
+	for existing := range instance.Revocations() {
+		if existing.Key != entry.Key {
 			continue
 		}
 		listed++
-		if known.About != entry.About || known.Created.UnixMilli() < entry.Created.UnixMilli() {
-			t.Errorf("listed is %+v, announced was %+v", known, entry)
+		if existing.About != entry.About || existing.Created.UnixMilli() < entry.Created.UnixMilli() {
+			t.Errorf("listed is %+v, published was %+v", existing, entry)
 		}
 	}
 	if listed != 1 {
@@ -193,8 +193,7 @@ func marked(t *testing.T, instances []store.Store, kind store.EntryKind) {
 	})
 }
 
-// Share fills what one owner may have, which is not too many for the instances
-// to be filled, and asks for another one.
+// Share adds as many keys as one owner may have, and then one more.
 func Share(t *testing.T, most int, instances ...store.Store) {
 	t.Helper()
 	greedy, modest := store.KeyOf(t.Name(), "greedy"), store.KeyOf(t.Name(), "modest")
@@ -217,17 +216,17 @@ func Share(t *testing.T, most int, instances ...store.Store) {
 	}
 }
 
-// Counters adds to more counters than there may be, in turn with one that is added
-// to often. The function held returns how many the store holds at the moment.
+// Counters adds to more counters than a store may have, and often to one of them. The
+// function held returns the number of counters in the store.
 func Counters(t *testing.T, most int, held func() int, instances ...store.Store) {
 	t.Helper()
-	often, last, turns := store.KeyOf(t.Name(), "often"), 0, 0
+	often, last, additions := store.KeyOf(t.Name(), "often"), 0, 0
 	for i := range most + max(most/10, 100) {
 		instance := instances[i%len(instances)]
 		instance.Count(t.Context(), store.KeyOf(t.Name(), strconv.Itoa(i)), time.Hour)
 		if i%max(most/200, 10) == 0 {
 			last = instance.Count(t.Context(), often, time.Hour)
-			turns++
+			additions++
 			if got := held(); got > most {
 				t.Fatalf("%d counters are held, want %d", got, most)
 			}
@@ -236,8 +235,8 @@ func Counters(t *testing.T, most int, held func() int, instances ...store.Store)
 	if got := held(); got < most*9/10 {
 		t.Errorf("%d counters are held, want %d", got, most)
 	}
-	if last != turns {
-		t.Errorf("the counter that is added to often stands at %d, want %d", last, turns)
+	if last != additions {
+		t.Errorf("the counter that is added to often is at %d, want %d", last, additions)
 	}
 }
 

@@ -1,10 +1,9 @@
-// Command conformance writes docs/conformance.md: for each rule of
-// docs/rules.csv the result of the tests that carry its id, or why the rule does
-// not apply.
+// Command conformance writes docs/conformance.md. For each rule of docs/rules.csv it
+// has the result of the tests that carry its id, or why the rule does not apply.
 //
 // It runs in the folder tools and reads the output of `go test -json ./...` from
-// standard input. With -write it writes the page. Otherwise it compares the page,
-// and a rule that applies and has no passing test is an error.
+// standard input. With -write it writes the page. Otherwise it compares the page, and a
+// rule that applies and has no passing test is an error.
 package main
 
 import (
@@ -91,9 +90,8 @@ type coverage map[string]int
 // ruleID finds the ids in the name of a test.
 var ruleID = regexp.MustCompile(`\b[A-Z][A-Z0-9]*-\d+\b`)
 
-// readTests collects the passing tests by the ids in their own names; ids in
-// the name of a test around them do not count. A test passes only if those
-// around it do.
+// readTests collects the passing tests by the ids in their own names. The ids in the
+// name of a parent test do not count. A test passes only if its parents pass.
 func readTests(output io.Reader) (coverage, error) {
 	type test struct{ where, name string }
 	var passed []test

@@ -10,37 +10,37 @@ import (
 	"strings"
 )
 
-// allowed are the licenses, by their SPDX names, under which parts may come
-// that are distributed together with Apache-2.0.
+// allowed are the licenses, by their SPDX names, that can be distributed together with
+// Apache-2.0.
 var allowed = []string{"Apache-2.0", "MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0"}
 
-// corrections are for what the detection takes for something else, after a look into
-// the file LICENSE of each.
+// corrections replace wrong results of the license detection. Each was checked against
+// the file LICENSE.
 var corrections = []struct{ module, detected, license string }{
 	{"golang.org/x/", "BSD-Source-Code", "BSD-3-Clause"},
 	{"github.com/alecthomas/chroma/v2", "OFL-1.1-no-RFN", "MIT"}, // a font of its playground is under the OFL
 }
 
-// exceptions are single modules under a license that is not allowed in general.
+// exceptions are single modules with a license that is not allowed in general.
 var exceptions = map[string]string{
-	// Copyleft by file: changes of its own files would have to be published. It
-	// comes with Caddy, and nothing in it is changed.
+	// Copyleft by file: changes of its own files would have to be published. It comes
+	// with Caddy, and its files are unchanged.
 	"github.com/go-sql-driver/mysql": "MPL-2.0",
 }
 
-// part is a module of the bill, with the licenses that were found in it.
+// part is a module of the bill with its detected licenses.
 type part struct {
 	name     string
 	licenses []string
 }
 
-// count says how many parts come under a license.
+// count is the number of parts with a license.
 type count struct {
 	license string
 	parts   int
 }
 
-// read takes the parts from a bill.
+// read reads the parts of a bill.
 func read(in io.Reader) ([]part, error) {
 	var bill struct {
 		Components []struct {
@@ -78,8 +78,8 @@ func corrected(module, detected string) string {
 	return detected
 }
 
-// check counts the licenses, the most frequent first. The error names every
-// part that may not be there.
+// check counts the licenses, the most frequent first. The error names every part
+// without an allowed license.
 func check(parts []part) ([]count, error) {
 	var refused []error
 	found := map[string]int{}

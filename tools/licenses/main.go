@@ -1,6 +1,6 @@
 // Command licenses reads a software bill of materials (CycloneDX, JSON) from its
-// standard input and fails if a part of it comes under a license that this
-// project cannot be distributed with, or under none that was found.
+// standard input. It fails if a part has no license, or one that this project cannot be
+// distributed with.
 package main
 
 import (

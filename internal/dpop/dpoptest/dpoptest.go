@@ -1,4 +1,4 @@
-// Package dpoptest makes DPoP proofs, sound ones and others, for tests.
+// Package dpoptest makes valid and invalid DPoP proofs for tests.
 package dpoptest
 
 import (
@@ -19,12 +19,13 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// Proof signs a proof with a key for ECDSA, Ed25519 or RSA. By itself it has a
-// random jti, htm GET, htu https://api.example.com/ and iat now, but no ath, for
-// which there is [Hash]; its header has typ, jwk and the alg of the key, which
-// for RSA is RS256. Claims and header parameters are added to these or replace
-// them, and those that are nil are left out; use json.RawMessage to write null.
-// An alg that does not fit the key is written, but not signed with.
+// Proof signs a proof with a key for ECDSA, Ed25519 or RSA.
+//
+// By default it has a random jti, htm GET, htu https://api.example.com/ and iat now. It
+// has no ath, see [Hash]. The header has typ, jwk and the alg of the key, which is
+// RS256 for RSA. Claims and header parameters are added or replace these, and nil
+// removes one. Use json.RawMessage for null. A wrong alg is written, but another one
+// signs.
 func Proof(tb testing.TB, key crypto.Signer, claims, header map[string]any) string {
 	tb.Helper()
 	allHeader := merge(map[string]any{"typ": "dpop+jwt", "alg": natural(tb, key).String(), "jwk": JWK(tb, key.Public())}, header)
@@ -33,8 +34,8 @@ func Proof(tb testing.TB, key crypto.Signer, claims, header map[string]any) stri
 	return Sign(tb, key, name, encode(tb, allHeader), encode(tb, allClaims))
 }
 
-// Sign signs what may not even be JSON. With an algorithm that the key cannot
-// sign with, it uses one that it can.
+// Sign signs texts that may be invalid JSON. For a wrong algorithm it uses another one
+// that fits the key.
 func Sign(tb testing.TB, key crypto.Signer, algorithm string, header, claims []byte) string {
 	tb.Helper()
 	text := base64.RawURLEncoding.EncodeToString
@@ -72,7 +73,7 @@ func Thumbprint(tb testing.TB, public crypto.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// JWK is the public key as a header has it.
+// JWK is the public key for a header.
 func JWK(tb testing.TB, public crypto.PublicKey) map[string]any {
 	tb.Helper()
 	key, err := jwk.FromRaw(public)
@@ -86,7 +87,7 @@ func JWK(tb testing.TB, public crypto.PublicKey) map[string]any {
 	return members
 }
 
-// natural is the algorithm that a key is made for.
+// natural is the usual algorithm of a key.
 func natural(tb testing.TB, key crypto.Signer) jwa.SignatureAlgorithm {
 	tb.Helper()
 	switch public := key.Public().(type) {

@@ -75,8 +75,8 @@ func (s *Set) Put(entry store.Entry) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if entry.Kind == store.EntryBlocked {
-		if known, found := s.blocked.GetIfPresent(entry.Key); found {
-			entry = known.Wider(entry)
+		if existing, found := s.blocked.GetIfPresent(entry.Key); found {
+			entry = existing.Wider(entry)
 		}
 		s.blocked.Set(entry.Key, entry)
 		return nil
@@ -93,13 +93,13 @@ func (s *Set) Put(entry store.Entry) error {
 
 // putUndo keeps an undo, and removes the revocation that it ends.
 func (s *Set) putUndo(fresh kept) error {
-	if known, found := s.undo[fresh.Key]; found {
-		fresh = known.wider(fresh)
+	if existing, found := s.undo[fresh.Key]; found {
+		fresh = existing.wider(fresh)
 	} else if int64(len(s.undo)) >= s.most {
 		return ErrFull
 	}
 	s.undo[fresh.Key] = fresh
-	if known, found := s.revoked.Load(fresh.Key); found && fresh.Ends(known.(kept).Entry) {
+	if existing, found := s.revoked.Load(fresh.Key); found && fresh.Ends(existing.(kept).Entry) {
 		s.remove(fresh.Key)
 	}
 	return nil
@@ -113,8 +113,8 @@ func (s *Set) putRevoked(fresh kept) error {
 	} else if found && undo.Ends(fresh.Entry) {
 		return nil
 	}
-	if known, found := s.revoked.Load(fresh.Key); found {
-		fresh = known.(kept).wider(fresh)
+	if existing, found := s.revoked.Load(fresh.Key); found {
+		fresh = existing.(kept).wider(fresh)
 	} else if s.count.Load() >= s.most {
 		return ErrFull
 	} else {
@@ -136,14 +136,14 @@ func (s *Set) remove(key store.Key) {
 
 func (s *Set) sweep(now time.Time) {
 	s.swept = s.passed()
-	over := func(known kept) bool { return !known.Until.After(now) && known.keep <= s.swept }
+	over := func(existing kept) bool { return !existing.Until.After(now) && existing.keep <= s.swept }
 	s.revoked.Range(func(key, value any) bool {
 		if over(value.(kept)) {
 			s.remove(key.(store.Key))
 		}
 		return true
 	})
-	maps.DeleteFunc(s.undo, func(_ store.Key, known kept) bool { return over(known) })
+	maps.DeleteFunc(s.undo, func(_ store.Key, existing kept) bool { return over(existing) })
 }
 
 // Remove removes a revocation that has not ended, and returns it.
@@ -177,17 +177,17 @@ func (s *Set) Find(kind store.EntryKind, key store.Key) (store.Entry, bool) {
 	if kind == store.EntryUndo {
 		s.writing.Lock()
 		defer s.writing.Unlock()
-		known, found := s.undo[key]
-		return known.Entry, found && known.Until.After(s.now())
+		existing, found := s.undo[key]
+		return existing.Entry, found && existing.Until.After(s.now())
 	}
 	if s.count.Load() == 0 {
 		return store.Entry{}, false
 	}
-	known, found := s.revoked.Load(key)
+	existing, found := s.revoked.Load(key)
 	if !found {
 		return store.Entry{}, false
 	}
-	entry := known.(kept).Entry
+	entry := existing.(kept).Entry
 	return entry, entry.Until.After(s.now())
 }
 
@@ -214,8 +214,8 @@ func (s *Set) Undos() iter.Seq[store.Entry] {
 	defer s.writing.Unlock()
 	all := slices.Collect(maps.Values(s.undo))
 	return func(yield func(store.Entry) bool) {
-		for _, known := range all {
-			if !yield(known.Entry) {
+		for _, existing := range all {
+			if !yield(existing.Entry) {
 				return
 			}
 		}
