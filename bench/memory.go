@@ -56,7 +56,39 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 		return err
 	}
 	state("500,000 tokens in turn", "≤ 110 MiB", before)
-	token := keys.token(jwa.EdDSA, 1)
+	if err := sendForged(asking, keys.token(jwa.EdDSA, 1), part); err != nil {
+		return err
+	}
+	if u, err = s.used("collect"); err != nil {
+		return err
+	}
+	state("1,000,000 bad tokens more", "", u)
+	later, waited, err := s.settle(u, before.resident)
+	if err != nil {
+		return err
+	}
+	state(fmt.Sprintf("%d s later", waited), fmt.Sprintf("≤ %d MiB", before.resident/mib), later)
+	return nil
+}
+
+// settle waits a minute at most until the process holds no more than before, because Go
+// gives memory back to the system in the background. It returns the seconds.
+func (s *server) settle(u usage, before int64) (usage, int, error) {
+	waited := 0
+	for ; u.resident > before && waited < 60; waited++ {
+		time.Sleep(time.Second)
+		now, err := s.used("now")
+		if err != nil {
+			return u, waited, err
+		}
+		now.heap = u.heap
+		u = now
+	}
+	return u, waited, nil
+}
+
+// sendForged sends a token with a million invalid signatures, in parts.
+func sendForged(asking *clients, token string, part int) error {
 	kept, signature := token[:strings.LastIndexByte(token, '.')+1], token[strings.LastIndexByte(token, '.')+9:]
 	for number := 0; number < 1_000_000; number += part {
 		requests := make([][]byte, part)
@@ -67,19 +99,5 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 			return err
 		}
 	}
-	if u, err = s.used("collect"); err != nil {
-		return err
-	}
-	state("1,000,000 bad tokens more", "", u)
-	// Go gives memory back to the system in the background.
-	heap, waited := u.heap, 0
-	for ; u.resident > before.resident && waited < 60; waited++ {
-		time.Sleep(time.Second)
-		if u, err = s.used("now"); err != nil {
-			return err
-		}
-	}
-	u.heap = heap
-	state(fmt.Sprintf("%d s later", waited), fmt.Sprintf("≤ %d MiB", before.resident/mib), u)
 	return nil
 }

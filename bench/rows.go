@@ -129,16 +129,19 @@ func document() string {
 		`},"components":{"securitySchemes":{"corp":{"type":"http","scheme":"bearer"}}}}`
 }
 
+// gate is a gate of a Caddyfile with lines in its block.
+func gate(scheme string, lines ...string) string {
+	if len(lines) == 0 {
+		return "\trequire_auth " + scheme + "\n"
+	}
+	return "\trequire_auth " + scheme + " {\n\t\t" + strings.Join(lines, "\n\t\t") + "\n\t}\n"
+}
+
+// rows are the rows of the table of servers.
 func rows(s setting) ([]row, error) {
 	file := filepath.Join(s.folder, "openapi.json")
 	if err := os.WriteFile(file, []byte(document()), 0o600); err != nil {
 		return nil, err
-	}
-	gate := func(scheme string, lines ...string) string {
-		if len(lines) == 0 {
-			return "\trequire_auth " + scheme + "\n"
-		}
-		return "\trequire_auth " + scheme + " {\n\t\t" + strings.Join(lines, "\n\t\t") + "\n\t}\n"
 	}
 	token := s.keys.token(jwa.RS256, 1)
 	authorization := "Authorization: Bearer " + token

@@ -472,7 +472,7 @@ func TestDocumentRefused(t *testing.T) {
 		{"several schemes for several", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "{type: http, scheme: basic}", "{type: http, scheme: bearer}", 1), "second", "it is unclear which scheme of the gate counts: write `scheme Other <scheme>`"},
 		{"a scheme that is not in the document", head + "{type: http, scheme: bearer}" + tail, "scheme Missing corp", "scheme Missing: no operation of the document uses it"},
 		{"a scheme that the gate has not", head + "{type: http, scheme: bearer}" + tail, "scheme Token nobody", "scheme Token: the gate has no scheme nobody"},
-		{"an invalid scope", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "Token: []", `Token: ["a b"]`, 1), "", `"a b" is an invalid scope`},
+		{"an invalid scope", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "Token: []", `Token: ["a b"]`, 1), "", `invalid scope "a b"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			document, lines := written(t, c.document), ""

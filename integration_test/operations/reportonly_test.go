@@ -163,7 +163,7 @@ http://localhost:8080 {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	go http.Serve(listener, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(address) }}) //nolint:errcheck,gosec // ends with the listener
+	go http.Serve(listener, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(address) }}) // ends with the listener
 	for _, at := range []string{address.Host, address.String(), "unix/" + socket} {
 		t.Run("the command asks "+at, func(t *testing.T) {
 			output, _ := exec.Command("caddy", "auth", "report", "--address", at).CombinedOutput()

@@ -124,17 +124,7 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 				return &RepeatedError{Name: name, at: d.at}
 			}
 		}
-		d.space()
-		var err error
-		if each == nil {
-			if !isObject {
-				d.plainStrings()
-			}
-			err = d.skip(depth - 1)
-		} else {
-			err = each(name)
-		}
-		if err != nil {
+		if err := d.part(depth, isObject, name, each); err != nil {
 			return err
 		}
 		d.space()
@@ -149,6 +139,18 @@ func (d *decoder) parts(depth int, each func(name string) error) error {
 			return d.fail("no comma between values")
 		}
 	}
+}
+
+// part reads one value of an object or an array, and the space before it.
+func (d *decoder) part(depth int, ofObject bool, name string, each func(name string) error) error {
+	d.space()
+	if each != nil {
+		return each(name)
+	}
+	if !ofObject {
+		d.plainStrings()
+	}
+	return d.skip(depth - 1)
 }
 
 // manyNames is from how many names on a map finds a repeated one.
