@@ -37,11 +37,7 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 	}
 	state("at the start", "", u)
 	for number := part; number <= 10*part; number += part {
-		var requests [][]byte
-		for _, token := range keys.tokens(jwa.EdDSA, 10_000_000+number, part) {
-			requests = append(requests, bearer(token))
-		}
-		if _, _, err := asking.send(load{requests: requests, status: 200}); err != nil {
+		if err := sendGood(asking, keys.tokens(jwa.EdDSA, 10_000_000+number, part)); err != nil {
 			return err
 		}
 		if number == 2*part {
@@ -69,6 +65,16 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 	}
 	state(fmt.Sprintf("%d s later", waited), fmt.Sprintf("≤ %d MiB", before.resident/mib), later)
 	return nil
+}
+
+// sendGood sends each token once.
+func sendGood(asking *clients, tokens []string) error {
+	var requests [][]byte
+	for _, token := range tokens {
+		requests = append(requests, bearer(token))
+	}
+	_, _, err := asking.send(load{requests: requests, status: 200})
+	return err
 }
 
 // settle waits a minute at most until the process holds no more than before, because Go
