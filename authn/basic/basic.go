@@ -184,8 +184,8 @@ func (b *Basic) Verify(_ context.Context, r *authn.Request, credential authn.Cre
 // Generation changes with the users.
 func (b *Basic) Generation() uint64 { return b.users.Load().generation }
 
-// Recheck looks an accepted user up among the current users. It refuses a password that
-// is no longer remembered, because a hash takes too long.
+// Recheck looks an accepted user up among the current users. It refuses a password that the
+// cache has forgotten, because a hash takes too long.
 func (b *Basic) Recheck(credential authn.Credential, _ *authn.Identity) (never time.Time, err error) {
 	name, password, err := decode(credential.Value)
 	if err != nil {

@@ -168,8 +168,8 @@ const maxNames = 128
 // at the first revocation: without one it needs no memory. It is nil if the token
 // cannot be read.
 func (c *cachedToken) namesIn(token string) *names {
-	if known := c.names.Load(); known != nil {
-		return known
+	if names := c.names.Load(); names != nil {
+		return names
 	}
 	claims := jose.Claims(token)
 	if claims == nil {

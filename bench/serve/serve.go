@@ -48,7 +48,7 @@ func run(file string) {
 }
 
 // usage is the processor time in nanoseconds, and in bytes the live heap (after a
-// collection only), the resident memory, and how much of that is no file.
+// collection only), the resident memory, and how much of that is besides files.
 func usage(collect bool) string {
 	var heap runtime.MemStats
 	if collect {
@@ -68,7 +68,7 @@ func Processor() int64 {
 	return used.Utime.Nano() + used.Stime.Nano()
 }
 
-// memory reads the resident memory, and the part of it that is no file, such as the
+// memory reads the resident memory, and the part of it besides files, such as the
 // program. Both are zero without /proc.
 func memory() (resident, anonymous int64) {
 	statm, err := os.ReadFile("/proc/self/statm")

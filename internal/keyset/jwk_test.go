@@ -65,7 +65,7 @@ func TestParseSkipsJWK(t *testing.T) {
 		{"JWT-4: an Ed25519 key of 31 bytes", edJWK.with("x", base64URL(make([]byte, 31))), "32 bytes"},
 		{"JWT-14: an Ed25519 key of small order", edJWK.with("x", base64URL(make([]byte, 32))), "small order"},
 		{"JWT-14: an Ed25519 key above the prime", edJWK.with("x", base64URL(slices.Concat([]byte{0xed}, slices.Repeat([]byte{0xff}, 30), []byte{0x7f}))), "invalid point"},
-		{"JWT-14: an Ed25519 key that is no point", edJWK.with("x", base64URL(slices.Concat([]byte{2}, make([]byte, 31)))), "invalid point"},
+		{"JWT-14: an invalid point of Ed25519", edJWK.with("x", base64URL(slices.Concat([]byte{2}, make([]byte, 31)))), "invalid point"},
 		{"an RSA key too long to verify with", rsaJWK.with("n", base64URL(slices.Repeat([]byte{0xff}, 4096))), "too long"},
 		{"an RSA modulus that is even", rsaJWK.with("n", base64URL(slices.Concat(slices.Repeat([]byte{0xff}, 255), []byte{0xfe}))), "odd"},
 		{"an RSA exponent of one", rsaJWK.with("e", "AQ"), "odd"},
