@@ -111,7 +111,7 @@ type fieldNames []string
 
 // has reports whether a name is one of these in some spelling.
 func (n fieldNames) has(name string) bool {
-	return slices.ContainsFunc(n, func(folded string) bool { return fieldname.FoldsTo(name, folded) })
+	return slices.ContainsFunc(n, func(folded string) bool { return fieldname.Equal(name, folded) })
 }
 
 // removeFrom takes what a client claims about itself out of a request: fields

@@ -47,6 +47,9 @@ type setting struct {
 
 const ok = "\trespond ok\n"
 
+// reader is the line of an upstream that reads bodies.
+const reader = "\tbench_reader\n"
+
 // basicAuthorization is the right user and password.
 var basicAuthorization = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))
 
@@ -164,7 +167,12 @@ func rows(s setting) ([]row, error) {
 	}
 	post := func(path, body string) []byte { return requestFor("POST "+path+" HTTP/1.1", body, authorization) }
 	lines := `"lines":["` + strings.Repeat(`some text of a line","`, 380) + `"]`
-	inspected := []string{"mcp {", "\ttool delete_* tools:delete", "\tinspect 1MiB", "}"}
+	rpc := func(tool, arguments string) []byte {
+		return requestFor("POST / HTTP/1.1", call(tool, arguments), authorization,
+			"MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: "+tool)
+	}
+	ruled := []string{"mcp {", "\ttool delete_* tools:delete", "}"}
+	inspected := slices.Insert(slices.Clone(ruled), 2, "\tinspect 1MiB")
 	filtered := slices.Insert(slices.Clone(inspected), 3, "\tlist filtered")
 	list := `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	all = append(all,
@@ -181,9 +189,9 @@ func rows(s setting) ([]row, error) {
 			requests: [][]byte{requestFor("GET /v1/resource-42/7 HTTP/1.1", "", authorization)},
 			denies:   map[int][][]byte{404: {requestFor("GET /v1/resource-100/7 HTTP/1.1", "", authorization)}}},
 		row{name: "`end_streams all`, against the gate without", bare: gate("corp") + ok, gated: gate("corp", "end_streams all") + ok, status: 200, requests: warm, ratio: ratio(1.02)},
-		row{name: "`inspect` of 8 KB, against the gate without", bare: gate("corp") + ok, gated: gate("corp", inspected...) + ok, status: 200, more: micros(20),
-			requests: [][]byte{post("/", call("read", lines))},
-			denies:   map[int][][]byte{403: {post("/", call("delete_x", lines))}, 400: {post("/", call("read", lines+`,"lines":1`))}}},
+		row{name: "`inspect` of 8 KB, against the same gate without", bare: gate("corp", ruled...) + reader, gated: gate("corp", inspected...) + reader, status: 200, more: micros(20),
+			requests: [][]byte{rpc("read", lines)},
+			denies:   map[int][][]byte{403: {rpc("delete_x", lines)}, 400: {rpc("read", lines+`,"lines":1`)}}},
 		row{name: "`list filtered`, 500 tools in 23 KB", bare: gate("corp", inspected...) + proxy, gated: gate("corp", filtered...) + proxy, status: 200, more: micros(1000),
 			requests: [][]byte{post("/small", list)}},
 		row{name: "`list filtered`, 500 tools in 1 MB", bare: gate("corp", inspected...) + proxy, gated: gate("corp", filtered...) + proxy, status: 200, more: micros(5000),

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+	"unsafe"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -100,13 +100,13 @@ func (p *Policy) Inspect(r *http.Request, setReadDeadline func(time.Time) error)
 func checkMedia(h http.Header) error {
 	for name := range h {
 		for _, field := range []string{"Content-Type", "Content-Encoding"} {
-			if name != field && fieldname.FoldsTo(name, strings.ToLower(field)) {
+			if name != field && fieldname.Equal(name, field) {
 				return fmt.Errorf("invalid spelling of %s", field)
 			}
 		}
 	}
-	media, parameters, err := mime.ParseMediaType(strings.Join(h["Content-Type"], ", "))
-	if err != nil || media != "application/json" || !strings.EqualFold(parameters["charset"], "utf-8") && parameters["charset"] != "" {
+	media, charset, err := mediaType(h)
+	if err != nil || media != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return errMedia
 	}
 	for _, coding := range h["Content-Encoding"] {
@@ -117,16 +117,26 @@ func checkMedia(h http.Header) error {
 	return nil
 }
 
-// replay is a body that was read.
+const mediaJSON = "application/json"
+
+// mediaType returns the media type of a body and its charset, if it has one.
+func mediaType(h http.Header) (media, charset string, err error) {
+	field := strings.Join(h["Content-Type"], ", ")
+	if field == mediaJSON { // as most clients write it
+		return field, "", nil
+	}
+	media, parameters, err := mime.ParseMediaType(field)
+	return media, parameters["charset"], err
+}
+
+// replay is a body that was read, and can be read again.
 type replay struct {
 	io.Reader
 	io.Closer
 }
 
-// buffers are for arriving bodies. Those larger than maxKept are not kept.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-const maxKept = 64 << 10 // bytes
+// maxReserved is the largest capacity in bytes that a client gets by announcing its body.
+const maxReserved = 64 << 10
 
 // readBody reads a body up to a limit, within a time, and puts it back.
 func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadline func(time.Time) error) (string, error) {
@@ -139,14 +149,15 @@ func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadli
 	if err := setReadDeadline(time.Now().Add(within)); err != nil {
 		return "", fmt.Errorf("the time for the body cannot be bounded: %w", err)
 	}
-	buffer := buffers.Get().(*bytes.Buffer)
+	// [bytes.Buffer.ReadFrom] grows a buffer with less than MinRead free bytes.
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxReserved)+bytes.MinRead))
 	size, err := buffer.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
-	body := buffer.String()
-	if buffer.Cap() <= maxKept {
-		buffer.Reset()
-		buffers.Put(buffer)
+	body := unsafe.String(unsafe.SliceData(buffer.Bytes()), buffer.Len()) // no copy, and the buffer ends here
+	var again io.Reader = strings.NewReader(body)
+	if err != nil || uint64(size) > limit {
+		again = io.MultiReader(again, r.Body)
 	}
-	r.Body = replay{io.MultiReader(strings.NewReader(body), r.Body), r.Body}
+	r.Body = replay{again, r.Body}
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("reading the body: %w", err)
@@ -315,8 +326,8 @@ func (p *Policy) IsRPC(r *http.Request) bool {
 	if p == nil || r.Method != http.MethodPost {
 		return false
 	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && media == "application/json"
+	media, _, err := mediaType(r.Header)
+	return err == nil && media == mediaJSON
 }
 
 // ID returns the id of a denied request, or nil if it cannot be read.

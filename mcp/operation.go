@@ -110,9 +110,8 @@ func spelled(name string) (string, bool) {
 	if len(name) < len(nameField) || !strings.EqualFold(name[:3], "mcp") {
 		return "", false
 	}
-	folded := fieldname.Fold(name)
 	for _, field := range []string{revisionField, methodField, nameField} {
-		if strings.EqualFold(folded, field) {
+		if fieldname.Equal(name, field) {
 			return field, true
 		}
 	}

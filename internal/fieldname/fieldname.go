@@ -16,14 +16,14 @@ func Fold(name string) string {
 	}, name)
 }
 
-// FoldsTo reports whether [Fold] of a name is this form, without an allocation. A name
-// of a header field is ASCII. Other names are not compared.
-func FoldsTo(name, folded string) bool {
-	if len(name) != len(folded) {
+// Equal reports whether two names have the same [Fold], without an allocation. Names of
+// header fields are ASCII. Other names are compared by their bytes.
+func Equal(name, other string) bool {
+	if len(name) != len(other) {
 		return false
 	}
 	for i := range len(name) {
-		if fold(name[i]) != folded[i] {
+		if name[i] != other[i] && fold(name[i]) != fold(other[i]) {
 			return false
 		}
 	}
