@@ -3,6 +3,7 @@ package securityevents
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/keyset"
@@ -19,7 +20,7 @@ const (
 )
 
 // handle verifies an event and acts on it. It returns the result, and why an event was
-// ignored, refused or could not be handled.
+// ignored, refused, could not be handled or is not remembered.
 func (t *Transmitter) handle(ctx context.Context, s *set) (result string, reason error) {
 	if err := t.verify(ctx, s); err != nil {
 		return resultOf(err), err
@@ -27,15 +28,48 @@ func (t *Transmitter) handle(ctx context.Context, s *set) (result string, reason
 	if err := s.readClaims(t.Audiences, t.now()); err != nil {
 		return refused, err
 	}
-	if _, handled := t.handled.GetIfPresent(s.digest); handled {
+	if t.isHandled(ctx, s) {
 		return duplicate, nil
 	}
 	result, err := t.act(ctx, s)
-	if result == accepted || result == ignored {
-		t.handled.Set(s.digest, struct{}{})
+	switch {
+	case result == accepted && revoking[s.event] != "":
+		err = t.remember(ctx, s)
+	case result == accepted || result == ignored:
+		t.handled.Set(s.key, struct{}{})
 	}
 	return result, err
 }
+
+// keepHandled is how long the store remembers an event. Transmitters give up earlier.
+const keepHandled = 24 * time.Hour
+
+// isHandled reports whether this or another instance has handled an event. If the store
+// cannot know, the event counts as new: to revoke once more is the safe side.
+func (t *Transmitter) isHandled(ctx context.Context, s *set) bool {
+	if _, handled := t.handled.GetIfPresent(s.key); handled {
+		return true
+	}
+	if revoking[s.event] == "" {
+		return false // it changes nothing, so the store does not remember it
+	}
+	handled, err := t.sink.Store.Used(ctx, t.handledOwner(), s.key)
+	return handled && err == nil
+}
+
+// remember lets all instances know an event whose revocations are published. It must not
+// be earlier: the transmitter sends an event again that could not be published. After an
+// error the event stays accepted, and another instance applies it once more.
+func (t *Transmitter) remember(ctx context.Context, s *set) error {
+	t.handled.Set(s.key, struct{}{})
+	if _, err := t.sink.Store.First(ctx, t.handledOwner(), s.key, t.now().Add(keepHandled)); err != nil {
+		return fmt.Errorf("other instances may apply the event again: %w", err)
+	}
+	return nil
+}
+
+// handledOwner owns the handled events of a transmitter in the store.
+func (t *Transmitter) handledOwner() store.Key { return store.KeyOf("security events", t.Issuer) }
 
 // resultOf is the result of an error.
 func resultOf(err error) string {

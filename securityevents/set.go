@@ -46,6 +46,7 @@ const (
 type set struct {
 	signed         *jose.JWS
 	digest         store.Key
+	key            store.Key // see [keyOf]
 	algorithm, kid string
 	issuer         string
 
@@ -72,7 +73,7 @@ func parseSET(text string) (*set, error) {
 	if err != nil {
 		return nil, refusal{invalidRequest, err}
 	}
-	s := &set{signed: signed, digest: store.DigestOfToken(text)}
+	s := &set{signed: signed, digest: store.DigestOfToken(text), key: keyOf(text)}
 	kind, _ := signed.Header["typ"].(string)
 	if kind = strings.ToLower(kind); kind != "secevent+jwt" && kind != contentType {
 		return nil, refuse(invalidRequest, "typ of the header is not secevent+jwt")
@@ -90,6 +91,12 @@ func parseSET(text string) (*set, error) {
 		return nil, refuse(invalidIssuer, "iss is missing or not a string")
 	}
 	return s, nil
+}
+
+// keyOf names an event by its claims. The same event with a new signature is a replay. Two
+// events with one `jti` are not: the second may revoke something else.
+func keyOf(text string) store.Key {
+	return store.KeyOf("security event", strings.Split(text, ".")[1])
 }
 
 // readClaims reads the claims of a token whose signature is verified, by the profile

@@ -24,6 +24,10 @@ type Store interface {
 	// keys. The caller must deny the request then.
 	First(ctx context.Context, owner, key Key, until time.Time) (bool, error)
 
+	// Used reports whether First remembers an owner's key. It is an error if the store
+	// cannot know.
+	Used(ctx context.Context, owner, key Key) (bool, error)
+
 	// Count adds one to a counter and returns its value. A counter starts again at 1
 	// after the given time without an addition. With more than [MaxCounters] the
 	// store removes some that are seldom added to. A counter of this process

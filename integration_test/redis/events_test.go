@@ -50,13 +50,14 @@ func TestSecurityEventReachesAll(t *testing.T) {
 	startLoad(t, group)
 	const event = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 	var took []time.Duration
+	var set string
 	for round := range 100 {
 		user := fmt.Sprint("user-", round)
 		token := harness.Token(t, harness.Claims{"sub": user, "iat": time.Now().Add(-time.Minute).Unix()})
 		for _, each := range group {
 			each.becomes(200, harness.Bearer(token))
 		}
-		set := harness.Sign(t, jwa.ES256, transmitterKey(), map[string]any{"typ": "secevent+jwt"}, harness.Claims{
+		set = harness.Sign(t, jwa.ES256, transmitterKey(), map[string]any{"typ": "secevent+jwt"}, harness.Claims{
 			"aud": harness.Audience + "/events", "jti": user, "sub": nil, "exp": nil,
 			"sub_id": map[string]any{"format": "iss_sub", "iss": harness.Issuer, "sub": user}, "events": map[string]any{event: map[string]any{}},
 		})
@@ -69,6 +70,10 @@ func TestSecurityEventReachesAll(t *testing.T) {
 		if status, code := group[0].try("/", harness.Bearer(token)); code != "revoked_token" {
 			t.Fatalf("%d %s", status, code)
 		}
+	}
+	for _, each := range group {
+		each.push(set)
+		harness.Eventually(t, "every instance knows the event", func() bool { return strings.Contains(each.log.String(), `"result":"duplicate"`) })
 	}
 	slices.Sort(took)
 	t.Logf("half of the events were honored by all after %s, 99 in 100 after %s", took[49], took[98])

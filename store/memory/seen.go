@@ -91,6 +91,14 @@ func (s *seen) First(_ context.Context, owner, key store.Key, until time.Time) (
 	return true, nil
 }
 
+// Used reports whether the key is remembered.
+func (s *seen) Used(_ context.Context, _, key store.Key) (bool, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	e, found := s.until[key]
+	return found && !s.over(e, s.now()), nil
+}
+
 func (s *seen) sweep(now time.Time) {
 	s.swept = now
 	for key, e := range s.until {

@@ -1,5 +1,5 @@
 -- Stores a key of an owner. Returns 1 if it is new, 0 if it exists, and -1 if the
--- owner has the maximum of keys.
+-- owner has the maximum of keys. With a maximum of 0 it stores nothing.
 --
 -- KEYS: a sorted set of the owner's keys, by their ends.
 -- ARGV: the key, its lifetime in milliseconds, the maximum of keys.

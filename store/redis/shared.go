@@ -111,16 +111,27 @@ var errShare = errors.New("the token has too many used proofs in Redis")
 // First reports whether a key is new to the whole group. It is an error if Redis does
 // not answer.
 func (s *shared) First(ctx context.Context, owner, key store.Key, until time.Time) (bool, error) {
-	var result int
-	err := s.askOfProof(ctx, func(ctx context.Context) (err error) {
-		keep := max(time.Until(until), 0)/time.Millisecond + 1
-		result, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), s.each).Int()
-		return err
-	})
+	result, err := s.first(ctx, owner, key, max(time.Until(until), 0)/time.Millisecond+1, s.each)
 	if err == nil && result < 0 {
 		err = errShare // and no failure of Redis
 	}
 	return result > 0 && err == nil, err
+}
+
+// Used reports whether the group remembers a key. It is an error if Redis does not
+// answer.
+func (s *shared) Used(ctx context.Context, owner, key store.Key) (bool, error) {
+	result, err := s.first(ctx, owner, key, 1, 0) // an owner with no room only reads
+	return result == 0 && err == nil, err
+}
+
+// first runs first.lua for a request.
+func (s *shared) first(ctx context.Context, owner, key store.Key, keep time.Duration, most int) (result int, err error) {
+	err = s.askOfProof(ctx, func(ctx context.Context) (err error) {
+		result, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), most).Int()
+		return err
+	})
+	return result, err
 }
 
 //go:embed count.lua

@@ -24,11 +24,16 @@ func Run(t *testing.T, instances ...store.Store) {
 		})
 	}
 	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
+	t.Run("a key is used once it was new, and Used does not use it", func(t *testing.T) { used(t, instances) })
 	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) {
 		key := store.KeyOf(t.Name())
 		if fresh, err := first.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
+		eventually(t, "it is not used any more", func() bool {
+			used, err := last.Used(t.Context(), store.KeyOf("token"), key)
+			return !used && err == nil
+		})
 		eventually(t, "it is forgotten", func() bool {
 			fresh, err := last.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
 			return fresh && err == nil
@@ -156,6 +161,26 @@ func once(t *testing.T, instances []store.Store) {
 	}
 }
 
+// used asks each instance for a key before and after it was new.
+func used(t *testing.T, instances []store.Store) {
+	t.Helper()
+	key := store.KeyOf(t.Name())
+	want := func(want bool, key store.Key) {
+		t.Helper()
+		for i, instance := range instances {
+			if got, err := instance.Used(t.Context(), store.KeyOf("token"), key); got != want || err != nil {
+				t.Errorf("instance %d: used %t, %v, want %t", i, got, err, want)
+			}
+		}
+	}
+	want(false, key)
+	if fresh, err := instances[0].First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Minute)); !fresh || err != nil {
+		t.Errorf("a key that Used was asked for is new: %t, %v", fresh, err)
+	}
+	want(true, key)
+	want(false, store.KeyOf(t.Name(), "another"))
+}
+
 func marked(t *testing.T, instances []store.Store, kind store.EntryKind) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
@@ -209,6 +234,11 @@ func Share(t *testing.T, most int, instances ...store.Store) {
 		}
 		if fresh, err := instance.First(t.Context(), greedy, store.KeyOf(t.Name(), "0"), over); fresh || err != nil {
 			t.Errorf("the first key is new again: %t, %v", fresh, err)
+		}
+		for name, want := range map[string]bool{"0": true, "one more": false} {
+			if used, err := instance.Used(t.Context(), greedy, store.KeyOf(t.Name(), name)); used != want || err != nil {
+				t.Errorf("key %q of a full owner is used: %t, %v", name, used, err)
+			}
 		}
 	}
 	if fresh, err := instances[0].First(t.Context(), modest, store.KeyOf(t.Name(), "modest"), over); !fresh || err != nil {
