@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // gated runs a site whose gate goes by a document. The upstream answers with the user.
@@ -230,6 +231,33 @@ func TestLargeDocuments(t *testing.T) {
 			t.Error("a warning for a document with security")
 		}
 	})
+}
+
+// TestManyOperations counts the work of a request, with few operations and with many.
+func TestManyOperations(t *testing.T) {
+	caller := token(t, "")
+	cost := func(resources int) int64 {
+		var document strings.Builder
+		document.WriteString("openapi: 3.1.0\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\nsecurity: [{corp: []}]\npaths:\n")
+		for i := range resources {
+			fmt.Fprintf(&document, "  /v1/thing%04d: {get: {}, post: {}}\n  /v1/thing%04[1]d/{id}: {get: {}, delete: {}}\n  /v1/thing%04[1]d/{id}:stop: {post: {}}\n", i)
+		}
+		s := gated(t, written(t, document.String()), "")
+		send := func() {
+			for request, want := range map[string]int{"DELETE /v1/thing%04d/7": 200, "POST /v1/thing%04d/7:stop": 200, "GET /v1/thing%04d/7/8": 404} {
+				method, path, _ := strings.Cut(fmt.Sprintf(request, resources-1), " ")
+				if got := s.Do(method, s.URL(path), caller); got.Status != want {
+					t.Errorf("%s %s: %d %s", method, path, got.Status, got.Body)
+				}
+			}
+		}
+		send() // the token is verified once
+		return steps.Of(send)
+	}
+	few, many := cost(2), cost(2000)
+	if few == 0 || many != few {
+		t.Errorf("%d steps with 10 operations, %d with 10,000", few, many)
+	}
 }
 
 // TestScopesOfResource has the scopes of a document in the metadata of the resource.

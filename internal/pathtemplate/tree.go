@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
 // Tree has a value for each method of each path template. Its cost depends on the
@@ -179,9 +181,11 @@ func (n *node[V]) walk(method string, segments []string, slash, exact bool, foun
 	}
 	segment, rest := segments[0], segments[1:]
 	for _, child := range n.fixed[strings.ToLower(segment)] {
+		steps.Add(1)
 		found = child.walk(method, rest, slash, exact && child.text == segment, found)
 	}
 	for _, child := range n.others {
+		steps.Add(1)
 		if matchesParts(child.parts, segment) {
 			found = child.walk(method, rest, slash, exact, found)
 		} else if matchesParts(child.folded, strings.ToLower(segment)) {
