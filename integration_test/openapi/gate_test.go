@@ -492,7 +492,7 @@ func TestDocumentRefused(t *testing.T) {
 		{"references in a circle", "openapi: 3.1.0\npaths:\n  /x: {$ref: '#/paths/~1x'}\n", "", `line 3, paths["/x"]: the references form a circle`},
 		{"a reference to a file", "openapi: 3.1.0\npaths:\n  /x: {$ref: '/etc/passwd'}\n", "", "references to other documents are not followed"},
 		{"a reference to another host", "openapi: 3.1.0\npaths:\n  /x: {$ref: 'http://localhost:1/x'}\n", "", "references to other documents are not followed"},
-		{"paths that differ in names", "openapi: 3.1.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {put: {}}\n", "", `line 4, paths["/x/{b}"]`},
+		{"paths that differ in names", "openapi: 3.1.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {put: {}}\n", "", `openapi.yaml: line 4, paths["/x/{b}"]: the path differs from "/x/{a}" in line 3 at most in the names of parameters, so OpenAPI forbids both: write all operations below one of them`},
 		{"over 16 MiB", "openapi: 3.1.0\n#" + strings.Repeat(" ", 16<<20), "", "over 16777216 bytes"},
 		{"a credential that no scheme takes", head + "{type: http, scheme: digest}" + tail, "", "line 7, components.securitySchemes[\"Token\"]: no scheme of the gate takes such a credential (http digest): write `scheme Token <scheme>`"},
 		{"a key in another field", head + "{type: apiKey, in: query, name: key}" + tail, "", "no scheme of the gate takes such a credential (apiKey query key)"},

@@ -65,7 +65,7 @@ func (s Source) Read(document *yaml.Node) (*API, error) {
 		return nil, at(root, "openapi", errors.New("write 3.0, 3.1 or 3.2: no other version of OpenAPI is read"))
 	}
 	r := &operationReader{
-		Source: s, root: root, old: minor == "0", securities: make(map[string]*Security), keys: make(map[string]string),
+		Source: s, root: root, old: minor == "0", securities: make(map[string]*Security), keys: make(map[string]*yaml.Node),
 		indexes: make(map[*yaml.Node]map[string]*yaml.Node), bases: make(map[*yaml.Node][]string),
 		api: &API{Schemes: make(map[string]DeclaredScheme)},
 	}
@@ -97,8 +97,8 @@ type operationReader struct {
 	old  bool // OpenAPI 3.0
 	api  *API
 
-	securities map[string]*Security // by what they require
-	keys       map[string]string    // the paths so far, by their form without names
+	securities map[string]*Security  // by what they require
+	keys       map[string]*yaml.Node // the paths so far, by their form without names
 	indexes    map[*yaml.Node]map[string]*yaml.Node
 	bases      map[*yaml.Node][]string // by the list of servers
 }
@@ -111,9 +111,10 @@ func (r *operationReader) readPath(path, item *yaml.Node) error {
 		return at(path, place, err)
 	}
 	if other, taken := r.keys[key]; taken {
-		return at(path, place, fmt.Errorf("the path differs from %q at most in the names of parameters", other))
+		return at(path, place, fmt.Errorf("the path differs from %q in line %d at most in the names of parameters, "+
+			"so OpenAPI forbids both: write all operations below one of them", other.Value, other.Line))
 	}
-	r.keys[key] = path.Value
+	r.keys[key] = path
 	items, err := r.follow(item, place)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func TestReadRefuses(t *testing.T) {
 		{"broken YAML", "openapi: [", "line 1"},
 		{"broken JSON", `{"openapi": "3.1.0",`, ""},
 		{"a repeated member", "openapi: 3.1.0\npaths:\n  /a: {get: {}}\n  /a: {put: {}}", `line 4: member "/a" is repeated`},
-		{"paths that differ in names of parameters", "openapi: 3.1.0\npaths:\n  /a/{x}: {get: {}}\n  /a/{y}: {put: {}}", `line 4, paths["/a/{y}"]: the path differs from "/a/{x}" at most in the names of parameters`},
+		{"paths that differ in names of parameters", "openapi: 3.1.0\npaths:\n  /a/{x}: {get: {}}\n  /a/{y}: {put: {}}", `line 4, paths["/a/{y}"]: the path differs from "/a/{x}" in line 3 at most in the names of parameters, so OpenAPI forbids both: write all operations below one of them`},
 		{"an invalid path", "openapi: 3.1.0\npaths:\n  /a/{x: {get: {}}", `line 3, paths["/a/{x"]: invalid parameter`},
 		{"a path without a slash", "openapi: 3.1.0\npaths:\n  a: {get: {}}", "begins with a slash"},
 		{"an operation that is a text", "openapi: 3.1.0\npaths:\n  /a:\n    get: x", `line 4, paths["/a"].get: write an object`},
