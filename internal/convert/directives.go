@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (c *converter) jwtauth(n *sourcepos.Node) error {
 		return errors.New("skip_verification: require_auth verifies every token: name its keys")
 	}
 	var scheme []string
-	keys, err := jwtKeys(lines["jwk_url"], lines["sign_key"])
+	keys, err := jwtKeys(lines["jwk_url"], lines["sign_key"], lines["sign_alg"])
 	if err != nil {
 		return err
 	}
@@ -100,8 +101,9 @@ func (c *converter) jwtauth(n *sourcepos.Node) error {
 	return nil
 }
 
-// jwtKeys returns the line of the keys. caddy-jwt uses a URL only without a key.
-func jwtKeys(urls, keys []string) (string, error) {
+// jwtKeys returns the line of the keys. caddy-jwt uses a URL only without a key. A key in
+// base64 is a secret, or with EdDSA a public key.
+func jwtKeys(urls, keys, algorithms []string) (string, error) {
 	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" })
 	switch {
 	case len(keys) == 0 && len(urls) > 0:
@@ -112,10 +114,31 @@ func jwtKeys(urls, keys []string) (string, error) {
 		return "", errors.New("sign_key is a public key: save it in a file, and write `key_file <path>` in a gate by hand")
 	}
 	placeholder := strings.HasPrefix(keys[0], "{")
-	if _, err := base64.StdEncoding.DecodeString(keys[0]); err != nil && !placeholder {
+	key, err := base64.StdEncoding.DecodeString(keys[0])
+	if err != nil && !placeholder {
 		return "", errors.New("sign_key is not base64")
 	}
+	for _, algorithm := range algorithms {
+		switch {
+		case strings.HasPrefix(algorithm, "HS"):
+		case algorithm != "EdDSA":
+			return "", fmt.Errorf("sign_alg %s does not take a sign_key in base64: write the public key in a file, and `key_file <path>` in a gate by hand", algorithm)
+		case len(key) == ed25519.PublicKeySize:
+			return "", fmt.Errorf("sign_key is a public key (EdDSA): save %s in a file, and write `key_file <path>` in a gate by hand", publicJWK(key))
+		default:
+			return "", fmt.Errorf("sign_key is a public key (EdDSA): save it in a file as %s, and write `key_file <path>` in a gate by hand", publicJWK(nil))
+		}
+	}
 	return "hmac_secret base64:" + keys[0], nil
+}
+
+// publicJWK writes an Ed25519 public key as a JWK (RFC 8037 §2).
+func publicJWK(key []byte) string {
+	x := "<the key in base64url>"
+	if key != nil {
+		x = base64.RawURLEncoding.EncodeToString(key)
+	}
+	return `{"kty": "OKP", "crv": "Ed25519", "x": "` + x + `"}`
 }
 
 // tokenLocations returns the lines of the locations. caddy-jwt reads Authorization too.
