@@ -249,7 +249,7 @@ func (g *RequireAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"forward":            g.readForward,
 		"end_streams":        orAll(&g.EndStreams, endStreams),
 		"forward_signed":     g.readForwardSigned,
-		"preflight":          g.readPreflight,
+		"preflight":          block.Checked(block.String(&g.Preflight), func() error { return checkPreflight(g.Preflight) }),
 		"strip_credentials":  block.Flag(&g.StripCredentials),
 		"error_format":       block.String((*string)(&g.ErrorFormat)),
 		"login_url":          block.String(&g.LoginURL),
@@ -344,13 +344,6 @@ func orAll(target *string, alone string) block.Line {
 		}
 		return nil
 	})
-}
-
-func (g *RequireAuth) readPreflight(d *caddyfile.Dispenser) error {
-	if err := block.String(&g.Preflight)(d); err != nil {
-		return err
-	}
-	return block.Here(d).Wrap(checkPreflight(g.Preflight))
 }
 
 func (g *RequireAuth) readForward(d *caddyfile.Dispenser) error {

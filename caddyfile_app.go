@@ -51,7 +51,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	lines := block.Lines{
 		"realm":         block.String(&a.Realm),
-		"trace_id":      a.readTraceID,
+		"trace_id":      block.Checked(block.Strings(&a.TraceID), func() error { return checkTraceID(a.TraceID) }),
 		"scope_implies": a.readImplied,
 		"pages":         block.String(&a.Pages),
 		"store":         a.readStore,
@@ -64,13 +64,6 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return start.Wrap(a.check())
-}
-
-func (a *App) readTraceID(d *caddyfile.Dispenser) error {
-	if err := block.Strings(&a.TraceID)(d); err != nil {
-		return err
-	}
-	return block.Here(d).Wrap(checkTraceID(a.TraceID))
 }
 
 func (a *App) readImplied(d *caddyfile.Dispenser) error {

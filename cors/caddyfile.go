@@ -57,17 +57,7 @@ func firstArgument(d *caddyfile.Dispenser, text string) bool {
 // The lines with several values may be repeated.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
-	checked := func(line block.Line) block.Line {
-		return func(d *caddyfile.Dispenser) error {
-			if err := line(d); err != nil {
-				return err
-			}
-			if err := h.check(); err != nil {
-				return d.WrapErr(err)
-			}
-			return nil
-		}
-	}
+	checked := func(line block.Line) block.Line { return block.Checked(line, h.check) }
 	origins := checked(func(d *caddyfile.Dispenser) (err error) {
 		h.Origins, err = block.List(d)
 		return err

@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
@@ -29,8 +28,8 @@ func (p *Policy) ReadBlock(d *caddyfile.Dispenser) error {
 		"prompt":   p.readRule("prompts/get"),
 		"resource": p.readRule("resources/read"),
 		"method":   p.readMethod,
-		"inspect":  p.readInspect,
-		"list":     p.readList,
+		"inspect":  block.Size(&p.BodyLimit),
+		"list":     block.String(&p.List),
 	})
 	if err != nil {
 		return err
@@ -63,31 +62,5 @@ func (p *Policy) readMethod(d *caddyfile.Dispenser) error {
 		return d.Err("write `method <method> <scope>...`")
 	}
 	p.Rules = append(p.Rules, Rule{Method: arguments[0], Scopes: arguments[1:]})
-	return nil
-}
-
-func (p *Policy) readInspect(d *caddyfile.Dispenser) error {
-	if p.BodyLimit != 0 {
-		return d.Err("inspect is written twice: keep one")
-	}
-	var text string
-	if !d.AllArgs(&text) {
-		return d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size == 0 || size > maxInspect {
-		return d.Errf("invalid size %q: write for example 1MiB", text)
-	}
-	p.BodyLimit = size
-	return nil
-}
-
-func (p *Policy) readList(d *caddyfile.Dispenser) error {
-	if p.List != "" {
-		return d.Err("list is written twice: keep one")
-	}
-	if !d.AllArgs(&p.List) {
-		return d.ArgErr()
-	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (p *Policy) Check() error {
 		}
 	}
 	if p.BodyLimit > maxInspect {
-		return fmt.Errorf("mcp: inspect is over %d bytes", maxInspect)
+		return fmt.Errorf("mcp: inspect is over %d bytes: write for example 1MiB", maxInspect)
 	}
 	if err := p.checkList(); err != nil {
 		return fmt.Errorf("mcp: %w", err)

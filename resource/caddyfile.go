@@ -32,29 +32,16 @@ func (r *Resource) ReadBlock(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	checked := func(line block.Line) block.Line {
-		return func(d *caddyfile.Dispenser) error {
-			if err := line(d); err != nil {
-				return err
-			}
-			if err := r.checkMembers(); err != nil {
-				return d.WrapErr(err)
-			}
-			return nil
-		}
-	}
+	checked := func(line block.Line) block.Line { return block.Checked(line, r.checkMembers) }
 	return block.Read(d, block.Lines{
 		"name":          checked(block.String(&r.Name)),
 		"documentation": checked(block.String(&r.Documentation)),
 		"policy_uri":    checked(block.String(&r.PolicyURI)),
 		"tos_uri":       checked(block.String(&r.TermsURI)),
-		"authorization_server_facade": checked(func(d *caddyfile.Dispenser) error {
-			if r.Facade != nil {
-				return d.Err("authorization_server_facade is written twice: keep one")
-			}
+		"authorization_server_facade": checked(block.Once(func(d *caddyfile.Dispenser) error {
 			r.Facade = new(facade.Facade)
 			return r.Facade.ReadBlock(d)
-		}),
+		})),
 		"authorization_server": checked(block.Strings(&r.AuthorizationServers)),
 		"scope":                checked(block.Strings(&r.Scopes)),
 	})

@@ -70,14 +70,11 @@ func (a *APIKey) readKey(d *caddyfile.Dispenser) error {
 	return block.Read(d, block.Lines{
 		"scope":   block.Strings(&last.Scopes),
 		"role":    block.Strings(&last.Roles),
-		"expires": last.readExpires,
+		"expires": block.Once(last.readExpires),
 	})
 }
 
 func (k *Key) readExpires(d *caddyfile.Dispenser) error {
-	if k.Expires != nil {
-		return d.Err("expires is written twice: keep one")
-	}
 	var text string
 	if !d.AllArgs(&text) {
 		return d.ArgErr()

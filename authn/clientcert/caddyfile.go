@@ -26,7 +26,7 @@ func (c *ClientCert) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	err = block.Read(d, block.Lines{
 		"realm":         block.String(&c.Realm),
 		"trust_pool":    block.Strings(&c.TrustPool),
-		"user_from":     c.readUserFrom,
+		"user_from":     block.Checked(block.String((*string)(&c.UserFrom)), func() error { return c.UserFrom.checkUser() }),
 		"rule":          c.readRule,
 		"only_matching": block.Flag(&c.OnlyMatching),
 	})
@@ -34,13 +34,6 @@ func (c *ClientCert) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return start.Wrap(c.check())
-}
-
-func (c *ClientCert) readUserFrom(d *caddyfile.Dispenser) error {
-	if err := block.String((*string)(&c.UserFrom))(d); err != nil {
-		return err
-	}
-	return block.Here(d).Wrap(c.UserFrom.checkUser())
 }
 
 func (c *ClientCert) readRule(d *caddyfile.Dispenser) error {

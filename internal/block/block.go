@@ -289,6 +289,16 @@ func Flag(target *bool) Line {
 	})
 }
 
+// Checked checks what a line has set, so that an error has the position of the line.
+func Checked(line Line, check func() error) Line {
+	return func(d *caddyfile.Dispenser) error {
+		if err := line(d); err != nil {
+			return err
+		}
+		return Here(d).Wrap(check())
+	}
+}
+
 // Once refuses a line that is written twice: one of the values would be ignored
 // silently.
 func Once(line Line) Line {

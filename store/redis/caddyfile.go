@@ -36,14 +36,14 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	var certificates TLS
 	err = block.Read(d, block.Lines{
-		"sentinel":    r.readSentinel,
+		"sentinel":    block.Once(r.readSentinel),
 		"cluster":     block.Flag(&r.Cluster),
 		"user":        block.String(&r.User),
 		"password":    block.Secret(&r.Password),
 		"ca_file":     block.String(&certificates.CAFile),
-		"client_cert": certificates.readClientCert,
+		"client_cert": block.Once(certificates.readClientCert),
 		"server_name": block.String(&certificates.ServerName),
-		"timeout":     r.readTimeout,
+		"timeout":     block.Once(r.readTimeout),
 		"prefix":      block.String(&r.Prefix),
 	})
 	if err != nil {
@@ -56,9 +56,6 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 func (r *Redis) readSentinel(d *caddyfile.Dispenser) error {
-	if r.Sentinel != nil {
-		return d.Err("sentinel is written twice: keep one")
-	}
 	r.Sentinel = new(Sentinel)
 	if !d.AllArgs(&r.Sentinel.Master) {
 		return d.Err("write `sentinel <name of the master>`")
@@ -70,9 +67,6 @@ func (r *Redis) readSentinel(d *caddyfile.Dispenser) error {
 }
 
 func (t *TLS) readClientCert(d *caddyfile.Dispenser) error {
-	if t.ClientCert != "" {
-		return d.Err("client_cert is written twice: keep one")
-	}
 	if !d.AllArgs(&t.ClientCert, &t.ClientKey) {
 		return d.Err("write `client_cert <certificate file> <key file>`")
 	}
@@ -80,9 +74,6 @@ func (t *TLS) readClientCert(d *caddyfile.Dispenser) error {
 }
 
 func (r *Redis) readTimeout(d *caddyfile.Dispenser) error {
-	if r.Timeout != 0 {
-		return d.Err("timeout is written twice: keep one")
-	}
 	if err := block.Duration(&r.Timeout)(d); err != nil {
 		return err
 	}
