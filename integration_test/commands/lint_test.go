@@ -183,3 +183,35 @@ func TestLintOfPreflights(t *testing.T) {
 		})
 	}
 }
+
+// TestLintOfPublishedPaths has the paths that a gate answers itself, beside open ones.
+func TestLintOfPublishedPaths(t *testing.T) {
+	const facade = "corp {\nprotected_resource https://a.example.com/mcp {\nauthorization_server_facade corp {\nclient_id x\n}\n}\n}\n"
+	for name, c := range map[string]struct{ site, open string }{
+		"a gate for one path":              {"require_auth /mcp* " + facade + "respond z", "everything else"},
+		"another open path":                {"require_auth /mcp* " + facade + "respond /x y\nrespond z", "/x, everything else"},
+		"a gate for everything":            {"require_auth " + facade + "respond z", ""},
+		"an open path below the published": {"@others not path /.well-known/auth/oauth*\nrequire_auth @others " + facade + "respond z", "/.well-known/auth/oauth*"},
+		"signed identities":                {"require_auth /mcp* corp {\nforward_signed X-Identity {\naudience https://b.example.com\n}\n}\nrespond z", "everything else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, err := harness.Adapt(fmt.Sprintf(declared, "") + "a.example.com {\n" + c.site + "\n}")
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed, err := routes.Parse(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var open []string
+			for _, finding := range lint.Run(parsed) {
+				if what, found := strings.CutSuffix(finding.What, " is open, while other paths of the site are guarded"); found {
+					open = append(open, what)
+				}
+			}
+			if got := strings.Join(open, ", "); got != c.open {
+				t.Errorf("open is %q, want %q", got, c.open)
+			}
+		})
+	}
+}

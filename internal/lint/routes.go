@@ -180,7 +180,12 @@ func openBeside(s *subject) []Finding {
 			guarded := slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 				return len(other.Gates) > 0 && !other.Open() && slices.Equal(other.Hosts, row.Hosts)
 			})
-			if row.Open() && guarded {
+			// A gate answers the paths of its facade, metadata and keys itself. What it does
+			// not answer there is as open as the rest of the site, which is noted.
+			known := row.Rest && slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
+				return other.Open() && !other.Rest && other.Handler.Where == row.Handler.Where && slices.Equal(other.Hosts, row.Hosts)
+			})
+			if row.Open() && guarded && !known {
 				what := describeRequests(row) + " is open, while other paths of the site are guarded"
 				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}

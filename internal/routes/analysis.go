@@ -17,6 +17,9 @@ type Row struct {
 	Unknown []string
 	// Missed are gates that did not match after the path was changed.
 	Missed []MissedGate
+	// Rest means that a handler that publishes was asked first: that of a protected
+	// resource, or of keys. It answers its own paths among these.
+	Rest bool
 }
 
 // MissedGate is a gate that a request came past.

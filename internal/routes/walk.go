@@ -22,6 +22,7 @@ type state struct {
 	groups      []string
 	unknown     []string
 	missed      []MissedGate
+	rest        bool    // see [Row]
 	last        Handler // the last handler of which it is not known what it does
 	substitutes []Substitute
 
@@ -222,11 +223,23 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 			w.answer(h, kind, way)
 		}
 		w.responses(h, ways)
-		if h.goesOn() {
-			return ways
+		switch {
+		case !h.goesOn():
+			return nil
+		case kind == Publishes:
+			return noteRest(ways)
 		}
-		return nil
+		return ways
 	}
+}
+
+// noteRest notes what a handler that publishes leaves for others.
+func noteRest(ways []state) []state {
+	noted := slices.Clone(ways)
+	for i := range noted {
+		noted[i].rest = true
+	}
+	return noted
 }
 
 func noteUnknown(h Handler, ways []state) []state {
@@ -307,6 +320,6 @@ func (w *walker) answer(h Handler, kind Kind, s state) {
 	}
 	w.Rows = append(w.Rows, Row{
 		Region: s.region, Gates: s.gates, Handler: h, Kind: kind, View: s.view, Order: w.order,
-		Unknown: s.unknown, Missed: s.missed,
+		Unknown: s.unknown, Missed: s.missed, Rest: s.rest,
 	})
 }
