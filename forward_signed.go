@@ -140,7 +140,16 @@ type signedField struct {
 
 // value signs the identity of a caller.
 func (f signedField) value(r *http.Request, caller *authn.Identity) (string, error) {
-	return f.signer.Sign(f.claims(r, caller), time.Duration(f.configured.TTL), caller.Expires)
+	claims := f.claims(r, caller)
+	if act, _ := caller.Claim("act"); act != nil {
+		// Without its actor the JWT would say that the user acts, so it must not be left out.
+		actor, ok := act.(map[string]any)
+		if !ok {
+			return "", errors.New("the claim act is not an object (RFC 8693 §4.1)")
+		}
+		claims["act"] = actor
+	}
+	return f.signer.Sign(claims, time.Duration(f.configured.TTL), caller.Expires)
 }
 
 // claims are what the JWT says, apart from its times. A client that acts for itself has no
@@ -158,11 +167,6 @@ func (f signedField) claims(r *http.Request, caller *authn.Identity) map[string]
 	} {
 		if value != "" {
 			claims[name] = value
-		}
-	}
-	if act, _ := caller.Claim("act"); act != nil {
-		if actor, ok := act.(map[string]any); ok {
-			claims["act"] = actor
 		}
 	}
 	for _, path := range f.configured.Claims {

@@ -168,6 +168,51 @@ func TestForwardSigned(t *testing.T) {
 	})
 }
 
+// TestForwardSignedOfActor has tokens of a service that acts for a user (RFC 8693 §4.1).
+func TestForwardSignedOfActor(t *testing.T) {
+	b := serve(t, nil)
+	s := harness.Start(t, site("require_auth corp ops partners {\n"+signedLines("claims email")+"}\nreverse_proxy "+b.addr))
+	own := strings.TrimSuffix(s.URL(""), "/")
+	signed := func(t *testing.T, options ...harness.Option) string {
+		t.Helper()
+		want(t, s.Get("/", options...), 200, "")
+		return b.last(t).Header.Get("X-Identity")
+	}
+	service := map[string]any{"sub": "service", "iss": "https://idp.example.com"}
+	nested := map[string]any{"sub": "service", "act": map[string]any{"sub": "gateway", "act": map[string]any{"client_id": "app"}}}
+	forged := harness.Header("X-Identity", harness.Token(t, harness.Claims{"iss": own, "aud": orders, "sub": "admin", "act": service}))
+	key, password := key(apiKey), harness.Basic("alice", password)
+	for name, c := range map[string]struct {
+		options []harness.Option
+		act     any
+	}{
+		"a service":                      {with(claimed(t, harness.Claims{"act": service})), service},
+		"a chain of services":            {with(claimed(t, harness.Claims{"act": nested})), nested},
+		"the user":                       {with(claimed(t, harness.Claims{"jti": "t2"})), nil},
+		"null is no actor":               {with(claimed(t, harness.Claims{"act": nil})), nil},
+		"a claim inside another":         {with(claimed(t, harness.Claims{"email": map[string]any{"act": service}})), nil},
+		"a password":                     {with(password), nil},
+		"a key":                          {with(key), nil},
+		"a field of the client":          {with(claimed(t, harness.Claims{"jti": "t3"}), forged), nil},
+		"a field of the client, a chain": {with(claimed(t, harness.Claims{"act": nested, "jti": "t4"}), forged), nested},
+		"other fields of the client":     {with(claimed(t, harness.Claims{"jti": "t5"}), harness.Header("act", `{"sub": "admin"}`), harness.Header("X-Act", "admin")), nil},
+	} {
+		t.Run("ID-1: "+name, func(t *testing.T) {
+			claims := verified(t, s, own, orders, signed(t, c.options...))
+			if got := claims["act"]; fmt.Sprint(got) != fmt.Sprint(c.act) || claims["sub"] == "admin" {
+				t.Errorf("the actor of %v is %v, want %v", claims["sub"], got, c.act)
+			}
+		})
+	}
+	for name, act := range map[string]any{"a text": "service", "a list": []any{service}, "a number": 1} {
+		t.Run("ID-1: without an identity: the actor is "+name, func(t *testing.T) {
+			if got := signed(t, claimed(t, harness.Claims{"act": act})); got != "" || !strings.Contains(s.LogText(), "the claim act is not an object") {
+				t.Errorf("%q\n%s", got, s.LogText())
+			}
+		})
+	}
+}
+
 // TestForwardSignedOfReports has a gate that only reports.
 func TestForwardSignedOfReports(t *testing.T) {
 	b := serve(t, nil)
