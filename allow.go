@@ -15,7 +15,9 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	if d.outcome.Identity != nil {
 		state.admit(d)
 		g.forward.setOn(r, state)
-		g.setSigned(r, state)
+		if len(g.forward.signed) > 0 {
+			g.setSigned(r, state)
+		}
 	}
 	if g.MCP != nil && g.MCP.IsBodiless(r) {
 		dropBody(r)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -20,10 +19,8 @@ import (
 	_ "github.com/excorp/caddy-require-auth/authn/bearer" // registers auth.schemes.bearer
 	"github.com/excorp/caddy-require-auth/authn/bruteforce"
 	_ "github.com/excorp/caddy-require-auth/authn/clientcert" // registers auth.schemes.client_cert
-	"github.com/excorp/caddy-require-auth/authn/trace"
-	_ "github.com/excorp/caddy-require-auth/cors" // registers http.handlers.auth_cors
+	_ "github.com/excorp/caddy-require-auth/cors"             // registers http.handlers.auth_cors
 	"github.com/excorp/caddy-require-auth/internal/authheader"
-	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
 	"github.com/excorp/caddy-require-auth/internal/denials"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
@@ -262,24 +259,6 @@ func (a *App) Cleanup() error {
 
 // SecurityEventReceiver returns the receiver of the endpoints `auth_events`.
 func (a *App) SecurityEventReceiver() *securityevents.Receiver { return a.receiver }
-
-// checkRevocation refuses a caller who was revoked. Schemes of tokens do so
-// themselves: for them it depends on when a token was issued.
-func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *trace.Trace) authn.Outcome {
-	_, itself := s.Scheme.(capability.Revocable)
-	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
-		return outcome
-	}
-	err := trace.Note("revocation", store.CheckCaller(s.store, s.name, outcome.Identity.ID))
-	switch {
-	case err == nil:
-		return outcome
-	case errors.Is(err, store.ErrRevoked):
-		return authn.Reject(authn.CodeInvalidCredentials, err)
-	default:
-		return authn.Unavailable(time.Second, err)
-	}
-}
 
 // choose returns the schemes of a gate that names some, or none: one scheme
 // that is declared alone is meant.

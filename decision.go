@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"runtime"
 	"slices"
@@ -87,7 +88,7 @@ func (g *RequireAuth) inspect(state *requestState, r *http.Request, d *decision)
 // an anonymous caller of an optional gate, and an accepted one.
 func (g *RequireAuth) authenticate(state *requestState, r *http.Request, d *decision) {
 	defer recoverTo(d)
-	if !g.allowsOrigin(r) {
+	if g.MCP != nil && !g.allowsOrigin(r) {
 		d.deny(authn.CodeAccessDenied, foreignOrigin(r, "the request comes from a page of another origin"))
 		return
 	}
@@ -95,10 +96,13 @@ func (g *RequireAuth) authenticate(state *requestState, r *http.Request, d *deci
 		g.authenticateOperation(state, r, d)
 		return
 	}
-	operation, malformed := g.MCP.Required(r)
-	d.required, d.malformed = g.Requirement.With(operation), malformed
+	d.required = &g.Requirement
+	if g.MCP != nil {
+		operation, malformed := g.MCP.Required(r)
+		d.required, d.malformed = g.Requirement.With(operation), malformed
+	}
 	candidates, err := candidatesIn(state, g.groups)
-	if err == nil && len(candidates) == 0 && g.Optional && len(operation) == 0 && malformed == nil {
+	if err == nil && len(candidates) == 0 && g.Optional && d.required == &g.Requirement && d.malformed == nil {
 		*d = decision{Decision: authz.Decision{Allowed: true}}
 		return
 	}
@@ -147,12 +151,28 @@ func (g *RequireAuth) authorize(state *requestState, r *http.Request, d *decisio
 	if state.request.Trace != nil {
 		d.required.Explain(r, d.outcome.Identity, state.request.Trace)
 	}
-	g.authorizeFurther(state, r, d)
+	if len(d.further) > 0 {
+		g.authorizeFurther(state, r, d)
+	}
 }
 
 // deny makes the decision a denial.
 func (d *decision) deny(code authn.Code, reason error) {
 	d.Decision = authz.Decision{Code: code, Reason: reason}
+}
+
+// credentials yields the credentials of a decision.
+func (d *decision) credentials() iter.Seq[authn.Credential] {
+	return func(yield func(authn.Credential) bool) {
+		if d.credential.Found() && !yield(d.credential) {
+			return
+		}
+		for _, one := range d.further {
+			if !yield(one.credential) {
+				return
+			}
+		}
+	}
 }
 
 // tooLarge reports whether the credential is over the bound.

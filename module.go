@@ -363,7 +363,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	keepToHTTPRequest(r.Header)
 	state := stateOf(r)
 	state.request.Expect(g.app.registry.credentialNames.Load())
-	if g.isPreflight(state, r) {
+	if r.Method == http.MethodOptions && g.isPreflight(state, r) {
 		if g.ReportOnly {
 			return next.ServeHTTP(w, r)
 		}

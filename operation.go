@@ -3,7 +3,6 @@ package requireauth
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"slices"
 
@@ -114,20 +113,6 @@ func (g *RequireAuth) acceptedFor(d *decision) []*namedScheme {
 		return d.accepts
 	}
 	return g.allSchemes()
-}
-
-// credentials yields the credentials of a decision.
-func (d *decision) credentials() iter.Seq[authn.Credential] {
-	return func(yield func(authn.Credential) bool) {
-		if d.credential.Found() && !yield(d.credential) {
-			return
-		}
-		for _, one := range d.further {
-			if !yield(one.credential) {
-				return
-			}
-		}
-	}
 }
 
 // authenticateOperation authenticates the caller of an operation by the schemes that

@@ -10,7 +10,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/authn/trace"
+	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/denial"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // stateVariable is the request variable that holds the [requestState].
@@ -125,6 +128,24 @@ func (s *requestState) verify(c candidate) authn.Outcome {
 	}
 	s.verified = append(s.verified, verification{candidate: c, outcome: outcome, ofGate: ofGate})
 	return outcome
+}
+
+// checkRevocation refuses a caller who was revoked. Schemes of tokens do so
+// themselves: for them it depends on when a token was issued.
+func (s *namedScheme) checkRevocation(outcome authn.Outcome, trace *trace.Trace) authn.Outcome {
+	_, itself := s.Scheme.(capability.Revocable)
+	if itself || outcome.Verdict != authn.Accepted || outcome.Identity == nil {
+		return outcome
+	}
+	err := trace.Note("revocation", store.CheckCaller(s.store, s.name, outcome.Identity.ID))
+	switch {
+	case err == nil:
+		return outcome
+	case errors.Is(err, store.ErrRevoked):
+		return authn.Reject(authn.CodeInvalidCredentials, err)
+	default:
+		return authn.Unavailable(time.Second, err)
+	}
 }
 
 // admit makes the caller the one that placeholders read. Values that another

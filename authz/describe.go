@@ -12,8 +12,9 @@ import (
 
 // rule is a part of a requirement. Its name is the one that `explain` prints.
 type rule struct {
-	name   string
-	decide func(*Requirement, *http.Request, *authn.Identity) Decision
+	name string
+	// decide returns the denial, or nil if the caller meets the rule.
+	decide func(*Requirement, *http.Request, *authn.Identity) *Decision
 	// required is what the requirement demands, or empty. held is what the caller has
 	// of that kind.
 	required func(*Requirement) string

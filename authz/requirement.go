@@ -148,7 +148,7 @@ func (q *Requirement) Plus(scopes, roles []string, implies map[string][]string) 
 
 // Covers reports whether a caller has the scopes and roles, whatever else is required.
 func (q *Requirement) Covers(caller *authn.Identity) bool {
-	return q.decideScopes(nil, caller).Allowed && q.decideRoles(nil, caller).Allowed
+	return q.decideScopes(nil, caller) == nil && q.decideRoles(nil, caller) == nil
 }
 
 // ChallengeScopes returns the scopes for a challenge: all required scopes, and the
@@ -167,25 +167,27 @@ func (q *Requirement) ChallengeScopes() []string {
 // more scopes.
 func (q *Requirement) Decide(r *http.Request, caller *authn.Identity) Decision {
 	for _, rule := range rules {
-		if decision := rule.decide(q, r, caller); !decision.Allowed {
-			return decision
+		if denied := rule.decide(q, r, caller); denied != nil {
+			return *denied
 		}
 	}
-	return allowed
+	return Decision{Allowed: true}
 }
 
 // Explain notes the result of each rule, also after the first denial.
 func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *trace.Trace) {
 	for _, rule := range rules {
 		if required := rule.required(q); required != "" {
-			_ = trace.NoteFound(rule.name, rule.decide(q, r, caller).Reason, func() string { return fmt.Sprintf("required %s, held %s", required, rule.held(q, caller)) })
+			var reason error
+			if denied := rule.decide(q, r, caller); denied != nil {
+				reason = denied.Reason
+			}
+			_ = trace.NoteFound(rule.name, reason, func() string { return fmt.Sprintf("required %s, held %s", required, rule.held(q, caller)) })
 		}
 	}
 }
 
-var allowed = Decision{Allowed: true}
-
-func (q *Requirement) decideSession(_ *http.Request, caller *authn.Identity) Decision {
+func (q *Requirement) decideSession(_ *http.Request, caller *authn.Identity) *Decision {
 	return q.Session.decide(caller)
 }
 
@@ -195,26 +197,26 @@ func (q *Requirement) Holds(caller *authn.Identity, scopes []string) bool {
 		!slices.ContainsFunc(scopes, func(scope string) bool { return !q.grants.cover(caller.Scopes, scope) })
 }
 
-func (q *Requirement) decideScopes(_ *http.Request, caller *authn.Identity) Decision {
+func (q *Requirement) decideScopes(_ *http.Request, caller *authn.Identity) *Decision {
 	if len(q.Scopes) == 0 && len(q.AnyScopes) == 0 {
-		return allowed
+		return nil
 	}
 	missing := unmet(q.Scopes, q.AnyScopes, func(scope string) bool { return q.grants.cover(caller.Scopes, scope) })
 	if len(missing) == 0 {
-		return allowed
+		return nil
 	}
-	return Decision{
+	return &Decision{
 		Code: authn.CodeInsufficientScope, RequiredScopes: slices.Concat(q.Scopes, q.AnyScopes), Missing: missing,
 		Reason: errors.New("a required scope is missing"),
 	}
 }
 
-func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) Decision {
+func (q *Requirement) decideRoles(_ *http.Request, caller *authn.Identity) *Decision {
 	missing := unmet(q.Roles, q.AnyRoles, func(role string) bool { return slices.Contains(caller.Roles, role) })
 	if len(missing) == 0 {
-		return allowed
+		return nil
 	}
-	return Decision{
+	return &Decision{
 		Code: authn.CodeInsufficientRole, RequiredRoles: slices.Concat(q.Roles, q.AnyRoles), Missing: missing,
 		Reason: because("a required role is missing", caller, ""),
 	}
@@ -238,34 +240,34 @@ func unmet(all, anyOf []string, has func(string) bool) []string {
 // The decisions about the user, the claims and the condition give the client no
 // details, because no other token helps.
 
-func (q *Requirement) decideUser(_ *http.Request, caller *authn.Identity) Decision {
+func (q *Requirement) decideUser(_ *http.Request, caller *authn.Identity) *Decision {
 	if len(q.Users) > 0 && !slices.Contains(q.Users, caller.ID) {
 		return deny("user", errors.New("the user is not one of those required"))
 	}
-	return allowed
+	return nil
 }
 
-func (q *Requirement) decideClaims(_ *http.Request, caller *authn.Identity) Decision {
+func (q *Requirement) decideClaims(_ *http.Request, caller *authn.Identity) *Decision {
 	for _, claim := range q.Claims {
 		value, _ := caller.Claim(claim.Path)
 		if !matches(value, claim.Values) {
 			return deny("claim "+claim.Path, because("a required claim is missing or has another value", caller, claim.Path))
 		}
 	}
-	return allowed
+	return nil
 }
 
-func (q *Requirement) decideCondition(r *http.Request, _ *authn.Identity) Decision {
+func (q *Requirement) decideCondition(r *http.Request, _ *authn.Identity) *Decision {
 	if q.condition != nil {
 		if err := q.condition.met(r); err != nil {
 			return deny("if", err)
 		}
 	}
-	return allowed
+	return nil
 }
 
-func deny(missing string, reason error) Decision {
-	return Decision{Code: authn.CodeAccessDenied, Missing: []string{missing}, Reason: reason}
+func deny(missing string, reason error) *Decision {
+	return &Decision{Code: authn.CodeAccessDenied, Missing: []string{missing}, Reason: reason}
 }
 
 // matches reports whether a claim equals, or as a list contains, a value.

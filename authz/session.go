@@ -42,14 +42,14 @@ func (s *Session) check() error {
 
 // decide checks a caller against the required session. A claim that is missing, of
 // another type, or in the future does not suffice.
-func (s *Session) decide(caller *authn.Identity) Decision {
+func (s *Session) decide(caller *authn.Identity) *Decision {
 	if len(s.ACR) > 0 {
 		if acr, _ := caller.Claims.All()["acr"].(string); !slices.Contains(s.ACR, acr) {
 			return stepUp("acr", errors.New("acr is missing or not a required one"))
 		}
 	}
 	if s.MaxAge == 0 {
-		return allowed
+		return nil
 	}
 	age, err := s.age(caller.Claims.All()["auth_time"])
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Session) decide(caller *authn.Identity) Decision {
 	if age > time.Duration(s.MaxAge) {
 		return stepUp("max_age", fmt.Errorf("the login is %s old", age.Round(time.Second)))
 	}
-	return allowed
+	return nil
 }
 
 func (s *Session) age(authTime any) (time.Duration, error) {
@@ -81,6 +81,6 @@ func (s *Session) age(authTime any) (time.Duration, error) {
 	return age, nil
 }
 
-func stepUp(missing string, reason error) Decision {
-	return Decision{Code: authn.CodeInsufficientSession, Missing: []string{missing}, Reason: reason}
+func stepUp(missing string, reason error) *Decision {
+	return &Decision{Code: authn.CodeInsufficientSession, Missing: []string{missing}, Reason: reason}
 }

@@ -38,9 +38,9 @@ func TestSession(t *testing.T) {
 			tc.session.now = func() time.Time { return now }
 			decision := tc.session.decide(&authn.Identity{Claims: authn.ClaimsOf(tc.claims)})
 			switch {
-			case tc.missing == "" && !decision.Allowed:
+			case tc.missing == "" && decision != nil:
 				t.Errorf("denied: %v", decision.Reason)
-			case tc.missing != "" && (decision.Allowed || decision.Code != authn.CodeInsufficientSession || decision.Missing[0] != tc.missing):
+			case tc.missing != "" && (decision == nil || decision.Allowed || decision.Code != authn.CodeInsufficientSession || decision.Missing[0] != tc.missing):
 				t.Errorf("got %+v, want a denial for %s", decision, tc.missing)
 			}
 		})
