@@ -9,11 +9,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/caddyrequest"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/denial"
@@ -156,7 +156,7 @@ func requestFields(r *http.Request) []zap.Field {
 // out: it may hold credentials.
 func requestLine(r *http.Request) (method, path string) {
 	method, address := r.Method, r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+	if original, known := caddyrequest.Original(r); known {
 		method, address = original.Method, original.URL
 	}
 	return method, address.EscapedPath()

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/excorp/caddy-require-auth/internal/caddyrequest"
 	"github.com/excorp/caddy-require-auth/internal/dryrun"
 )
 
@@ -84,8 +85,8 @@ func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, pu
 
 // restoreOriginal undoes rewrites, as Caddy does before its error routes.
 func restoreOriginal(r *http.Request) {
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok || original.URL == nil {
+	original, known := caddyrequest.Original(r)
+	if !known {
 		return
 	}
 	r.Method, r.RequestURI = original.Method, original.RequestURI

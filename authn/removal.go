@@ -5,7 +5,8 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/excorp/caddy-require-auth/internal/caddyrequest"
 )
 
 // Removal is a credential that a gate removed from a request.
@@ -61,8 +62,8 @@ func (p Location) field(r *http.Request) []string {
 // FastCGI, error routes and placeholders use. The parameter was removed from the query
 // before already.
 func (p Location) removeFromOriginal(r *http.Request, before string) {
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok || original.URL == nil {
+	original, known := caddyrequest.Original(r)
+	if !known {
 		return
 	}
 	if original.URL.RawQuery == before {

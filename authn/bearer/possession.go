@@ -7,14 +7,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/caddyrequest"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/dpop"
 	"github.com/excorp/caddy-require-auth/internal/fingerprint"
@@ -172,7 +170,7 @@ func (b *Bearer) verifyProof(r *authn.Request, token string) (proof *dpop.Proof,
 // if Caddy trusts it.
 func targetsOf(r *authn.Request) (method string, targets []string) {
 	original := r.Request
-	if kept, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && kept.URL != nil {
+	if kept, known := caddyrequest.Original(r.Request); known {
 		original = &kept
 	}
 	path := original.URL.EscapedPath()

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/excorp/caddy-require-auth/internal/caddyrequest"
 )
 
 // These prefixes hold IPv4 addresses in IPv6.
@@ -57,7 +57,7 @@ func IsSubRequest(r *http.Request) bool {
 // trusted_proxies. It is empty if the address is unknown, and [SubRequests] for a
 // sub-request.
 func Of(r *http.Request) string {
-	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address := caddyrequest.ClientIP(r)
 	if address != "" && IsSubRequest(r) {
 		return SubRequests
 	}
@@ -74,7 +74,7 @@ func OriginOf(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted && !IsSubRequest(r) {
+	if caddyrequest.FromTrustedProxy(r) && !IsSubRequest(r) {
 		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
 			scheme = forwarded
 		}
