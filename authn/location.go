@@ -303,7 +303,7 @@ func (p Location) removeFromForm(r *http.Request) {
 
 // without returns the list without the members that drop names.
 func without(list string, separator byte, drop func(string) bool) string {
-	var kept strings.Builder
+	var remaining strings.Builder
 	from := 0 // of the next kept member
 	steps.Add(len(list))
 	for at := 0; at < len(list); {
@@ -317,7 +317,7 @@ func without(list string, separator byte, drop func(string) bool) string {
 		}
 		next := at + end + 1
 		if drop(list[at : at+end]) {
-			kept.WriteString(list[from:at])
+			remaining.WriteString(list[from:at])
 			from = next
 		}
 		at = next
@@ -326,8 +326,8 @@ func without(list string, separator byte, drop func(string) bool) string {
 		return list
 	}
 	if from > len(list) { // the last member was removed, and the separator before it
-		return strings.TrimSuffix(kept.String(), string(separator))
+		return strings.TrimSuffix(remaining.String(), string(separator))
 	}
-	kept.WriteString(list[from:])
-	return kept.String()
+	remaining.WriteString(list[from:])
+	return remaining.String()
 }

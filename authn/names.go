@@ -212,14 +212,14 @@ func (r *Request) forget(p Location) {
 
 // keep adds a value. It keeps two at most, because two are already too many.
 func keep(all map[string][]string, name, value string) map[string][]string {
-	kept := all[name]
+	values := all[name]
 	switch {
-	case len(kept) == 2:
+	case len(values) == 2:
 		return all
 	case all == nil:
 		all = make(map[string][]string)
 	}
-	all[name] = append(kept, value)
+	all[name] = append(values, value)
 	return all
 }
 

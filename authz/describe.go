@@ -18,7 +18,7 @@ type rule struct {
 	// required is what the requirement demands, or empty. held is what the caller has
 	// of that kind.
 	required func(*Requirement) string
-	held     func(*Requirement, *authn.Identity) string
+	present  func(*Requirement, *authn.Identity) string
 }
 
 // rules are the parts of a requirement in the order in which they are checked.
@@ -49,11 +49,11 @@ var rules = []rule{
 		"claim", (*Requirement).decideClaims,
 		(*Requirement).describeClaims,
 		func(q *Requirement, caller *authn.Identity) string {
-			held := make([]string, len(q.Claims))
+			present := make([]string, len(q.Claims))
 			for i, claim := range q.Claims {
-				held[i] = claim.Path + " " + printed(caller, claim.Path)
+				present[i] = claim.Path + " " + printed(caller, claim.Path)
 			}
-			return join(held...)
+			return join(present...)
 		},
 	},
 	{

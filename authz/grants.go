@@ -25,9 +25,9 @@ func newGrants(required []string, implies map[string][]string) grants {
 }
 
 // cover reports whether the held scopes grant the required one.
-func (g grants) cover(held []string, required string) bool {
+func (g grants) cover(scopes []string, required string) bool {
 	for _, scope := range g[required] {
-		if slices.Contains(held, scope) {
+		if slices.Contains(scopes, scope) {
 			return true
 		}
 	}

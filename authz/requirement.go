@@ -182,7 +182,7 @@ func (q *Requirement) Explain(r *http.Request, caller *authn.Identity, trace *tr
 			if denied := rule.decide(q, r, caller); denied != nil {
 				reason = denied.Reason
 			}
-			_ = trace.NoteFound(rule.name, reason, func() string { return fmt.Sprintf("required %s, held %s", required, rule.held(q, caller)) })
+			_ = trace.NoteFound(rule.name, reason, func() string { return fmt.Sprintf("required %s, held %s", required, rule.present(q, caller)) })
 		}
 	}
 }

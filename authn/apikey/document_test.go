@@ -28,9 +28,9 @@ func TestCheckLocations(t *testing.T) {
 		}
 		return all
 	}
-	for _, refused := range [][]authn.Location{at("DPoP"), at("a b"), at("", "bearer"), at("Token", "Token"), {{Kind: authn.InForm, Name: "key"}}, {{Kind: authn.InTLS}}} {
-		if checkLocations(refused) == nil {
-			t.Errorf("accepted %+v", refused)
+	for _, invalid := range [][]authn.Location{at("DPoP"), at("a b"), at("", "bearer"), at("Token", "Token"), {{Kind: authn.InForm, Name: "key"}}, {{Kind: authn.InTLS}}} {
+		if checkLocations(invalid) == nil {
+			t.Errorf("accepted %+v", invalid)
 		}
 	}
 	if err := checkLocations(at("Bearer", "Basic", "Token")); err != nil {

@@ -237,12 +237,12 @@ func (c *cache) token(key cacheKey) *cachedToken {
 // add remembers a token, beside what it is at other configurations. An entry never
 // changes, so the others are copied.
 func (c *cache) add(digest store.Key, entry *cachedToken) {
-	last, known := entry, 1
+	last, chained := entry, 1
 	other, _ := c.GetIfPresent(digest)
-	for ; other != nil && known < maxConfigs; other = other.next {
+	for ; other != nil && chained < maxConfigs; other = other.next {
 		if other.grant.Value().config != entry.grant.Value().config {
 			copied := other.alone()
-			last.next, last, known = copied, copied, known+1
+			last.next, last, chained = copied, copied, chained+1
 		}
 	}
 	c.Set(digest, entry)
@@ -325,11 +325,11 @@ type refusal struct {
 
 // refusal returns why a token was refused a moment ago.
 func (c *cache) refusal(key cacheKey, keys uint64, now time.Time) (authn.Outcome, bool) {
-	known, found := c.refusals.get(key)
-	if !found || known.keys != keys || !now.Before(known.until) {
+	entry, found := c.refusals.get(key)
+	if !found || entry.keys != keys || !now.Before(entry.until) {
 		return authn.Outcome{}, false
 	}
-	return known.outcome, true
+	return entry.outcome, true
 }
 
 // rememberRefusal has a token refused for the same reason for a moment, or until

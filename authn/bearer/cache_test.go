@@ -147,8 +147,8 @@ func TestCache(t *testing.T) {
 			t.Errorf("weight %d of at most %d", weight, r.cache.GetMaximum())
 		}
 		token := r.mint(t, "user1", "api")
-		for key, known := range r.cache.All() {
-			if strings.Contains(fmt.Sprintf("%s %+v", key, known), token[strings.LastIndexByte(token, '.')+1:]) {
+		for key, entry := range r.cache.All() {
+			if strings.Contains(fmt.Sprintf("%s %+v", key, entry), token[strings.LastIndexByte(token, '.')+1:]) {
 				t.Fatal("a part of a token is kept")
 			}
 		}
@@ -160,10 +160,10 @@ func TestAge(t *testing.T) {
 	t.Run("R9700-2: a token is remembered for five minutes at most", func(t *testing.T) {
 		b, year := scheme(t), testNow.Add(365*24*time.Hour).Unix()
 		token := sign(t, "ES256", nil, map[string]any{"exp": year})
-		accepted(t, b, token)
+		wantAccepted(t, b, token)
 		entry, found := b.cache.GetEntryQuietly(new(authn.Request).DigestOf(token))
-		if left := entry.ExpiresAfter(); !found || left > 5*time.Minute || left < 4*time.Minute {
-			t.Errorf("found %t, for %s", found, left)
+		if expiresIn := entry.ExpiresAfter(); !found || expiresIn > 5*time.Minute || expiresIn < 4*time.Minute {
+			t.Errorf("found %t, for %s", found, expiresIn)
 		}
 	})
 }
@@ -241,7 +241,7 @@ func TestCacheEntry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, token := scheme(t), sign(t, "ES256", nil, claims)
-			first, again := accepted(t, b, token), accepted(t, b, token)
+			first, again := wantAccepted(t, b, token), wantAccepted(t, b, token)
 			if !slices.Equal(first.Scopes, again.Scopes) || !slices.Equal(first.Roles, again.Roles) || first.Client != again.Client || first.Issuer != again.Issuer {
 				t.Errorf("%+v, and then %+v", first, again)
 			}
@@ -252,12 +252,12 @@ func TestCacheEntry(t *testing.T) {
 		for i := range byte(2 * maxConfigs) {
 			c.add(token, &cachedToken{grant: unique.Make(grant{config: unique.Make([32]byte{i})}), until: int64(i)})
 		}
-		var kept int
+		var count int
 		for entry, _ := c.GetIfPresent(token); entry != nil; entry = entry.next {
-			kept++
+			count++
 		}
-		if last := c.token(cacheKey{token, unique.Make([32]byte{2*maxConfigs - 1})}); kept != maxConfigs || last == nil || c.token(cacheKey{token, unique.Make([32]byte{0})}) != nil {
-			t.Errorf("%d are kept, the last one: %v", kept, last)
+		if last := c.token(cacheKey{token, unique.Make([32]byte{2*maxConfigs - 1})}); count != maxConfigs || last == nil || c.token(cacheKey{token, unique.Make([32]byte{0})}) != nil {
+			t.Errorf("%d are kept, the last one: %v", count, last)
 		}
 		c.add(token, &cachedToken{grant: unique.Make(grant{config: unique.Make([32]byte{9})}), until: 99})
 		if again := c.token(cacheKey{token, unique.Make([32]byte{9})}); again.until != 99 {

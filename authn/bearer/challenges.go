@@ -57,8 +57,8 @@ func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Chall
 		challenge.Algorithms = dpop.Algorithms()
 	}
 	if ask.Code == authn.CodeInvalidRequest || scheme == b.answering(ask.Presented) {
-		said := oauthErrors[ask.Code]
-		challenge.Error, challenge.ErrorDescription = said.name, said.description
+		oauthError := oauthErrors[ask.Code]
+		challenge.Error, challenge.ErrorDescription = oauthError.name, oauthError.description
 		challenge.ACRValues, challenge.MaxAge = ask.ACRValues, ask.MaxAge
 	}
 	return challenge

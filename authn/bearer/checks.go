@@ -20,11 +20,11 @@ var checks = []struct {
 	found func(*verification) string // what `explain` shows beside the result
 }{
 	{"format", anyForm, (*Bearer).checkFormat, nil},
-	{"issuer", signed, (*Bearer).checkIssuer, func(v *verification) string { return "iss " + shown(v.claims["iss"]) }},
+	{"issuer", signed, (*Bearer).checkIssuer, func(v *verification) string { return "iss " + shorten(v.claims["iss"]) }},
 	{"header", signed, (*Bearer).checkHeader, func(v *verification) string { return "alg " + v.algorithm }},
 	{"signature", signed, (*Bearer).checkSignature, (*verification).foundKey},
 	{"introspection", opaque, (*Bearer).checkIntrospection, func(v *verification) string { return fmt.Sprintf("active %t", v.claims != nil) }},
-	{"audience", anyForm, (*Bearer).checkAudience, func(v *verification) string { return "aud " + shown(v.claims["aud"]) }},
+	{"audience", anyForm, (*Bearer).checkAudience, func(v *verification) string { return "aud " + shorten(v.claims["aud"]) }},
 	{"token_type", anyForm, (*Bearer).checkTokenType, nil},
 	{"profile", signed, (*Bearer).checkProfile, nil},
 	{"not_before", anyForm, (*Bearer).checkNotBefore, nil},

@@ -46,16 +46,16 @@ func TestForm(t *testing.T) {
 		"JWT-6: kid is a number":               sign(t, "ES256", map[string]any{"kid": 1}, nil),
 		"JWT-12: compressed":                   sign(t, "ES256", map[string]any{"typ": "JWE"}, nil),
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, scheme(t), token, authn.CodeInvalidToken) })
+		t.Run(name, func(t *testing.T) { wantRefused(t, scheme(t), token, authn.CodeInvalidToken) })
 	}
 	t.Run("JWT-1: over 16 KiB", func(t *testing.T) {
-		refused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"x": strings.Repeat("x", authn.MaxCredential)}), authn.CodeInvalidRequest)
+		wantRefused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"x": strings.Repeat("x", authn.MaxCredential)}), authn.CodeInvalidRequest)
 	})
 	t.Run("JWT-6: keys and addresses in the header are not used", func(t *testing.T) {
 		header := map[string]any{"kid": "../../etc/passwd", "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/", "jwk": map[string]any{"kty": "oct", "k": "AAAA"}, "x5c": []string{"AAAA"}}
-		accepted(t, scheme(t), sign(t, "ES256", header, nil))
+		wantAccepted(t, scheme(t), sign(t, "ES256", header, nil))
 	})
-	t.Run("JWT-1: the good one", func(t *testing.T) { accepted(t, scheme(t), good) })
+	t.Run("JWT-1: the good one", func(t *testing.T) { wantAccepted(t, scheme(t), good) })
 }
 
 func TestTimes(t *testing.T) {
@@ -84,15 +84,15 @@ func TestTimes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token := sign(t, "ES256", nil, tc.claims)
 			if tc.code == "" {
-				accepted(t, scheme(t), token)
+				wantAccepted(t, scheme(t), token)
 			} else {
-				refused(t, scheme(t), token, tc.code)
+				wantRefused(t, scheme(t), token, tc.code)
 			}
 		})
 	}
 	t.Run("JWT-10: null and out of range as they are written", func(t *testing.T) {
 		for _, exp := range []string{"null", "1e400", "NaN", "0x7fffffff"} {
-			refused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256"}`, `{"iss":"`+testIssuer+`","aud":"`+testAudience+`","sub":"a","exp":`+exp+`}`), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256"}`, `{"iss":"`+testIssuer+`","aud":"`+testAudience+`","sub":"a","exp":`+exp+`}`), authn.CodeInvalidToken)
 		}
 	})
 }
@@ -124,14 +124,14 @@ func TestIssuerAndAudience(t *testing.T) {
 		t.Run("JWT-9 R9068-2: aud is "+name, func(t *testing.T) {
 			token := sign(t, "ES256", nil, map[string]any{"aud": tc.audience})
 			if tc.good {
-				accepted(t, scheme(t), token)
+				wantAccepted(t, scheme(t), token)
 			} else {
-				refused(t, scheme(t), token, authn.CodeInvalidToken)
+				wantRefused(t, scheme(t), token, authn.CodeInvalidToken)
 			}
 		})
 	}
 	t.Run("JWT-9: audience * takes any", func(t *testing.T) {
-		accepted(t, scheme(t, func(b *Bearer) { b.Audiences = []string{"*"} }), sign(t, "ES256", nil, map[string]any{"aud": nil}))
+		wantAccepted(t, scheme(t, func(b *Bearer) { b.Audiences = []string{"*"} }), sign(t, "ES256", nil, map[string]any{"aud": nil}))
 	})
 	t.Run("JWT-8: without an issuer a bad signature may be somebody else's", func(t *testing.T) {
 		b := scheme(t)
@@ -177,16 +177,16 @@ func TestKinds(t *testing.T) {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
 			token := sign(t, "ES256", tc.header, tc.claims)
 			if tc.good {
-				accepted(t, scheme(t), token)
+				wantAccepted(t, scheme(t), token)
 			} else {
-				refused(t, scheme(t), token, authn.CodeInvalidToken)
+				wantRefused(t, scheme(t), token, authn.CodeInvalidToken)
 			}
 		})
 	}
 }
 
 func TestAcceptIDTokens(t *testing.T) {
-	meant := func(b *Bearer) { b.AcceptIDTokens = true }
+	acceptIDTokens := func(b *Bearer) { b.AcceptIDTokens = true }
 	for name, tc := range map[string]struct {
 		header, claims map[string]any
 		good           bool
@@ -204,9 +204,9 @@ func TestAcceptIDTokens(t *testing.T) {
 		t.Run("JWT-13: "+name, func(t *testing.T) {
 			token := sign(t, "ES256", tc.header, tc.claims)
 			if tc.good {
-				accepted(t, scheme(t, meant), token)
+				wantAccepted(t, scheme(t, acceptIDTokens), token)
 			} else {
-				refused(t, scheme(t, meant), token, authn.CodeInvalidToken)
+				wantRefused(t, scheme(t, acceptIDTokens), token, authn.CodeInvalidToken)
 			}
 		})
 	}
@@ -226,7 +226,7 @@ func TestClientClaims(t *testing.T) {
 		"none":                       {nil, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := accepted(t, scheme(t, func(b *Bearer) { b.ClientClaims = tc.configured }), sign(t, "ES256", nil, tc.claims))
+			got := wantAccepted(t, scheme(t, func(b *Bearer) { b.ClientClaims = tc.configured }), sign(t, "ES256", nil, tc.claims))
 			if got.Client != tc.client || got.ID != "alice" {
 				t.Errorf("%+v", got)
 			}
@@ -238,24 +238,24 @@ func TestProfile(t *testing.T) {
 	strict := func(b *Bearer) { b.Profile = profileAccessToken }
 	full := map[string]any{"client_id": "app", "jti": "1"}
 	t.Run("R9068-1 R9068-3: the full profile", func(t *testing.T) {
-		accepted(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, full))
+		wantAccepted(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, full))
 	})
 	t.Run("R9068-1: another type", func(t *testing.T) {
 		for _, kind := range []any{"JWT", nil, "at-jwt"} {
-			refused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": kind}, full), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": kind}, full), authn.CodeInvalidToken)
 		}
 	})
 	for _, claim := range []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"} {
 		t.Run("R9068-3 R9068-5: without "+claim, func(t *testing.T) {
 			claims := map[string]any{"client_id": "app", "jti": "1", claim: nil}
-			refused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, claims), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t, strict), sign(t, "ES256", map[string]any{"typ": "at+jwt"}, claims), authn.CodeInvalidToken)
 		})
 	}
 }
 
 func TestIdentity(t *testing.T) {
 	identity := func(claims map[string]any) *authn.Identity {
-		return accepted(t, scheme(t), sign(t, "ES256", nil, claims))
+		return wantAccepted(t, scheme(t), sign(t, "ES256", nil, claims))
 	}
 	for name, tc := range map[string]struct {
 		claims map[string]any
@@ -294,12 +294,12 @@ func TestIdentity(t *testing.T) {
 	})
 	t.Run("a user by another claim, of a token with no other name", func(t *testing.T) {
 		token := sign(t, "ES256", nil, map[string]any{"sub": nil, "email": "a b@example.com"})
-		if got := accepted(t, scheme(t, func(b *Bearer) { b.UserClaim = "email" }), token); got.ID != "a b@example.com" {
+		if got := wantAccepted(t, scheme(t, func(b *Bearer) { b.UserClaim = "email" }), token); got.ID != "a b@example.com" {
 			t.Errorf("%+v", got)
 		}
 	})
 	for _, subject := range []any{7, true, []string{"alice"}, "a\nb", "a\u007f"} {
-		refused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"sub": subject}), authn.CodeInvalidToken)
+		wantRefused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"sub": subject}), authn.CodeInvalidToken)
 	}
 }
 

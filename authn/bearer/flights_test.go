@@ -29,9 +29,9 @@ func (late) Fingerprint() uint64 { return 0 }
 
 // slowKey is a key with which a check takes until somebody says so.
 type slowKey struct {
-	public         ed25519.PublicKey
-	asked, checked chan struct{}
-	checks         *atomic.Int32
+	public           ed25519.PublicKey
+	started, release chan struct{}
+	checks           *atomic.Int32
 }
 
 func newSlowKey() slowKey {
@@ -41,8 +41,8 @@ func newSlowKey() slowKey {
 
 func (s slowKey) Public() crypto.PublicKey {
 	s.checks.Add(1)
-	s.asked <- struct{}{}
-	<-s.checked
+	s.started <- struct{}{}
+	<-s.release
 	return s.public
 }
 
@@ -64,10 +64,10 @@ func TestFlights(t *testing.T) {
 		var found authn.Outcome
 		own.keys = lateKey(slow)
 		go func() { found = ask(own, token) }()
-		<-slow.asked
+		<-slow.started
 		go func() { after = ask(second, token) }()
 		synctest.Wait()
-		close(slow.checked)
+		close(slow.release)
 		synctest.Wait()
 		if found.Verdict != authn.Accepted {
 			t.Errorf("its own scheme: %v, so this proves nothing", found.Reason)

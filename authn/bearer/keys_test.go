@@ -50,14 +50,14 @@ func TestPinned(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token := sign(t, tc.algorithm, map[string]any{"kid": tc.kid}, nil)
 			if tc.good {
-				accepted(t, b, token)
+				wantAccepted(t, b, token)
 			} else {
-				refused(t, b, token, authn.CodeInvalidToken)
+				wantRefused(t, b, token, authn.CodeInvalidToken)
 			}
 		})
 	}
 	t.Run("JWT-6: kid is null", func(t *testing.T) {
-		refused(t, b, signRaw(t, "RS256", `{"alg":"RS256","kid":null}`, decodePart(t, strings.Split(sign(t, "RS256", nil, nil), ".")[1])), authn.CodeInvalidToken)
+		wantRefused(t, b, signRaw(t, "RS256", `{"alg":"RS256","kid":null}`, decodePart(t, strings.Split(sign(t, "RS256", nil, nil), ".")[1])), authn.CodeInvalidToken)
 	})
 	t.Run("JWT-3: a key is not tried with an algorithm that it is not pinned to", func(t *testing.T) {
 		token, err := parse(sign(t, "RS256", nil, nil))
@@ -100,7 +100,7 @@ func TestConfusion(t *testing.T) {
 		// Even a list of algorithms that names HS256 does not make a secret of it.
 		for _, list := range [][]string{nil, {"RS256", "HS256", "HS384", "HS512"}} {
 			b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}, Algorithms: list})
-			accepted(t, b, sign(t, "RS256", nil, nil))
+			wantAccepted(t, b, sign(t, "RS256", nil, nil))
 			for name, secret := range map[string][]byte{
 				"PEM": text, "PEM without its last line break": []byte(strings.TrimSpace(string(text))), "DER": block.Bytes,
 				"PEM with CRLF": []byte(strings.ReplaceAll(string(text), "\n", "\r\n")),
@@ -108,7 +108,7 @@ func TestConfusion(t *testing.T) {
 			} {
 				t.Run(fmt.Sprintf("JWT-3: %s as a secret, the key is %s", name, form), func(t *testing.T) {
 					for _, algorithm := range []jwa.SignatureAlgorithm{jwa.HS256, jwa.HS384, jwa.HS512} {
-						refused(t, b, hmacToken(t, algorithm, secret), authn.CodeInvalidToken)
+						wantRefused(t, b, hmacToken(t, algorithm, secret), authn.CodeInvalidToken)
 					}
 				})
 			}
@@ -141,8 +141,8 @@ func TestNoCalls(t *testing.T) {
 		for _, header := range []map[string]any{
 			{"jku": address}, {"x5u": address}, {"kid": address}, {"jku": address, "kid": "1"}, {"jwk": own}, {"x5c": []string{"MII="}}, {"iss": address},
 		} {
-			refused(t, b, sign(t, "ES256", header, nil), authn.CodeInvalidToken)
-			accepted(t, b, sign(t, "RS256", header, nil))
+			wantRefused(t, b, sign(t, "ES256", header, nil), authn.CodeInvalidToken)
+			wantAccepted(t, b, sign(t, "RS256", header, nil))
 		}
 		select {
 		case <-called:
@@ -157,16 +157,16 @@ func TestKeyFileChanges(t *testing.T) {
 	b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}})
 	first, second := sign(t, "ES256", nil, nil), sign(t, "ES384", nil, nil)
 	verdict := func(token string) authn.Verdict { return ask(b, token).Verdict }
-	eventually := func(t *testing.T, what string, holds func() bool) {
+	eventually := func(t *testing.T, condition string, holds func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatal("gave up waiting: " + what)
+				t.Fatal("gave up waiting: " + condition)
 			}
 		}
 	}
-	accepted(t, b, first)
-	refused(t, b, second, authn.CodeInvalidToken)
+	wantAccepted(t, b, first)
+	wantRefused(t, b, second, authn.CodeInvalidToken)
 	replace := func(t *testing.T, content []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -176,13 +176,13 @@ func TestKeyFileChanges(t *testing.T) {
 	t.Run("JWT-14: another key takes the place of the first, also for a token that is remembered", func(t *testing.T) {
 		replace(t, public(t, signer{testKeys()["ES384"]}))
 		eventually(t, "the new key counts", func() bool { return verdict(second) == authn.Accepted })
-		refused(t, b, first, authn.CodeInvalidToken)
+		wantRefused(t, b, first, authn.CodeInvalidToken)
 	})
 	t.Run("JWT-14: a broken file changes nothing", func(t *testing.T) {
 		replace(t, []byte("-----BEGIN PUBLIC KEY-----\nbroken"))
 		time.Sleep(200 * time.Millisecond)
-		accepted(t, b, second)
-		refused(t, b, first, authn.CodeInvalidToken)
+		wantAccepted(t, b, second)
+		wantRefused(t, b, first, authn.CodeInvalidToken)
 	})
 	t.Run("JWT-14: and a good one counts again", func(t *testing.T) {
 		replace(t, public(t, signer{testKeys()["ES256"]}, signer{testKeys()["ES384"]}))

@@ -170,8 +170,8 @@ func (b *Bearer) verifyProof(r *authn.Request, token string) (proof *dpop.Proof,
 // if Caddy trusts it.
 func targetsOf(r *authn.Request) (method string, targets []string) {
 	original := r.Request
-	if kept, known := caddyrequest.Original(r.Request); known {
-		original = &kept
+	if unchanged, known := caddyrequest.Original(r.Request); known {
+		original = &unchanged
 	}
 	path := original.URL.EscapedPath()
 	for _, origin := range r.Origins(clientaddress.OriginOf(r.Request), path) {

@@ -108,10 +108,10 @@ func TestSecrets(t *testing.T) {
 		for i, algorithm := range algorithms {
 			token := hmacToken(t, algorithm, []byte(secret[:size]))
 			if i < allowed {
-				t.Run("JWT-2 JWT-4: "+algorithm.String()+" with a secret that is long enough", func(t *testing.T) { accepted(t, b, token) })
+				t.Run("JWT-2 JWT-4: "+algorithm.String()+" with a secret that is long enough", func(t *testing.T) { wantAccepted(t, b, token) })
 			} else {
 				t.Run("JWT-4: "+algorithm.String()+" with a secret shorter than its hash", func(t *testing.T) {
-					refused(t, b, token, authn.CodeInvalidToken)
+					wantRefused(t, b, token, authn.CodeInvalidToken)
 				})
 			}
 		}
@@ -119,18 +119,18 @@ func TestSecrets(t *testing.T) {
 	t.Run("JWT-4: another secret, a longer one, a shorter one", func(t *testing.T) {
 		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, other := range []string{strings.ToUpper(secret), secret + "0", secret[:63], secret + "\x00", " " + secret} {
-			refused(t, b, hmacToken(t, jwa.HS256, []byte(other)), authn.CodeInvalidToken)
+			wantRefused(t, b, hmacToken(t, jwa.HS256, []byte(other)), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-2: a list of algorithms narrows what a secret may do", func(t *testing.T) {
 		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}, Algorithms: []string{"HS512"}})
-		accepted(t, b, hmacToken(t, jwa.HS512, []byte(secret)))
-		refused(t, b, hmacToken(t, jwa.HS256, []byte(secret)), authn.CodeInvalidToken)
+		wantAccepted(t, b, hmacToken(t, jwa.HS512, []byte(secret)))
+		wantRefused(t, b, hmacToken(t, jwa.HS256, []byte(secret)), authn.CodeInvalidToken)
 	})
 	t.Run("JWT-3: tokens of a key pair mean nothing to a secret", func(t *testing.T) {
 		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, algorithm := range []string{"RS256", "PS256", "ES256", "EdDSA"} {
-			refused(t, b, sign(t, algorithm, nil, nil), authn.CodeInvalidToken)
+			wantRefused(t, b, sign(t, algorithm, nil, nil), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-4: a part of the signature is none", func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestSecrets(t *testing.T) {
 		mac.Write([]byte(input))
 		whole := mac.Sum(nil)
 		for _, size := range []int{1, 16, 30, 31} {
-			refused(t, b, input+"."+base64.RawURLEncoding.EncodeToString(whole[:size]), authn.CodeInvalidToken)
+			wantRefused(t, b, input+"."+base64.RawURLEncoding.EncodeToString(whole[:size]), authn.CodeInvalidToken)
 		}
-		refused(t, b, input+"."+base64.RawURLEncoding.EncodeToString(append(whole, 0)), authn.CodeInvalidToken)
+		wantRefused(t, b, input+"."+base64.RawURLEncoding.EncodeToString(append(whole, 0)), authn.CodeInvalidToken)
 	})
 }

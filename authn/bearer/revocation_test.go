@@ -46,8 +46,8 @@ func TestRevocation(t *testing.T) {
 		token := revocable(map[string]any{"sub": "1", "email": "alice@example.com"})
 		token.user = "alice@example.com"
 		announce(t, b.store, store.Revocation{Subject: "bob@example.com"})
-		if refused := b.checkRevocation(token, ""); refused != nil {
-			t.Error(refused.Reason)
+		if outcome := b.checkRevocation(token, ""); outcome != nil {
+			t.Error(outcome.Reason)
 		}
 		announce(t, b.store, store.Revocation{Subject: "alice@example.com"})
 		if b.checkRevocation(token, "") == nil {
@@ -58,8 +58,8 @@ func TestRevocation(t *testing.T) {
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
 		token := revocable(map[string]any{"sub": "1", "sid": "s"})
-		if refused := b.checkRevocation(token, ""); refused != nil {
-			t.Error(refused.Reason)
+		if outcome := b.checkRevocation(token, ""); outcome != nil {
+			t.Error(outcome.Reason)
 		}
 		announce(t, b.store, store.Revocation{Session: "s"})
 		if b.checkRevocation(token, "") == nil {
@@ -84,8 +84,8 @@ func TestRevocation(t *testing.T) {
 			entry := revocable(nil)
 			entry.user = test.user
 			entry, text := entry.detached(), "h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s"
-			if refused := b.checkRevocation(entry, text); refused != nil || entry.names.Load() != nil {
-				t.Fatalf("without a revocation: %+v", refused)
+			if outcome := b.checkRevocation(entry, text); outcome != nil || entry.names.Load() != nil {
+				t.Fatalf("without a revocation: %+v", outcome)
 			}
 			announce(t, b.store, test.revocation)
 			for range 2 {
@@ -109,8 +109,8 @@ func TestRevocation(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
 		announce(t, b.store, store.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
-		if refused := b.checkRevocation(revocable(claims), ""); refused != nil {
-			t.Error(refused.Reason)
+		if outcome := b.checkRevocation(revocable(claims), ""); outcome != nil {
+			t.Error(outcome.Reason)
 		}
 		claims["iat"] = int64(99)
 		if b.checkRevocation(revocable(claims), "") == nil {
@@ -135,8 +135,8 @@ func TestRevocation(t *testing.T) {
 		} {
 			b := &Bearer{store: memory.New()}
 			announce(t, b.store, test.revocation)
-			if refused := b.checkRevocation(revocable(test.claims), ""); (refused == nil) != test.good {
-				t.Errorf("%s: %+v", name, refused)
+			if outcome := b.checkRevocation(revocable(test.claims), ""); (outcome == nil) != test.good {
+				t.Errorf("%s: %+v", name, outcome)
 			}
 		}
 	})

@@ -157,7 +157,7 @@ func ask(b *Bearer, token string) authn.Outcome {
 	return b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
 }
 
-func accepted(t *testing.T, b *Bearer, token string) *authn.Identity {
+func wantAccepted(t *testing.T, b *Bearer, token string) *authn.Identity {
 	t.Helper()
 	outcome := ask(b, token)
 	if outcome.Verdict != authn.Accepted {
@@ -166,7 +166,7 @@ func accepted(t *testing.T, b *Bearer, token string) *authn.Identity {
 	return outcome.Identity
 }
 
-func refused(t *testing.T, b *Bearer, token string, code authn.Code) {
+func wantRefused(t *testing.T, b *Bearer, token string, code authn.Code) {
 	t.Helper()
 	outcome := ask(b, token)
 	if outcome.Verdict == authn.Accepted || outcome.Identity != nil {
@@ -182,13 +182,13 @@ func TestAlgorithms(t *testing.T) {
 		t.Run("JWT-2 JWT-3: "+algorithm, func(t *testing.T) {
 			b := scheme(t)
 			token := sign(t, algorithm, nil, nil)
-			if got := accepted(t, b, token); got.ID != "alice" || got.Issuer != testIssuer {
+			if got := wantAccepted(t, b, token); got.ID != "alice" || got.Issuer != testIssuer {
 				t.Errorf("%+v", got)
 			}
 			parts := strings.Split(token, ".")
 			forged := parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(decodePart(t, parts[1]), "alice", "mallo", 1))) + "." + parts[2]
-			refused(t, scheme(t), forged, authn.CodeInvalidToken)
-			refused(t, scheme(t, func(b *Bearer) { b.Algorithms = []string{"HS256"} }), token, authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), forged, authn.CodeInvalidToken)
+			wantRefused(t, scheme(t, func(b *Bearer) { b.Algorithms = []string{"HS256"} }), token, authn.CodeInvalidToken)
 		})
 	}
 	t.Run("JWT-2: none in any case, and unknown algorithms", func(t *testing.T) {
@@ -197,11 +197,11 @@ func TestAlgorithms(t *testing.T) {
 			good := sign(t, "ES256", nil, nil)
 			parts := strings.Split(good, ".")
 			for _, signature := range []string{"", parts[2], "AA"} {
-				refused(t, scheme(t), base64.RawURLEncoding.EncodeToString(head)+"."+parts[1]+"."+signature, authn.CodeInvalidToken)
+				wantRefused(t, scheme(t), base64.RawURLEncoding.EncodeToString(head)+"."+parts[1]+"."+signature, authn.CodeInvalidToken)
 			}
 		}
-		refused(t, scheme(t), signRaw(t, "ES256", `{"typ":"JWT"}`, `{}`), authn.CodeInvalidToken)
-		refused(t, scheme(t), signRaw(t, "ES256", `{"alg":256}`, `{}`), authn.CodeInvalidToken)
+		wantRefused(t, scheme(t), signRaw(t, "ES256", `{"typ":"JWT"}`, `{}`), authn.CodeInvalidToken)
+		wantRefused(t, scheme(t), signRaw(t, "ES256", `{"alg":256}`, `{}`), authn.CodeInvalidToken)
 	})
 	t.Run("JWT-3: a public key is no HMAC secret", func(t *testing.T) {
 		for _, key := range testKeys() {
@@ -213,7 +213,7 @@ func TestAlgorithms(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				refused(t, scheme(t), string(token), authn.CodeInvalidToken)
+				wantRefused(t, scheme(t), string(token), authn.CodeInvalidToken)
 			}
 		}
 	})
@@ -236,7 +236,7 @@ func TestAlgorithms(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, signature := range [][]byte{der, make([]byte, 64), raw[:63], append(raw, 0), raw[:32], {0}} {
-			refused(t, scheme(t), input+"."+base64.RawURLEncoding.EncodeToString(signature), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), input+"."+base64.RawURLEncoding.EncodeToString(signature), authn.CodeInvalidToken)
 		}
 	})
 }

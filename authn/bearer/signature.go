@@ -81,8 +81,8 @@ func (b *Bearer) diagnose(t *token, failure error) error {
 		return failure
 	}
 	for _, origin := range b.origins {
-		if why := origin.keys.All().WhySkipped(t.keyID); why != "" {
-			return fmt.Errorf("%w: the published key cannot be used: %s", failure, why)
+		if skipped := origin.keys.All().WhySkipped(t.keyID); skipped != "" {
+			return fmt.Errorf("%w: the published key cannot be used: %s", failure, skipped)
 		}
 	}
 	return failure
@@ -96,7 +96,7 @@ func (v *verification) foundKey() string {
 	case v.keyID == "":
 		return "no kid"
 	}
-	return "kid " + shown(v.keyID)
+	return "kid " + shorten(v.keyID)
 }
 
 // errOtherTenant means that the keys at hand are for the tokens of others.

@@ -36,19 +36,19 @@ func TestSources(t *testing.T) {
 		t.Run("JWT-5: "+name, func(t *testing.T) {
 			test.config.Issuer = testIssuer
 			b, token := provisioned(t, &test.config), sign(t, "RS256", map[string]any{"kid": test.kid}, nil)
-			accepted(t, b, token)
+			wantAccepted(t, b, token)
 			if ends, sure := b.Ends(context.Background(), token); !sure || !ends.After(testNow) {
 				t.Errorf("ends %s, sure %t", ends, sure)
 			}
-			refused(t, b, forged(token), authn.CodeInvalidToken)
-			refused(t, b, sign(t, "ES256", nil, nil), authn.CodeInvalidToken)
+			wantRefused(t, b, forged(token), authn.CodeInvalidToken)
+			wantRefused(t, b, sign(t, "ES256", nil, nil), authn.CodeInvalidToken)
 		})
 	}
 	t.Run("AVAIL-1: a set that cannot be asked may have the key of a token that no file has", func(t *testing.T) {
 		b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{next}})
 		b.keys = append(b.keys, away{})
 		token := sign(t, "RS256", nil, nil)
-		accepted(t, b, token)
+		wantAccepted(t, b, token)
 		if outcome := ask(b, forged(token)); outcome.Verdict != authn.TemporarilyUnavailable || outcome.RetryAfter != time.Second {
 			t.Errorf("%+v", outcome)
 		}

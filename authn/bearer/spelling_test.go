@@ -46,22 +46,22 @@ func TestSpelling(t *testing.T) {
 		"no alg":                                   {`{}`, claims},
 	} {
 		t.Run("JWT-7: "+name, func(t *testing.T) {
-			refused(t, scheme(t), signRaw(t, "ES256", tc.header, tc.claims), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), signRaw(t, "ES256", tc.header, tc.claims), authn.CodeInvalidToken)
 		})
 	}
 	for _, crit := range []string{`[]`, `["exp"]`, `["b64"]`, `["x"]`, `"exp"`, `null`, `{}`, `true`, `0`} {
 		t.Run("JWT-7: crit is "+crit, func(t *testing.T) {
-			refused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256","x":1,"crit":`+crit+`}`, claims), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256","x":1,"crit":`+crit+`}`, claims), authn.CodeInvalidToken)
 		})
 	}
 	for _, b64 := range []string{`false`, `true`, `null`, `0`, `"false"`} {
 		t.Run("JWT-7: b64 is "+b64, func(t *testing.T) {
-			refused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256","b64":`+b64+`}`, claims), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), signRaw(t, "ES256", `{"alg":"ES256","b64":`+b64+`}`, claims), authn.CodeInvalidToken)
 		})
 	}
 	t.Run("JWT-7: what is written once passes", func(t *testing.T) {
-		accepted(t, scheme(t), signRaw(t, "ES256", header, claims))
-		accepted(t, scheme(t), signRaw(t, "ES256", " {\n\t\"alg\" : \"ES256\" }\r\n", with(`"Name":"Alice","name":"alice","a":{"sub":"x","Sub":"y"}`)))
+		wantAccepted(t, scheme(t), signRaw(t, "ES256", header, claims))
+		wantAccepted(t, scheme(t), signRaw(t, "ES256", " {\n\t\"alg\" : \"ES256\" }\r\n", with(`"Name":"Alice","name":"alice","a":{"sub":"x","Sub":"y"}`)))
 	})
 }
 
@@ -73,18 +73,18 @@ func TestOneSpelling(t *testing.T) {
 		t.Run("JWT-1: "+algorithm+", the last letters of each part", func(t *testing.T) {
 			token := sign(t, algorithm, nil, nil)
 			b := scheme(t)
-			accepted(t, b, token)
+			wantAccepted(t, b, token)
 			for _, end := range []int{strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.'), len(token)} {
 				for _, letter := range alphabet + "=+/ \n.\x00" {
 					other := token[:end-1] + string(letter) + token[end:]
 					if other != token {
-						refused(t, b, other, authn.CodeInvalidToken)
+						wantRefused(t, b, other, authn.CodeInvalidToken)
 					}
 				}
 			}
 			for _, extra := range []string{"=", "==", "\n", "\r\n", " ", ".", "\t", "A", "\x00", "%0A"} {
-				refused(t, b, token+extra, authn.CodeInvalidToken)
-				refused(t, b, extra+token, authn.CodeInvalidToken)
+				wantRefused(t, b, token+extra, authn.CodeInvalidToken)
+				wantRefused(t, b, extra+token, authn.CodeInvalidToken)
 			}
 		})
 	}
@@ -99,13 +99,13 @@ func TestBigTokens(t *testing.T) {
 			}
 		}
 	}
-	t.Run("JWT-1: up to 16 KiB a token is read", func(t *testing.T) { accepted(t, scheme(t), fill(authn.MaxCredential)) })
+	t.Run("JWT-1: up to 16 KiB a token is read", func(t *testing.T) { wantAccepted(t, scheme(t), fill(authn.MaxCredential)) })
 	t.Run("JWT-1: over 16 KiB it is not", func(t *testing.T) {
 		token := fill(authn.MaxCredential + 2)
 		if len(token) <= authn.MaxCredential {
 			t.Fatalf("the token has %d bytes", len(token))
 		}
-		refused(t, scheme(t), token, authn.CodeInvalidRequest)
+		wantRefused(t, scheme(t), token, authn.CodeInvalidRequest)
 	})
 }
 
@@ -128,7 +128,7 @@ func TestHalves(t *testing.T) {
 		"as long as of P-384":   append(append(make([]byte, 16), good[:32]...), append(make([]byte, 16), good[32:]...)...),
 	} {
 		t.Run("JWT-4: "+name, func(t *testing.T) {
-			refused(t, scheme(t), input+"."+base64.RawURLEncoding.EncodeToString(signature), authn.CodeInvalidToken)
+			wantRefused(t, scheme(t), input+"."+base64.RawURLEncoding.EncodeToString(signature), authn.CodeInvalidToken)
 		})
 	}
 }

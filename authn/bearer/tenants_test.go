@@ -42,9 +42,9 @@ func TestTenants(t *testing.T) {
 			token := sign(t, "RS256", nil, map[string]any{"iss": test.issuer, "tid": test.tenant})
 			for b, good := range map[*Bearer]bool{named: test.named, every: test.any} {
 				if good {
-					accepted(t, b, token)
+					wantAccepted(t, b, token)
 				} else {
-					refused(t, b, token, authn.CodeInvalidToken)
+					wantRefused(t, b, token, authn.CodeInvalidToken)
 				}
 			}
 		})
@@ -96,10 +96,10 @@ func TestTenantsOfKeys(t *testing.T) {
 			b = provisioned(t, b)
 			token := sign(t, "RS256", map[string]any{"kid": "k1"}, map[string]any{"iss": one, "tid": "1111"})
 			if test.good {
-				accepted(t, b, token)
+				wantAccepted(t, b, token)
 				return
 			}
-			refused(t, b, token, authn.CodeInvalidToken)
+			wantRefused(t, b, token, authn.CodeInvalidToken)
 			if err := ask(b, token).Reason; !errors.Is(err, errOtherTenant) {
 				t.Errorf("the reason is %v", err)
 			}

@@ -138,8 +138,8 @@ func (b *Bearer) checkHeader(v *verification) error {
 // maxShown bounds what an explanation repeats of a claim, in bytes.
 const maxShown = 200
 
-// shown is a claim for an explanation.
-func shown(claim any) string {
+// shorten is a claim for an explanation.
+func shorten(claim any) string {
 	text, err := json.Marshal(claim)
 	if err != nil || len(text) > maxShown {
 		return "of some length"

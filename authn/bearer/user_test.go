@@ -16,20 +16,20 @@ func TestUserIsANumber(t *testing.T) {
 			for _, claim := range []string{"uid", "deep.uid"} {
 				b := scheme(t, func(b *Bearer) { b.UserClaim = claim })
 				for range 2 { // the second time it is remembered
-					if got := accepted(t, b, token); got.ID != written {
+					if got := wantAccepted(t, b, token); got.ID != written {
 						t.Errorf("%s is %q", claim, got.ID)
 					}
 				}
 			}
 		})
-		refused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"sub": json.Number(written)}), authn.CodeInvalidToken)
+		wantRefused(t, scheme(t), sign(t, "ES256", nil, map[string]any{"sub": json.Number(written)}), authn.CodeInvalidToken)
 	}
 	numbered := scheme(t, func(b *Bearer) { b.UserClaim = "uid" })
-	if got := accepted(t, numbered, sign(t, "ES256", nil, map[string]any{"uid": "42"})); got.ID != "42" {
+	if got := wantAccepted(t, numbered, sign(t, "ES256", nil, map[string]any{"uid": "42"})); got.ID != "42" {
 		t.Errorf("a string is %q", got.ID)
 	}
 	for _, claim := range []any{map[string]any{"id": 1}, []any{1}, true} {
-		refused(t, numbered, sign(t, "ES256", nil, map[string]any{"uid": claim}), authn.CodeInvalidToken)
+		wantRefused(t, numbered, sign(t, "ES256", nil, map[string]any{"uid": claim}), authn.CodeInvalidToken)
 	}
 	t.Run("an answer of the issuer has it exactly, or as a string", func(t *testing.T) {
 		if user, err := numbered.user(&token{claims: map[string]any{"uid": int64(42)}}); user != "42" || err != nil {

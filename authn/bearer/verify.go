@@ -78,9 +78,9 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	if r.Trace.Note("proof_of_possession", err) != nil {
 		return b.refusePossession(err)
 	}
-	if refused := b.checkRevocation(token, credential.Value); refused != nil {
-		_ = r.Trace.Note("revocation", refused.Reason)
-		return *refused
+	if denied := b.checkRevocation(token, credential.Value); denied != nil {
+		_ = r.Trace.Note("revocation", denied.Reason)
+		return *denied
 	}
 	_ = r.Trace.Note("revocation", nil)
 	outcome.Nonce = nonce
@@ -98,8 +98,8 @@ func (b *Bearer) lookup(r *authn.Request, key cacheKey, keys uint64, text string
 	token := b.cache.token(key)
 	switch {
 	case token == nil:
-		refused, found := b.cache.refusal(key, keys, now)
-		return nil, refused, found
+		denied, found := b.cache.refusal(key, keys, now)
+		return nil, denied, found
 	case token.grant.Value().keys != keys, now.UnixMilli() >= token.until:
 		return nil, authn.Outcome{}, false
 	case token.audience() != "" && !r.MeansAudience(token.audience()):

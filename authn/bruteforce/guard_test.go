@@ -213,10 +213,10 @@ func TestNotCounted(t *testing.T) {
 
 func TestHangUp(t *testing.T) {
 	bubble(t, "LEAK-6: a client that hangs up before the answer is counted", small, func(t *testing.T, f *fixture) {
-		gone, hangUp := context.WithCancel(t.Context())
+		canceled, hangUp := context.WithCancel(t.Context())
 		hangUp()
 		for range 3 {
-			f.Allow(gone, attemptOf("c", "alice", "wrong"), func() Result { return Failure })
+			f.Allow(canceled, attemptOf("c", "alice", "wrong"), func() Result { return Failure })
 		}
 		f.waits(30*time.Second, "c", "alice", password)
 	})

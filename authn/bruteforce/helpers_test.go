@@ -39,12 +39,12 @@ func (s *fakeStore) Count(ctx context.Context, key store.Key, forget time.Durati
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	known := s.counters[key]
-	if !time.Now().Before(known.until) {
-		known.count = 0
+	current := s.counters[key]
+	if !time.Now().Before(current.until) {
+		current.count = 0
 	}
-	s.counters[key] = counter{count: known.count + 1, until: time.Now().Add(forget)}
-	return known.count + 1
+	s.counters[key] = counter{count: current.count + 1, until: time.Now().Add(forget)}
+	return current.count + 1
 }
 
 func (s *fakeStore) Reset(_ context.Context, key store.Key) {

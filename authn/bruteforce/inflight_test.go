@@ -82,8 +82,8 @@ func TestConcurrentAttempts(t *testing.T) {
 			if verified, refused := f.concurrently(30, Success, func(i int) Attempt { return attemptOf("c", fmt.Sprint("a", i), "good") }); verified != 30 || refused != 0 {
 				t.Errorf("%d verified and %d refused", verified, refused)
 			}
-			if left := len(f.inFlight.queues); left != 0 {
-				t.Errorf("%d queues are left", left)
+			if remaining := len(f.inFlight.queues); remaining != 0 {
+				t.Errorf("%d queues are left", remaining)
 			}
 		})
 	})
@@ -120,8 +120,8 @@ func TestWaiting(t *testing.T) {
 		synctest.Wait()
 		before := time.Now()
 		f.waits(0, "c", "alice", password)
-		if took := time.Since(before); took != 0 {
-			t.Errorf("it took %s", took)
+		if waited := time.Since(before); waited != 0 {
+			t.Errorf("it took %s", waited)
 		}
 		time.Sleep(5 * time.Second)
 	})
@@ -182,12 +182,12 @@ func TestWaiting(t *testing.T) {
 	bubble(t, "LEAK-6: a client that hangs up leaves the queue and is not verified", small, func(t *testing.T, f *fixture) {
 		go f.Allow(t.Context(), attemptOf("c", "alice", ""), func() Result { time.Sleep(time.Second); return Ignored })
 		synctest.Wait()
-		gone, hangUp := context.WithCancel(t.Context())
+		canceled, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, hangUp)
 		before := time.Now()
-		_, refused := f.Allow(gone, attemptOf("c", "alice", "alice:1"), func() Result { t.Error("it is verified"); return Failure })
-		if took := time.Since(before); !refused || took != time.Millisecond {
-			t.Errorf("refused %t after %s", refused, took)
+		_, refused := f.Allow(canceled, attemptOf("c", "alice", "alice:1"), func() Result { t.Error("it is verified"); return Failure })
+		if waited := time.Since(before); !refused || waited != time.Millisecond {
+			t.Errorf("refused %t after %s", refused, waited)
 		}
 		time.Sleep(time.Second)
 	})

@@ -25,18 +25,18 @@ func TestInstances(t *testing.T) {
 			t.Cleanup(func() { _ = own.Destruct() })
 			instances[i] = New(small, store, own, zap.NewNop())
 		}
-		wrong := func(instance *Guard, n int) (refused bool) {
+		fail := func(instance *Guard, n int) (refused bool) {
 			attempt := attemptOf("c", "alice", fmt.Sprint("alice:", n))
 			_, refused = instance.Allow(t.Context(), attempt, func() Result { return Failure })
 			return refused
 		}
 		for i := range 3 {
-			if wrong(instances[i], i) {
+			if fail(instances[i], i) {
 				t.Fatalf("attempt %d must wait", i+1)
 			}
 		}
 		for i, instance := range instances {
-			if !wrong(instance, i) {
+			if !fail(instance, i) {
 				t.Errorf("instance %d allows it", i)
 			}
 		}
@@ -52,20 +52,20 @@ func TestInstances(t *testing.T) {
 			instances[i] = New(limits, store, own, zap.NewNop())
 		}
 		attempt := func(i int) Attempt { return attemptOf("c", "alice", fmt.Sprint(i)) }
-		wrong := func() Result { return Failure }
+		fail := func() Result { return Failure }
 		var trying sync.WaitGroup
 		for i := range 300 {
 			trying.Go(func() {
-				if _, refused := instances[i%3].Allow(t.Context(), attempt(i), wrong); refused {
+				if _, refused := instances[i%3].Allow(t.Context(), attempt(i), fail); refused {
 					t.Error("refused early")
 				}
 			})
 		}
 		trying.Wait()
-		if _, refused := instances[0].Allow(t.Context(), attempt(300), wrong); refused {
+		if _, refused := instances[0].Allow(t.Context(), attempt(300), fail); refused {
 			t.Error("counted twice")
 		}
-		if _, refused := instances[1].Allow(t.Context(), attempt(301), wrong); !refused {
+		if _, refused := instances[1].Allow(t.Context(), attempt(301), fail); !refused {
 			t.Error("not counted")
 		}
 	})

@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	t.Run("R8705-3: the certificate of the connection is found, verified or not", func(t *testing.T) {
 		digest := sha256.Sum256(leaf.Raw)
 		want := authn.Credential{Value: hex.EncodeToString(digest[:]), Location: authn.Location{Kind: "tls", Name: "client_cert"}}
-		for _, connection := range []*tls.ConnectionState{sent(leaf), sent(leaf, ca.cert), verified(leaf, ca.cert)} {
+		for _, connection := range []*tls.ConnectionState{unverified(leaf), unverified(leaf, ca.cert), verified(leaf, ca.cert)} {
 			if got := find(connection); got != want {
 				t.Errorf("found %+v", got)
 			}
@@ -59,7 +59,7 @@ func TestFind(t *testing.T) {
 		r := httptest.NewRequest("POST", "/?client_cert=x", strings.NewReader("client_cert=x"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("client_cert", "x")
-		r.TLS = sent(leaf)
+		r.TLS = unverified(leaf)
 		found := find(r.TLS).Location
 		found.Remove(r)
 		body, err := io.ReadAll(r.Body)
@@ -93,29 +93,29 @@ func TestTrust(t *testing.T) {
 		want       authn.Verdict
 		reason     string
 	}{
-		"of the authority":                                 {own, sent(leaf), authn.Accepted, ""},
-		"of one between that was sent along":               {own, sent(between.leaf(t, nil), between.cert), authn.Accepted, ""},
-		"for any use":                                      {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageAny))), authn.Accepted, ""},
-		"for no use in particular":                         {own, sent(ca.leaf(t, usage())), authn.Accepted, ""},
-		"for servers and clients":                          {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
-		"signed by itself and trusted itself":              {pinned, sent(self.cert), authn.Accepted, ""},
-		"of one between that was not sent":                 {own, sent(between.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
-		"of another authority of that name":                {own, sent(stranger.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
-		"of another authority that was sent along":         {own, sent(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"of the authority":                                 {own, unverified(leaf), authn.Accepted, ""},
+		"of one between that was sent along":               {own, unverified(between.leaf(t, nil), between.cert), authn.Accepted, ""},
+		"for any use":                                      {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageAny))), authn.Accepted, ""},
+		"for no use in particular":                         {own, unverified(ca.leaf(t, usage())), authn.Accepted, ""},
+		"for servers and clients":                          {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
+		"signed by itself and trusted itself":              {pinned, unverified(self.cert), authn.Accepted, ""},
+		"of one between that was not sent":                 {own, unverified(between.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority of that name":                {own, unverified(stranger.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority that was sent along":         {own, unverified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
 		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by itself":                                 {own, sent(self.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by a client with its own certificate":      {own, sent(holder.leaf(t, nil), leaf), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by a client whose own certificate is root": {pinned, sent(self.leaf(t, nil), self.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"that is over":                                     {own, sent(ended), authn.Rejected, "expired"},
-		"that is not good yet":                             {own, sent(early), authn.Rejected, "not yet valid"},
-		"of one between that is over":                      {own, sent(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
-		"for servers":                                      {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth))), authn.Rejected, "incompatible key usage"},
-		"for signing code":                                 {own, sent(ca.leaf(t, usage(x509.ExtKeyUsageCodeSigning))), authn.Rejected, "incompatible key usage"},
+		"signed by itself":                                 {own, unverified(self.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client with its own certificate":      {own, unverified(holder.leaf(t, nil), leaf), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client whose own certificate is root": {pinned, unverified(self.leaf(t, nil), self.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"that is over":                                     {own, unverified(ended), authn.Rejected, "expired"},
+		"that is not good yet":                             {own, unverified(early), authn.Rejected, "not yet valid"},
+		"of one between that is over":                      {own, unverified(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
+		"for servers":                                      {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth))), authn.Rejected, "incompatible key usage"},
+		"for signing code":                                 {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageCodeSigning))), authn.Rejected, "incompatible key usage"},
 
 		"that Caddy verified":                           {caddys, verified(leaf, ca.cert), authn.Accepted, ""},
 		"that Caddy verified by one of two ways":        {caddys, &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf, over.cert}, {leaf, ca.cert}}}, authn.Accepted, ""},
-		"that Caddy did not verify":                     {caddys, sent(leaf, ca.cert), authn.NotApplicable, "Caddy did not verify"},
-		"signed by itself that Caddy did not verify":    {caddys, sent(self.cert), authn.NotApplicable, "Caddy did not verify"},
+		"that Caddy did not verify":                     {caddys, unverified(leaf, ca.cert), authn.NotApplicable, "Caddy did not verify"},
+		"signed by itself that Caddy did not verify":    {caddys, unverified(self.cert), authn.NotApplicable, "Caddy did not verify"},
 		"that was good when the connection began":       {caddys, verified(ended, ca.cert), authn.Rejected, "expired since"},
 		"that Caddy verified and that begins later":     {caddys, verified(early, ca.cert), authn.Rejected, "expired since"},
 		"of one between that was good at the beginning": {caddys, verified(leaf, over.cert, ca.cert), authn.Rejected, "expired since"},
@@ -137,14 +137,14 @@ func TestTrust(t *testing.T) {
 	t.Run("R8705-3: all files of the pool and all certificates in a file count", func(t *testing.T) {
 		c := scheme(t, ClientCert{TrustPool: []string{file(t, "# the first\n"+encode(ca.cert, self.cert)), file(t, encode(stranger.cert))}})
 		for _, cert := range []*x509.Certificate{leaf, self.cert, stranger.leaf(t, nil)} {
-			if outcome := try(t, c, sent(cert)); outcome.Verdict != authn.Accepted {
+			if outcome := try(t, c, unverified(cert)); outcome.Verdict != authn.Accepted {
 				t.Errorf("outcome %+v", outcome)
 			}
 		}
 	})
 	t.Run("O-2: only the certificate that was found is judged", func(t *testing.T) {
 		r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-		for _, connection := range []*tls.ConnectionState{nil, {}, sent(self.cert)} {
+		for _, connection := range []*tls.ConnectionState{nil, {}, unverified(self.cert)} {
 			r.TLS = connection
 			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Location: tlsLocation})
 			if outcome.Verdict != authn.Rejected {
@@ -173,7 +173,7 @@ func TestIdentity(t *testing.T) {
 	bare := ca.leaf(t, func(c *x509.Certificate) { c.Subject = pkix.Name{}; c.DNSNames = []string{""} })
 	identify := func(t *testing.T, from Field, cert *x509.Certificate) authn.Outcome {
 		t.Helper()
-		return try(t, scheme(t, trusting(t, ClientCert{UserFrom: from}, ca)), sent(cert))
+		return try(t, scheme(t, trusting(t, ClientCert{UserFrom: from}, ca)), unverified(cert))
 	}
 	for from, want := range map[Field]string{
 		"": "CN=robot,O=Example", Subject: "CN=robot,O=Example", CommonName: "robot",
@@ -239,7 +239,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	} {
 		t.Run("R8705-3: "+name+", whichever field is the user", func(t *testing.T) {
 			for _, config := range []ClientCert{{UserFrom: CommonName}, {UserFrom: Subject}} {
-				outcome := try(t, scheme(t, trusting(t, config, ca, odd)), sent(cert))
+				outcome := try(t, scheme(t, trusting(t, config, ca, odd)), unverified(cert))
 				if outcome.Verdict != authn.Rejected || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
 					t.Errorf("outcome %+v", outcome)
 				}
@@ -262,30 +262,30 @@ func TestGrants(t *testing.T) {
 		c.URIs = []*url.URL{parseURL(t, "https://example.com"), parseURL(t, "spiffe://example/robot")}
 	})
 	t.Run("R8705-3: the grants of all rules that apply add up, each once", func(t *testing.T) {
-		identity := try(t, scheme(t, trusting(t, ClientCert{Rules: rules}, ca)), sent(robot)).Identity
+		identity := try(t, scheme(t, trusting(t, ClientCert{Rules: rules}, ca)), unverified(robot)).Identity
 		if identity == nil || !slices.Equal(identity.Scopes, []string{"read", "write"}) || !slices.Equal(identity.Roles, []string{"known", "robot"}) {
 			t.Errorf("identity %+v", identity)
 		}
 	})
 	t.Run("R8705-3: no rule, no grant, but a known caller", func(t *testing.T) {
 		for _, config := range []ClientCert{{}, {Rules: rules[2:]}} {
-			identity := try(t, scheme(t, trusting(t, config, ca)), sent(robot)).Identity
+			identity := try(t, scheme(t, trusting(t, config, ca)), unverified(robot)).Identity
 			if identity == nil || identity.ID == "" || len(identity.Scopes)+len(identity.Roles) > 0 {
 				t.Errorf("identity %+v", identity)
 			}
 		}
 	})
 	t.Run("R8705-3: with only_matching the caller is left to another scheme or refused", func(t *testing.T) {
-		outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules[2:], OnlyMatching: true}, ca)), sent(robot))
+		outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules[2:], OnlyMatching: true}, ca)), unverified(robot))
 		if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
 			t.Errorf("outcome %+v", outcome)
 		}
-		if outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules, OnlyMatching: true}, ca)), sent(robot)); outcome.Verdict != authn.Accepted {
+		if outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules, OnlyMatching: true}, ca)), unverified(robot)); outcome.Verdict != authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
 	t.Run("R8705-3: a matching rule makes up for no verification", func(t *testing.T) {
-		if outcome := try(t, scheme(t, ClientCert{Rules: rules}), sent(robot)); outcome.Verdict == authn.Accepted {
+		if outcome := try(t, scheme(t, ClientCert{Rules: rules}), unverified(robot)); outcome.Verdict == authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
@@ -387,12 +387,12 @@ func TestOverTLS(t *testing.T) {
 
 // answer writes who the caller is: an id, `none` or `refused`.
 func answer(w io.Writer, c *ClientCert, r *http.Request) {
-	request, said := authn.NewRequest(r), "none"
+	request, challenge := authn.NewRequest(r), "none"
 	if credential, err := c.Find(request); err == nil && credential.Found() {
-		said = "refused"
+		challenge = "refused"
 		if outcome := c.Verify(r.Context(), request, credential); outcome.Verdict == authn.Accepted {
-			said = outcome.Identity.ID
+			challenge = outcome.Identity.ID
 		}
 	}
-	io.WriteString(w, said)
+	io.WriteString(w, challenge)
 }

@@ -154,7 +154,7 @@ func TestProvision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.roots != nil || c.UserFrom != Subject || c.trusts(sent(ca.cert)) == nil || c.trusts(sent(ca.leaf(t, nil), ca.cert)) == nil {
+		if c.roots != nil || c.UserFrom != Subject || c.trusts(unverified(ca.cert)) == nil || c.trusts(unverified(ca.leaf(t, nil), ca.cert)) == nil {
 			t.Errorf("loaded %+v", c)
 		}
 	})
@@ -167,9 +167,9 @@ func TestProvision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wanted := x509.NewCertPool()
-		wanted.AddCert(ca.cert)
-		if !c.roots.Equal(wanted) || len(c.Rules) != 1 || !c.OnlyMatching {
+		want := x509.NewCertPool()
+		want.AddCert(ca.cert)
+		if !c.roots.Equal(want) || len(c.Rules) != 1 || !c.OnlyMatching {
 			t.Errorf("loaded %+v", c)
 		}
 	})

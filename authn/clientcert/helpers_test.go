@@ -55,19 +55,19 @@ func create(t testing.TB, issuer *authority, change func(*x509.Certificate)) *au
 	if change != nil {
 		change(template)
 	}
-	made := &authority{key: newKey(t)}
-	parent, signer := template, made.key
+	created := &authority{key: newKey(t)}
+	parent, signer := template, created.key
 	if issuer != nil {
 		parent, signer = issuer.cert, issuer.key
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, made.key.Public(), signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, created.key.Public(), signer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.cert, err = x509.ParseCertificate(der); err != nil {
+	if created.cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	return made
+	return created
 }
 
 // asAuthority makes a certificate one that may sign others.
@@ -138,8 +138,8 @@ func trusting(t testing.TB, config ClientCert, authorities ...*authority) Client
 	return config
 }
 
-// sent is a connection on which the certificates came and nobody verified them.
-func sent(certs ...*x509.Certificate) *tls.ConnectionState {
+// unverified is a connection on which the certificates came and nobody verified them.
+func unverified(certs ...*x509.Certificate) *tls.ConnectionState {
 	return &tls.ConnectionState{PeerCertificates: certs}
 }
 

@@ -17,12 +17,12 @@ const maxLinks = 8
 // with a matching name, and the client chooses names and keys. A hundred large keys of
 // one name would cost most of a second with each request. Here only trusted keys check
 // signatures.
-func linksTo(authorities, sent []*x509.Certificate) *x509.CertPool {
-	links, trusted, left := x509.NewCertPool(), slices.Clone(authorities), slices.Clone(sent)
-	slices.Reverse(left) // each is signed by the next one (RFC 8446 §4.4.2)
-	for before := -1; before != len(left); {
-		before = len(left)
-		left = slices.DeleteFunc(left, func(link *x509.Certificate) bool {
+func linksTo(authorities, certificates []*x509.Certificate) *x509.CertPool {
+	links, trusted, rest := x509.NewCertPool(), slices.Clone(authorities), slices.Clone(certificates)
+	slices.Reverse(rest) // each is signed by the next one (RFC 8446 §4.4.2)
+	for before := -1; before != len(rest); {
+		before = len(rest)
+		rest = slices.DeleteFunc(rest, func(link *x509.Certificate) bool {
 			if !isSignedBy(link, trusted) {
 				return false
 			}

@@ -50,14 +50,14 @@ func TestLinks(t *testing.T) {
 			if len(test.vouched) > 1 {
 				verdict = authn.Accepted
 			}
-			if outcome := try(t, c, sent(append([]*x509.Certificate{leaf}, certs(test.along...)...)...)); outcome.Verdict != verdict {
+			if outcome := try(t, c, unverified(append([]*x509.Certificate{leaf}, certs(test.along...)...)...)); outcome.Verdict != verdict {
 				t.Errorf("outcome %+v", outcome)
 			}
 		})
 	}
 	t.Run("R8705-3: with more than there may be even a good one is refused", func(t *testing.T) {
 		along := append(certs(second, between), certs(false8[:maxLinks-1]...)...)
-		if outcome := try(t, c, sent(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.NotApplicable {
+		if outcome := try(t, c, unverified(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.NotApplicable {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})

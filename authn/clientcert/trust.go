@@ -18,11 +18,11 @@ var errUntrusted = errors.New("the certificate is not trusted")
 func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 	now := c.now()
 	if c.roots != nil {
-		sent := connection.PeerCertificates
-		if len(sent) > 1+maxLinks {
+		certificates := connection.PeerCertificates
+		if len(certificates) > 1+maxLinks {
 			return fmt.Errorf("%w: more than %d certificates came with it", errUntrusted, maxLinks)
 		}
-		return c.verdicts.of(sent, c.authorities, now, func() error { return c.verify(sent, now) })
+		return c.verdicts.lookup(certificates, c.authorities, now, func() error { return c.verify(certificates, now) })
 	}
 	if len(connection.VerifiedChains) == 0 {
 		return fmt.Errorf("%w: Caddy did not verify it, and no trust_pool is configured", errUntrusted)
@@ -41,9 +41,9 @@ func (c *ClientCert) trusts(connection *tls.ConnectionState) error {
 
 // verify verifies the first of the client's certificates. The others may be links to a
 // root.
-func (c *ClientCert) verify(sent []*x509.Certificate, now time.Time) error {
-	links := linksTo(c.authorities, sent[1:])
-	_, err := sent[0].Verify(x509.VerifyOptions{
+func (c *ClientCert) verify(certificates []*x509.Certificate, now time.Time) error {
+	links := linksTo(c.authorities, certificates[1:])
+	_, err := certificates[0].Verify(x509.VerifyOptions{
 		Roots:         c.roots,
 		Intermediates: links,
 		CurrentTime:   now,

@@ -30,10 +30,10 @@ const (
 	maxVerdicts = 10_000
 )
 
-// of returns the verdict on a client's certificates. Its validity ends when one of the
+// lookup returns the verdict on a client's certificates. Its validity ends when one of the
 // certificates that it depends on begins or ends.
-func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, verify func() error) error {
-	key := chainOf(sent)
+func (v *verdicts) lookup(chain, authorities []*x509.Certificate, now time.Time, verify func() error) error {
+	key := chainOf(chain)
 	v.mutex.Lock()
 	existing, found := v.found[key]
 	v.mutex.Unlock()
@@ -41,7 +41,7 @@ func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, veri
 		return existing.err
 	}
 	fresh := verdict{from: now, until: now.Add(verdictFor), err: verify()}
-	for _, certificates := range [][]*x509.Certificate{sent, authorities} {
+	for _, certificates := range [][]*x509.Certificate{chain, authorities} {
 		for _, certificate := range certificates {
 			for _, limit := range []time.Time{certificate.NotBefore, certificate.NotAfter} {
 				if !limit.Before(now) && limit.Before(fresh.until) {
@@ -60,10 +60,10 @@ func (v *verdicts) of(sent, authorities []*x509.Certificate, now time.Time, veri
 }
 
 // chainOf returns a digest that identifies the certificates of a client.
-func chainOf(sent []*x509.Certificate) [sha256.Size]byte {
+func chainOf(chain []*x509.Certificate) [sha256.Size]byte {
 	var room [(1 + maxLinks) * sha256.Size]byte
 	all := room[:0]
-	for _, certificate := range sent {
+	for _, certificate := range chain {
 		digest := fingerprint.Of(certificate)
 		all = append(all, digest[:]...)
 	}

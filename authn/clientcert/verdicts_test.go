@@ -24,13 +24,13 @@ func TestBigCertificate(t *testing.T) {
 	ca := create(t, nil, asAuthority("CA"))
 	c := scheme(t, trusting(t, ClientCert{}, ca))
 	t.Run("COST-1: a certificate over 16 KiB is refused for its size", func(t *testing.T) {
-		outcome := try(t, c, sent(ca.leaf(t, withExtension(17<<10))))
+		outcome := try(t, c, unverified(ca.leaf(t, withExtension(17<<10))))
 		if outcome.Code != authn.CodeInvalidRequest || !errors.Is(outcome.Reason, authn.ErrTooLarge) {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
 	t.Run("COST-1: one below is judged", func(t *testing.T) {
-		if outcome := try(t, c, sent(ca.leaf(t, withExtension(15<<10)))); outcome.Verdict != authn.Accepted {
+		if outcome := try(t, c, unverified(ca.leaf(t, withExtension(15<<10)))); outcome.Verdict != authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
@@ -40,8 +40,8 @@ func TestBigCertificate(t *testing.T) {
 			other := scheme(t, trusting(t, ClientCert{}, create(t, nil, asAuthority("other"))))
 			cost := steps.Of(func() {
 				for range 50 {
-					try(t, c, sent(leaf))
-					try(t, other, sent(leaf))
+					try(t, c, unverified(leaf))
+					try(t, other, unverified(leaf))
 				}
 			})
 			if cost != int64(len(leaf.Raw)) {
@@ -57,8 +57,8 @@ func TestVerdicts(t *testing.T) {
 	bad := errors.New("bad")
 	var memory verdicts
 	verified := 0
-	ask := func(now time.Time, err error, sent ...*x509.Certificate) error {
-		return memory.of(sent, []*x509.Certificate{ca.cert}, now, func() error { verified++; return err })
+	lookup := func(now time.Time, err error, certificates ...*x509.Certificate) error {
+		return memory.lookup(certificates, []*x509.Certificate{ca.cert}, now, func() error { verified++; return err })
 	}
 	for _, step := range []struct {
 		name     string
@@ -84,14 +84,14 @@ func TestVerdicts(t *testing.T) {
 		{"after the end of the authority", ca.cert.NotAfter.Add(time.Second), []*x509.Certificate{leaf}, bad, bad, 12},
 	} {
 		t.Run("COST-1: a chain "+step.name, func(t *testing.T) {
-			if err := ask(step.now, step.found, step.sent...); !errors.Is(err, step.want) || verified != step.verified {
+			if err := lookup(step.now, step.found, step.sent...); !errors.Is(err, step.want) || verified != step.verified {
 				t.Errorf("the verdict is %v after %d", err, verified)
 			}
 		})
 	}
 	t.Run("COST-1: what is remembered is bounded", func(t *testing.T) {
 		for i := range maxVerdicts + 10 {
-			_ = ask(noon, nil, &x509.Certificate{Raw: []byte(strconv.Itoa(i))})
+			_ = lookup(noon, nil, &x509.Certificate{Raw: []byte(strconv.Itoa(i))})
 		}
 		if len(memory.found) == 0 || len(memory.found) > maxVerdicts {
 			t.Errorf("%d are remembered", len(memory.found))

@@ -47,9 +47,9 @@ func (t *Trace) NoteFound(check string, failure error, found func() string) erro
 }
 
 // Skip adds a skipped check. It reports whether the caller must skip it.
-func (t *Trace) Skip(check, why string) bool {
+func (t *Trace) Skip(check, reason string) bool {
 	if t != nil {
-		t.checks = append(t.checks, Check{Scheme: t.scheme, Check: check, Result: Skipped, Detail: why})
+		t.checks = append(t.checks, Check{Scheme: t.scheme, Check: check, Result: Skipped, Detail: reason})
 	}
 	return t != nil
 }
