@@ -17,17 +17,17 @@ import (
 
 // rsaKey is made once for each size, since making one is slow.
 var rsaKey = func() func(t testing.TB, bits int) *rsa.PrivateKey {
-	var made sync.Map
+	var keys sync.Map
 	return func(t testing.TB, bits int) *rsa.PrivateKey {
 		t.Helper()
-		if key, found := made.Load(bits); found {
+		if key, found := keys.Load(bits); found {
 			return key.(*rsa.PrivateKey)
 		}
 		key, err := rsa.GenerateKey(rand.Reader, bits)
 		if err != nil {
 			t.Fatal(err)
 		}
-		made.Store(bits, key)
+		keys.Store(bits, key)
 		return key
 	}
 }()
@@ -56,9 +56,9 @@ type entry map[string]any
 // with returns the entry with one member more, or another value for it.
 func (e entry) with(name string, value any) entry {
 	changed := entry{name: value}
-	for other, kept := range e {
+	for other, member := range e {
 		if other != name {
-			changed[other] = kept
+			changed[other] = member
 		}
 	}
 	return changed
@@ -68,26 +68,26 @@ func base64URL(data []byte) string { return base64.RawURLEncoding.EncodeToString
 
 func jwkOf(t testing.TB, kid string, public any) entry {
 	t.Helper()
-	made := entry{}
+	jwk := entry{}
 	switch key := public.(type) {
 	case *rsa.PublicKey:
-		made = entry{"kty": "RSA", "n": base64URL(key.N.Bytes()), "e": base64URL(big.NewInt(int64(key.E)).Bytes())}
+		jwk = entry{"kty": "RSA", "n": base64URL(key.N.Bytes()), "e": base64URL(big.NewInt(int64(key.E)).Bytes())}
 	case *ecdsa.PublicKey:
 		point, err := key.Bytes()
 		if err != nil {
 			t.Fatal(err)
 		}
 		half := len(point) / 2 // after the byte that says "uncompressed"
-		made = entry{"kty": "EC", "crv": key.Params().Name, "x": base64URL(point[1 : 1+half]), "y": base64URL(point[1+half:])}
+		jwk = entry{"kty": "EC", "crv": key.Params().Name, "x": base64URL(point[1 : 1+half]), "y": base64URL(point[1+half:])}
 	case ed25519.PublicKey:
-		made = entry{"kty": "OKP", "crv": "Ed25519", "x": base64URL(key)}
+		jwk = entry{"kty": "OKP", "crv": "Ed25519", "x": base64URL(key)}
 	default:
 		t.Fatalf("no JWK for %T", public)
 	}
 	if kid != "" {
-		made["kid"] = kid
+		jwk["kid"] = kid
 	}
-	return made
+	return jwk
 }
 
 func jwksOf(t testing.TB, entries ...entry) []byte {

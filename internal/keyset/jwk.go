@@ -76,14 +76,14 @@ func readJWKs(entries []json.RawMessage) (*Set, error) {
 	}
 	var keys []*Key
 	var skipped []string
-	why := make(map[string]string)
+	reasons := make(map[string]string)
 	for position, entry := range entries {
 		key, id, err := readJWK(entry)
 		if err != nil {
 			reason := shorten(fmt.Sprintf("key %d: %v", position+1, err))
 			skipped = append(skipped, reason)
-			if id != "" && why[id] == "" {
-				why[id] = reason
+			if id != "" && reasons[id] == "" {
+				reasons[id] = reason
 			}
 			continue
 		}
@@ -96,7 +96,7 @@ func readJWKs(entries []json.RawMessage) (*Set, error) {
 		return nil, fmt.Errorf("no usable key: %s", strings.Join(skipped, "; "))
 	}
 	set := newSet(keys, skipped)
-	set.why = why
+	set.reasons = reasons
 	return set, nil
 }
 

@@ -107,7 +107,7 @@ func TestFromSecret(t *testing.T) {
 				t.Errorf("got %v, want %v", set.Algorithms(), want)
 			}
 			secret[0] = 'y'
-			if kept := set.keys[0].Public.([]byte); kept[0] != 'x' {
+			if stored := set.keys[0].Public.([]byte); stored[0] != 'x' {
 				t.Error("the caller can change the secret")
 			}
 			for _, text := range []string{fmt.Sprintf("%v %+v %#v", set.keys, set.keys[0], set.keys[0]), string(toJSON(t, set.keys))} {

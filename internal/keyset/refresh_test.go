@@ -165,10 +165,10 @@ func TestRemoteStatus(t *testing.T) {
 		if fetched.Reason != "" || fetched.FetchedAt.IsZero() || len(fetched.Skipped) != 1 {
 			t.Errorf("after a success: %+v", fetched)
 		}
-		told := make(chan error, 1)
-		stop := remote.OnFailure(func(failure error) { told <- failure })
+		result := make(chan error, 1)
+		stop := remote.OnFailure(func(failure error) { result <- failure })
 		up.answer(status(http.StatusNotFound))
-		if err := remote.Refresh(t.Context()); idp.ReasonOf(err) != idp.ReasonStatus || idp.ReasonOf(<-told) != idp.ReasonStatus || remote.Status().Reason != idp.ReasonStatus {
+		if err := remote.Refresh(t.Context()); idp.ReasonOf(err) != idp.ReasonStatus || idp.ReasonOf(<-result) != idp.ReasonStatus || remote.Status().Reason != idp.ReasonStatus {
 			t.Errorf("refreshed with %v", err)
 		}
 		if ok, failures := remote.Status().Fetched, remote.Status().Failed; ok != 1 || failures < 2 {

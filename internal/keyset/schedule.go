@@ -15,9 +15,9 @@ type schedule struct {
 	mutex     sync.Mutex
 	running   *attempt  // nil between two fetches
 	next      *attempt  // never nil
-	begun     uint64    // fetches so far
+	fetches   uint64    // fetches so far
 	requested bool      // by a request that came during the running fetch
-	demanded  bool      // by the operator during the running fetch
+	forced    bool      // by the operator during the running fetch
 	earliest  time.Time // when a request may cause the next fetch
 	due       time.Time // when it begins; zero for now
 	failures  int       // in a row
@@ -54,7 +54,7 @@ func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uin
 		if len(s.arrived) >= maxArrived {
 			clear(s.arrived)
 		}
-		arrived = s.begun
+		arrived = s.fetches
 		s.arrived[token] = arrived
 	}
 	if s.running != nil {
@@ -76,7 +76,7 @@ func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uin
 func (s *schedule) demand() *attempt {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.demanded, s.due = true, time.Time{}
+	s.forced, s.due = true, time.Time{}
 	s.wakeUp()
 	return s.next
 }
@@ -112,9 +112,9 @@ func (s *schedule) begin() uint64 {
 	default:
 	}
 	s.running, s.next = s.next, newAttempt()
-	s.requested, s.demanded = false, false
-	s.begun++
-	return s.begun
+	s.requested, s.forced = false, false
+	s.fetches++
+	return s.fetches
 }
 
 // succeed ends the running attempt.
@@ -137,7 +137,7 @@ func (s *schedule) fail(now time.Time, reason error) {
 
 func (s *schedule) end(earliest, due time.Time) {
 	switch {
-	case s.demanded:
+	case s.forced:
 		due = time.Time{}
 	case s.requested:
 		due = earliest

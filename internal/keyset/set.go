@@ -16,7 +16,7 @@ type Set struct {
 	answers map[question][]*Key // by kid and alg; an empty kid asks for any key
 	unnamed map[string][]*Key   // by alg: keys without an ID
 	skipped []string
-	why     map[string]string // by the ID of a key that was left out
+	reasons map[string]string // by the ID of a key that was left out
 
 	fingerprint uint64 // of the document; zero for the empty set
 }
@@ -110,5 +110,5 @@ func (s *Set) WhySkipped(kid string) string {
 	if s == nil || s.Has(kid) {
 		return ""
 	}
-	return s.why[kid]
+	return s.reasons[kid]
 }
