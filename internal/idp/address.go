@@ -72,12 +72,12 @@ func InLine(line string, err error) error {
 
 // CheckHTTPHosts checks the hosts of a line `allow_http`: each must be a host of one
 // of the addresses, which may have placeholders.
-func CheckHTTPHosts(hosts []string, asked ...string) error {
+func CheckHTTPHosts(hosts []string, addresses ...string) error {
 	for _, host := range hosts {
 		if !hostName.MatchString(host) {
 			return fmt.Errorf("allow_http: %q is not a host: write its name without scheme, port and path", host)
 		}
-		if !slices.ContainsFunc(asked, func(address string) bool { return usesHTTP(address, host) }) {
+		if !slices.ContainsFunc(addresses, func(address string) bool { return usesHTTP(address, host) }) {
 			return fmt.Errorf("allow_http: no http:// URL of this scheme has the host %s", host)
 		}
 	}

@@ -52,8 +52,8 @@ func TestClientRedirects(t *testing.T) {
 			}
 		})
 	}
-	if asked := elsewhere.paths(); len(asked) != 0 {
-		t.Errorf("the other origin was asked for %q", asked)
+	if requests := elsewhere.paths(); len(requests) != 0 {
+		t.Errorf("the other origin was asked for %q", requests)
 	}
 }
 

@@ -101,12 +101,12 @@ func firstMetadata(ctx context.Context, client *http.Client, locations []string,
 		members map[string]any
 		err     error
 	}
-	answers, asked := make(chan answer, len(locations)), 0 // has room for those that come too late
+	answers, started := make(chan answer, len(locations)), 0 // has room for those that come too late
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	ask := func() {
-		if location := asked; location < len(locations) && ctx.Err() == nil {
-			asked++
+	start := func() {
+		if location := started; location < len(locations) && ctx.Err() == nil {
+			started++
 			timer.Reset(wait)
 			go func() {
 				metadata, err := fetchMetadata(ctx, client, locations[location], issuer)
@@ -115,18 +115,18 @@ func firstMetadata(ctx context.Context, client *http.Client, locations []string,
 		}
 	}
 	failures := make([]error, len(locations))
-	ask()
-	for answered := 0; answered < asked; {
+	start()
+	for answered := 0; answered < started; {
 		select {
 		case <-timer.C:
-			ask()
+			start()
 		case found := <-answers:
 			if found.err == nil {
 				return found.members, nil
 			}
 			failures[found.place] = found.err
 			answered++
-			ask()
+			start()
 		}
 	}
 	return nil, fmt.Errorf("no metadata of the issuer: %w", joined(failures))

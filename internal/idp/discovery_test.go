@@ -49,8 +49,8 @@ func TestWellKnownPlaces(t *testing.T) {
 // what was asked for. In a document, {{host}} stands for its own origin.
 type site struct {
 	*httptest.Server
-	mutex sync.Mutex
-	asked []string
+	mutex    sync.Mutex
+	requests []string
 }
 
 func newSite(t *testing.T, contentType string, documents map[string]string) *site {
@@ -58,7 +58,7 @@ func newSite(t *testing.T, contentType string, documents map[string]string) *sit
 	s := new(site)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		s.mutex.Lock()
-		s.asked = append(s.asked, request.URL.Path)
+		s.requests = append(s.requests, request.URL.Path)
 		s.mutex.Unlock()
 		document, found := documents[request.URL.Path]
 		if !found {
@@ -75,7 +75,7 @@ func newSite(t *testing.T, contentType string, documents map[string]string) *sit
 func (s *site) paths() []string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return slices.Clone(s.asked)
+	return slices.Clone(s.requests)
 }
 
 const (
@@ -110,8 +110,8 @@ func TestDiscover(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			site := newSite(t, test.contentType, test.documents)
 			metadata, err := Discover(t.Context(), site.Client(), site.URL+"/t")
-			if asked := site.paths(); len(asked) != test.asked {
-				t.Errorf("asked at %q", asked)
+			if requested := site.paths(); len(requested) != test.asked {
+				t.Errorf("asked at %q", requested)
 			}
 			if test.fail != "" {
 				if err == nil || !strings.Contains(err.Error(), test.fail) || metadata != nil {
@@ -190,10 +190,10 @@ func TestDiscoverPlacesThatHang(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			asked, release := make(chan string, 3), make(chan struct{})
+			requests, release := make(chan string, 3), make(chan struct{})
 			var host string
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				asked <- r.URL.Path
+				requests <- r.URL.Path
 				if slices.Contains(test.hang, r.URL.Path) {
 					select {
 					case <-release:
@@ -219,7 +219,7 @@ func TestDiscoverPlacesThatHang(t *testing.T) {
 			if test.complete {
 				go func() {
 					for range 3 {
-						<-asked
+						<-requests
 					}
 					close(release)
 				}()
@@ -267,8 +267,8 @@ func FuzzMetadata(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if said, _ := plain[name].(string); said != got {
-				t.Fatalf("%s is %q and was read as %q", name, said, got)
+			if value, _ := plain[name].(string); value != got {
+				t.Fatalf("%s is %q and was read as %q", name, value, got)
 			}
 			if address, err := url.Parse(got); err != nil || address.Scheme != "https" || address.Host == "" || address.User != nil {
 				t.Fatalf("%s: %q was taken", name, got)

@@ -21,12 +21,12 @@ func TestAnswer(t *testing.T) {
 		}
 	})
 	t.Run("R7662-2: what cannot be a token is inactive without a call", func(t *testing.T) {
-		asked := newEndpoint(t, says(active))
-		client := newClientOf(t, config(asked.URL))
+		server := newEndpoint(t, says(active))
+		client := newClientOf(t, config(server.URL))
 		for _, text := range []string{"", "a\x00b", "a\nb", "tokén", "\x7f", "\xff"} {
 			expect(t, client, text, false, true)
 		}
-		expectCalls(t, asked, 0)
+		expectCalls(t, server, 0)
 	})
 	t.Run("R7662-6: the whole response is handed on", func(t *testing.T) {
 		body := `{"active":true,"exp":1000000000.5,"aud":["a"],"cnf":{"jkt":"x"},"uid":9007199254740993}`
@@ -65,12 +65,12 @@ func TestAnswer(t *testing.T) {
 		"the answer must not be cut at a MiB ": active + strings.Repeat(" ", maxAnswer),
 	} {
 		t.Run("R7662-3: "+name, func(t *testing.T) {
-			asked := newEndpoint(t, says(body))
-			config := config(asked.URL)
+			server := newEndpoint(t, says(body))
+			config := config(server.URL)
 			logger, logs := newLog()
 			config.Logger = func() *zap.Logger { return logger }
 			expectUnavailable(t, newClientOf(t, config), "token")
-			expectCalls(t, asked, 1)
+			expectCalls(t, server, 1)
 			if logs.FilterMessage("introspection failed").Len() != 1 {
 				t.Errorf("logged %v", logs.All())
 			}

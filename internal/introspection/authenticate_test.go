@@ -20,10 +20,10 @@ import (
 
 func TestCall(t *testing.T) {
 	t.Run("R7662-1: the token is posted in a form, with a hint", func(t *testing.T) {
-		asked := newEndpoint(t, says(active))
-		expect(t, newClientOf(t, config(asked.URL+"/introspect")), "opaque+token/=", true, false)
-		expectCalls(t, asked, 1)
-		got := asked.calls()[0]
+		server := newEndpoint(t, says(active))
+		expect(t, newClientOf(t, config(server.URL+"/introspect")), "opaque+token/=", true, false)
+		expectCalls(t, server, 1)
+		got := server.calls()[0]
 		if got.method != http.MethodPost || got.uri != "/introspect" {
 			t.Errorf("%s %s", got.method, got.uri)
 		}
@@ -39,29 +39,29 @@ func TestCall(t *testing.T) {
 	})
 	for _, code := range []int{http.StatusMovedPermanently, http.StatusSeeOther, http.StatusTemporaryRedirect} {
 		t.Run("R7662-1: a redirect is not followed, "+http.StatusText(code), func(t *testing.T) {
-			asked := newEndpoint(t, nil)
-			asked.answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", code) })
-			expectUnavailable(t, newClientOf(t, config(asked.URL)), "token")
-			expectCalls(t, asked, 1)
+			server := newEndpoint(t, nil)
+			server.answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", code) })
+			expectUnavailable(t, newClientOf(t, config(server.URL)), "token")
+			expectCalls(t, server, 1)
 		})
 	}
 	t.Run("R7662-1: ID and secret are encoded before they are joined", func(t *testing.T) {
-		asked := newEndpoint(t, says(active))
-		config := config(asked.URL)
+		server := newEndpoint(t, says(active))
+		config := config(server.URL)
 		config.ClientID, config.ClientSecret = "https://gate way:1", "a:b+c%é"
 		expect(t, newClientOf(t, config), "token", true, false)
-		field, _ := strings.CutPrefix(asked.calls()[0].header.Get("Authorization"), "Basic ")
+		field, _ := strings.CutPrefix(server.calls()[0].header.Get("Authorization"), "Basic ")
 		pair, err := base64.StdEncoding.DecodeString(field)
 		if want := "https%3A%2F%2Fgate+way%3A1:a%3Ab%2Bc%25%C3%A9"; err != nil || string(pair) != want {
 			t.Errorf("got %q, want %q", pair, want)
 		}
 	})
 	t.Run("R7662-1: client_secret_post", func(t *testing.T) {
-		asked := newEndpoint(t, says(active))
-		config := config(asked.URL)
+		server := newEndpoint(t, says(active))
+		config := config(server.URL)
 		config.Authentication = ClientSecretPost
 		expect(t, newClientOf(t, config), "token", true, false)
-		got := asked.calls()[0]
+		got := server.calls()[0]
 		if got.form.Get("client_id") != "gateway" || got.form.Get("client_secret") != config.ClientSecret || got.header.Get("Authorization") != "" {
 			t.Errorf("form %v, header %v", got.form, got.header)
 		}
@@ -123,19 +123,19 @@ func TestPrivateKeyJWT(t *testing.T) {
 		{jwa.EdDSA, pemOf(t, ed), ed.Public(), ""},
 	} {
 		t.Run("R7662-1: private_key_jwt with "+test.algorithm.String(), func(t *testing.T) {
-			asked, clock := newEndpoint(t, says(inactive)), newClock()
-			config := config(asked.URL + "/introspect")
+			server, clock := newEndpoint(t, says(inactive)), newClock()
+			config := config(server.URL + "/introspect")
 			config.ClientSecret, config.Authentication, config.SigningKey = "", PrivateKeyJWT, test.key
 			config.now = clock.now
 			client := newClientOf(t, config)
 			expect(t, client, "one", false, false)
 			expect(t, client, "two", false, false)
-			got := asked.calls()[0]
+			got := server.calls()[0]
 			if got.form.Get("client_assertion_type") != assertionType || got.header.Get("Authorization") != "" {
 				t.Errorf("form %v, header %v", got.form, got.header)
 			}
 			first := assertionOf(t, got, test.algorithm, test.public, test.id)
-			second := assertionOf(t, asked.calls()[1], test.algorithm, test.public, test.id)
+			second := assertionOf(t, server.calls()[1], test.algorithm, test.public, test.id)
 			if first["iss"] != "gateway" || first["sub"] != "gateway" || first["aud"] != config.Endpoint {
 				t.Errorf("claims %v", first)
 			}
@@ -148,14 +148,14 @@ func TestPrivateKeyJWT(t *testing.T) {
 		})
 	}
 	t.Run("R7662-1: the audience is the issuer where that is known", func(t *testing.T) {
-		asked := newEndpoint(t, says(active))
-		config := config(asked.URL)
+		server := newEndpoint(t, says(active))
+		config := config(server.URL)
 		config.Issuer, config.Authentication, config.SigningKey = "https://id.example", PrivateKeyJWT, pemOf(t, ed)
 		expect(t, newClientOf(t, config), "token", true, false)
-		if claims := assertionOf(t, asked.calls()[0], jwa.EdDSA, ed.Public(), ""); claims["aud"] != "https://id.example" {
+		if claims := assertionOf(t, server.calls()[0], jwa.EdDSA, ed.Public(), ""); claims["aud"] != "https://id.example" {
 			t.Errorf("claims %v", claims)
 		}
-		if asked.calls()[0].form.Has("client_secret") {
+		if server.calls()[0].form.Has("client_secret") {
 			t.Error("the secret was sent too")
 		}
 	})
@@ -170,8 +170,8 @@ func assertionOf(t *testing.T, got call, algorithm jwa.SignatureAlgorithm, publi
 		t.Fatal(err)
 	}
 	if header := message.Signatures()[0].ProtectedHeaders(); header.KeyID() != id || header.Algorithm() != algorithm {
-		kept, _ := header.AsMap(context.Background())
-		t.Errorf("header %v", kept)
+		sent, _ := header.AsMap(context.Background())
+		t.Errorf("header %v", sent)
 	}
 	payload, err := jws.Verify(assertion, jws.WithKey(algorithm, public), jws.WithCompact())
 	if err != nil {

@@ -23,28 +23,28 @@ import (
 func TestUnavailable(t *testing.T) {
 	for _, code := range []int{400, 401, 403, 404, 413, 429, 500, 502, 503} {
 		t.Run(fmt.Sprintf("R7662-4: status %d is no answer", code), func(t *testing.T) {
-			client, asked, _ := timed(t, "", nil)
-			asked.answer(status(code, active))
+			client, server, _ := timed(t, "", nil)
+			server.answer(status(code, active))
 			expectUnavailable(t, client, "token")
 		})
 	}
 	t.Run("R7662-4: nor is nobody there", func(t *testing.T) {
-		client, asked, _ := timed(t, active, nil)
-		asked.Close()
+		client, server, _ := timed(t, active, nil)
+		server.Close()
 		expectUnavailable(t, client, "token")
 	})
 	t.Run("R7662-4: nor is a certificate of somebody else", func(t *testing.T) {
-		asked := httptest.NewTLSServer(says(active))
-		defer asked.Close()
-		asked.Config.ErrorLog = zap.NewStdLog(zap.NewNop())
-		unavailable := expectUnavailable(t, newClientOf(t, config(asked.URL)), "token")
+		server := httptest.NewTLSServer(says(active))
+		defer server.Close()
+		server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())
+		unavailable := expectUnavailable(t, newClientOf(t, config(server.URL)), "token")
 		if !strings.Contains(unavailable.Error(), "certificate") {
 			t.Errorf("got %v", unavailable)
 		}
 	})
 	t.Run("R7662-4: nor is one that takes too long", func(t *testing.T) {
-		client, asked, _ := timed(t, "", func(c *Config) { c.timeout = 20 * time.Millisecond })
-		asked.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		client, server, _ := timed(t, "", func(c *Config) { c.timeout = 20 * time.Millisecond })
+		server.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		begin := time.Now()
 		unavailable := expectUnavailable(t, client, "token")
 		if waited := time.Since(begin); waited > 5*time.Second || !strings.Contains(unavailable.Error(), "no answer within 20ms") {
@@ -58,40 +58,40 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: a reason does not change with the port on this side", func(t *testing.T) {
-		client, asked, clock := timed(t, "", func(c *Config) { c.Endpoint = "http://127.0.0.1:1" })
+		client, server, clock := timed(t, "", func(c *Config) { c.Endpoint = "http://127.0.0.1:1" })
 		first := expectUnavailable(t, client, "token")
-		asked.Close()
+		server.Close()
 		clock.advance(maxPause)
 		if second := expectUnavailable(t, client, "token"); first.Error() != second.Error() || strings.Contains(first.Error(), "Post") {
 			t.Errorf("first %v, then %v", first, second)
 		}
 	})
 	t.Run("R7662-4: nor is one that breaks off", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		asked.answer(func(w http.ResponseWriter, _ *http.Request) {
+		client, server, _ := timed(t, "", nil)
+		server.answer(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(active))
 		})
 		expectUnavailable(t, client, "token")
 	})
 	t.Run("AVAIL-1: an answer that is kept outlives the endpoint", func(t *testing.T) {
-		client, asked, _ := timed(t, active, nil)
+		client, server, _ := timed(t, active, nil)
 		expect(t, client, "token", true, false)
-		asked.Close()
+		server.Close()
 		expectUnavailable(t, client, "another")
 		expect(t, client, "token", true, true)
 	})
 	t.Run("AVAIL-1: a request that ends early is told the same", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		asked.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-		gone := errors.New("the client has gone")
+		client, server, _ := timed(t, "", nil)
+		server.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		canceled := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(gone)
-		_, err := client.Introspect(ctx, "token", nobody)
-		if !errors.Is(err, gone) {
+		cancel(canceled)
+		_, err := client.Introspect(ctx, "token", anonymous)
+		if !errors.Is(err, canceled) {
 			t.Errorf("got %v", err)
 		}
-		asked.CloseClientConnections()
+		server.CloseClientConnections()
 	})
 }
 
@@ -105,15 +105,15 @@ func failFrom(t *testing.T, client *Client, token string) {
 
 func TestCircuit(t *testing.T) {
 	t.Run("R7662-8: calls pause after failures of several clients, twice as long each time", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(status(503, ""))
+		client, server, clock := timed(t, "", nil)
+		server.answer(status(503, ""))
 		failFrom(t, client, "first")
 		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 			length := want * time.Second
-			expectCalls(t, asked, several+i)
+			expectCalls(t, server, several+i)
 			clock.advance(length*9/10 - 1)
 			err := introspect(t, client, fmt.Sprint("other", i), "192.0.2.0", true)
-			expectCalls(t, asked, several+i)
+			expectCalls(t, server, several+i)
 			if !errors.Is(err, errPaused) || !strings.Contains(err.Error(), "status 503") {
 				t.Errorf("got %v", err)
 			}
@@ -121,9 +121,9 @@ func TestCircuit(t *testing.T) {
 			introspect(t, client, fmt.Sprint("next", i), "192.0.2.0", true)
 		}
 		clock.advance(maxPause)
-		asked.answer(says(active))
+		server.answer(says(active))
 		introspect(t, client, "token", "192.0.2.0", false)
-		asked.answer(status(503, ""))
+		server.answer(status(503, ""))
 		clock.advance(calm)
 		failFrom(t, client, "after")
 		if wait := client.State().PausedUntil.Sub(clock.now()); wait <= 0 || wait > 2*time.Second {
@@ -131,8 +131,8 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: Retry-After is the rest of the pause", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(status(500, ""))
+		client, server, clock := timed(t, "", nil)
+		server.answer(status(500, ""))
 		failFrom(t, client, "first")
 		for i := range 6 {
 			clock.advance(maxPause)
@@ -146,52 +146,52 @@ func TestCircuit(t *testing.T) {
 	})
 	for name, handler := range failures {
 		t.Run("R7662-8: "+name+" pauses the calls", func(t *testing.T) {
-			client, asked, _ := timed(t, "", nil)
-			asked.answer(handler)
+			client, server, _ := timed(t, "", nil)
+			server.answer(handler)
 			failFrom(t, client, "token")
-			calls := len(asked.calls())
-			asked.answer(says(active))
+			calls := len(server.calls())
+			server.answer(says(active))
 			introspect(t, client, "other", "192.0.2.0", true)
-			expectCalls(t, asked, calls)
+			expectCalls(t, server, calls)
 		})
 	}
 	t.Run("R7662-8: a client whose calls have not failed ends the pause", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		asked.answer(status(500, ""))
+		client, server, _ := timed(t, "", nil)
+		server.answer(status(500, ""))
 		failFrom(t, client, "token")
-		asked.answer(says(active))
+		server.answer(says(active))
 		introspect(t, client, "other", "192.0.2.0", true)
 		introspect(t, client, "other", "198.51.100.1", false)
 		introspect(t, client, "another", "192.0.2.0", false)
 	})
 	t.Run("R7662-8: of an endpoint that is down each client asks once in a pause", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		asked.answer(status(500, ""))
+		client, server, _ := timed(t, "", nil)
+		server.answer(status(500, ""))
 		for i := range 1000 {
 			introspect(t, client, fmt.Sprint("token", i), fmt.Sprint("192.0.2.", i%20), true)
 		}
-		expectCalls(t, asked, 20)
+		expectCalls(t, server, 20)
 	})
 	for clients, want := range map[int]int{1: maxTrials / 2, 100: maxTrials} {
 		t.Run(fmt.Sprintf("R7662-8: %d clients have few calls under way at an endpoint that hangs", clients), func(t *testing.T) {
-			client, asked, _ := timed(t, "", nil)
-			asked.answer(status(500, ""))
+			client, server, _ := timed(t, "", nil)
+			server.answer(status(500, ""))
 			introspect(t, client, "first", "192.0.2.0", true)
-			release := asked.hold(t)
+			release := server.hold(t)
 			var calls sync.WaitGroup
-			var refused atomic.Int64
+			var outages atomic.Int64
 			for i := range 100 {
 				calls.Go(func() {
 					_, err := client.Introspect(t.Context(), fmt.Sprint("token", i), from(fmt.Sprint("192.0.2.", i%clients)))
 					if errors.Is(err, errTrials) {
-						refused.Add(1)
+						outages.Add(1)
 					}
 				})
 			}
-			eventually(t, func() bool { return int(refused.Load()) == 100-want })
+			eventually(t, func() bool { return int(outages.Load()) == 100-want })
 			release()
 			calls.Wait()
-			if got := len(asked.calls()); got != 1+want {
+			if got := len(server.calls()); got != 1+want {
 				t.Errorf("%d calls", got)
 			}
 		})
@@ -207,28 +207,28 @@ func TestCircuit(t *testing.T) {
 	})
 	for _, code := range refusals {
 		t.Run(fmt.Sprintf("R7662-8: status %d is held against the token alone", code), func(t *testing.T) {
-			client, asked, clock := timed(t, "", nil)
-			asked.answer(status(code, `{"error":"invalid_request"}`))
+			client, server, clock := timed(t, "", nil)
+			server.answer(status(code, `{"error":"invalid_request"}`))
 			if wait := expectUnavailable(t, client, "garbage").RetryAfter; wait != badFor {
 				t.Errorf("retry after %s", wait)
 			}
-			asked.answer(says(active))
+			server.answer(says(active))
 			expect(t, client, "good", true, false)
 			clock.advance(3 * time.Second)
 			if wait := expectUnavailable(t, client, "garbage").RetryAfter; wait != 2*time.Second {
 				t.Errorf("retry after %s", wait)
 			}
-			expectCalls(t, asked, 2)
+			expectCalls(t, server, 2)
 			clock.advance(2 * time.Second)
 			expect(t, client, "garbage", true, false)
 		})
 	}
 	t.Run("R7662-8: a stranger cannot have a firewall switch the endpoint off", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
+		client, server, clock := timed(t, "", nil)
 		for i := range 20 {
-			asked.answer(status(403, "")) // what it takes for an attack
+			server.answer(status(403, "")) // what it takes for an attack
 			expectUnavailable(t, client, "../../etc/passwd"+strings.Repeat("=", i))
-			asked.answer(says(active))
+			server.answer(says(active))
 			expect(t, client, fmt.Sprint("good", i), true, false)
 			clock.advance(2 * time.Second)
 		}
@@ -247,17 +247,17 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: one good answer ends the pause, whenever its call began", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		release := asked.hold(t)
+		client, server, _ := timed(t, "", nil)
+		release := server.hold(t)
 		slow := make(chan error, 1)
 		go func() {
-			_, err := client.Introspect(t.Context(), "slow", nobody)
+			_, err := client.Introspect(t.Context(), "slow", anonymous)
 			slow <- err
 		}()
-		eventually(t, func() bool { return len(asked.calls()) == 1 })
-		asked.answer(status(500, ""))
+		eventually(t, func() bool { return len(server.calls()) == 1 })
+		server.answer(status(500, ""))
 		failFrom(t, client, "crash")
-		asked.answer(says(active))
+		server.answer(says(active))
 		introspect(t, client, "good", "192.0.2.0", true)
 		release()
 		if err := <-slow; err != nil {
@@ -270,12 +270,12 @@ func TestCircuit(t *testing.T) {
 func TestLog(t *testing.T) {
 	const token = "very-secret-token"
 	logger, logs := newLog()
-	client, asked, clock := timed(t, "", func(c *Config) {
+	client, server, clock := timed(t, "", func(c *Config) {
 		c.Logger = func() *zap.Logger { return logger }
 		c.Endpoint += "/introspect?key=of-the-provider"
 	})
 	fail := func(handler http.HandlerFunc) {
-		asked.answer(handler)
+		server.answer(handler)
 		expectUnavailable(t, client, token)
 		clock.advance(maxPause)
 	}
@@ -292,7 +292,7 @@ func TestLog(t *testing.T) {
 	t.Run("R7662-3: one that comes and goes is logged once a minute", func(t *testing.T) {
 		for range 4 {
 			fail(status(502, ""))
-			asked.answer(says(inactive))
+			server.answer(says(inactive))
 			expect(t, client, "other", false, false)
 		}
 		// Each time its recovery is logged too.
@@ -319,7 +319,7 @@ func TestLog(t *testing.T) {
 					t.Errorf("logged %s", text)
 				}
 			}
-			if !strings.Contains(text, asked.URL+"/introspect") {
+			if !strings.Contains(text, server.URL+"/introspect") {
 				t.Errorf("no address in %s", text)
 			}
 		}

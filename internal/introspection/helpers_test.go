@@ -52,7 +52,7 @@ type endpoint struct {
 	*httptest.Server
 	mutex   sync.Mutex
 	handler http.HandlerFunc
-	seen    []call
+	log     []call
 }
 
 func newEndpoint(t testing.TB, handler http.HandlerFunc) *endpoint {
@@ -68,7 +68,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	form, _ := url.ParseQuery(string(body))
 	r.PostForm = form
 	e.mutex.Lock()
-	e.seen = append(e.seen, call{r.Method, r.RequestURI, r.Header, form})
+	e.log = append(e.log, call{r.Method, r.RequestURI, r.Header, form})
 	handler := e.handler
 	e.mutex.Unlock()
 	handler(w, r)
@@ -84,11 +84,11 @@ func (e *endpoint) answer(handler http.HandlerFunc) {
 // hold has the endpoint say that tokens are active, once it is released.
 func (e *endpoint) hold(t *testing.T) (release func()) {
 	t.Helper()
-	held := make(chan struct{})
-	release = sync.OnceFunc(func() { close(held) })
+	hold := make(chan struct{})
+	release = sync.OnceFunc(func() { close(hold) })
 	t.Cleanup(release) // before the server is closed, which waits for its handlers
 	e.answer(func(w http.ResponseWriter, r *http.Request) {
-		<-held
+		<-hold
 		says(active)(w, r)
 	})
 	return release
@@ -97,7 +97,7 @@ func (e *endpoint) hold(t *testing.T) (release func()) {
 func (e *endpoint) calls() []call {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	return e.seen
+	return e.log
 }
 
 func says(body string) http.HandlerFunc { return status(http.StatusOK, body) }
@@ -129,13 +129,13 @@ func newClientOf(t testing.TB, config Config) *Client {
 	return client
 }
 
-// nobody is a client that is not known.
-func nobody() string { return "" }
+// anonymous is a client that is not known.
+func anonymous() string { return "" }
 
 // expect asks about a token and wants an answer.
 func expect(t testing.TB, client *Client, token string, wantActive, wantFromCache bool) Answer {
 	t.Helper()
-	answer, err := client.Introspect(t.Context(), token, nobody)
+	answer, err := client.Introspect(t.Context(), token, anonymous)
 	if err != nil || answer.Active != wantActive || answer.FromCache != wantFromCache {
 		t.Fatalf("%q: got %+v and error %v, want active %t, from cache %t", token, answer, err, wantActive, wantFromCache)
 	}
@@ -145,7 +145,7 @@ func expect(t testing.TB, client *Client, token string, wantActive, wantFromCach
 // expectUnavailable asks about a token and wants no answer.
 func expectUnavailable(t testing.TB, client *Client, token string) *idp.UnavailableError {
 	t.Helper()
-	answer, err := client.Introspect(t.Context(), token, nobody)
+	answer, err := client.Introspect(t.Context(), token, anonymous)
 	unavailable, ok := errors.AsType[*idp.UnavailableError](err)
 	if !ok || answer.Active || answer.Claims != nil {
 		t.Fatalf("%q: got %+v and error %v, want an UnavailableError and nothing else", token, answer, err)

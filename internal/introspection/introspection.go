@@ -159,9 +159,9 @@ func (c *Client) ask(ctx context.Context, key digest, token, client string) (Ans
 	ctx, cancel := context.WithTimeout(ctx, c.config.timeout)
 	defer cancel()
 	answer, err := c.call(ctx, token)
-	if refused, ok := errors.AsType[*refusal](err); ok {
-		c.memory.keepFailure(key, refused, c.config.now().Add(badFor))
-		return Answer{}, c.refused(refused)
+	if asError, ok := errors.AsType[*refusal](err); ok {
+		c.memory.keepFailure(key, asError, c.config.now().Add(badFor))
+		return Answer{}, c.asError(asError)
 	}
 	if err != nil {
 		c.memory.keepFailure(key, err, c.config.now().Add(failedFor))
@@ -187,8 +187,8 @@ func (c *Client) failed(entered pass, reason error) error {
 	return unavailable(reason, wait)
 }
 
-// refused does not affect the calls for other tokens.
-func (c *Client) refused(reason *refusal) error {
+// asError does not affect the calls for other tokens.
+func (c *Client) asError(reason *refusal) error {
 	if c.refusals.Failed(c.config.now(), reason.Error()) {
 		c.config.Logger().Warn("introspection of a token was refused",
 			zap.String("endpoint", c.name()), zap.String("reason", reason.Error()))

@@ -107,8 +107,8 @@ func TestDiscovery(t *testing.T) {
 		clock.advance(2 * time.Second)
 		up.reply(says(active))
 		expect(t, client, "other", true, false)
-		if seen := up.calls(); seen[len(seen)-1].uri != "/two" || up.documents.Load() != 2 {
-			t.Errorf("asked %s, after %d documents", seen[len(seen)-1].uri, up.documents.Load())
+		if calls := up.calls(); calls[len(calls)-1].uri != "/two" || up.documents.Load() != 2 {
+			t.Errorf("asked %s, after %d documents", calls[len(calls)-1].uri, up.documents.Load())
 		}
 	})
 	t.Run("AVAIL-1: without news the former endpoint is asked", func(t *testing.T) {

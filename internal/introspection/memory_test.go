@@ -13,57 +13,57 @@ import (
 // timed returns a client of an endpoint, on a clock that a test sets.
 func timed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint, *clock) {
 	t.Helper()
-	asked, clock := newEndpoint(t, says(body)), newClock()
-	config := config(asked.URL)
+	server, clock := newEndpoint(t, says(body)), newClock()
+	config := config(server.URL)
 	config.now = clock.now
 	if change != nil {
 		change(&config)
 	}
-	return newClientOf(t, config), asked, clock
+	return newClientOf(t, config), server, clock
 }
 
 func TestMemory(t *testing.T) {
 	t.Run("R7662-5: an active answer is kept for a minute", func(t *testing.T) {
-		client, asked, clock := timed(t, active, nil)
+		client, server, clock := timed(t, active, nil)
 		expect(t, client, "token", true, false)
 		clock.advance(time.Minute - 1)
 		if answer := expect(t, client, "token", true, true); answer.Claims["sub"] != "alice" {
 			t.Errorf("got %v", answer.Claims)
 		}
 		clock.advance(1)
-		asked.answer(says(inactive))
+		server.answer(says(inactive))
 		expect(t, client, "token", false, false)
-		expectCalls(t, asked, 2)
+		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: as long as is configured", func(t *testing.T) {
-		client, asked, clock := timed(t, active, func(c *Config) { c.Cache = 10 * time.Second })
+		client, server, clock := timed(t, active, func(c *Config) { c.Cache = 10 * time.Second })
 		expect(t, client, "token", true, false)
 		clock.advance(10 * time.Second)
 		expect(t, client, "token", true, false)
-		expectCalls(t, asked, 2)
+		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: not past exp", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(20*time.Second).Unix())))
+		client, server, clock := timed(t, "", nil)
+		server.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(20*time.Second).Unix())))
 		expect(t, client, "token", true, false)
 		clock.advance(20*time.Second - 1)
 		expect(t, client, "token", true, true)
 		clock.advance(1)
 		expect(t, client, "token", true, false) // what exp means is for the caller to judge
 		expect(t, client, "token", true, false)
-		expectCalls(t, asked, 3)
+		expectCalls(t, server, 3)
 	})
 	t.Run("R7662-5: no longer where exp is far away", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(time.Hour).Unix())))
+		client, server, clock := timed(t, "", nil)
+		server.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(time.Hour).Unix())))
 		expect(t, client, "token", true, false)
 		clock.advance(time.Minute)
 		expect(t, client, "token", true, false)
-		expectCalls(t, asked, 2)
+		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: the time counts from the beginning of the call", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(func(w http.ResponseWriter, r *http.Request) {
+		client, server, clock := timed(t, "", nil)
+		server.answer(func(w http.ResponseWriter, r *http.Request) {
 			clock.advance(3 * time.Second)
 			says(active)(w, r)
 		})
@@ -72,25 +72,25 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, false)
 	})
 	t.Run("R7662-5: not at all if that is wanted", func(t *testing.T) {
-		client, asked, _ := timed(t, active, func(c *Config) { c.Cache = 0 })
+		client, server, _ := timed(t, active, func(c *Config) { c.Cache = 0 })
 		expect(t, client, "token", true, false)
 		expect(t, client, "token", true, false)
-		expectCalls(t, asked, 2)
+		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: an inactive answer is kept for some seconds", func(t *testing.T) {
-		client, asked, clock := timed(t, inactive, nil)
+		client, server, clock := timed(t, inactive, nil)
 		expect(t, client, "token", false, false)
 		clock.advance(badFor - 1)
 		expect(t, client, "token", false, true)
 		clock.advance(1)
-		asked.answer(says(active))
+		server.answer(says(active))
 		expect(t, client, "token", true, false)
 		expect(t, client, "token", true, true)
 	})
 	t.Run("R7662-5: bad tokens do not push good ones out", func(t *testing.T) {
-		client, asked, _ := timed(t, active, func(c *Config) { c.maxEntries = 2 })
+		client, server, _ := timed(t, active, func(c *Config) { c.maxEntries = 2 })
 		expect(t, client, "good", true, false)
-		asked.answer(says(inactive))
+		server.answer(says(inactive))
 		for i := range 50 {
 			expect(t, client, fmt.Sprintf("bad %d", i), false, false)
 		}
@@ -145,40 +145,40 @@ func TestMemory(t *testing.T) {
 
 func TestFlights(t *testing.T) {
 	t.Run("R7662-8: many requests with one new token cost one call", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		release := asked.hold(t)
+		client, server, _ := timed(t, "", nil)
+		release := server.hold(t)
 		var all sync.WaitGroup
 		for range 200 {
 			all.Go(func() {
-				if answer, err := client.Introspect(t.Context(), "token", nobody); err != nil || !answer.Active {
+				if answer, err := client.Introspect(t.Context(), "token", anonymous); err != nil || !answer.Active {
 					t.Errorf("got %+v and error %v", answer, err)
 				}
 			})
 		}
-		eventually(t, func() bool { return len(asked.calls()) == 1 })
+		eventually(t, func() bool { return len(server.calls()) == 1 })
 		release()
 		all.Wait()
-		expectCalls(t, asked, 1)
+		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: a flight that begins when another has just landed makes no call", func(t *testing.T) {
-		client, asked, _ := timed(t, active, nil)
+		client, server, _ := timed(t, active, nil)
 		expect(t, client, "token", true, false)
 		answer, err := client.ask(t.Context(), client.config.digest("token"), "token", "")
 		if err != nil || !answer.Active || !answer.FromCache {
 			t.Errorf("got %+v and error %v", answer, err)
 		}
-		expectCalls(t, asked, 1)
+		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: a call outlives the request that began it", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		release := asked.hold(t)
+		client, server, _ := timed(t, "", nil)
+		release := server.hold(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
 		go func() {
-			_, err := client.Introspect(ctx, "token", nobody)
+			_, err := client.Introspect(ctx, "token", anonymous)
 			first <- err
 		}()
-		eventually(t, func() bool { return len(asked.calls()) == 1 })
+		eventually(t, func() bool { return len(server.calls()) == 1 })
 		cancel()
 		if err := <-first; err == nil {
 			t.Error("a request whose context has ended got an answer")
@@ -192,16 +192,16 @@ func TestFlights(t *testing.T) {
 			return known
 		})
 		second.Wait()
-		expectCalls(t, asked, 1)
+		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: who makes many calls at once leaves room for others", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		release := asked.hold(t)
+		client, server, _ := timed(t, "", nil)
+		release := server.hold(t)
 		var all sync.WaitGroup
 		for i := range maxInFlight / 2 {
 			all.Go(func() { expect(t, client, fmt.Sprintf("token %d", i), true, false) })
 		}
-		eventually(t, func() bool { return len(asked.calls()) == maxInFlight/2 })
+		eventually(t, func() bool { return len(server.calls()) == maxInFlight/2 })
 		unavailable := expectUnavailable(t, client, "one more")
 		if !strings.Contains(unavailable.Error(), errBusy.Error()) {
 			t.Errorf("got %v", unavailable)
@@ -211,7 +211,7 @@ func TestFlights(t *testing.T) {
 				t.Errorf("somebody else: %+v %v", answer, err)
 			}
 		})
-		eventually(t, func() bool { return len(asked.calls()) == maxInFlight/2+1 })
+		eventually(t, func() bool { return len(server.calls()) == maxInFlight/2+1 })
 		release()
 		all.Wait()
 		expect(t, client, "one more", true, false)

@@ -47,8 +47,8 @@ var failures = map[string]http.HandlerFunc{
 func TestPoisonousTokens(t *testing.T) {
 	for name, fail := range failures {
 		t.Run("R7662-8: tokens of one client that are answered with "+name+" limit nobody", func(t *testing.T) {
-			client, asked, clock := timed(t, "", nil)
-			asked.answer(poisonous(fail))
+			client, server, clock := timed(t, "", nil)
+			server.answer(poisonous(fail))
 			for i := range 50 {
 				introspect(t, client, fmt.Sprint("poison", i), "192.0.2.1", true)
 				if i%3 == 0 {
@@ -59,8 +59,8 @@ func TestPoisonousTokens(t *testing.T) {
 			}
 		})
 		t.Run("R7662-8: tokens of many clients that are answered with "+name+" limit no other client", func(t *testing.T) {
-			client, asked, clock := timed(t, "", nil)
-			asked.answer(poisonous(fail))
+			client, server, clock := timed(t, "", nil)
+			server.answer(poisonous(fail))
 			for i := range 20 {
 				for j := range 5 * several {
 					_, _ = client.Introspect(t.Context(), fmt.Sprint("poison", i, j), from(fmt.Sprint("192.0.2.", j)))
@@ -71,8 +71,8 @@ func TestPoisonousTokens(t *testing.T) {
 		})
 	}
 	t.Run("R7662-8: failures of many clients limit nothing while calls succeed", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(poisonous(status(500, "")))
+		client, server, clock := timed(t, "", nil)
+		server.answer(poisonous(status(500, "")))
 		introspect(t, client, "good", "192.0.2.1", false)
 		for i := range 100 {
 			clock.advance(calm * 9 / 10)
@@ -81,17 +81,17 @@ func TestPoisonousTokens(t *testing.T) {
 			}
 			introspect(t, client, fmt.Sprint("good", i), "192.0.2.1", false)
 		}
-		if got := len(asked.calls()); got != 1+100*(2*several+1) {
+		if got := len(server.calls()); got != 1+100*(2*several+1) {
 			t.Errorf("%d calls", got)
 		}
 	})
 	t.Run("R7662-8: calls that hang leave room for another client", func(t *testing.T) {
-		client, asked, _ := timed(t, "", nil)
-		held := make(chan struct{})
-		release := sync.OnceFunc(func() { close(held) })
+		client, server, _ := timed(t, "", nil)
+		hold := make(chan struct{})
+		release := sync.OnceFunc(func() { close(hold) })
 		defer release()
-		asked.answer(poisonous(func(w http.ResponseWriter, r *http.Request) {
-			<-held
+		server.answer(poisonous(func(w http.ResponseWriter, r *http.Request) {
+			<-hold
 			status(500, "")(w, r)
 		}))
 		var calls sync.WaitGroup
@@ -100,24 +100,24 @@ func TestPoisonousTokens(t *testing.T) {
 				_, _ = client.Introspect(t.Context(), fmt.Sprint("poison", i), from(fmt.Sprint("192.0.2.", i)))
 			})
 		}
-		eventually(t, func() bool { return len(asked.calls()) == maxTrials-1 })
+		eventually(t, func() bool { return len(server.calls()) == maxTrials-1 })
 		introspect(t, client, "good", "198.51.100.1", false)
 		release()
 		calls.Wait()
 	})
 	t.Run("R7662-8: a failed call counts against its token", func(t *testing.T) {
-		client, asked, clock := timed(t, "", nil)
-		asked.answer(status(500, ""))
+		client, server, clock := timed(t, "", nil)
+		server.answer(status(500, ""))
 		if wait := expectUnavailable(t, client, "token").RetryAfter; wait != failedFor {
 			t.Errorf("retry after %s", wait)
 		}
 		clock.advance(failedFor - 1)
 		expectUnavailable(t, client, "token")
-		expectCalls(t, asked, 1)
+		expectCalls(t, server, 1)
 		expectUnavailable(t, client, "other")
-		expectCalls(t, asked, 2)
+		expectCalls(t, server, 2)
 		clock.advance(1)
-		asked.answer(says(active))
+		server.answer(says(active))
 		expect(t, client, "token", true, false)
 	})
 }
