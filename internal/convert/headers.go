@@ -98,9 +98,9 @@ func (c *converter) headerGate(block, matcher *sourcepos.Node, check comparison)
 		c.keep(matcher, "%s has a credential of the variable %s, which is not set here: set it and convert again", name, unset)
 		return
 	}
-	scheme, why := schemeFor(check.field, value)
-	if why != "" {
-		c.keep(matcher, "%s: %s", name, why)
+	scheme, reason := schemeFor(check.field, value)
+	if reason != "" {
+		c.keep(matcher, "%s: %s", name, reason)
 		return
 	}
 	if check.denies {
@@ -195,7 +195,7 @@ func (c *converter) environment(value string) (replaced, unset string) {
 }
 
 // schemeFor returns the scheme that accepts a credential in a field, or why there is none.
-func schemeFor(field, value string) (lines []string, why string) {
+func schemeFor(field, value string) (lines []string, reason string) {
 	if value == "" || strings.ContainsAny(value, "*{}") {
 		return nil, "the value is a pattern: a gate needs the whole credential"
 	}

@@ -75,7 +75,7 @@ func reporting(s *subject) []Finding {
 }
 
 // goingBy finds gates with a certain use of an OpenAPI document.
-func (s *subject) goingBy(what string, holds func(undeclared string, allowHTTP []string) bool) []Finding {
+func (s *subject) goingBy(message string, holds func(undeclared string, allowHTTP []string) bool) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
 			var config struct {
@@ -85,7 +85,7 @@ func (s *subject) goingBy(what string, holds func(undeclared string, allowHTTP [
 				} `json:"openapi"`
 			}
 			if json.Unmarshal(gate.Config, &config) == nil && holds(config.OpenAPI.Undeclared, config.OpenAPI.AllowHTTP) {
-				all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+				all = append(all, Finding{What: message, Where: gate.Where, Query: queryOf(gate)})
 			}
 		}
 		return all
@@ -102,11 +102,11 @@ func documentWithoutTLS(s *subject) []Finding {
 
 // opens reports whether a row answers a path of the gate's route without a requirement.
 func opens(row routes.Row, gate routes.PlacedGate, path string) bool {
-	sent, ok := gate.View.Sent(routes.Region{Set: routes.Set{Paths: []routes.Path{{path}}}})
+	region, ok := gate.View.Sent(routes.Region{Set: routes.Set{Paths: []routes.Path{{path}}}})
 	if !ok || !row.Open() {
 		return false
 	}
-	part, ok := row.Region.And(sent)
+	part, ok := row.Region.And(region)
 	if !ok {
 		return false
 	}
@@ -140,8 +140,8 @@ func openMethods(s *subject) []Finding {
 			}
 			for _, row := range found.Rows {
 				if row.Open() && len(row.Methods) == 0 && meets(row, routes.PlacedGate{Match: routes.Matcher{all}, Scope: scope, View: gate.View}) {
-					what := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), describePaths(all.Paths))
-					return []Finding{{What: what, Where: gate.Where, Query: queryOf(gate)}}
+					message := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), describePaths(all.Paths))
+					return []Finding{{What: message, Where: gate.Where, Query: queryOf(gate)}}
 				}
 			}
 		}
@@ -157,8 +157,8 @@ func pathInfos(s *subject) []Finding {
 		}) {
 			return nil
 		}
-		what := fmt.Sprintf("the gate matches %s, and PHP answers /index.php/… and every other path with .php/ without it", pathsOf(gate.Match))
-		return []Finding{{What: what, Where: gate.Where, Query: queryOf(gate)}}
+		message := fmt.Sprintf("the gate matches %s, and PHP answers /index.php/… and every other path with .php/ without it", pathsOf(gate.Match))
+		return []Finding{{What: message, Where: gate.Where, Query: queryOf(gate)}}
 	})
 }
 
@@ -178,8 +178,8 @@ func dottedPrefixes(s *subject) []Finding {
 			if slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
 				return row.Handler.Name == "reverse_proxy" && !isPHP(row.Handler) && opens(row, gate, root)
 			}) {
-				what := fmt.Sprintf("%s/* is guarded, and the upstream gets %s/. without the gate", root, root)
-				all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+				message := fmt.Sprintf("%s/* is guarded, and the upstream gets %s/. without the gate", root, root)
+				all = append(all, Finding{What: message, Where: gate.Where, Query: queryOf(gate)})
 			}
 		}
 		return all
@@ -190,13 +190,13 @@ func dottedPrefixes(s *subject) []Finding {
 // it.
 func earlyIdentities(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
-		for _, seen := range found.Early {
-			if !hasGates(found, seen.Scope) {
+		for _, early := range found.Early {
+			if !hasGates(found, early.Scope) {
 				continue
 			}
-			line := sourcepos.Line{Names: seen.Directive(), Words: seen.Texts()}
-			what := fmt.Sprintf("%s uses %s before a gate has filled it", line.Names[0], strings.Join(line.Words, " "))
-			all = append(all, Finding{What: what, Where: seen.Where, Query: sourcepos.Query{Hosts: seen.Scope.Hosts, Lines: []sourcepos.Line{line}}})
+			line := sourcepos.Line{Names: early.Directive(), Words: early.Texts()}
+			message := fmt.Sprintf("%s uses %s before a gate has filled it", line.Names[0], strings.Join(line.Words, " "))
+			all = append(all, Finding{What: message, Where: early.Where, Query: sourcepos.Query{Hosts: early.Scope.Hosts, Lines: []sourcepos.Line{line}}})
 		}
 		return all
 	})

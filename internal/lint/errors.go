@@ -34,8 +34,8 @@ func lostStatus(s *subject) []Finding {
 				if row.Handler.Name == "reverse_proxy" && row.Open() && !keepsStatus(row.Handler.Config) {
 					query := queryOfRow(row)
 					query.Lines[0].Words = append(query.Lines[0].Words, "handle_errors")
-					const what = "error pages are proxied, and their status is that of the server they come from"
-					all = append(all, Finding{What: what, Where: row.Handler.Where, Query: query})
+					const message = "error pages are proxied, and their status is that of the server they come from"
+					all = append(all, Finding{What: message, Where: row.Handler.Where, Query: query})
 				}
 			}
 		}

@@ -134,14 +134,14 @@ func (s *subject) scheme(gate routes.Gate, name string) (scheme, bool) {
 }
 
 // at returns a finding about a line in a scheme's block.
-func (s scheme) at(what, member string, lines ...sourcepos.Line) Finding {
+func (s scheme) at(message, member string, lines ...sourcepos.Line) Finding {
 	query := sourcepos.Query{Lines: []sourcepos.Line{{Names: []string{"auth"}}}}
 	if s.gate != nil {
 		query = queryOf(*s.gate)
 	}
 	query.Lines = append(query.Lines, sourcepos.Line{Names: []string{s.Kind}, Words: []string{s.name}})
 	query.Lines = append(query.Lines, lines...)
-	return Finding{What: "scheme " + s.name + ": " + what, Where: s.where + "/" + member, Query: query}
+	return Finding{What: "scheme " + s.name + ": " + message, Where: s.where + "/" + member, Query: query}
 }
 
 // directives are the names in a Caddyfile of handlers that guard.

@@ -40,8 +40,8 @@ func shownInLog(s *subject) (found []Finding) {
 		}
 		for _, location := range one.places() {
 			if log.shows(location) {
-				what := "the default logger shows the " + location.In + " " + location.Name
-				found = append(found, one.at(what, member))
+				message := "the default logger shows the " + location.In + " " + location.Name
+				found = append(found, one.at(message, member))
 			}
 		}
 	}

@@ -71,8 +71,8 @@ func guardsUpstream(found routes.Analysis, gate routes.PlacedGate) bool {
 }
 
 func hasCORS(found routes.Analysis, scope routes.Region) bool {
-	return slices.ContainsFunc(found.CORS, func(seen routes.PlacedHandler) bool {
-		_, meets := seen.Scope.And(scope)
+	return slices.ContainsFunc(found.CORS, func(handler routes.PlacedHandler) bool {
+		_, meets := handler.Scope.And(scope)
 		return meets
 	})
 }

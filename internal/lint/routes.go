@@ -103,8 +103,8 @@ func bypasses(s *subject) []Finding {
 		for _, gate := range found.Gates {
 			for _, row := range found.Rows {
 				if row.Order < gate.Order && row.Open() && meets(row, gate) {
-					what := fmt.Sprintf("%s is answered by %s before the gate is reached", describePaths(row.Paths), row.Handler.Name)
-					all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
+					message := fmt.Sprintf("%s is answered by %s before the gate is reached", describePaths(row.Paths), row.Handler.Name)
+					all = append(all, Finding{What: message, Where: row.Handler.Where, Query: queryOfRow(row)})
 				}
 			}
 		}
@@ -126,8 +126,8 @@ func missedGates(s *subject) []Finding {
 				if !row.Open() || i < 0 || !namesPaths(missed.Match) || !missed.Match.Meets(row.Region, routes.View{}) {
 					continue
 				}
-				what := fmt.Sprintf("requests for %s are rewritten before the gate and pass it by", pathsOf(missed.Match))
-				all = append(all, Finding{What: what, Where: missed.Where, Query: queryOf(found.Gates[i])})
+				message := fmt.Sprintf("requests for %s are rewritten before the gate and pass it by", pathsOf(missed.Match))
+				all = append(all, Finding{What: message, Where: missed.Where, Query: queryOf(found.Gates[i])})
 			}
 		}
 		return all
@@ -158,8 +158,8 @@ func sideEntrances(s *subject) []Finding {
 				if !namesPaths(gate.Match) || !guardsSame(found, gate, row) || !gate.Match.Meets(row.Region, row.View) {
 					continue
 				}
-				what := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", describePaths(row.Paths), pathsOf(gate.Match))
-				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
+				message := fmt.Sprintf("requests for %s reach the upstream as %s without passing the gate", describePaths(row.Paths), pathsOf(gate.Match))
+				all = append(all, Finding{What: message, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
 		return all
@@ -182,12 +182,12 @@ func openBeside(s *subject) []Finding {
 			})
 			// A gate answers the paths of its facade, metadata and keys itself. What it does
 			// not answer there is as open as the rest of the site, which is noted.
-			known := row.Rest && slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
+			listed := row.Rest && slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 				return other.Open() && !other.Rest && other.Handler.Where == row.Handler.Where && slices.Equal(other.Hosts, row.Hosts)
 			})
-			if row.Open() && guarded && !known {
-				what := describeRequests(row) + " is open, while other paths of the site are guarded"
-				all = append(all, Finding{What: what, Where: row.Handler.Where, Query: queryOfRow(row)})
+			if row.Open() && guarded && !listed {
+				message := describeRequests(row) + " is open, while other paths of the site are guarded"
+				all = append(all, Finding{What: message, Where: row.Handler.Where, Query: queryOfRow(row)})
 			}
 		}
 		return all
@@ -199,8 +199,8 @@ func openRoots(s *subject) []Finding {
 		for _, gate := range found.Gates {
 			for _, root := range roots(gate.Match) {
 				if slices.ContainsFunc(found.Rows, func(row routes.Row) bool { return opens(row, gate, root) }) {
-					what := fmt.Sprintf("%s/* is guarded, %s is open", root, root)
-					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+					message := fmt.Sprintf("%s/* is guarded, %s is open", root, root)
+					all = append(all, Finding{What: message, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}

@@ -100,8 +100,8 @@ var schemeRules = []*Rule{
 			if time.Duration(one.ClockSkew) <= maxSkew {
 				return nil
 			}
-			what := fmt.Sprintf("a clock skew of %s", time.Duration(one.ClockSkew))
-			return []Finding{one.at(what, "clock_skew", sourcepos.Line{Names: []string{"clock_skew"}})}
+			message := fmt.Sprintf("a clock skew of %s", time.Duration(one.ClockSkew))
+			return []Finding{one.at(message, "clock_skew", sourcepos.Line{Names: []string{"clock_skew"}})}
 		}),
 	},
 }
@@ -117,14 +117,14 @@ func eachScheme(find func(*subject, scheme) []Finding) func(*subject) []Finding 
 
 func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 	for _, kind := range []struct {
-		line, member, what string
-		places             []place
+		line, member, message string
+		places                []place
 	}{
 		{"token_from", "token_from", "a token in the query", one.TokenFrom}, {"from", "from", "a key in the query", one.From},
 	} {
 		for _, place := range kind.places {
 			if place.In == "query" {
-				found = append(found, one.at(kind.what, kind.member, sourcepos.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
+				found = append(found, one.at(kind.message, kind.member, sourcepos.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
 			}
 		}
 	}

@@ -25,8 +25,8 @@ func plainSites(s *subject) []Finding {
 			}
 			for _, name := range gate.Schemes {
 				if one, ok := s.scheme(gate.Gate, name); ok && slices.Contains(replayable, one.Kind) {
-					what := "scheme " + name + " is accepted on a plain http site"
-					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+					message := "scheme " + name + " is accepted on a plain http site"
+					all = append(all, Finding{What: message, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}
@@ -64,14 +64,14 @@ type corsConfig struct {
 func corsRule(check func(corsConfig) string) func(*subject) []Finding {
 	return func(s *subject) []Finding {
 		return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
-			for _, seen := range found.CORS {
+			for _, handler := range found.CORS {
 				var config corsConfig
-				if json.Unmarshal(seen.Config, &config) != nil || !hasGates(found, seen.Scope) {
+				if json.Unmarshal(handler.Config, &config) != nil || !hasGates(found, handler.Scope) {
 					continue
 				}
-				if what := check(config); what != "" {
-					query := sourcepos.Query{Hosts: seen.Scope.Hosts, Lines: []sourcepos.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
-					all = append(all, Finding{What: what, Where: seen.Where, Query: query})
+				if message := check(config); message != "" {
+					query := sourcepos.Query{Hosts: handler.Scope.Hosts, Lines: []sourcepos.Line{{Names: []string{"auth_cors"}, Words: config.Origins}}}
+					all = append(all, Finding{What: message, Where: handler.Where, Query: query})
 				}
 			}
 			return all
@@ -91,8 +91,8 @@ func spellings(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
 			for _, region := range gate.Match {
-				if what := spelling(region); what != "" {
-					all = append(all, Finding{What: what, Where: gate.Where, Query: queryOf(gate)})
+				if message := spelling(region); message != "" {
+					all = append(all, Finding{What: message, Where: gate.Where, Query: queryOf(gate)})
 				}
 			}
 		}

@@ -37,17 +37,17 @@ func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []Rou
 	}
 	routes := make([]Route, len(list))
 	for i, route := range list {
-		here := fmt.Sprintf("%s/%d", where, i)
+		position := fmt.Sprintf("%s/%d", where, i)
 		routes[i] = Route{Group: route.Group, Terminal: route.Terminal, Match: matcherOf(route)}
 		for j, raw := range route.HandlersRaw {
-			handler, err := ReadHandler(raw, fmt.Sprintf("%s/handle/%d", here, j))
+			handler, err := ReadHandler(raw, fmt.Sprintf("%s/handle/%d", position, j))
 			if err != nil && r.err == nil {
 				r.err = err
 			}
 			routes[i].Handle = append(routes[i].Handle, handler)
 		}
 		for j, handler := range route.Handlers {
-			routes[i].Handle = append(routes[i].Handle, r.handler(handler, fmt.Sprintf("%s/handle/%d", here, j), depth))
+			routes[i].Handle = append(routes[i].Handle, r.handler(handler, fmt.Sprintf("%s/handle/%d", position, j), depth))
 		}
 	}
 	return routes

@@ -98,9 +98,9 @@ func (c Condition) at(status int) answer {
 const statusName = `\{(?:http\.error|http\.intercept|http\.reverse_proxy)\.status_code\}`
 
 var (
-	statusOnly = regexp.MustCompile(`^` + statusName + `$`)
-	anywhere   = regexp.MustCompile(statusName)
-	others     = regexp.MustCompile(`\\?\{[a-zA-Z][\w.-]+\}`)
+	statusOnly   = regexp.MustCompile(`^` + statusName + `$`)
+	anywhere     = regexp.MustCompile(statusName)
+	placeholders = regexp.MustCompile(`\\?\{[a-zA-Z][\w.-]+\}`)
 )
 
 // The names that take the place of placeholders in an expression.
@@ -123,7 +123,7 @@ func evaluate(expression string, status int) answer {
 	if err != nil {
 		return maybe
 	}
-	expression = others.ReplaceAllLiteralString(anywhere.ReplaceAllLiteralString(expression, statusVariable), unknownVariable)
+	expression = placeholders.ReplaceAllLiteralString(anywhere.ReplaceAllLiteralString(expression, statusVariable), unknownVariable)
 	parsed, issues := env.Parse(expression)
 	if issues.Err() != nil {
 		return maybe

@@ -115,11 +115,11 @@ const (
 
 // translatePath returns the patterns for the path as it was sent, none if
 // every such path will do.
-func (v View) translatePath(seen Path) (sent Path, said verdict) {
+func (v View) translatePath(seen Path) (sent Path, result verdict) {
 	for _, pattern := range seen {
-		translated, said := v.translatePattern(pattern)
-		if said != holds {
-			return nil, said
+		translated, result := v.translatePattern(pattern)
+		if result != holds {
+			return nil, result
 		}
 		if translated != "" {
 			sent = append(sent, translated)
@@ -128,7 +128,7 @@ func (v View) translatePath(seen Path) (sent Path, said verdict) {
 	return sent, holds
 }
 
-func (v View) translatePattern(seen string) (sent string, said verdict) {
+func (v View) translatePattern(seen string) (sent string, result verdict) {
 	switch {
 	case opaque(seen) || v.Unknown > 0 || !strings.HasPrefix(seen, "/"):
 		if v.Constant == "" || opaque(seen) {
@@ -148,7 +148,7 @@ func (v View) translatePattern(seen string) (sent string, said verdict) {
 
 // withoutPrefix says what a pattern for a path asks of the part behind a prefix;
 // empty is nothing.
-func withoutPrefix(pattern, prefix string) (rest string, said verdict) {
+func withoutPrefix(pattern, prefix string) (rest string, result verdict) {
 	rest, begins := strings.CutPrefix(pattern, prefix)
 	inner, _, ends, simple := affix(pattern)
 	switch {
