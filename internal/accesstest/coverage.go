@@ -32,7 +32,7 @@ func (c Coverage) Percent() float64 {
 func Cover(gates []Gate, outcomes []Outcome) Coverage {
 	coverage := Coverage{Missing: []Uncovered{}}
 	for _, gate := range gates {
-		count := func(what string, covers func(GateResult) bool) {
+		count := func(name string, covers func(GateResult) bool) {
 			coverage.Total++
 			if slices.ContainsFunc(outcomes, func(o Outcome) bool {
 				return slices.ContainsFunc(o.result.Gates, func(j GateResult) bool { return j.Where == gate.Where && covers(j) })
@@ -40,7 +40,7 @@ func Cover(gates []Gate, outcomes []Outcome) Coverage {
 				coverage.Covered++
 				return
 			}
-			coverage.Missing = append(coverage.Missing, Uncovered{Gate: gate, Where: gate.Where, What: what})
+			coverage.Missing = append(coverage.Missing, Uncovered{Gate: gate, Where: gate.Where, What: name})
 		}
 		count("no case is admitted", func(j GateResult) bool { return !j.Denied })
 		count("no case is denied", func(j GateResult) bool { return j.Denied })

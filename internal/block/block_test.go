@@ -113,19 +113,19 @@ func TestPosition(t *testing.T) {
 	d := caddyfile.NewTestDispenser("first {\n}\nsecond {\n}\n")
 	for d.Next() && d.Val() != "second" {
 	}
-	here := block.Here(d)
+	inner := block.Here(d)
 	for d.Next() {
 	}
 	cause := errors.New("the cause")
 	t.Run("an error is put where the block began", func(t *testing.T) {
 		for range 2 {
-			if err := here.Wrap(cause); !errors.Is(err, cause) || !strings.Contains(err.Error(), "Testfile:3") {
+			if err := inner.Wrap(cause); !errors.Is(err, cause) || !strings.Contains(err.Error(), "Testfile:3") {
 				t.Errorf("error %v", err)
 			}
 		}
 	})
 	t.Run("no error stays none", func(t *testing.T) {
-		if err := here.Wrap(nil); err != nil {
+		if err := inner.Wrap(nil); err != nil {
 			t.Error(err)
 		}
 	})

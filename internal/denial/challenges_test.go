@@ -20,49 +20,49 @@ func TestChallengeFields(t *testing.T) {
 		failed  = authn.Challenge{Scheme: "Bearer", Realm: "api", Error: "invalid_token"}
 	)
 	for name, tc := range map[string]struct {
-		given     []authn.Challenge
+		unsorted  []authn.Challenge
 		want      []string
 		presented string
 	}{
 		"R9110-10: none is none": {},
 		"R9110-10 R9110-11 CLI-1: Bearer, DPoP, registered, unregistered": {
-			given: []authn.Challenge{apiKey, basic, dpop, bearer},
-			want:  []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`, `ApiKey realm="api", in="header"`},
+			unsorted: []authn.Challenge{apiKey, basic, dpop, bearer},
+			want:     []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`, `ApiKey realm="api", in="header"`},
 		},
 		"R9449-16: DPoP first for a request that came with it": {
-			given: []authn.Challenge{basic, dpop, bearer}, want: []string{`DPoP realm="api", algs="ES256"`, `Bearer realm="api"`, `Basic realm="api"`}, presented: "dpop",
+			unsorted: []authn.Challenge{basic, dpop, bearer}, want: []string{`DPoP realm="api", algs="ES256"`, `Bearer realm="api"`, `Basic realm="api"`}, presented: "dpop",
 		},
 		"R9449-16: no other scheme is moved": {
-			given: []authn.Challenge{basic, dpop, bearer}, want: []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`}, presented: "Basic",
+			unsorted: []authn.Challenge{basic, dpop, bearer}, want: []string{`Bearer realm="api"`, `DPoP realm="api", algs="ES256"`, `Basic realm="api"`}, presented: "Basic",
 		},
 		"R9110-10: those of one rank stay in the given order": {
-			given: []authn.Challenge{inQuery, xBasic, apiKey, other, bearer},
-			want:  []string{`Bearer realm="other"`, `Bearer realm="api"`, `ApiKey realm="api", in="query"`, `xBasic realm="api"`, `ApiKey realm="api", in="header"`},
+			unsorted: []authn.Challenge{inQuery, xBasic, apiKey, other, bearer},
+			want:     []string{`Bearer realm="other"`, `Bearer realm="api"`, `ApiKey realm="api", in="query"`, `xBasic realm="api"`, `ApiKey realm="api", in="header"`},
 		},
-		"R9110-10: one for each scheme and realm":     {given: []authn.Challenge{bearer, bearer, basic, basic}, want: []string{`Bearer realm="api"`, `Basic realm="api"`}},
-		"R9110-10: the one that names an error stays": {given: []authn.Challenge{bearer, failed}, want: []string{`Bearer realm="api", error="invalid_token"`}},
-		"R9110-10: wherever it stands":                {given: []authn.Challenge{failed, bearer}, want: []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: one for each scheme and realm":     {unsorted: []authn.Challenge{bearer, bearer, basic, basic}, want: []string{`Bearer realm="api"`, `Basic realm="api"`}},
+		"R9110-10: the one that names an error stays": {unsorted: []authn.Challenge{bearer, failed}, want: []string{`Bearer realm="api", error="invalid_token"`}},
+		"R9110-10: wherever it stands":                {unsorted: []authn.Challenge{failed, bearer}, want: []string{`Bearer realm="api", error="invalid_token"`}},
 		"R9110-10: another realm is another challenge": {
-			given: []authn.Challenge{other, failed}, want: []string{`Bearer realm="other"`, `Bearer realm="api", error="invalid_token"`},
+			unsorted: []authn.Challenge{other, failed}, want: []string{`Bearer realm="other"`, `Bearer realm="api", error="invalid_token"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := slices.Clone(tc.given)
-			if got := denial.ChallengeFields(tc.given, tc.presented); !slices.Equal(got, tc.want) {
+			before := slices.Clone(tc.unsorted)
+			if got := denial.ChallengeFields(tc.unsorted, tc.presented); !slices.Equal(got, tc.want) {
 				t.Errorf("\n got %q\nwant %q", got, tc.want)
 			}
 			for i := range before {
-				if tc.given[i].String() != before[i].String() {
-					t.Errorf("the argument was changed: %s", tc.given[i])
+				if tc.unsorted[i].String() != before[i].String() {
+					t.Errorf("the argument was changed: %s", tc.unsorted[i])
 				}
 			}
 		})
 	}
 	t.Run("R9110-10: the order is the same each time", func(t *testing.T) {
-		given := []authn.Challenge{apiKey, inQuery, xBasic, basic, other, dpop, failed, bearer}
-		want := denial.ChallengeFields(given, "")
+		unsorted := []authn.Challenge{apiKey, inQuery, xBasic, basic, other, dpop, failed, bearer}
+		want := denial.ChallengeFields(unsorted, "")
 		for range 1000 {
-			if got := denial.ChallengeFields(given, ""); !slices.Equal(got, want) {
+			if got := denial.ChallengeFields(unsorted, ""); !slices.Equal(got, want) {
 				t.Fatalf("\n got %q\nthen %q", want, got)
 			}
 		}

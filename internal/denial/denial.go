@@ -114,7 +114,7 @@ func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) err
 	if format.negotiated() {
 		addVary(h, "Accept")
 	}
-	name := format.of(r)
+	name := format.forRequest(r)
 	write := writers[name]
 	if d.RPC != nil && (name == FormatProblem || name == FormatJSON) {
 		write = writer{"application/json", rpcError}

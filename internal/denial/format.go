@@ -34,9 +34,9 @@ func (f Format) Check() error {
 	return nil
 }
 
-// of returns the format for a request. A client that accepts no format gets a problem
+// forRequest returns the format for a request. A client that accepts no format gets a problem
 // document all the same (RFC 9110 §12.5.1).
-func (f Format) of(r *http.Request) Format {
+func (f Format) forRequest(r *http.Request) Format {
 	if f.negotiated() {
 		return negotiate(r.Header["Accept"])
 	}

@@ -15,7 +15,7 @@ func FuzzNegotiate(f *testing.F) {
 	} {
 		f.Add(accept, "image/png")
 	}
-	known := []string{typeProblem, typeJSON, typeHTML, typeText}
+	contentTypes := []string{typeProblem, typeJSON, typeHTML, typeText}
 	f.Fuzz(func(t *testing.T, first, second string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Accept"] = []string{first, second}
@@ -23,7 +23,7 @@ func FuzzNegotiate(f *testing.F) {
 		if err := (denial.Denial{Code: "missing_credentials"}).Write(w, r, denial.FormatAuto); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.Header()["Content-Type"]; len(got) != 1 || !slices.Contains(known, got[0]) {
+		if got := w.Header()["Content-Type"]; len(got) != 1 || !slices.Contains(contentTypes, got[0]) {
 			t.Errorf("%q, %q: Content-Type %q", first, second, got)
 		}
 		if w.Code != 401 || w.Body.Len() == 0 {

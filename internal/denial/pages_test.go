@@ -102,7 +102,7 @@ func TestLoadPages(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for _, language := range []string{"en", "ko"} {
-		said := make(map[string]authn.Code)
+		codes := make(map[string]authn.Code)
 		for _, code := range authn.Codes() {
 			status := code.Status()
 			t.Run("R9110-12: "+string(code)+" in "+language, func(t *testing.T) {
@@ -123,13 +123,13 @@ func TestWords(t *testing.T) {
 					t.Errorf("what only programs read: %s", words)
 				}
 				// All refusals for what somebody may do sound alike; no others do.
-				if other, twice := said[words]; twice && status != 403 && code.Status() == other.Status() {
+				if other, twice := codes[words]; twice && status != 403 && code.Status() == other.Status() {
 					t.Errorf("%s says the same", other)
 				}
-				said[words] = code
+				codes[words] = code
 			})
 		}
-		if got := len(said); got != len(authn.Codes())-2 {
+		if got := len(codes); got != len(authn.Codes())-2 {
 			t.Errorf("%s: %d different pages for %d codes, three of which are the same refusal", language, got, len(authn.Codes()))
 		}
 	}

@@ -48,7 +48,7 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"R9449-8: ath with padding":       {members{"ath": dpoptest.Hash(token) + "="}, "ath is not the hash"},
 		"R9449-8: the token itself":       {members{"ath": token}, "ath is not the hash"},
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, request(proof(t, key, test.claims, nil)), test.reason) })
+		t.Run(name, func(t *testing.T) { wantRefused(t, request(proof(t, key, test.claims, nil)), test.reason) })
 	}
 }
 
@@ -64,7 +64,7 @@ func TestVerifyRefusesRequests(t *testing.T) {
 		"R9449-8: another token":      {Request{[]string{field}, "GET", target, token + "a"}, "ath is not"},
 		"R9449-8: no token":           {Request{[]string{field}, "GET", target, ""}, "ath is not"},
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, test.request, test.reason) })
+		t.Run(name, func(t *testing.T) { wantRefused(t, test.request, test.reason) })
 	}
 }
 
@@ -93,8 +93,8 @@ func TestVerifyNonce(t *testing.T) {
 			if err == nil && got.Stale != (test.later > 0) {
 				t.Errorf("stale: %t", got.Stale)
 			}
-			var wanted *NonceError
-			if test.reason == nil && err != nil || test.reason != nil && !(errors.As(err, &wanted) && errors.Is(err, test.reason)) {
+			var nonceError *NonceError
+			if test.reason == nil && err != nil || test.reason != nil && !(errors.As(err, &nonceError) && errors.Is(err, test.reason)) {
 				t.Errorf("got %v, want %v", err, test.reason)
 			}
 		})

@@ -162,7 +162,7 @@ func TestConsume(t *testing.T) {
 		if err := verifier.Consume(ctx, first, target); err != nil {
 			t.Fatal(err)
 		}
-		if until := remembered.seen[replayKey("1", target)]; !until.Equal(start.Add(70 * time.Second)) {
+		if until := remembered.keys[replayKey("1", target)]; !until.Equal(start.Add(70 * time.Second)) {
 			t.Errorf("until %v", until.Sub(start))
 		}
 	})

@@ -37,14 +37,14 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		var said struct {
+		var decoded struct {
 			JTI, HTM, HTU, ATH string
 			IAT                float64
 		}
-		if err := json.Unmarshal(claims, &said); err != nil {
+		if err := json.Unmarshal(claims, &decoded); err != nil {
 			t.Fatalf("encoding/json refuses what was accepted: %v", err)
 		}
-		if said.JTI != got.ID || said.HTM != "GET" || said.ATH != dpoptest.Hash(token) || said.IAT < float64(start.Unix()-60) || said.IAT > float64(start.Unix()+10) {
+		if decoded.JTI != got.ID || decoded.HTM != "GET" || decoded.ATH != dpoptest.Hash(token) || decoded.IAT < float64(start.Unix()-60) || decoded.IAT > float64(start.Unix()+10) {
 			t.Fatalf("accepted %s", claims)
 		}
 		if signature == "" && !got.Fits(dpoptest.Thumbprint(t, key.Public())) {

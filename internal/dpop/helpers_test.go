@@ -135,7 +135,7 @@ func mustBeInvalid(t testing.TB, err error, reason string) {
 
 // memory is a Replay that forgets nothing.
 type memory struct {
-	seen map[[32]byte]time.Time
+	keys map[[32]byte]time.Time
 	err  error
 }
 
@@ -143,10 +143,10 @@ func (m *memory) First(_ context.Context, _, key [32]byte, until time.Time) (boo
 	if m.err != nil {
 		return false, m.err
 	}
-	if m.seen == nil {
-		m.seen = make(map[[32]byte]time.Time)
+	if m.keys == nil {
+		m.keys = make(map[[32]byte]time.Time)
 	}
-	_, seen := m.seen[key]
-	m.seen[key] = until
+	_, seen := m.keys[key]
+	m.keys[key] = until
 	return !seen, nil
 }

@@ -38,9 +38,9 @@ func (n *Nonces) Current() string { return n.at(n.current()) }
 // Accepts reports, in constant time, whether this is the nonce of this step or of the
 // previous one.
 func (n *Nonces) Accepts(nonce string) bool {
-	step, given := n.current(), []byte(nonce)
-	current := subtle.ConstantTimeCompare(given, []byte(n.at(step)))
-	previous := subtle.ConstantTimeCompare(given, []byte(n.at(step-1)))
+	step, presented := n.current(), []byte(nonce)
+	current := subtle.ConstantTimeCompare(presented, []byte(n.at(step)))
+	previous := subtle.ConstantTimeCompare(presented, []byte(n.at(step-1)))
 	return current|previous == 1
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/dpop/dpoptest"
 )
 
-func refused(t *testing.T, r Request, reason string) {
+func wantRefused(t *testing.T, r Request, reason string) {
 	t.Helper()
 	_, err := (&Verifier{Now: at(start)}).Verify(r)
 	mustBeInvalid(t, err, reason)
@@ -45,7 +45,7 @@ func TestVerifyRefusesFields(t *testing.T) {
 		"R9449-2: standard base64":         {[]string{parts[0] + "." + parts[1] + ".+/+/"}, "signature: not base64url"},
 		"R9449-2: longer than 8 KiB":       {[]string{proof(t, edKey(t), members{"a": strings.Repeat("a", 8<<10)}, nil)}, "longer than"},
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, request(test.fields...), test.reason) })
+		t.Run(name, func(t *testing.T) { wantRefused(t, request(test.fields...), test.reason) })
 	}
 }
 
@@ -68,7 +68,7 @@ func TestVerifyRefusesJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			field := dpoptest.Sign(t, key, "EdDSA", []byte(test.header), []byte(test.claims))
-			refused(t, request(field), test.reason)
+			wantRefused(t, request(field), test.reason)
 		})
 	}
 }
@@ -99,7 +99,7 @@ func TestVerifyRefusesHeader(t *testing.T) {
 		"R9449-4: jwk is a string":    {members{"jwk": string(toJSON(t, dpoptest.JWK(t, ec.Public())))}, "jwk is missing or not"},
 		"R9449-4: jwk is a list":      {members{"jwk": []any{dpoptest.JWK(t, ec.Public())}}, "jwk is missing or not"},
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, request(proof(t, ec, nil, test.header)), test.reason) })
+		t.Run(name, func(t *testing.T) { wantRefused(t, request(proof(t, ec, nil, test.header)), test.reason) })
 	}
 }
 
@@ -154,7 +154,7 @@ func TestVerifyRefusesKeys(t *testing.T) {
 			if test.jwk != nil {
 				header["jwk"] = test.jwk
 			}
-			refused(t, request(proof(t, test.key, nil, header)), test.reason)
+			wantRefused(t, request(proof(t, test.key, nil, header)), test.reason)
 		})
 	}
 }
@@ -176,6 +176,6 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		"R9449-4: lengthened signature":       parts[0] + "." + parts[1] + "." + encode(append(signature, 0)),
 		"R9449-4: signature in DER":           parts[0] + "." + parts[1] + "." + encode(der),
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, request(field), "signature does not fit") })
+		t.Run(name, func(t *testing.T) { wantRefused(t, request(field), "signature does not fit") })
 	}
 }

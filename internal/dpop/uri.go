@@ -126,20 +126,20 @@ func normalizeEncoding(path string) (string, error) {
 // removeDotSegments follows RFC 3986 §5.2.4 for a path without its first slash.
 // Empty segments are segments like others: `..` removes one.
 func removeDotSegments(path string) string {
-	var kept []string
+	var resolved []string
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
 		switch segment {
 		case ".", "..":
-			if segment == ".." && len(kept) > 0 {
-				kept = kept[:len(kept)-1]
+			if segment == ".." && len(resolved) > 0 {
+				resolved = resolved[:len(resolved)-1]
 			}
 			if i == len(segments)-1 {
-				kept = append(kept, "") // what remains ends in a slash
+				resolved = append(resolved, "") // what remains ends in a slash
 			}
 		default:
-			kept = append(kept, segment)
+			resolved = append(resolved, segment)
 		}
 	}
-	return strings.Join(kept, "/")
+	return strings.Join(resolved, "/")
 }

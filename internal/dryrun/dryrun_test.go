@@ -58,9 +58,9 @@ func load(t *testing.T, harmless bool) *caddyhttp.Server {
 		}
 		dryrun.Harmless(app)
 		text, _ = json.Marshal(app)
-		for _, gone := range []string{"listener_wrappers", "health_checks", "127.0.0.1:1"} {
-			if strings.Contains(string(text), gone+`"`) {
-				t.Errorf("%s is still there: %s", gone, text)
+		for _, removed := range []string{"listener_wrappers", "health_checks", "127.0.0.1:1"} {
+			if strings.Contains(string(text), removed+`"`) {
+				t.Errorf("%s is still there: %s", removed, text)
 			}
 		}
 	}

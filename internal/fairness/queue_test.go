@@ -147,7 +147,7 @@ func (q *FairQueue) mustBeIdle(t testing.TB, workers, waiting int) {
 	t.Helper()
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.running != 0 || q.workers() != workers || q.waiting.free != waiting || len(q.waiting.held)+len(q.lines)+len(q.order) != 0 {
+	if q.running != 0 || q.workers() != workers || q.waiting.free != waiting || len(q.waiting.byClient)+len(q.lines)+len(q.order) != 0 {
 		t.Errorf("%d running, %d may wait, lines %v, order %v", q.running, q.waiting.free, q.lines, q.order)
 	}
 }

@@ -10,14 +10,14 @@ import "sync"
 // holds fewer slots than are free. A single client gets half of the slots at
 // most, and a client without a slot is refused only if no slot is free.
 type FairQuota struct {
-	mutex sync.Mutex
-	free  int
-	held  map[string]int // slots by client; a client without slots has no entry
+	mutex    sync.Mutex
+	free     int
+	byClient map[string]int // its slots; a client without slots has no entry
 }
 
 // NewFairQuota returns a quota with the given number of slots.
 func NewFairQuota(slots int) *FairQuota {
-	return &FairQuota{free: slots, held: make(map[string]int)}
+	return &FairQuota{free: slots, byClient: make(map[string]int)}
 }
 
 // TryAcquire takes a slot for the client and reports whether it got one. The
@@ -25,10 +25,10 @@ func NewFairQuota(slots int) *FairQuota {
 func (q *FairQuota) TryAcquire(client string) bool {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if q.held[client] >= q.free {
+	if q.byClient[client] >= q.free {
 		return false
 	}
-	q.held[client]++
+	q.byClient[client]++
 	q.free--
 	return true
 }
@@ -38,7 +38,7 @@ func (q *FairQuota) Release(client string) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	q.free++
-	if q.held[client]--; q.held[client] == 0 {
-		delete(q.held, client)
+	if q.byClient[client]--; q.byClient[client] == 0 {
+		delete(q.byClient, client)
 	}
 }

@@ -31,8 +31,8 @@ func TestFairQuota(t *testing.T) {
 		for range acquireAll(s, "a") {
 			s.Release("a")
 		}
-		if s.free != slots || len(s.held) != 0 {
-			t.Errorf("%d free, %v", s.free, s.held)
+		if s.free != slots || len(s.byClient) != 0 {
+			t.Errorf("%d free, %v", s.free, s.byClient)
 		}
 		if got := acquireAll(s, "a"); got != slots/2 {
 			t.Errorf("%d", got)

@@ -28,19 +28,19 @@ func TestOf(t *testing.T) {
 		for range 100 {
 			Of(&x509.Certificate{Raw: []byte("short-lived")})
 		}
-		left := func() (count int) {
+		entries := func() (count int) {
 			digests.Range(func(any, any) bool { count++; return true })
 			return count
 		}
 		for range 1000 {
-			if left() <= 1 {
+			if entries() <= 1 {
 				break
 			}
 			runtime.GC()
 			runtime.Gosched()
 		}
-		if left() > 1 {
-			t.Errorf("%d are left", left())
+		if entries() > 1 {
+			t.Errorf("%d are left", entries())
 		}
 	})
 	runtime.KeepAlive(big)

@@ -140,18 +140,18 @@ func (m *merger) put(section, name string, value *yaml.Node) string {
 	var content bytes.Buffer
 	_ = encode(&content, value)
 	identity := section + "/" + name + "/" + content.String()
-	if known, ok := m.named[identity]; ok {
-		return known
+	if present, ok := m.named[identity]; ok {
+		return present
 	}
 	components := m.section(section)
 	free := name
 	for n := 2; ; n++ {
-		known := get(components, free)
-		if known == nil {
+		existing := get(components, free)
+		if existing == nil {
 			set(components, free, value)
 			break
 		}
-		if equal(known, value) {
+		if equal(existing, value) {
 			break
 		}
 		free = fmt.Sprintf("%s_%d", name, n)

@@ -121,7 +121,7 @@ func sample(template string) string {
 }
 
 func (m *merger) merge(operation *yaml.Node, described Operation) {
-	var ours []Combination
+	var required []Combination
 	var words []string
 	guarded, forbids := false, false
 	for _, way := range m.waysTo(described) {
@@ -139,20 +139,20 @@ func (m *merger) merge(operation *yaml.Node, described Operation) {
 				words = append(words, guard.Requires)
 			}
 		}
-		ours = append(ours, onWay...)
+		required = append(required, onWay...)
 	}
 	if !guarded {
 		return
 	}
-	ours = minimal(ours)
-	slices.SortStableFunc(ours, func(x, y Combination) int { return min(len(y), 1) - min(len(x), 1) }) // {} last
-	m.secure(operation, ours)
+	required = minimal(required)
+	slices.SortStableFunc(required, func(x, y Combination) int { return min(len(y), 1) - min(len(x), 1) }) // {} last
+	m.secure(operation, required)
 	m.respond(operation, forbids, words)
 }
 
 // secure joins the security of the document with that of the gates.
-func (m *merger) secure(operation *yaml.Node, ours []Combination) {
-	if !slices.ContainsFunc(ours, func(a Combination) bool { return len(a) > 0 }) {
+func (m *merger) secure(operation *yaml.Node, required []Combination) {
+	if !slices.ContainsFunc(required, func(a Combination) bool { return len(a) > 0 }) {
 		return // this version of OpenAPI cannot describe the schemes
 	}
 	security := get(operation, "security")
@@ -164,18 +164,18 @@ func (m *merger) secure(operation *yaml.Node, ours []Combination) {
 		existing, _ = readSecurity(get(m.document, "security"))
 	}
 	if len(existing) == 0 {
-		set(operation, "security", writeSecurity(ours))
+		set(operation, "security", writeSecurity(required))
 		return
 	}
 	var joined []Combination
 	changed := false
-	for _, theirs := range existing {
-		if slices.ContainsFunc(ours, func(a Combination) bool { return m.meets(theirs, a) }) {
-			joined = append(joined, theirs)
+	for _, documented := range existing {
+		if slices.ContainsFunc(required, func(a Combination) bool { return m.meets(documented, a) }) {
+			joined = append(joined, documented)
 			continue
 		}
 		changed = true
-		joined = append(joined, product([]Combination{theirs}, ours)...)
+		joined = append(joined, product([]Combination{documented}, required)...)
 	}
 	if changed {
 		set(operation, "security", writeSecurity(joined))
@@ -184,13 +184,13 @@ func (m *merger) secure(operation *yaml.Node, ours []Combination) {
 
 // meets reports whether the credentials of one alternative include those of
 // another.
-func (m *merger) meets(theirs, ours Combination) bool {
+func (m *merger) meets(documented, required Combination) bool {
 	schemes := m.section("securitySchemes")
 	var carried []string
-	for _, credential := range theirs {
+	for _, credential := range documented {
 		carried = append(carried, Carrier(getObject(schemes, credential.Scheme)))
 	}
-	return !slices.ContainsFunc(ours, func(c Credential) bool {
+	return !slices.ContainsFunc(required, func(c Credential) bool {
 		return !slices.Contains(carried, Carrier(getObject(schemes, c.Scheme)))
 	})
 }

@@ -15,18 +15,18 @@ var (
 )
 
 // site answers for the operations of the tests by the beginning of the path.
-func site(asked Operation) Ways {
-	known := []Guard{{Schemes: []Scheme{corp}}}
+func site(operations Operation) Ways {
+	guards := []Guard{{Schemes: []Scheme{corp}}}
 	for prefix, ways := range map[string]Ways{
-		"/me":     {known},
+		"/me":     {guards},
 		"/admin/": {{{Schemes: []Scheme{corp, oidc}, Scopes: []string{"admin"}, Forbids: true, Requires: "scope admin"}}},
 		"/both/":  {{{Schemes: []Scheme{corp, keys}}, {Schemes: []Scheme{keys}, Forbids: true, Requires: "role robot"}}},
 		"/maybe":  {{{Schemes: []Scheme{corp}, Optional: true}}},
-		"/partly": {known, nil},
+		"/partly": {guards, nil},
 		"/certs":  {{{Schemes: []Scheme{certs}}}},
 		"/silent": {{{Schemes: []Scheme{ops}, Forbids: true, Requires: "scope x", Silent: true}}},
 	} {
-		if strings.HasPrefix(asked.Path, prefix) {
+		if strings.HasPrefix(operations.Path, prefix) {
 			return ways
 		}
 	}
@@ -129,12 +129,12 @@ func TestServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var asked []Operation
-		if err := Merge(document, func(o Operation) Ways { asked = append(asked, o); return nil }); err != nil {
+		var operations []Operation
+		if err := Merge(document, func(o Operation) Ways { operations = append(operations, o); return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if len(asked) != 1 || asked[0] != (Operation{"DELETE", want}) {
-			t.Errorf("%s: asked %v, want %s", servers, asked, want)
+		if len(operations) != 1 || operations[0] != (Operation{"DELETE", want}) {
+			t.Errorf("%s: asked %v, want %s", servers, operations, want)
 		}
 	}
 }

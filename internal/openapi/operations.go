@@ -110,7 +110,7 @@ func (r *operationReader) readPath(path, item *yaml.Node) error {
 	if err != nil {
 		return at(path, place, err)
 	}
-	if other, taken := r.keys[key]; taken {
+	if other, exists := r.keys[key]; exists {
 		return at(path, place, fmt.Errorf("the path differs from %q in line %d at most in the names of parameters, "+
 			"so OpenAPI forbids both: write all operations below one of them", other.Value, other.Line))
 	}

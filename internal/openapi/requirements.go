@@ -62,8 +62,8 @@ func (r *operationReader) readSecurity(operation *yaml.Node, place string) (*Sec
 		security.Alternatives = []Combination{all}
 	}
 	key := fmt.Sprintf("%q", security.Alternatives)
-	if known, ok := r.securities[key]; ok {
-		return known, nil
+	if cached, ok := r.securities[key]; ok {
+		return cached, nil
 	}
 	r.securities[key] = security
 	return security, nil

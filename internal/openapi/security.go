@@ -48,7 +48,7 @@ func product(x, y []Combination) []Combination {
 }
 
 func minimal(all []Combination) []Combination {
-	var kept []Combination
+	var rest []Combination
 	for i, one := range all {
 		needless := slices.ContainsFunc(all, func(other Combination) bool {
 			return len(other) > 0 && len(other) < len(one) && isSubset(other, one)
@@ -57,10 +57,10 @@ func minimal(all []Combination) []Combination {
 			return len(other) == len(one) && isSubset(other, one)
 		})
 		if !needless && !twice {
-			kept = append(kept, one)
+			rest = append(rest, one)
 		}
 	}
-	return kept
+	return rest
 }
 
 // isSubset reports whether y has all schemes of x.

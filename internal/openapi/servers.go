@@ -29,8 +29,8 @@ func (r *operationReader) basesOf(servers *yaml.Node, place string) (bases []str
 	if servers == nil {
 		return []string{""}, nil
 	}
-	if known, ok := r.bases[servers]; ok {
-		return known, nil
+	if cached, ok := r.bases[servers]; ok {
+		return cached, nil
 	}
 	if servers.Kind != yaml.SequenceNode {
 		return nil, at(servers, place, errors.New("servers: write a list"))

@@ -28,7 +28,7 @@ var errBounds = fmt.Errorf("more than %d values, or nested more than %d deep", m
 
 // reader counts the values of a document.
 type reader struct {
-	left int
+	remaining int
 
 	// Of a document in JSON: its text, and the line of an offset in it.
 	data         []byte
@@ -44,7 +44,7 @@ func (r *reader) lineAt(offset int64) int {
 
 // enter counts one value.
 func (r *reader) enter(depth int) error {
-	if r.left--; depth > MaxDepth || r.left < 0 {
+	if r.remaining--; depth > MaxDepth || r.remaining < 0 {
 		return errBounds
 	}
 	return nil
@@ -55,7 +55,7 @@ func (r *reader) enter(depth int) error {
 func Parse(data []byte) (*yaml.Node, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	root, err := (&reader{left: maxValues, data: data, line: 1}).decode(decoder, 0)
+	root, err := (&reader{remaining: maxValues, data: data, line: 1}).decode(decoder, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func ParseYAML(data []byte) (*yaml.Node, error) {
 	if len(parsed.Content) != 1 {
 		return nil, errors.New("the document is empty")
 	}
-	root, err := (&reader{left: maxValues}).expand(parsed.Content[0], 0)
+	root, err := (&reader{remaining: maxValues}).expand(parsed.Content[0], 0)
 	if err != nil {
 		return nil, err
 	}
@@ -210,9 +210,9 @@ func getObject(node *yaml.Node, name string) *yaml.Node {
 
 // set replaces a member, or adds it at the end, and returns the value.
 func set(node *yaml.Node, name string, value *yaml.Node) *yaml.Node {
-	if known := get(node, name); known != nil {
-		*known = *value
-		return known
+	if existing := get(node, name); existing != nil {
+		*existing = *value
+		return existing
 	}
 	if len(node.Content) == 0 {
 		node.Style = 0 // {} becomes a block

@@ -159,9 +159,9 @@ func FuzzMerge(f *testing.F) {
 				t.Errorf("%s was changed", name.Value)
 			}
 		}
-		var theirs, ours map[string]any
-		if json.Unmarshal([]byte(text), &theirs) == nil && json.Unmarshal([]byte(once), &ours) == nil {
-			keeps(t, theirs, ours, "")
+		var expanded, ours map[string]any
+		if json.Unmarshal([]byte(text), &expanded) == nil && json.Unmarshal([]byte(once), &ours) == nil {
+			keeps(t, expanded, ours, "")
 		}
 	})
 }

@@ -15,11 +15,11 @@ var cases = []page.Case{{401, "missing_credentials"}, {401, "expired_token"}, {4
 
 // folder is a folder of files.
 func folder(files ...string) fstest.MapFS {
-	made := make(fstest.MapFS)
+	rendered := make(fstest.MapFS)
 	for i := 0; i < len(files); i += 2 {
-		made[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+		rendered[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
 	}
-	return made
+	return rendered
 }
 
 func load(t *testing.T, files ...string) *page.Set {
@@ -36,11 +36,11 @@ func render(t *testing.T, set *page.Set, status int, accept string) page.Page {
 	t.Helper()
 	for _, c := range cases {
 		if c.Status == status {
-			made, err := set.Render(page.Facts{Case: c, TraceID: "7f3c"}, []string{accept})
+			rendered, err := set.Render(page.Facts{Case: c, TraceID: "7f3c"}, []string{accept})
 			if err != nil {
 				t.Fatal(err)
 			}
-			return made
+			return rendered
 		}
 	}
 	t.Fatalf("no page for %d", status)
@@ -48,14 +48,14 @@ func render(t *testing.T, set *page.Set, status int, accept string) page.Page {
 }
 
 // says checks the language of a page and what is in it.
-func says(t *testing.T, made page.Page, language string, parts ...string) {
+func says(t *testing.T, rendered page.Page, language string, parts ...string) {
 	t.Helper()
-	if made.Language != language {
-		t.Errorf("the language is %s, want %s", made.Language, language)
+	if rendered.Language != language {
+		t.Errorf("the language is %s, want %s", rendered.Language, language)
 	}
 	for _, part := range parts {
-		if !strings.Contains(string(made.HTML), part) {
-			t.Errorf("%q is not in\n%s", part, made.HTML)
+		if !strings.Contains(string(rendered.HTML), part) {
+			t.Errorf("%q is not in\n%s", part, rendered.HTML)
 		}
 	}
 }
@@ -73,8 +73,8 @@ func TestBuiltIn(t *testing.T) {
 	})
 	t.Run("a page is small", func(t *testing.T) {
 		for _, accept := range []string{"en", "ko"} {
-			if made := render(t, set, 403, accept); len(made.HTML) > 4<<10 || made.Own {
-				t.Errorf("%d bytes, own %v", len(made.HTML), made.Own)
+			if rendered := render(t, set, 403, accept); len(rendered.HTML) > 4<<10 || rendered.Own {
+				t.Errorf("%d bytes, own %v", len(rendered.HTML), rendered.Own)
 			}
 		}
 	})
@@ -95,8 +95,8 @@ func TestTexts(t *testing.T) {
 	t.Run("behind a byte order mark", func(t *testing.T) {
 		set := load(t, "de.json", "\ufeff"+`{"missing_credentials.title": "Bitte anmelden"}`, "403.html", "\ufeff<p>{{.Status}}")
 		says(t, render(t, set, 401, "de"), "de", "<h1>Bitte anmelden</h1>")
-		if made := render(t, set, 403, "de"); string(made.HTML) != "<p>403" {
-			t.Errorf("the page is %q", made.HTML)
+		if rendered := render(t, set, 403, "de"); string(rendered.HTML) != "<p>403" {
+			t.Errorf("the page is %q", rendered.HTML)
 		}
 	})
 	t.Run("other words in a language that is built in", func(t *testing.T) {
@@ -111,9 +111,9 @@ func TestTexts(t *testing.T) {
 		says(t, render(t, set, 401, "pt-PT"), "pt", "Inicie sessão", "Identificador")
 	})
 	t.Run("an empty text leaves a sentence out", func(t *testing.T) {
-		made := render(t, load(t, "en.json", `{"missing_credentials.advice": ""}`), 401, "en")
-		if strings.Contains(string(made.HTML), "<p></p>") || strings.Contains(string(made.HTML), "ask whoever") {
-			t.Errorf("%s", made.HTML)
+		rendered := render(t, load(t, "en.json", `{"missing_credentials.advice": ""}`), 401, "en")
+		if strings.Contains(string(rendered.HTML), "<p></p>") || strings.Contains(string(rendered.HTML), "ask whoever") {
+			t.Errorf("%s", rendered.HTML)
 		}
 	})
 	t.Run("a language that is written from right to left", func(t *testing.T) {
@@ -141,16 +141,16 @@ func TestTemplates(t *testing.T) {
 		{503, "fr", "en", "error any 503"},
 	} {
 		t.Run(fmt.Sprintf("%d in %s", test.status, test.accept), func(t *testing.T) {
-			made := render(t, set, test.status, test.accept)
-			if string(made.HTML) != test.want || made.Language != test.language || !made.Own {
-				t.Errorf("%q in %s, own %v", made.HTML, made.Language, made.Own)
+			rendered := render(t, set, test.status, test.accept)
+			if string(rendered.HTML) != test.want || rendered.Language != test.language || !rendered.Own {
+				t.Errorf("%q in %s, own %v", rendered.HTML, rendered.Language, rendered.Own)
 			}
 		})
 	}
 	t.Run("everything that a template can show", func(t *testing.T) {
 		set := load(t, "401.html", `{{.Language}}|{{.Direction}}|{{.Status}}|{{.StatusText}}|{{.Code}}|{{.Title}}|{{.Detail}}|{{.Advice}}|`+
 			`{{.RequiredScopes}}|{{.RequiredRoles}}|{{.RetryAfter}}|{{.LoginURL}}|{{.TraceID}}|{{.Texts.sign_in}}`)
-		made, err := set.Render(page.Facts{
+		rendered, err := set.Render(page.Facts{
 			Case: cases[1], RequiredScopes: []string{"a", "b"}, RequiredRoles: []string{"c"}, RetryAfter: time.Minute, LoginURL: "/login", TraceID: "7f3c",
 		}, nil)
 		if err != nil {
@@ -158,8 +158,8 @@ func TestTemplates(t *testing.T) {
 		}
 		const want = "en|ltr|401|Unauthorized|expired_token|Your sign-in has expired|To keep you safe, a sign-in lasts for a limited time.|" +
 			"Sign in again and carry on.|[a b]|[c]|60 s|/login|7f3c|Sign in"
-		if string(made.HTML) != want {
-			t.Errorf("\n got %s\nwant %s", made.HTML, want)
+		if string(rendered.HTML) != want {
+			t.Errorf("\n got %s\nwant %s", rendered.HTML, want)
 		}
 	})
 	t.Run("a page that grows too long at a request is an error", func(t *testing.T) {

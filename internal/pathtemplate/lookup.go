@@ -42,8 +42,8 @@ func (t *Tree[V]) Lookup(r *http.Request, same func(a, b V) bool) (value V, resu
 			case i == 0 && j == 0:
 				value, result = one, result1
 			case result1 != result || result == Found && !same(value, one):
-				var none V
-				return none, Ambiguous
+				var zero V
+				return zero, Ambiguous
 			}
 		}
 	}
@@ -138,11 +138,11 @@ func readings(u *url.URL) ([]string, bool) {
 	if !strings.ContainsAny(escaped, `%;\`) && !strings.Contains(escaped, "//") && !strings.Contains(escaped, "/.") {
 		return []string{escaped}, true
 	}
-	kept, err := url.PathUnescape(encodedSlash.Replace(escaped))
+	decoded, err := url.PathUnescape(encodedSlash.Replace(escaped))
 	if err != nil || strings.ContainsFunc(u.Path, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 		return nil, false
 	}
-	all := []string{kept}
+	all := []string{decoded}
 	for _, change := range changes {
 		for _, one := range all {
 			for _, other := range change(one) {
@@ -199,21 +199,21 @@ func mergeSlashes(path string) string {
 
 // withoutDots resolves the segments `.` and `..` (RFC 3986 §5.2.4).
 func withoutDots(path string) string {
-	var kept []string
+	var resolved []string
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		switch segment {
 		case "..":
-			kept = kept[:max(0, len(kept)-1)]
+			resolved = resolved[:max(0, len(resolved)-1)]
 			fallthrough
 		case ".":
 			if last {
-				kept = append(kept, "")
+				resolved = append(resolved, "")
 			}
 		default:
-			kept = append(kept, segment)
+			resolved = append(resolved, segment)
 		}
 	}
-	return "/" + strings.Join(kept, "/")
+	return "/" + strings.Join(resolved, "/")
 }

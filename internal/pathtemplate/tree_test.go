@@ -14,7 +14,7 @@ func same(a, b string) bool { return a == b }
 // tree has templates, each with itself as its value unless one follows a space.
 func tree(t testing.TB, templates ...string) *Tree[string] {
 	t.Helper()
-	made := new(Tree[string])
+	root := new(Tree[string])
 	for _, one := range templates {
 		template, value, found := strings.Cut(one, " ")
 		if !found {
@@ -24,19 +24,19 @@ func tree(t testing.TB, templates ...string) *Tree[string] {
 		if before, after, ok := strings.Cut(template, ":"); ok && before != "" && !strings.HasPrefix(before, "/") {
 			method, template = before, after
 		}
-		if err := made.Add(method, template, value); err != nil {
+		if err := root.Add(method, template, value); err != nil {
 			t.Fatalf("%s: %v", one, err)
 		}
 	}
-	return made
+	return root
 }
 
-func lookup(made *Tree[string], method, target string) string {
+func lookup(root *Tree[string], method, target string) string {
 	address, err := url.ParseRequestURI(target)
 	if err != nil {
 		return "invalid"
 	}
-	value, result := made.Lookup(&http.Request{Method: method, URL: address, Header: make(http.Header)}, same)
+	value, result := root.Lookup(&http.Request{Method: method, URL: address, Header: make(http.Header)}, same)
 	return map[Result]string{Found: value, Missing: "missing", Ambiguous: "ambiguous"}[result]
 }
 
@@ -105,24 +105,24 @@ func TestLookup(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	made := tree(t, "GET:/a get", "PUT:/a put", "HEAD:/b head", "GET:/b get", "COPY:/c copy", "DELETE:/u/{x} delete", "GET:/u/me get")
+	root := tree(t, "GET:/a get", "PUT:/a put", "HEAD:/b head", "GET:/b get", "COPY:/c copy", "DELETE:/u/{x} delete", "GET:/u/me get")
 	for request, want := range map[string]string{
 		"GET /a": "get", "HEAD /a": "get", "HEAD /b": "head", "PUT /a": "put", "POST /a": "missing", "OPTIONS /a": "missing",
 		"COPY /c": "copy", "put /a": "ambiguous", "DELETE /u/me": "delete", "GET /u/me": "get",
 	} {
 		method, path, _ := strings.Cut(request, " ")
-		if got := lookup(made, method, path); got != want {
+		if got := lookup(root, method, path); got != want {
 			t.Errorf("%s: got %s, want %s", request, got, want)
 		}
 	}
 	for field, want := range map[string]Result{"X-HTTP-Method-Override": Ambiguous, "x_http_method": Ambiguous, "X-Method": Found} {
 		r := httptest.NewRequest("GET", "/a", nil)
 		r.Header[field] = []string{"PUT"}
-		if _, result := made.Lookup(r, same); result != want {
+		if _, result := root.Lookup(r, same); result != want {
 			t.Errorf("%s: %v", field, result)
 		}
 	}
-	if _, result := made.Lookup(&http.Request{Method: "OPTIONS", URL: &url.URL{Path: "*"}}, same); result != Ambiguous {
+	if _, result := root.Lookup(&http.Request{Method: "OPTIONS", URL: &url.URL{Path: "*"}}, same); result != Ambiguous {
 		t.Errorf("OPTIONS *: %v", result)
 	}
 }
@@ -136,8 +136,8 @@ func TestAddRefuses(t *testing.T) {
 			t.Errorf("%s has a key", template)
 		}
 	}
-	made := tree(t, "/a/{x}/{y}.json")
-	if err := made.Add("GET", "/a/{other}/{name}.json", ""); err == nil {
+	root := tree(t, "/a/{x}/{y}.json")
+	if err := root.Add("GET", "/a/{other}/{name}.json", ""); err == nil {
 		t.Error("paths that differ in names are taken")
 	}
 	one, _ := Key("/a/{x}")
@@ -151,12 +151,12 @@ func TestAddRefuses(t *testing.T) {
 // FuzzLookup has paths for which no reading may lead to an operation that the usual
 // reading does not lead to.
 func FuzzLookup(f *testing.F) {
-	made := tree(f, "/public", "/public/{x}", "/admin", "/admin/{x}", "/files/{name}.json", "/users/me", "/users/{id}")
+	root := tree(f, "/public", "/public/{x}", "/admin", "/admin/{x}", "/files/{name}.json", "/users/me", "/users/{id}")
 	for _, path := range []string{"/public/..%2Fadmin", "/public/;/../admin", "/PUBLIC/x", `/public\..\admin`, "/%2570ublic", "/public//x", "/users/me", "/files/a.json", "/"} {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		value := lookup(made, "GET", path)
+		value := lookup(root, "GET", path)
 		if value == "invalid" || value == "missing" || value == "ambiguous" {
 			return
 		}
@@ -202,16 +202,16 @@ func matchesWhole(template, path string) bool {
 func BenchmarkLookup(b *testing.B) {
 	for _, count := range []int{10, 10_000} {
 		b.Run(fmt.Sprint(count), func(b *testing.B) {
-			made := new(Tree[string])
+			root := new(Tree[string])
 			for i := range count {
-				if err := made.Add("GET", fmt.Sprintf("/api/v1/things%d/{id}/parts/{part}", i), "x"); err != nil {
+				if err := root.Add("GET", fmt.Sprintf("/api/v1/things%d/{id}/parts/{part}", i), "x"); err != nil {
 					b.Fatal(err)
 				}
 			}
 			r := httptest.NewRequest("GET", fmt.Sprintf("/api/v1/things%d/17/parts/wheel", count/2), nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, result := made.Lookup(r, same); result != Found {
+				if _, result := root.Lookup(r, same); result != Found {
 					b.Fatal(result)
 				}
 			}

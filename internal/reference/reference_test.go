@@ -36,15 +36,15 @@ var update = flag.Bool("update", false, "write the page")
 
 // TestPage compares the page with the code.
 func TestPage(t *testing.T) {
-	p := page{t: t, seen: make(map[reflect.Type]bool)}
+	p := page{t: t, sections: make(map[reflect.Type]bool)}
 	p.WriteString(intro)
 	for _, id := range caddy.Modules() {
 		info, err := caddy.GetModule(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if of := reflect.Indirect(reflect.ValueOf(info.New())).Type(); strings.HasPrefix(of.PkgPath()+"/", module+"/") {
-			p.section("## `"+id+"`", of)
+		if typ := reflect.Indirect(reflect.ValueOf(info.New())).Type(); strings.HasPrefix(typ.PkgPath()+"/", module+"/") {
+			p.section("## `"+id+"`", typ)
 		}
 	}
 	for _, want := range []string{"## `http.handlers.auth_openapi`", "| `sentinel` |", "| `tls` |"} {
@@ -65,28 +65,28 @@ func TestPage(t *testing.T) {
 // page is the text of the page.
 type page struct {
 	strings.Builder
-	t    *testing.T
-	seen map[reflect.Type]bool
+	t        *testing.T
+	sections map[reflect.Type]bool
 }
 
 // section writes a type: its comment, its syntax, its fields, and then the
 // types of its fields that have no section yet.
-func (p *page) section(heading string, of reflect.Type) {
-	p.seen[of] = true
-	documented := p.lookup(of)
+func (p *page) section(heading string, typ reflect.Type) {
+	p.sections[typ] = true
+	documented := p.lookup(typ)
 	if documented.Doc == "" {
-		p.t.Errorf("%v has no comment", of)
+		p.t.Errorf("%v has no comment", typ)
 	}
 	fmt.Fprintf(p, "\n%s\n\n%s", heading, markdown(documented.Doc))
 	if syntax := syntaxOf(documented); syntax != "" {
 		fmt.Fprintf(p, "\nCaddyfile:\n\n```\n%s\n```\n", syntax)
 	}
 	var parts []reflect.Type
-	if rows := p.rows(of, &parts); rows != "" {
+	if rows := p.rows(typ, &parts); rows != "" {
 		fmt.Fprintf(p, "\n| JSON | type | meaning |\n| --- | --- | --- |\n%s", rows)
 	}
 	for _, part := range parts {
-		if !p.seen[part] {
+		if !p.sections[part] {
 			p.section("### `"+part.Name()+"`", part)
 		}
 	}
@@ -94,12 +94,12 @@ func (p *page) section(heading string, of reflect.Type) {
 
 // rows returns a row for each field that has a name in JSON. Fields of embedded
 // types are fields of the type itself.
-func (p *page) rows(of reflect.Type, parts *[]reflect.Type) string {
-	comments := fieldsOf(p.lookup(of))
+func (p *page) rows(typ reflect.Type, parts *[]reflect.Type) string {
+	comments := fieldsOf(p.lookup(typ))
 	var rows strings.Builder
-	for field := range of.Fields() {
+	for field := range typ.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if field.Anonymous && name == "" && ours(field.Type) {
+		if field.Anonymous && name == "" && isOurs(field.Type) {
 			rows.WriteString(p.rows(field.Type, parts))
 			continue
 		}
@@ -108,20 +108,20 @@ func (p *page) rows(of reflect.Type, parts *[]reflect.Type) string {
 		}
 		comment := strings.ReplaceAll(markdown(strings.Join(strings.Fields(comments[field.Name]), " ")), "|", `\|`)
 		if comment == "" {
-			p.t.Errorf("%v.%s has no comment", of, field.Name)
+			p.t.Errorf("%v.%s has no comment", typ, field.Name)
 		}
 		fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", name, kindOf(field.Type, parts), comment)
 	}
 	return rows.String()
 }
 
-func ours(of reflect.Type) bool {
-	return of.Kind() == reflect.Struct && strings.HasPrefix(of.PkgPath()+"/", module+"/")
+func isOurs(typ reflect.Type) bool {
+	return typ.Kind() == reflect.Struct && strings.HasPrefix(typ.PkgPath()+"/", module+"/")
 }
 
 // kindOf returns the words of JSON for a type, and collects the types of ours in it.
-func kindOf(of reflect.Type, parts *[]reflect.Type) string {
-	switch of {
+func kindOf(typ reflect.Type, parts *[]reflect.Type) string {
+	switch typ {
 	case reflect.TypeFor[caddy.Duration]():
 		return "duration"
 	case reflect.TypeFor[time.Time]():
@@ -129,19 +129,19 @@ func kindOf(of reflect.Type, parts *[]reflect.Type) string {
 	case reflect.TypeFor[caddy.ModuleMap]():
 		return "object"
 	}
-	switch of.Kind() {
+	switch typ.Kind() {
 	case reflect.Pointer:
-		return kindOf(of.Elem(), parts)
+		return kindOf(typ.Elem(), parts)
 	case reflect.Slice:
-		if of.Elem().Kind() == reflect.Uint8 {
+		if typ.Elem().Kind() == reflect.Uint8 {
 			return "object" // the JSON of a module
 		}
-		return "list of " + kindOf(of.Elem(), parts)
+		return "list of " + kindOf(typ.Elem(), parts)
 	case reflect.Map:
-		return "object of " + kindOf(of.Elem(), parts)
+		return "object of " + kindOf(typ.Elem(), parts)
 	case reflect.Struct:
-		*parts = append(*parts, of)
-		return "`" + of.Name() + "`"
+		*parts = append(*parts, typ)
+		return "`" + typ.Name() + "`"
 	case reflect.Bool:
 		return "boolean"
 	case reflect.String:
@@ -152,9 +152,9 @@ func kindOf(of reflect.Type, parts *[]reflect.Type) string {
 }
 
 // lookup parses the package of a type and returns what documents it.
-func (p *page) lookup(of reflect.Type) *doc.Type {
+func (p *page) lookup(typ reflect.Type) *doc.Type {
 	p.t.Helper()
-	folder := filepath.Join("../..", strings.TrimPrefix(of.PkgPath(), module))
+	folder := filepath.Join("../..", strings.TrimPrefix(typ.PkgPath(), module))
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		p.t.Fatal(err)
@@ -171,24 +171,24 @@ func (p *page) lookup(of reflect.Type) *doc.Type {
 		}
 		parsed = append(parsed, file)
 	}
-	pkg, err := doc.NewFromFiles(files, parsed, of.PkgPath(), doc.AllDecls)
+	pkg, err := doc.NewFromFiles(files, parsed, typ.PkgPath(), doc.AllDecls)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	for _, found := range pkg.Types {
-		if found.Name == of.Name() {
+		if found.Name == typ.Name() {
 			return found
 		}
 	}
-	p.t.Fatalf("%s has no type %s", folder, of.Name())
+	p.t.Fatalf("%s has no type %s", folder, typ.Name())
 	return nil
 }
 
 // fieldsOf returns the comments of a type's fields. Names that share a line
 // share its comment; a line without one shares that of the line before it.
-func fieldsOf(of *doc.Type) map[string]string {
+func fieldsOf(typ *doc.Type) map[string]string {
 	comments := make(map[string]string)
-	for _, spec := range of.Decl.Specs {
+	for _, spec := range typ.Decl.Specs {
 		object, ok := spec.(*ast.TypeSpec).Type.(*ast.StructType)
 		if !ok {
 			continue

@@ -116,16 +116,16 @@ func (p pairs) rotated(now time.Time) (pairs, error) {
 	case !now.Before(p[len(p)-1].begins.Add(signFor - overlap)):
 		begins = now.Add(overlap)
 	}
-	kept := slices.Clone(p)
+	current := slices.Clone(p)
 	if !begins.IsZero() {
 		key, err := newSigningKey(begins)
 		if err != nil {
 			return p, fmt.Errorf("no new key: %w", err)
 		}
-		kept = append(kept, key)
+		current = append(current, key)
 	}
-	for len(kept) > 1 && now.After(kept[1].begins.Add(overlap)) {
-		kept = kept[1:]
+	for len(current) > 1 && now.After(current[1].begins.Add(overlap)) {
+		current = current[1:]
 	}
-	return kept, nil
+	return current, nil
 }

@@ -66,12 +66,12 @@ func (c *clocked) read(t *testing.T, token string, target store.SharedKeys) map[
 	return claims
 }
 
-var of = func(user string) map[string]any { return map[string]any{"sub": user, "aud": "a"} }
+var claimsOf = func(user string) map[string]any { return map[string]any{"sub": user, "aud": "a"} }
 
 func TestSign(t *testing.T) {
 	c := newClocked(t)
 	began := c.time.Unix()
-	first := c.sign(t, of("alice"), time.Minute, time.Time{})
+	first := c.sign(t, claimsOf("alice"), time.Minute, time.Time{})
 	claims := c.read(t, first, nil)
 	if claims["sub"] != "alice" || claims["aud"] != "a" || claims["iat"] != float64(began) || claims["exp"] != float64(began+60) {
 		t.Errorf("the claims are %v", claims)
@@ -87,32 +87,32 @@ func TestSign(t *testing.T) {
 	t.Run("one signature is used until a quarter of the life is left", func(t *testing.T) {
 		for second := range 46 {
 			c.time = time.Unix(began+int64(second), 0)
-			if c.sign(t, of("alice"), time.Minute, time.Time{}) != first {
+			if c.sign(t, claimsOf("alice"), time.Minute, time.Time{}) != first {
 				t.Fatalf("signed again after %d s", second)
 			}
 		}
 		c.time = time.Unix(began+46, 0)
-		if c.sign(t, of("alice"), time.Minute, time.Time{}) == first {
+		if c.sign(t, claimsOf("alice"), time.Minute, time.Time{}) == first {
 			t.Error("used for too long")
 		}
-		if made := c.signatures.Load(); made != 2 {
-			t.Errorf("%d signatures", made)
+		if signatures := c.signatures.Load(); signatures != 2 {
+			t.Errorf("%d signatures", signatures)
 		}
 	})
 	t.Run("requests at the same time share a signature", func(t *testing.T) {
 		before := c.signatures.Load()
 		var all sync.WaitGroup
 		for range 50 {
-			all.Go(func() { c.sign(t, of("carol"), time.Minute, time.Time{}) })
+			all.Go(func() { c.sign(t, claimsOf("carol"), time.Minute, time.Time{}) })
 		}
 		all.Wait()
-		if made := c.signatures.Load() - before; made != 1 {
-			t.Errorf("%d signatures", made)
+		if signatures := c.signatures.Load() - before; signatures != 1 {
+			t.Errorf("%d signatures", signatures)
 		}
 	})
 	t.Run("ID-1: other claims and another life are another JWT", func(t *testing.T) {
 		seen := map[string]bool{}
-		for _, claims := range []map[string]any{of("alice"), of("bob"), {"sub": "alice", "aud": "b"}, {"sub": "alice", "aud": "a", "act": "x"}, {"sub": "alice"}} {
+		for _, claims := range []map[string]any{claimsOf("alice"), claimsOf("bob"), {"sub": "alice", "aud": "b"}, {"sub": "alice", "aud": "a", "act": "x"}, {"sub": "alice"}} {
 			for _, ttl := range []time.Duration{time.Minute, 2 * time.Minute} {
 				token := c.sign(t, claims, ttl, time.Time{})
 				if seen[token] {
@@ -127,14 +127,14 @@ func TestSign(t *testing.T) {
 	})
 	t.Run("ID-1: it does not outlast the credential", func(t *testing.T) {
 		c := newClocked(t)
-		long := c.sign(t, of("alice"), time.Minute, time.Time{})
-		for left, want := range map[time.Duration]int64{time.Hour: 60, 30 * time.Second: 30, 5 * time.Second: 10, -20 * time.Second: 10} {
-			token := c.sign(t, of("alice"), time.Minute, c.time.Add(left))
+		long := c.sign(t, claimsOf("alice"), time.Minute, time.Time{})
+		for lifetime, want := range map[time.Duration]int64{time.Hour: 60, 30 * time.Second: 30, 5 * time.Second: 10, -20 * time.Second: 10} {
+			token := c.sign(t, claimsOf("alice"), time.Minute, c.time.Add(lifetime))
 			if got := c.read(t, token, nil)["exp"]; got != float64(c.time.Unix()+want) {
-				t.Errorf("with %s left it ends after %v s", left, got.(float64)-float64(c.time.Unix()))
+				t.Errorf("with %s left it ends after %v s", lifetime, got.(float64)-float64(c.time.Unix()))
 			}
-			if left < time.Minute && token == long {
-				t.Errorf("with %s left it is that of a longer credential", left)
+			if lifetime < time.Minute && token == long {
+				t.Errorf("with %s left it is that of a longer credential", lifetime)
 			}
 		}
 	})
@@ -180,7 +180,7 @@ func TestRotation(t *testing.T) {
 			t.Fatalf("%d keys are published", len(now))
 		}
 		if minutes%30 == 0 { // a verifier has a document that is an hour old, or a JWT that was signed ten minutes ago
-			token := c.sign(t, of(fmt.Sprint(minutes)), MaxTTL, time.Time{})
+			token := c.sign(t, claimsOf(fmt.Sprint(minutes)), MaxTTL, time.Time{})
 			c.time = c.time.Add(MaxTTL)
 			if err := c.Rotate(); err != nil {
 				t.Fatal(err)
@@ -209,7 +209,7 @@ func TestRotation(t *testing.T) {
 	})
 	t.Run("a clock that went back still signs", func(t *testing.T) {
 		c.time = time.Unix(0, 0)
-		c.read(t, c.sign(t, of("alice"), time.Minute, time.Time{}), nil)
+		c.read(t, c.sign(t, claimsOf("alice"), time.Minute, time.Time{}), nil)
 	})
 }
 
@@ -246,7 +246,7 @@ func TestShared(t *testing.T) {
 	}
 	share(t, one)
 	share(t, other)
-	token := other.sign(t, of("alice"), time.Minute, time.Time{})
+	token := other.sign(t, claimsOf("alice"), time.Minute, time.Time{})
 	t.Run("one publishes the keys of the other", func(t *testing.T) { one.read(t, token, store) })
 	t.Run("the store is not asked for each request", func(t *testing.T) {
 		for range 100 {

@@ -59,8 +59,8 @@ func TestRun(t *testing.T) {
 			r, began := &response{ended: make(chan error)}, time.Now()
 			registry.Add(r)
 			<-r.ended
-			if took := time.Since(began); took != every {
-				t.Errorf("the first check after %s, want %s", took, every)
+			if elapsed := time.Since(began); elapsed != every {
+				t.Errorf("the first check after %s, want %s", elapsed, every)
 			}
 			registry.Remove(r)
 			time.Sleep(2 * every)

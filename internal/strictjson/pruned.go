@@ -41,12 +41,12 @@ func (d *decoder) pruned(depth int, shape Shape) (any, error) {
 	case c == '{' && len(shape) > 0:
 		members := make(map[string]any, len(shape))
 		err := d.parts(depth, func(name string) (err error) {
-			of, decoded := shape[name]
+			inner, decoded := shape[name]
 			if !decoded {
 				members[name] = Skipped{}
 				return d.skip(depth - 1)
 			}
-			members[name], err = d.pruned(depth-1, of)
+			members[name], err = d.pruned(depth-1, inner)
 			return err
 		})
 		return members, err

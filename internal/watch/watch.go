@@ -50,7 +50,7 @@ func Observed(ctx context.Context, path string, logger *zap.Logger, load func([]
 		return err
 	}
 	observe(nil)
-	f := &file{path: path, load: load, observe: observe, logger: logger.With(zap.String("file", path)), seen: sha256.Sum256(content)}
+	f := &file{path: path, load: load, observe: observe, logger: logger.With(zap.String("file", path)), digest: sha256.Sum256(content)}
 	go func() {
 		defer watching.end()
 		f.follow(ctx, watching.notices)
@@ -74,7 +74,7 @@ type file struct {
 	load    func([]byte) error
 	observe func(error)
 	logger  *zap.Logger
-	seen    [sha256.Size]byte
+	digest  [sha256.Size]byte
 	failed  string // the last logged failure, so that each is logged once
 }
 
@@ -121,7 +121,7 @@ func (f *file) reload() {
 		return
 	}
 	digest := sha256.Sum256(content)
-	if digest == f.seen {
+	if digest == f.digest {
 		f.failed = ""
 		f.observe(nil)
 		return
@@ -130,7 +130,7 @@ func (f *file) reload() {
 		f.complain(err)
 		return
 	}
-	f.seen, f.failed = digest, ""
+	f.digest, f.failed = digest, ""
 	f.observe(nil)
 	f.logger.Info("file changed and was loaded")
 }

@@ -148,7 +148,7 @@ func reloading(t *testing.T) (f *file, loaded chan string, logs *observer.Observ
 
 func TestComplaints(t *testing.T) {
 	f, loaded, logs := reloading(t)
-	step := func(what, content string, loads, complaints int) {
+	step := func(name, content string, loads, complaints int) {
 		t.Helper()
 		if content == "" {
 			if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -162,13 +162,13 @@ func TestComplaints(t *testing.T) {
 			f.reload()
 		}
 		if got := len(loaded); got != loads {
-			t.Errorf("%s: %d loads, want %d", what, got, loads)
+			t.Errorf("%s: %d loads, want %d", name, got, loads)
 		}
 		for range len(loaded) {
 			<-loaded
 		}
 		if got := logs.FilterLevelExact(zap.ErrorLevel).Len(); got != complaints {
-			t.Errorf("%s: %d complaints, want %d", what, got, complaints)
+			t.Errorf("%s: %d complaints, want %d", name, got, complaints)
 		}
 	}
 	step("a new version is loaded once", "one", 1, 0)

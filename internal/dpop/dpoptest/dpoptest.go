@@ -103,8 +103,8 @@ func natural(tb testing.TB, key crypto.Signer) jwa.SignatureAlgorithm {
 	}
 }
 
-func merge(defaults, given map[string]any) map[string]any {
-	maps.Copy(defaults, given)
+func merge(defaults, overrides map[string]any) map[string]any {
+	maps.Copy(defaults, overrides)
 	maps.DeleteFunc(defaults, func(_ string, value any) bool { return value == nil })
 	return defaults
 }
