@@ -46,8 +46,8 @@ func parseAddress(text, port string) (address, error) {
 	default:
 		return address{}, errAddress
 	}
-	if given := parsed.Port(); given != "" {
-		port = given
+	if explicit := parsed.Port(); explicit != "" {
+		port = explicit
 	}
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 || parsed.Hostname() == "" {
 		return address{}, errAddress

@@ -13,7 +13,7 @@ import (
 
 func TestCountersMakeWay(t *testing.T) {
 	const most = 50
-	held := func(t *testing.T, server *miniredis.Miniredis, one *shared) (counters, ends int) {
+	totals := func(t *testing.T, server *miniredis.Miniredis, one *shared) (counters, ends int) {
 		t.Helper()
 		fields, err := server.HKeys(one.keys.counters())
 		if err != nil {
@@ -35,7 +35,7 @@ func TestCountersMakeWay(t *testing.T) {
 			one.most = most
 		}
 		storetest.Counters(t, most, func() int {
-			counters, ends := held(t, server, all[0])
+			counters, ends := totals(t, server, all[0])
 			if ends != counters {
 				t.Errorf("%d counters and %d ends are held", counters, ends)
 			}
@@ -53,7 +53,7 @@ func TestCountersMakeWay(t *testing.T) {
 		}
 		one.most = 5
 		one.Count(t.Context(), store.KeyOf("another"), time.Hour)
-		if counters, ends := held(t, server, one); counters != 5 || ends != 5 {
+		if counters, ends := totals(t, server, one); counters != 5 || ends != 5 {
 			t.Errorf("%d counters and %d ends are held", counters, ends)
 		}
 	})
@@ -76,8 +76,8 @@ func TestCountersMakeWay(t *testing.T) {
 		one := instances(t, server, 1)[0]
 		one.Count(t.Context(), store.KeyOf("guesser"), time.Hour)
 		one.Reset(t.Context(), store.KeyOf("guesser"))
-		if left := server.Keys(); len(left) != 0 {
-			t.Errorf("Redis has %q", left)
+		if remaining := server.Keys(); len(remaining) != 0 {
+			t.Errorf("Redis has %q", remaining)
 		}
 	})
 }

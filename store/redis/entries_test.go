@@ -100,8 +100,8 @@ func TestRedisHasAnOlderState(t *testing.T) {
 	}
 	after := server.HGet(name, encode(entry.Key))
 	eventually(t, "both know", func() bool {
-		known, _ := one.Lookup(entry.Kind, entry.Key)
-		return sameInstants(known, rounded(entry))
+		stored, _ := one.Lookup(entry.Kind, entry.Key)
+		return sameInstants(stored, rounded(entry))
 	})
 	server.HSet(name, encode(entry.Key), before)
 	server.Del(one.keys.changes())
@@ -175,11 +175,11 @@ func TestWhatHasEndedIsRemoved(t *testing.T) {
 	if err := one.removeEnded(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, left := range []func() ([]string, error){
+	for _, remaining := range []func() ([]string, error){
 		func() ([]string, error) { return server.HKeys(one.keys.entries(store.EntryRevoked)) },
 		func() ([]string, error) { return server.ZMembers(one.keys.ends(store.EntryRevoked)) },
 	} {
-		if members, err := left(); err != nil || len(members) != 1 || members[0] != encode(store.KeyOf("long")) {
+		if members, err := remaining(); err != nil || len(members) != 1 || members[0] != encode(store.KeyOf("long")) {
 			t.Error(members, err)
 		}
 	}

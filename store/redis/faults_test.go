@@ -48,19 +48,19 @@ func TestAnswerIsLost(t *testing.T) {
 // be waited for: it must not be read all the time.
 func TestListeningIsRefused(t *testing.T) {
 	redis := start(t)
-	var refused atomic.Int32
+	var failures atomic.Int32
 	redis.Server().SetPreHook(func(peer *server.Peer, command string, _ ...string) bool {
 		if command != "XREAD" {
 			return false
 		}
-		refused.Add(1)
+		failures.Add(1)
 		peer.WriteError("NOPERM this user has no permissions to run the 'xread' command")
 		return true
 	})
 	began := time.Now()
 	instance(t, Redis{Addresses: []string{redis.Addr()}})
-	eventually(t, "it has tried five times", func() bool { return refused.Load() >= 5 })
-	if took := time.Since(began); took < 4*retryAfter/2 {
-		t.Errorf("five attempts in %s", took)
+	eventually(t, "it has tried five times", func() bool { return failures.Load() >= 5 })
+	if elapsed := time.Since(began); elapsed < 4*retryAfter/2 {
+		t.Errorf("five attempts in %s", elapsed)
 	}
 }

@@ -80,12 +80,12 @@ func revoked(s *shared, name string) bool {
 	return found
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t *testing.T, condition string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("gave up waiting: %s", what)
+			t.Fatalf("gave up waiting: %s", condition)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -110,10 +110,10 @@ func TestHangs(t *testing.T) {
 		if _, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); err == nil {
 			t.Fatal("nothing answered, and it was new")
 		}
-		switch took := time.Since(began); {
-		case took > 10*timeout:
-			t.Errorf("a request waited for %s", took)
-		case took > timeout*9/10:
+		switch elapsed := time.Since(began); {
+		case elapsed > 10*timeout:
+			t.Errorf("a request waited for %s", elapsed)
+		case elapsed > timeout*9/10:
 			waited++
 		}
 	}
@@ -124,10 +124,10 @@ func TestHangs(t *testing.T) {
 
 func TestClientsThatLeaveAreNoOutage(t *testing.T) {
 	one := instances(t, start(t), 1)[0]
-	gone, leave := context.WithCancel(t.Context())
+	canceled, leave := context.WithCancel(t.Context())
 	leave()
 	for i := range 10 {
-		if fresh, err := one.First(gone, store.KeyOf("token"), store.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
+		if fresh, err := one.First(canceled, store.KeyOf("token"), store.KeyOf("proof", string(rune('a'+i))), time.Now().Add(time.Hour)); !fresh || err != nil {
 			t.Error(fresh, err)
 		}
 	}

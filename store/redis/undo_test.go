@@ -157,9 +157,9 @@ func TestOlderInstances(t *testing.T) {
 		publishAsBefore(t, server, one.keys, entry)
 		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		late := instances(t, server, 1)[0]
-		for known := range late.Revocations() {
-			if known.Key != entry.Key || known.About != "" || !known.Created.IsZero() {
-				t.Errorf("%+v", known)
+		for id := range late.Revocations() {
+			if id.Key != entry.Key || id.About != "" || !id.Created.IsZero() {
+				t.Errorf("%+v", id)
 			}
 		}
 		undoOn(t, late, entry)

@@ -88,10 +88,10 @@ func undone(t *testing.T, instances []store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	everywhere := func(what string, want bool) {
+	everywhere := func(name string, want bool) {
 		t.Helper()
 		for _, instance := range instances {
-			eventually(t, what, func() bool {
+			eventually(t, name, func() bool {
 				_, found := instance.Lookup(store.EntryRevoked, key)
 				return found == want
 			})
@@ -248,7 +248,7 @@ func Share(t *testing.T, most int, instances ...store.Store) {
 
 // Counters adds to more counters than a store may have, and often to one of them. The
 // function held returns the number of counters in the store.
-func Counters(t *testing.T, most int, held func() int, instances ...store.Store) {
+func Counters(t *testing.T, most int, count func() int, instances ...store.Store) {
 	t.Helper()
 	often, last, additions := store.KeyOf(t.Name(), "often"), 0, 0
 	for i := range most + max(most/10, 100) {
@@ -257,12 +257,12 @@ func Counters(t *testing.T, most int, held func() int, instances ...store.Store)
 		if i%max(most/200, 10) == 0 {
 			last = instance.Count(t.Context(), often, time.Hour)
 			additions++
-			if got := held(); got > most {
+			if got := count(); got > most {
 				t.Fatalf("%d counters are held, want %d", got, most)
 			}
 		}
 	}
-	if got := held(); got < most*9/10 {
+	if got := count(); got < most*9/10 {
 		t.Errorf("%d counters are held, want %d", got, most)
 	}
 	if last != additions {
@@ -270,12 +270,12 @@ func Counters(t *testing.T, most int, held func() int, instances ...store.Store)
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t *testing.T, condition string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("gave up waiting: %s", what)
+			t.Fatalf("gave up waiting: %s", condition)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

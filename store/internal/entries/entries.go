@@ -41,13 +41,13 @@ type Set struct {
 	writing sync.Mutex
 	count   atomic.Int64 // of revoked
 	learned atomic.Uint64
-	undo    map[store.Key]kept
+	undo    map[store.Key]heldEntry
 	swept   time.Duration // see passed
 }
 
-// kept is an entry, and the shortest time for which the set keeps it. A clock that
+// heldEntry is an entry, and the shortest time for which the set keeps it. A clock that
 // jumps ahead and back must not remove a revocation.
-type kept struct {
+type heldEntry struct {
 	store.Entry
 	keep time.Duration // see Set.passed
 }
@@ -56,7 +56,7 @@ type kept struct {
 func New() *Set {
 	began := time.Now()
 	return &Set{
-		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[store.Key]kept),
+		now: time.Now, passed: func() time.Duration { return time.Since(began) }, most: MaxRevoked, undo: make(map[store.Key]heldEntry),
 		blocked: otter.Must(&otter.Options[store.Key, store.Entry]{
 			MaximumSize: MaxBlocked,
 			ExpiryCalculator: otter.ExpiryWritingFunc(func(entry otter.Entry[store.Key, store.Entry]) time.Duration {
@@ -84,7 +84,7 @@ func (s *Set) Put(entry store.Entry) error {
 	if s.passed()-s.swept >= sweepEvery {
 		s.sweep(now)
 	}
-	fresh := kept{entry, s.passed() + min(entry.Until.Sub(now), store.KeepRevocation)}
+	fresh := heldEntry{entry, s.passed() + min(entry.Until.Sub(now), store.KeepRevocation)}
 	if entry.Kind == store.EntryUndo {
 		return s.putUndo(fresh)
 	}
@@ -92,14 +92,14 @@ func (s *Set) Put(entry store.Entry) error {
 }
 
 // putUndo keeps an undo, and removes the revocation that it ends.
-func (s *Set) putUndo(fresh kept) error {
+func (s *Set) putUndo(fresh heldEntry) error {
 	if existing, found := s.undo[fresh.Key]; found {
 		fresh = existing.wider(fresh)
 	} else if int64(len(s.undo)) >= s.most {
 		return ErrFull
 	}
 	s.undo[fresh.Key] = fresh
-	if existing, found := s.revoked.Load(fresh.Key); found && fresh.Ends(existing.(kept).Entry) {
+	if existing, found := s.revoked.Load(fresh.Key); found && fresh.Ends(existing.(heldEntry).Entry) {
 		s.remove(fresh.Key)
 	}
 	return nil
@@ -107,14 +107,14 @@ func (s *Set) putUndo(fresh kept) error {
 
 // putRevoked keeps a revocation, unless an undo has ended it. A revocation without an
 // instant of creation comes from an instance that knows no undo, and stays in force.
-func (s *Set) putRevoked(fresh kept) error {
+func (s *Set) putRevoked(fresh heldEntry) error {
 	if undo, found := s.undo[fresh.Key]; found && fresh.Created.IsZero() {
 		fresh.Created = undo.Before.Add(time.Millisecond)
 	} else if found && undo.Ends(fresh.Entry) {
 		return nil
 	}
 	if existing, found := s.revoked.Load(fresh.Key); found {
-		fresh = existing.(kept).wider(fresh)
+		fresh = existing.(heldEntry).wider(fresh)
 	} else if s.count.Load() >= s.most {
 		return ErrFull
 	} else {
@@ -125,8 +125,8 @@ func (s *Set) putRevoked(fresh kept) error {
 	return nil
 }
 
-func (k kept) wider(other kept) kept {
-	return kept{k.Wider(other.Entry), max(k.keep, other.keep)}
+func (k heldEntry) wider(other heldEntry) heldEntry {
+	return heldEntry{k.Wider(other.Entry), max(k.keep, other.keep)}
 }
 
 func (s *Set) remove(key store.Key) {
@@ -136,14 +136,14 @@ func (s *Set) remove(key store.Key) {
 
 func (s *Set) sweep(now time.Time) {
 	s.swept = s.passed()
-	over := func(existing kept) bool { return !existing.Until.After(now) && existing.keep <= s.swept }
+	over := func(existing heldEntry) bool { return !existing.Until.After(now) && existing.keep <= s.swept }
 	s.revoked.Range(func(key, value any) bool {
-		if over(value.(kept)) {
+		if over(value.(heldEntry)) {
 			s.remove(key.(store.Key))
 		}
 		return true
 	})
-	maps.DeleteFunc(s.undo, func(_ store.Key, existing kept) bool { return over(existing) })
+	maps.DeleteFunc(s.undo, func(_ store.Key, existing heldEntry) bool { return over(existing) })
 }
 
 // Remove removes a revocation that has not ended, and returns it.
@@ -187,7 +187,7 @@ func (s *Set) Find(kind store.EntryKind, key store.Key) (store.Entry, bool) {
 	if !found {
 		return store.Entry{}, false
 	}
-	entry := existing.(kept).Entry
+	entry := existing.(heldEntry).Entry
 	return entry, entry.Until.After(s.now())
 }
 
@@ -202,7 +202,7 @@ func (s *Set) Revoked() iter.Seq[store.Entry] {
 	return func(yield func(store.Entry) bool) {
 		now := s.now()
 		s.revoked.Range(func(_, value any) bool {
-			entry := value.(kept).Entry
+			entry := value.(heldEntry).Entry
 			return !entry.Until.After(now) || yield(entry)
 		})
 	}
