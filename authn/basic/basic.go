@@ -237,13 +237,13 @@ func hasControl(s string) bool {
 
 // Challenges requests Basic credentials. An authenticated caller gets no challenge,
 // because another password would not help.
-func (b *Basic) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+func (b *Basic) Challenges(params authn.ChallengeParams) []authn.Challenge {
+	if !params.Unauthenticated() {
 		return nil
 	}
 	return []authn.Challenge{{
 		Scheme: "Basic",
-		Realm:  cmp.Or(ask.RealmFor(b.Realm), authn.DefaultRealm),
+		Realm:  cmp.Or(params.RealmFor(b.Realm), authn.DefaultRealm),
 		Extra:  []authn.Parameter{{Name: "charset", Value: "UTF-8"}},
 	}}
 }

@@ -52,14 +52,14 @@ func TestStandIns(t *testing.T) {
 		}
 	})
 	t.Run("LEAK-2: kinds are as frequent as among users", func(t *testing.T) {
-		rare := 0
+		argon := 0
 		for _, kind := range first {
 			if kind == "$argon2id$v=19$m=47104,t=1,p=1" {
-				rare++
+				argon++
 			}
 		}
-		if rare < 70 || rare > 130 {
-			t.Errorf("%d of 1,000 names have the kind that one user of ten has", rare)
+		if argon < 70 || argon > 130 {
+			t.Errorf("%d of 1,000 names have the kind that one user of ten has", argon)
 		}
 	})
 }

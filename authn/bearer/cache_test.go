@@ -54,7 +54,7 @@ func (r *remembering) mint(tb testing.TB, subject, audience string) string {
 	return string(token)
 }
 
-func (r *remembering) ask(token, gate string) authn.Outcome {
+func (r *remembering) verify(token, gate string) authn.Outcome {
 	return r.askOf(token, gate, false)
 }
 
@@ -79,8 +79,8 @@ func TestCache(t *testing.T) {
 	t.Run("a good token is remembered", func(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "api")
-		want(t, r.ask(token, ""), authn.Accepted, authn.SourceLocal, "")
-		second := r.ask(token, "")
+		want(t, r.verify(token, ""), authn.Accepted, authn.SourceLocal, "")
+		second := r.verify(token, "")
 		want(t, second, authn.Accepted, authn.SourceCache, "")
 		if second.Identity.ID != "alice" {
 			t.Errorf("identity %+v", second.Identity)
@@ -89,13 +89,13 @@ func TestCache(t *testing.T) {
 	t.Run("every letter of it counts", func(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "api")
-		r.ask(token, "")
-		want(t, r.ask(token[:len(token)-2]+"AA", ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		r.verify(token, "")
+		want(t, r.verify(token[:len(token)-2]+"AA", ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("a bad token is not", func(t *testing.T) {
 		r := newRemembering(t)
 		for range 2 {
-			want(t, r.ask(r.mint(t, "alice", "other"), ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+			want(t, r.verify(r.mint(t, "alice", "other"), ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 		}
 		if r.cache.EstimatedSize() != 0 {
 			t.Error("it takes room")
@@ -104,30 +104,30 @@ func TestCache(t *testing.T) {
 	t.Run("R9700-1 JWT-10: it expires all the same", func(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "api")
-		r.ask(token, "")
+		r.verify(token, "")
 		r.clock = r.clock.Add(89 * time.Second) // exp and 30 s of leeway, less one
-		want(t, r.ask(token, ""), authn.Accepted, authn.SourceCache, "")
+		want(t, r.verify(token, ""), authn.Accepted, authn.SourceCache, "")
 		r.clock = r.clock.Add(time.Second)
-		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeExpiredToken)
+		want(t, r.verify(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeExpiredToken)
 	})
 	t.Run("a withdrawn key ends it", func(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "api")
-		r.ask(token, "")
+		r.verify(token, "")
 		other, err := keyset.FromSecret([]byte("another secret of more than thirty-two bytes"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.static.Replace(other)
-		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		want(t, r.verify(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("MCP-6 R9700-1: a token for one gate is not recalled for another", func(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "gate")
-		want(t, r.ask(token, "gate"), authn.Accepted, authn.SourceLocal, "")
-		want(t, r.ask(token, "gate"), authn.Accepted, authn.SourceCache, "")
-		want(t, r.ask(token, "other"), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
-		want(t, r.ask(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		want(t, r.verify(token, "gate"), authn.Accepted, authn.SourceLocal, "")
+		want(t, r.verify(token, "gate"), authn.Accepted, authn.SourceCache, "")
+		want(t, r.verify(token, "other"), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		want(t, r.verify(token, ""), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("MCP-12: a spelling that one gate takes is not recalled for a gate that does not", func(t *testing.T) {
 		r := newRemembering(t)
@@ -135,12 +135,12 @@ func TestCache(t *testing.T) {
 		const gate = "https://gate.example/mcp"
 		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceLocal, "")
 		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceCache, "")
-		want(t, r.ask(token, gate), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
+		want(t, r.verify(token, gate), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("R9700-2: the memory is bounded and holds digests instead of tokens", func(t *testing.T) {
 		r := newRemembering(t)
 		for i := range 200 {
-			r.ask(r.mint(t, fmt.Sprint("user", i), "api"), "")
+			r.verify(r.mint(t, fmt.Sprint("user", i), "api"), "")
 		}
 		r.cache.CleanUp()
 		if weight := r.cache.WeightedSize(); weight < 200*300 || weight > defaultCacheSize || r.cache.GetMaximum() != defaultCacheSize {
@@ -202,7 +202,7 @@ func TestCacheOutlivesConfiguration(t *testing.T) {
 	token, keys := sign(t, "ES256", nil, map[string]any{"exp": time.Now().Add(time.Hour).Unix()}), scheme(t).keys
 	before.keys = keys
 	before.UseStore(memory.New())
-	if outcome := ask(before, token); outcome.Verdict != authn.Accepted {
+	if outcome := verify(before, token); outcome.Verdict != authn.Accepted {
 		t.Fatal(outcome.Reason)
 	}
 	for name, test := range map[string]struct {

@@ -30,25 +30,25 @@ var oauthErrors = map[authn.Code]struct{ name, description string }{
 // Challenges asks for a token and says what was wrong with the one there was
 // (RFC 6750 §3, RFC 9449 §7). Where every token has to be bound to a key, a
 // challenge for Bearer would mislead.
-func (b *Bearer) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if _, known := oauthErrors[ask.Code]; !known {
+func (b *Bearer) Challenges(params authn.ChallengeParams) []authn.Challenge {
+	if _, known := oauthErrors[params.Code]; !known {
 		return nil
 	}
 	var all []authn.Challenge
 	for _, scheme := range b.authenticationSchemes() {
 		// A caller who is known needs to hear of the scheme they used only.
-		if !ask.Unauthenticated() && ask.Code != authn.CodeInvalidRequest && scheme != b.answering(ask.Presented) {
+		if !params.Unauthenticated() && params.Code != authn.CodeInvalidRequest && scheme != b.answering(params.Presented) {
 			continue
 		}
-		all = append(all, b.challenge(scheme, ask))
+		all = append(all, b.challenge(scheme, params))
 	}
 	return all
 }
 
-func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Challenge {
+func (b *Bearer) challenge(scheme string, params authn.ChallengeParams) authn.Challenge {
 	challenge := authn.Challenge{
-		Scheme: scheme, Realm: ask.RealmFor(b.Realm),
-		Scope: ask.Scope, ResourceMetadata: ask.ResourceMetadata,
+		Scheme: scheme, Realm: params.RealmFor(b.Realm),
+		Scope: params.Scope, ResourceMetadata: params.ResourceMetadata,
 	}
 	if scheme == bearerScheme && b.Service != "" {
 		challenge.Extra = []authn.Parameter{{Name: "service", Value: b.Service}}
@@ -56,10 +56,10 @@ func (b *Bearer) challenge(scheme string, ask authn.ChallengeParams) authn.Chall
 	if scheme == dpopScheme {
 		challenge.Algorithms = dpop.Algorithms()
 	}
-	if ask.Code == authn.CodeInvalidRequest || scheme == b.answering(ask.Presented) {
-		oauthError := oauthErrors[ask.Code]
+	if params.Code == authn.CodeInvalidRequest || scheme == b.answering(params.Presented) {
+		oauthError := oauthErrors[params.Code]
 		challenge.Error, challenge.ErrorDescription = oauthError.name, oauthError.description
-		challenge.ACRValues, challenge.MaxAge = ask.ACRValues, ask.MaxAge
+		challenge.ACRValues, challenge.MaxAge = params.ACRValues, params.MaxAge
 	}
 	return challenge
 }

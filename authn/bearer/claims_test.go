@@ -100,7 +100,7 @@ func TestTimes(t *testing.T) {
 func TestIssuerAndAudience(t *testing.T) {
 	for _, issuer := range []any{testIssuer + "/", "HTTPS://idp.example.com", "https://IDP.example.com", "https://idp.example.com:443", testIssuer + " ", "https://idp.example.com\u200b", nil, 1, []string{testIssuer}} {
 		t.Run("JWT-8 R9068-2: another issuer is somebody else's", func(t *testing.T) {
-			outcome := ask(scheme(t), sign(t, "ES256", nil, map[string]any{"iss": issuer}))
+			outcome := verify(scheme(t), sign(t, "ES256", nil, map[string]any{"iss": issuer}))
 			if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidToken {
 				t.Errorf("%v: verdict %d", issuer, outcome.Verdict)
 			}
@@ -137,7 +137,7 @@ func TestIssuerAndAudience(t *testing.T) {
 		b := scheme(t)
 		b.Issuer = ""
 		token := sign(t, "ES256", nil, nil)
-		if outcome := ask(b, token[:len(token)-8]+"AAAAAAAA"); outcome.Verdict != authn.NotApplicable {
+		if outcome := verify(b, token[:len(token)-8]+"AAAAAAAA"); outcome.Verdict != authn.NotApplicable {
 			t.Errorf("verdict %d", outcome.Verdict)
 		}
 	})

@@ -63,9 +63,9 @@ func TestFlights(t *testing.T) {
 		t.Helper()
 		var found authn.Outcome
 		own.keys = lateKey(slow)
-		go func() { found = ask(own, token) }()
+		go func() { found = verify(own, token) }()
 		<-slow.started
-		go func() { after = ask(second, token) }()
+		go func() { after = verify(second, token) }()
 		synctest.Wait()
 		close(slow.release)
 		synctest.Wait()

@@ -156,7 +156,7 @@ func TestKeyFileChanges(t *testing.T) {
 	path := file(t, public(t, signer{testKeys()["ES256"]}))
 	b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}})
 	first, second := sign(t, "ES256", nil, nil), sign(t, "ES384", nil, nil)
-	verdict := func(token string) authn.Verdict { return ask(b, token).Verdict }
+	verdict := func(token string) authn.Verdict { return verify(b, token).Verdict }
 	eventually := func(t *testing.T, condition string, holds func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {

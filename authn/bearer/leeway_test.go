@@ -83,7 +83,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add(`{}`)
 	b := scheme(f)
 	f.Fuzz(func(t *testing.T, claims string) {
-		outcome := ask(b, signRaw(t, "EdDSA", `{"alg":"EdDSA"}`, claims))
+		outcome := verify(b, signRaw(t, "EdDSA", `{"alg":"EdDSA"}`, claims))
 		if (outcome.Verdict == authn.Accepted) != (outcome.Identity != nil) || (outcome.Verdict == authn.Accepted) != (outcome.Code == "") {
 			t.Fatalf("%+v", outcome)
 		}

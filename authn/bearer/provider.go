@@ -44,15 +44,15 @@ var tenantID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
 
 // checkTenants wants tenants for a template, and a template for tenants.
 func (b *Bearer) checkTenants() error {
-	places := strings.Count(b.Issuer, idp.TenantPlaceholder)
+	count := strings.Count(b.Issuer, idp.TenantPlaceholder)
 	switch {
-	case places == 0 && len(b.Tenants) > 0:
+	case count == 0 && len(b.Tenants) > 0:
 		return errors.New("tenants needs `{tenantid}` in the issuer, such as https://login.microsoftonline.com/{tenantid}/v2.0")
-	case places > 1:
+	case count > 1:
 		return errors.New("the issuer has `{tenantid}` twice")
-	case places == 1 && len(b.Tenants) == 0:
+	case count == 1 && len(b.Tenants) == 0:
 		return errors.New("the issuer has `{tenantid}`: add `tenants <id>...`, or `tenants *` if users of every tenant are meant")
-	case places == 1 && b.Introspection != nil && b.Introspection.Endpoint == autoEndpoint:
+	case count == 1 && b.Introspection != nil && b.Introspection.Endpoint == autoEndpoint:
 		return errors.New("introspection auto needs one issuer: write `introspection <url>` beside `tenants`")
 	case slices.Contains(b.Tenants, anyTenant):
 		if len(b.Tenants) > 1 {

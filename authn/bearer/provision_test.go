@@ -63,11 +63,11 @@ func file(t *testing.T, content []byte) string {
 }
 
 // jwkOf writes the public key of a test key as a JWK.
-func jwkOf(t *testing.T, family string, more map[string]string) []byte {
+func jwkOf(t *testing.T, algorithm string, more map[string]string) []byte {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
 	members := map[string]string{}
-	switch key := testKeys()[family].(type) {
+	switch key := testKeys()[algorithm].(type) {
 	case *rsa.PrivateKey:
 		members = map[string]string{"kty": "RSA", "n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes())}
 	case *ecdsa.PrivateKey:

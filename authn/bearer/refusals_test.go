@@ -25,10 +25,10 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run("COST-1: a token "+name+" is read once", func(t *testing.T) {
 			b := scheme(t)
-			first := ask(b, token)
+			first := verify(b, token)
 			again := steps.Of(func() {
 				for range 10 {
-					if outcome := ask(b, token); outcome.Verdict != first.Verdict || outcome.Code != first.Code || outcome.Reason.Error() != first.Reason.Error() {
+					if outcome := verify(b, token); outcome.Verdict != first.Verdict || outcome.Code != first.Code || outcome.Reason.Error() != first.Reason.Error() {
 						t.Errorf("outcome %+v, and then %+v", first, outcome)
 					}
 				}
@@ -43,9 +43,9 @@ func TestRefusals(t *testing.T) {
 		now := b.now()
 		b.now = func() time.Time { return now }
 		bad := good[:strings.LastIndexByte(good, '.')+1] + text(make([]byte, 64))
-		ask(b, bad)
+		verify(b, bad)
 		now = now.Add(refusedFor)
-		if cost := steps.Of(func() { ask(b, bad) }); cost <= int64(len(bad)) {
+		if cost := steps.Of(func() { verify(b, bad) }); cost <= int64(len(bad)) {
 			t.Errorf("%d steps", cost)
 		}
 	})

@@ -28,15 +28,15 @@ func TestRevocation(t *testing.T) {
 			r := newRemembering(t)
 			token := r.mint(t, "alice", "api")
 			for range 2 {
-				if got := r.ask(token, ""); got.Verdict != authn.Accepted {
+				if got := r.verify(token, ""); got.Verdict != authn.Accepted {
 					t.Fatal(got.Reason)
 				}
 			}
-			announce(t, r.store, revocation(r, token))
-			if got := r.ask(token, ""); got.Verdict != authn.Rejected || got.Code != authn.CodeRevokedToken {
+			publish(t, r.store, revocation(r, token))
+			if got := r.verify(token, ""); got.Verdict != authn.Rejected || got.Code != authn.CodeRevokedToken {
 				t.Errorf("it gets %+v", got)
 			}
-			if got := r.ask(r.mint(t, "bob", "api"), ""); got.Verdict != authn.Accepted {
+			if got := r.verify(r.mint(t, "bob", "api"), ""); got.Verdict != authn.Accepted {
 				t.Error("another one is refused:", got.Reason)
 			}
 		})
@@ -45,23 +45,23 @@ func TestRevocation(t *testing.T) {
 		b := &Bearer{store: memory.New()}
 		token := revocable(map[string]any{"sub": "1", "email": "alice@example.com"})
 		token.user = "alice@example.com"
-		announce(t, b.store, store.Revocation{Subject: "bob@example.com"})
+		publish(t, b.store, store.Revocation{Subject: "bob@example.com"})
 		if outcome := b.checkRevocation(token, ""); outcome != nil {
 			t.Error(outcome.Reason)
 		}
-		announce(t, b.store, store.Revocation{Subject: "alice@example.com"})
+		publish(t, b.store, store.Revocation{Subject: "alice@example.com"})
 		if b.checkRevocation(token, "") == nil {
 			t.Error("it is good")
 		}
 	})
 	t.Run("R6750-8: a token is revoked by its session", func(t *testing.T) {
 		b := &Bearer{store: memory.New()}
-		announce(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
+		publish(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
 		token := revocable(map[string]any{"sub": "1", "sid": "s"})
 		if outcome := b.checkRevocation(token, ""); outcome != nil {
 			t.Error(outcome.Reason)
 		}
-		announce(t, b.store, store.Revocation{Session: "s"})
+		publish(t, b.store, store.Revocation{Session: "s"})
 		if b.checkRevocation(token, "") == nil {
 			t.Error("it is good")
 		}
@@ -87,7 +87,7 @@ func TestRevocation(t *testing.T) {
 			if outcome := b.checkRevocation(entry, text); outcome != nil || entry.names.Load() != nil {
 				t.Fatalf("without a revocation: %+v", outcome)
 			}
-			announce(t, b.store, test.revocation)
+			publish(t, b.store, test.revocation)
 			for range 2 {
 				if b.checkRevocation(entry, text) == nil {
 					t.Error("it is good")
@@ -100,15 +100,15 @@ func TestRevocation(t *testing.T) {
 	}
 	t.Run("R6750-8: of another issuer's subject it is not", func(t *testing.T) {
 		r := newRemembering(t)
-		announce(t, r.store, store.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
-		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Accepted {
+		publish(t, r.store, store.Revocation{Subject: "alice", Issuer: "https://other.example.com"})
+		if got := r.verify(r.mint(t, "alice", "api"), ""); got.Verdict != authn.Accepted {
 			t.Error(got.Reason)
 		}
 	})
 	t.Run("R6750-8: what was issued later is good", func(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
-		announce(t, b.store, store.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
+		publish(t, b.store, store.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
 		if outcome := b.checkRevocation(revocable(claims), ""); outcome != nil {
 			t.Error(outcome.Reason)
 		}
@@ -116,7 +116,7 @@ func TestRevocation(t *testing.T) {
 		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("what was issued before is good too")
 		}
-		announce(t, b.store, store.Revocation{TokenID: "1"})
+		publish(t, b.store, store.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
 		if b.checkRevocation(revocable(claims), "") == nil {
 			t.Error("its id was revoked, and it is good")
@@ -134,7 +134,7 @@ func TestRevocation(t *testing.T) {
 			"none":        {map[string]any{"jti": true, "sub": []any{"12"}}, store.Revocation{TokenID: "true"}, true},
 		} {
 			b := &Bearer{store: memory.New()}
-			announce(t, b.store, test.revocation)
+			publish(t, b.store, test.revocation)
 			if outcome := b.checkRevocation(revocable(test.claims), ""); (outcome == nil) != test.good {
 				t.Errorf("%s: %+v", name, outcome)
 			}
@@ -143,7 +143,7 @@ func TestRevocation(t *testing.T) {
 	t.Run("O-2: without knowing what is revoked nothing is decided", func(t *testing.T) {
 		r := newRemembering(t)
 		r.UseStore(unready{r.store})
-		if got := r.ask(r.mint(t, "alice", "api"), ""); got.Verdict != authn.TemporarilyUnavailable {
+		if got := r.verify(r.mint(t, "alice", "api"), ""); got.Verdict != authn.TemporarilyUnavailable {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -155,13 +155,13 @@ func revocable(claims map[string]any) *cachedToken {
 	return token
 }
 
-func announce(t *testing.T, store store.Store, revocation store.Revocation) {
+func publish(t *testing.T, store store.Store, revocation store.Revocation) {
 	t.Helper()
-	mark, err := revocation.Entry(time.Now())
+	entry, err := revocation.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Publish(context.Background(), mark); err != nil {
+	if err := store.Publish(context.Background(), entry); err != nil {
 		t.Fatal(err)
 	}
 }

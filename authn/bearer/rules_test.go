@@ -152,14 +152,14 @@ func signRaw(t testing.TB, algorithm, header, claims string) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-func ask(b *Bearer, token string) authn.Outcome {
+func verify(b *Bearer, token string) authn.Outcome {
 	r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 	return b.Verify(context.Background(), r, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
 }
 
 func wantAccepted(t *testing.T, b *Bearer, token string) *authn.Identity {
 	t.Helper()
-	outcome := ask(b, token)
+	outcome := verify(b, token)
 	if outcome.Verdict != authn.Accepted {
 		t.Fatalf("refused: %v", outcome.Reason)
 	}
@@ -168,7 +168,7 @@ func wantAccepted(t *testing.T, b *Bearer, token string) *authn.Identity {
 
 func wantRefused(t *testing.T, b *Bearer, token string, code authn.Code) {
 	t.Helper()
-	outcome := ask(b, token)
+	outcome := verify(b, token)
 	if outcome.Verdict == authn.Accepted || outcome.Identity != nil {
 		t.Fatal("accepted")
 	}

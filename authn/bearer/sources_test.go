@@ -49,7 +49,7 @@ func TestSources(t *testing.T) {
 		b.keys = append(b.keys, away{})
 		token := sign(t, "RS256", nil, nil)
 		wantAccepted(t, b, token)
-		if outcome := ask(b, forged(token)); outcome.Verdict != authn.TemporarilyUnavailable || outcome.RetryAfter != time.Second {
+		if outcome := verify(b, forged(token)); outcome.Verdict != authn.TemporarilyUnavailable || outcome.RetryAfter != time.Second {
 			t.Errorf("%+v", outcome)
 		}
 		if _, sure := b.Ends(context.Background(), forged(token)); sure {

@@ -100,7 +100,7 @@ func TestTenantsOfKeys(t *testing.T) {
 				return
 			}
 			wantRefused(t, b, token, authn.CodeInvalidToken)
-			if err := ask(b, token).Reason; !errors.Is(err, errOtherTenant) {
+			if err := verify(b, token).Reason; !errors.Is(err, errOtherTenant) {
 				t.Errorf("the reason is %v", err)
 			}
 		})

@@ -218,11 +218,11 @@ func union(list, more []string) []string {
 // one. But a 401 without a challenge is malformed (RFC 9110 §15.5.2), and a gate may
 // have no other scheme. The name comes last, so that clients find the challenges that
 // they can answer. An authenticated caller gets no challenge.
-func (c *ClientCert) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+func (c *ClientCert) Challenges(params authn.ChallengeParams) []authn.Challenge {
+	if !params.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "ClientCertificate", Realm: ask.RealmFor(c.Realm)}}
+	return []authn.Challenge{{Scheme: "ClientCertificate", Realm: params.RealmFor(c.Realm)}}
 }
 
 // Interface guards
