@@ -50,9 +50,9 @@ func TestMistyped(t *testing.T) {
 			t.Errorf("%s passes for %s", changed, key)
 		}
 	}
-	for _, foreign := range []string{"", "hunter2", "ghp_0123456789", strings.Repeat("a", 49)} {
-		if ChecksumMismatch(foreign) {
-			t.Errorf("%q is not one of ours, and no mistake therefore", foreign)
+	for _, other := range []string{"", "hunter2", "ghp_0123456789", strings.Repeat("a", 49)} {
+		if ChecksumMismatch(other) {
+			t.Errorf("%q is not one of ours, and no mistake therefore", other)
 		}
 	}
 }

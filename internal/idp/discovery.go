@@ -64,7 +64,7 @@ func DiscoverTransmitter(ctx context.Context, client *http.Client, issuer string
 	return discover(ctx, client, transmitterPlaces, issuer, httpHosts)
 }
 
-func discover(ctx context.Context, client *http.Client, places func(*url.URL) []string, issuer string, httpHosts []string) (*Metadata, error) {
+func discover(ctx context.Context, client *http.Client, locations func(*url.URL) []string, issuer string, httpHosts []string) (*Metadata, error) {
 	if err := CheckIssuer(issuer, httpHosts...); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func discover(ctx context.Context, client *http.Client, places func(*url.URL) []
 	if err != nil {
 		return nil, err
 	}
-	members, err := firstMetadata(ctx, client, places(address), issuer)
+	members, err := firstMetadata(ctx, client, locations(address), issuer)
 	if err != nil {
 		return nil, err
 	}

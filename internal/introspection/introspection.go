@@ -85,7 +85,7 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 	}
 	caller := client()
 	flight := c.flights.DoChan(string(key[:]), func() (any, error) {
-		return c.ask(context.WithoutCancel(ctx), key, token, caller)
+		return c.callAndRemember(context.WithoutCancel(ctx), key, token, caller)
 	})
 	select {
 	case <-ctx.Done():
@@ -140,8 +140,8 @@ func isToken(text string) bool {
 
 var errBusy = errors.New("too many calls at once")
 
-// ask makes one call, if calls are possible now, and remembers the result.
-func (c *Client) ask(ctx context.Context, key digest, token, client string) (Answer, error) {
+// callAndRemember makes one call, if calls are possible now, and remembers the result.
+func (c *Client) callAndRemember(ctx context.Context, key digest, token, client string) (Answer, error) {
 	began := c.config.now()
 	// Another flight may have ended since the request looked.
 	if answer, known, err := c.memory.recall(key, began); known {

@@ -163,7 +163,7 @@ func TestFlights(t *testing.T) {
 	t.Run("R7662-8: a flight that begins when another has just landed makes no call", func(t *testing.T) {
 		client, server, _ := timed(t, active, nil)
 		expect(t, client, "token", true, false)
-		answer, err := client.ask(t.Context(), client.config.digest("token"), "token", "")
+		answer, err := client.callAndRemember(t.Context(), client.config.digest("token"), "token", "")
 		if err != nil || !answer.Active || !answer.FromCache {
 			t.Errorf("got %+v and error %v", answer, err)
 		}

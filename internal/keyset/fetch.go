@@ -50,7 +50,7 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	began := time.Now()
-	address, err := r.locate(ctx)
+	address, err := r.address(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +75,8 @@ func (r *Remote) fetch(ctx context.Context) (*edition, error) {
 	return &edition{set: set, fetchedAt: began}, nil
 }
 
-// locate returns the URL of the key set.
-func (r *Remote) locate(ctx context.Context) (string, error) {
+// address returns the URL of the key set.
+func (r *Remote) address(ctx context.Context) (string, error) {
 	if r.config.URL != "" {
 		return r.config.URL, nil
 	}

@@ -91,7 +91,7 @@ func TestRemoteRefresh(t *testing.T) {
 	})
 	t.Run("a demand is met once", func(t *testing.T) {
 		schedule := newSchedule()
-		schedule.demand()
+		schedule.force()
 		schedule.begin() // because it was due at the same time
 		if len(schedule.wake) != 0 {
 			t.Error("another fetch would follow at once")

@@ -92,9 +92,9 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	if query.KeyID == "" || latest.set.Has(query.KeyID) || strings.HasPrefix(query.Algorithm, "HS") {
 		return keys, nil
 	}
-	running, arrived := r.fetches.ask(time.Now(), query.Token)
+	running, fetches := r.fetches.request(time.Now(), query.Token)
 	switch {
-	case latest.fetch > arrived || latest.set.WhySkipped(query.KeyID) != "":
+	case latest.fetch > fetches || latest.set.WhySkipped(query.KeyID) != "":
 		return keys, nil
 	case len(keys) > 0:
 		return keys, r.unavailable(errNewer)
@@ -108,7 +108,7 @@ func (r *Remote) Find(ctx context.Context, query Query) ([]*Key, error) {
 	// The set may have been replaced in between.
 	latest = r.current.Load()
 	keys = latest.set.Find(query.KeyID, query.Algorithm)
-	if latest.fetch > arrived || latest.set.Has(query.KeyID) {
+	if latest.fetch > fetches || latest.set.Has(query.KeyID) {
 		return keys, nil
 	}
 	return keys, r.unavailable(errNewer)
@@ -136,7 +136,7 @@ func (r *Remote) awaitFirst(ctx context.Context) error {
 // the result. The operator may have withdrawn a key just now, so the result of a fetch
 // that is already running does not count.
 func (r *Remote) Refresh(ctx context.Context) error {
-	return r.wait(ctx, r.fetches.demand())
+	return r.wait(ctx, r.fetches.force())
 }
 
 func (r *Remote) wait(ctx context.Context, awaited *attempt) error {

@@ -164,10 +164,10 @@ func TestRemoteUnknownKid(t *testing.T) {
 	})
 	t.Run("KEY-9: the memory of tokens is bounded", func(t *testing.T) {
 		schedule := newSchedule()
-		for i := range 3 * maxArrived {
-			_, _ = schedule.ask(time.Time{}, sha256.Sum256([]byte(strconv.Itoa(i))))
+		for i := range 3 * maxUnknown {
+			_, _ = schedule.request(time.Time{}, sha256.Sum256([]byte(strconv.Itoa(i))))
 		}
-		if got := len(schedule.arrived); got > maxArrived {
+		if got := len(schedule.firstFetch); got > maxUnknown {
 			t.Errorf("%d tokens", got)
 		}
 	})

@@ -23,13 +23,13 @@ type schedule struct {
 	failures  int       // in a row
 	failure   error     // of the last fetch; nil after a good one
 
-	// arrived maps a token with an unknown kid to the number of fetches that had begun
+	// firstFetch maps a token with an unknown kid to the number of fetches that had begun
 	// when it first came. A full map is emptied, and its tokens count as new.
-	arrived map[Digest]uint64
+	firstFetch map[Digest]uint64
 }
 
-// maxArrived bounds the tokens in arrived.
-const maxArrived = 10_000
+// maxUnknown bounds the tokens in firstFetch.
+const maxUnknown = 10_000
 
 // attempt is one fetch, even before it begins.
 type attempt struct {
@@ -38,42 +38,41 @@ type attempt struct {
 }
 
 func newSchedule() *schedule {
-	return &schedule{wake: make(chan struct{}, 1), next: newAttempt(), arrived: make(map[Digest]uint64)}
+	return &schedule{wake: make(chan struct{}, 1), next: newAttempt(), firstFetch: make(map[Digest]uint64)}
 }
 
 func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
-// ask is for requests. It lets a fetch begin as soon as possible, and returns the one
-// that is running or begins now, or nil. A fetch with a greater number than arrived
-// began after the token first came.
-func (s *schedule) ask(now time.Time, token Digest) (fetch *attempt, arrived uint64) {
+// request has a fetch begin as soon as possible, for a request. It returns the fetch
+// that runs or begins now, or nil. A fetch with a greater number than fetches began
+// after the token first came.
+func (s *schedule) request(now time.Time, token Digest) (fetch *attempt, fetches uint64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	arrived, known := s.arrived[token]
+	fetches, known := s.firstFetch[token]
 	if !known {
-		if len(s.arrived) >= maxArrived {
-			clear(s.arrived)
+		if len(s.firstFetch) >= maxUnknown {
+			clear(s.firstFetch)
 		}
-		arrived = s.fetches
-		s.arrived[token] = arrived
+		fetches = s.fetches
+		s.firstFetch[token] = fetches
 	}
 	if s.running != nil {
 		s.requested = true
-		return s.running, arrived
+		return s.running, fetches
 	}
 	if s.due.After(s.earliest) {
 		s.due = s.earliest
 		s.wakeUp()
 	}
 	if now.Before(s.earliest) {
-		return nil, arrived
+		return nil, fetches
 	}
-	return s.next, arrived
+	return s.next, fetches
 }
 
-// demand is for the operator. It lets another fetch begin as soon as a running one has
-// ended.
-func (s *schedule) demand() *attempt {
+// force has a fetch begin for the operator, after a running one has ended.
+func (s *schedule) force() *attempt {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.forced, s.due = true, time.Time{}

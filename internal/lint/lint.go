@@ -64,15 +64,15 @@ type scheme struct {
 	Tenants        []string      `json:"tenants"`
 	AcceptIDTokens bool          `json:"accept_id_tokens"`
 	ClockSkew      int64         `json:"clock_skew"` // nanoseconds
-	TokenFrom      []place       `json:"token_from"`
-	From           []place       `json:"from"`
+	TokenFrom      []location    `json:"token_from"`
+	From           []location    `json:"from"`
 
 	Introspection struct {
 		ClientSecret string `json:"client_secret"`
 	} `json:"introspection"`
 }
 
-type place struct {
+type location struct {
 	In   string `json:"in"`
 	Name string `json:"name"`
 }

@@ -38,7 +38,7 @@ func shownInLog(s *subject) (found []Finding) {
 		if one.Kind == "bearer" {
 			member = "token_from"
 		}
-		for _, location := range one.places() {
+		for _, location := range one.shownLocations() {
 			if log.shows(location) {
 				message := "the default logger shows the " + location.In + " " + location.Name
 				found = append(found, one.at(message, member))
@@ -49,7 +49,7 @@ func shownInLog(s *subject) (found []Finding) {
 }
 
 // shows reports whether the log contains a credential at a location.
-func (l defaultLog) shows(p place) bool {
+func (l defaultLog) shows(p location) bool {
 	filters := l.Encoder.Fields
 	if l.Encoder.Format != "filter" {
 		filters = nil
@@ -81,9 +81,9 @@ func hidesParameter(filter json.RawMessage, name string) bool {
 	})
 }
 
-// places are the locations of a scheme's credentials that Caddy does not hide, with
+// shownLocations are the locations of a scheme's credentials that Caddy does not hide, with
 // their default names.
-func (s scheme) places() (all []place) {
+func (s scheme) shownLocations() (all []location) {
 	for _, p := range slices.Concat(s.TokenFrom, s.From) {
 		switch {
 		case p.In == "header" && p.Name == "" && s.Kind == "api_key":
@@ -96,7 +96,7 @@ func (s scheme) places() (all []place) {
 		}
 	}
 	if s.Kind == "api_key" && len(s.From) == 0 {
-		all = append(all, place{In: "header", Name: "X-API-Key"})
+		all = append(all, location{In: "header", Name: "X-API-Key"})
 	}
 	return all
 }

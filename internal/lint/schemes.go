@@ -118,7 +118,7 @@ func eachScheme(find func(*subject, scheme) []Finding) func(*subject) []Finding 
 func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 	for _, kind := range []struct {
 		line, member, message string
-		places                []place
+		places                []location
 	}{
 		{"token_from", "token_from", "a token in the query", one.TokenFrom}, {"from", "from", "a key in the query", one.From},
 	} {

@@ -93,7 +93,7 @@ func (h *hub) notify(notice error, folders ...string) {
 	defer h.mutex.Unlock()
 	for _, folder := range folders {
 		for s := range h.folders[folder] {
-			s.tell(notice)
+			s.notify(notice)
 		}
 	}
 }
@@ -103,12 +103,12 @@ func (h *hub) notifyAll(notice error) {
 	defer h.mutex.Unlock()
 	for _, subscribed := range h.folders {
 		for s := range subscribed {
-			s.tell(notice)
+			s.notify(notice)
 		}
 	}
 }
 
-func (s *subscription) tell(notice error) {
+func (s *subscription) notify(notice error) {
 	select {
 	case s.notices <- notice:
 	default:
