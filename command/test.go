@@ -131,7 +131,7 @@ func (o *testOptions) run(cmd *cobra.Command, files []string) (int, error) {
 	}
 	if o.coverage {
 		coverage := accesstest.Cover(loaded.Gates(), all)
-		if err := config.place(coverage.Missing); err != nil {
+		if err := config.locate(coverage.Missing); err != nil {
 			return exitFailed, err
 		}
 		report.Coverage = &coverage
@@ -165,8 +165,8 @@ func readCases(files []string) ([][]accesstest.Case, error) {
 	return cases, nil
 }
 
-// place replaces paths in the JSON by lines of the Caddyfile.
-func (c *configuration) place(missing []accesstest.Uncovered) error {
+// locate replaces paths in the JSON by lines of the Caddyfile.
+func (c *configuration) locate(missing []accesstest.Uncovered) error {
 	place, err := c.placer()
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ type answer struct {
 
 // answerPreflight is the answer to a preflight.
 func (h *Handler) answerPreflight(r *http.Request) answer {
-	answer := h.ask(r)
+	answer := h.answerOf(r)
 	if !h.allowsFields(r.Header["Access-Control-Request-Headers"]) {
 		answer.fields = nil
 	}
@@ -47,7 +47,7 @@ func (h *Handler) allowsFields(lists []string) bool {
 // the parts that it reads, so it never takes an OPTIONS with a credential for a
 // preflight.
 func (h *Handler) answerActual(r *http.Request) answer {
-	answer := h.ask(&http.Request{Method: r.Method, Header: http.Header{"Origin": r.Header["Origin"]}})
+	answer := h.answerOf(&http.Request{Method: r.Method, Header: http.Header{"Origin": r.Header["Origin"]}})
 	if len(answer.fields) > 0 {
 		// rs/cors would spell it Www-Authenticate.
 		answer.fields["Access-Control-Expose-Headers"] = []string{h.exposed}
@@ -55,8 +55,8 @@ func (h *Handler) answerActual(r *http.Request) answer {
 	return answer
 }
 
-// ask lets rs/cors answer the request into header fields of its own.
-func (h *Handler) ask(r *http.Request) answer {
+// answerOf lets rs/cors answer the request into header fields of its own.
+func (h *Handler) answerOf(r *http.Request) answer {
 	sink := headerSink{}
 	h.protocol.HandlerFunc(sink, r)
 	vary := strings.Join(sink["Vary"], ", ")
@@ -101,14 +101,14 @@ func (a answer) apply(header http.Header) {
 
 // withoutOrigin returns the values of a Vary field without the member Origin.
 func withoutOrigin(values []string) []string {
-	var kept []string
+	var rest []string
 	for _, value := range values {
 		members := slices.DeleteFunc(strings.Split(value, ","), func(member string) bool {
 			return strings.EqualFold(strings.TrimSpace(member), "Origin")
 		})
 		if len(members) > 0 {
-			kept = append(kept, strings.TrimSpace(strings.Join(members, ",")))
+			rest = append(rest, strings.TrimSpace(strings.Join(members, ",")))
 		}
 	}
-	return kept
+	return rest
 }

@@ -359,7 +359,7 @@ func TestAppCreatedLater(t *testing.T) {
 
 func TestDocumentsReadableByAll(t *testing.T) {
 	handler := load(t, provision(t, withApp), credentials)
-	ask := func(t *testing.T, method string, next func(http.ResponseWriter, *http.Request) error) http.Header {
+	send := func(t *testing.T, method string, next func(http.ResponseWriter, *http.Request) error) http.Header {
 		t.Helper()
 		recorder := httptest.NewRecorder()
 		request := httptest.NewRequest(method, "/document", nil)
@@ -377,19 +377,19 @@ func TestDocumentsReadableByAll(t *testing.T) {
 		return answer(w, r)
 	}
 	t.Run("CORS-10: a document keeps its fields", func(t *testing.T) {
-		compare(t, ask(t, http.MethodGet, document), fields{"Access-Control-Allow-Origin", "*"}.header())
+		compare(t, send(t, http.MethodGet, document), fields{"Access-Control-Allow-Origin", "*"}.header())
 	})
 	t.Run("CORS-10: its preflight is answered before any upstream", func(t *testing.T) {
-		compare(t, ask(t, http.MethodOptions, func(http.ResponseWriter, *http.Request) error {
+		compare(t, send(t, http.MethodOptions, func(http.ResponseWriter, *http.Request) error {
 			t.Error("it went on")
 			return nil
 		}), fields{"Access-Control-Allow-Origin", "*"}.header())
 	})
 	t.Run("CORS-8: an upstream at such a path does not", func(t *testing.T) {
-		compare(t, ask(t, http.MethodGet, answer), fields{"Vary", "Origin"}.header())
+		compare(t, send(t, http.MethodGet, answer), fields{"Vary", "Origin"}.header())
 	})
 	t.Run("CORS-8: nor does an error there", func(t *testing.T) {
-		compare(t, ask(t, http.MethodGet, func(w http.ResponseWriter, _ *http.Request) error {
+		compare(t, send(t, http.MethodGet, func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 			return errors.New("refused")
 		}), fields{"Vary", "Origin"}.header())

@@ -86,7 +86,7 @@ func (f *filtering) result(c *strictjson.Cursor) error {
 }
 
 func (f *filtering) list(c *strictjson.Cursor, of string) error {
-	var kept []string
+	var rest []string
 	dropped := false
 	list := c.Position()
 	nameMember, name, named := lists[of].member, "", false
@@ -108,14 +108,14 @@ func (f *filtering) list(c *strictjson.Cursor, of string) error {
 			return errList
 		}
 		if f.holds(f.policy.scopesToList(of, name)) {
-			kept = append(kept, f.text[start:c.Position()])
+			rest = append(rest, f.text[start:c.Position()])
 		} else {
 			dropped = true
 		}
 		return nil
 	})
 	if dropped {
-		f.edits = append(f.edits, edit{list, c.Position(), "[" + strings.Join(kept, ",") + "]"})
+		f.edits = append(f.edits, edit{list, c.Position(), "[" + strings.Join(rest, ",") + "]"})
 	}
 	return err
 }

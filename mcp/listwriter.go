@@ -27,10 +27,10 @@ type ListWriter struct {
 	filter filter
 	post   bool // a GET has lists in an event stream only
 
-	status  int
-	held    *bytes.Buffer // an answer in JSON, until [ListWriter.Close]
-	events  *eventFilter
-	refused error
+	status   int
+	document *bytes.Buffer // an answer in JSON, until [ListWriter.Close]
+	events   *eventFilter
+	failure  error
 }
 
 // FilterLists returns a writer for the answer to a request for a list, or to one that
@@ -62,9 +62,9 @@ func (l *ListWriter) WriteHeader(status int) {
 		h.Del("Content-Length")
 		l.events = &eventFilter{filter: l.filter}
 	case err == nil && media == "application/json" && !coded && l.post:
-		l.held = new(bytes.Buffer)
+		l.document = new(bytes.Buffer)
 		if size, err := strconv.Atoi(h.Get("Content-Length")); err == nil && size > 0 {
-			l.held.Grow(min(size, maxGrown))
+			l.document.Grow(min(size, maxGrown))
 		}
 		return
 	case l.post && !empty && status < 300 || coded && (media == "text/event-stream" || l.post && status < 300):
@@ -76,7 +76,7 @@ func (l *ListWriter) WriteHeader(status int) {
 
 // refuse sends 502 instead of an answer that was not sent yet.
 func (l *ListWriter) refuse(err error) {
-	l.refused, l.held = err, nil
+	l.failure, l.document = err, nil
 	h := l.Header()
 	for _, field := range []string{"Content-Length", "Content-Encoding", "Etag", "Cache-Control"} {
 		h.Del(field)
@@ -92,21 +92,21 @@ func (l *ListWriter) Write(part []byte) (int, error) {
 		l.WriteHeader(http.StatusOK)
 	}
 	switch {
-	case l.refused != nil:
-		return 0, l.refused
+	case l.failure != nil:
+		return 0, l.failure
 	case l.events != nil:
 		if err := l.events.write(l.ResponseWriter, part); err != nil {
-			l.refused = err
+			l.failure = err
 			return 0, err
 		}
 		return len(part), nil
-	case l.held == nil:
+	case l.document == nil:
 		return l.ResponseWriter.Write(part)
-	case l.held.Len()+len(part) > maxAnswer:
+	case l.document.Len()+len(part) > maxAnswer:
 		l.refuse(errAnswerTooLarge)
-		return 0, l.refused
+		return 0, l.failure
 	}
-	return l.held.Write(part)
+	return l.document.Write(part)
 }
 
 // ReadFrom is Write for a reader.
@@ -116,7 +116,7 @@ func (l *ListWriter) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError sends the filtered part of the answer.
 func (l *ListWriter) FlushError() error {
-	if l.status == 0 || l.held != nil {
+	if l.status == 0 || l.document != nil {
 		return nil
 	}
 	return http.NewResponseController(l.ResponseWriter).Flush()
@@ -124,17 +124,17 @@ func (l *ListWriter) FlushError() error {
 
 // Close sends an answer in JSON, and returns why an answer was refused.
 func (l *ListWriter) Close() error {
-	if l.held == nil {
-		return l.refused
+	if l.document == nil {
+		return l.failure
 	}
 	filtered := ""
 	var err error
-	if l.held.Len() > 0 {
-		filtered, err = l.filter.message(l.held.String())
+	if l.document.Len() > 0 {
+		filtered, err = l.filter.message(l.document.String())
 	}
 	if err != nil {
 		l.refuse(errors.Join(errList, err))
-		return l.refused
+		return l.failure
 	}
 	l.Header().Set("Content-Length", strconv.Itoa(len(filtered)))
 	l.Header().Del("Etag")

@@ -119,13 +119,13 @@ func hostOf(r *http.Request) string {
 // version returns a changed document for one client. It changes one document at a
 // time and keeps the last ones, so that repeated requests cost little.
 func (h *Handler) version(text []byte, running *caddyhttp.Server, host string) *version {
-	of := source{digest: sha256.Sum256(text)}
+	origin := source{digest: sha256.Sum256(text)}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	err := h.readServer(running)
-	of.hosts = h.patterns.Match(host)
-	if known := h.versions.find(of); known != nil {
-		return known
+	origin.hosts = h.patterns.Match(host)
+	if merged := h.versions.find(origin); merged != nil {
+		return merged
 	}
 	var changed []byte
 	if err == nil {
@@ -133,9 +133,9 @@ func (h *Handler) version(text []byte, running *caddyhttp.Server, host string) *
 	}
 	if err != nil {
 		h.logger.Warn("the OpenAPI document passes unchanged", zap.Error(err))
-		return h.versions.add(&version{source: of, document: bytes.Clone(text)})
+		return h.versions.add(&version{source: origin, document: bytes.Clone(text)})
 	}
-	return h.versions.add(&version{source: of, document: changed, tag: tagOf(changed)})
+	return h.versions.add(&version{source: origin, document: changed, tag: tagOf(changed)})
 }
 
 func (h *Handler) readServer(running *caddyhttp.Server) error {

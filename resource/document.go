@@ -86,13 +86,13 @@ func sorted(values []string) []string {
 
 // distinct returns a copy without duplicates. The first of equal values stays.
 func distinct(values []string) []string {
-	var kept []string
+	var rest []string
 	for _, value := range values {
-		if !slices.Contains(kept, value) {
-			kept = append(kept, value)
+		if !slices.Contains(rest, value) {
+			rest = append(rest, value)
 		}
 	}
-	return kept
+	return rest
 }
 
 // document is a served resource.

@@ -69,13 +69,13 @@ func TestMembers(t *testing.T) {
 			if err := json.Unmarshal([]byte(test.want), &want); err != nil {
 				t.Fatal(err)
 			}
-			if got := body(t, ask(t, handler, "GET", resources[0].MetadataURL(), nil)); !reflect.DeepEqual(got, want) {
+			if got := body(t, send(t, handler, "GET", resources[0].MetadataURL(), nil)); !reflect.DeepEqual(got, want) {
 				t.Errorf("\n got %v\nwant %v", got, want)
 			}
 		})
 	}
 	t.Run("R9728-3: nothing is escaped that need not be", func(t *testing.T) {
-		response := ask(t, load(t, provision(t, facts), everything), "GET", resource.WellKnown+"/mcp?a=1&b=2", nil)
+		response := send(t, load(t, provision(t, facts), everything), "GET", resource.WellKnown+"/mcp?a=1&b=2", nil)
 		if raw, _ := io.ReadAll(response.Body); !strings.HasPrefix(string(raw), `{"resource":"https://api.example.com/mcp?a=1&b=2","resource_name":"Example <API>",`) {
 			t.Errorf("got %s", raw)
 		}
@@ -88,7 +88,7 @@ func TestMembers(t *testing.T) {
 			t.Fatal(err)
 		}
 		app.(*auth).Known = map[string]resource.Facts{"https://api.example.com/mcp": {Scopes: []string{"read"}}}
-		if got := body(t, ask(t, handler, "GET", resource.WellKnown, nil))["scopes_supported"]; !reflect.DeepEqual(got, []any{"read"}) {
+		if got := body(t, send(t, handler, "GET", resource.WellKnown, nil))["scopes_supported"]; !reflect.DeepEqual(got, []any{"read"}) {
 			t.Errorf("got %v", got)
 		}
 	})

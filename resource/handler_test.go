@@ -10,11 +10,11 @@ import (
 
 func TestAnswers(t *testing.T) {
 	const (
-		known   = resource.WellKnown + "/mcp"
-		unknown = resource.WellKnown + "/other"
+		existing = resource.WellKnown + "/mcp"
+		unknown  = resource.WellKnown + "/other"
 	)
 	handler := load(t, provision(t, `{}`), list("https://api.example.com/mcp"))
-	etag := ask(t, handler, "GET", known, nil).Header.Get("Etag")
+	etag := send(t, handler, "GET", existing, nil).Header.Get("Etag")
 	if len(etag) < 10 || etag[0] != '"' {
 		t.Fatalf("ETag %q is not strong", etag)
 	}
@@ -27,8 +27,8 @@ func TestAnswers(t *testing.T) {
 		"Access-Control-Allow-Headers": "Accept, Content-Type, MCP-Protocol-Version", "Access-Control-Allow-Credentials": "",
 		"Allow": "GET, HEAD, OPTIONS",
 	}
-	refused := map[string]string{"Access-Control-Allow-Origin": "*", "Allow": "GET, HEAD, OPTIONS", "Etag": "", "Cache-Control": ""}
-	asked := http.Header{
+	notAllowed := map[string]string{"Access-Control-Allow-Origin": "*", "Allow": "GET, HEAD, OPTIONS", "Etag": "", "Cache-Control": ""}
+	fields := http.Header{
 		"Origin": {"https://web.example"}, "Access-Control-Request-Method": {"GET"},
 		"Access-Control-Request-Headers": {"mcp-protocol-version,x-secret"},
 	}
@@ -39,25 +39,25 @@ func TestAnswers(t *testing.T) {
 		empty          bool
 		want           map[string]string
 	}{
-		"R9728-2: GET":                          {"GET", known, nil, 200, false, document},
-		"R9728-2: HEAD":                         {"HEAD", known, nil, 200, true, document},
-		"R9728-2: no credential matters":        {"GET", known, http.Header{"Authorization": {"Bearer bad"}}, 200, false, document},
-		"CORS-10: GET from any origin":          {"GET", known, http.Header{"Origin": {"null"}}, 200, false, document},
-		"R9728-11: the same ETag":               {"GET", known, http.Header{"If-None-Match": {etag}}, 304, true, map[string]string{"Etag": etag, "Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}},
-		"R9728-11: the same ETag, weak":         {"HEAD", known, http.Header{"If-None-Match": {`"x", W/` + etag}}, 304, true, nil},
-		"R9728-11: another ETag":                {"GET", known, http.Header{"If-None-Match": {`"x"`}}, 200, false, document},
-		"R9728-2: POST":                         {"POST", known, nil, 405, true, refused},
-		"R9728-2: DELETE at the root":           {"DELETE", resource.WellKnown, nil, 405, true, refused},
-		"R9728-2: get is not GET":               {"get", known, nil, 405, true, refused},
+		"R9728-2: GET":                          {"GET", existing, nil, 200, false, document},
+		"R9728-2: HEAD":                         {"HEAD", existing, nil, 200, true, document},
+		"R9728-2: no credential matters":        {"GET", existing, http.Header{"Authorization": {"Bearer bad"}}, 200, false, document},
+		"CORS-10: GET from any origin":          {"GET", existing, http.Header{"Origin": {"null"}}, 200, false, document},
+		"R9728-11: the same ETag":               {"GET", existing, http.Header{"If-None-Match": {etag}}, 304, true, map[string]string{"Etag": etag, "Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}},
+		"R9728-11: the same ETag, weak":         {"HEAD", existing, http.Header{"If-None-Match": {`"x", W/` + etag}}, 304, true, nil},
+		"R9728-11: another ETag":                {"GET", existing, http.Header{"If-None-Match": {`"x"`}}, 200, false, document},
+		"R9728-2: POST":                         {"POST", existing, nil, 405, true, notAllowed},
+		"R9728-2: DELETE at the root":           {"DELETE", resource.WellKnown, nil, 405, true, notAllowed},
+		"R9728-2: get is not GET":               {"get", existing, nil, 405, true, notAllowed},
 		"R9728-5: POST where nothing is":        {"POST", unknown, nil, 404, true, map[string]string{"Allow": ""}},
 		"CORS-10: a script may read the 404":    {"GET", unknown, http.Header{"Origin": {"https://web.example"}}, 404, true, map[string]string{"Access-Control-Allow-Origin": "*"}},
-		"CORS-10: preflight":                    {"OPTIONS", known, asked, 204, true, preflight},
-		"CORS-10: preflight where nothing is":   {"OPTIONS", unknown, asked, 204, true, preflight},
-		"CORS-10: OPTIONS that is no preflight": {"OPTIONS", known, nil, 204, true, preflight},
-		"OPTIONS elsewhere goes on":             {"OPTIONS", "/mcp", asked, wentOn, true, map[string]string{"Access-Control-Allow-Origin": ""}},
+		"CORS-10: preflight":                    {"OPTIONS", existing, fields, 204, true, preflight},
+		"CORS-10: preflight where nothing is":   {"OPTIONS", unknown, fields, 204, true, preflight},
+		"CORS-10: OPTIONS that is no preflight": {"OPTIONS", existing, nil, 204, true, preflight},
+		"OPTIONS elsewhere goes on":             {"OPTIONS", "/mcp", fields, wentOn, true, map[string]string{"Access-Control-Allow-Origin": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			response := ask(t, handler, test.method, test.target, test.request)
+			response := send(t, handler, test.method, test.target, test.request)
 			content, _ := io.ReadAll(response.Body)
 			if response.StatusCode != test.status || (len(content) == 0) != test.empty {
 				t.Errorf("got %d, %q", response.StatusCode, content)
@@ -71,11 +71,11 @@ func TestAnswers(t *testing.T) {
 	}
 	t.Run("R9728-11: the ETag is that of the document", func(t *testing.T) {
 		named := load(t, provision(t, `{}`), `[{"resource": "https://api.example.com/mcp", "name": "x"}]`)
-		if other := ask(t, named, "GET", known, nil).Header.Get("Etag"); other == etag {
+		if other := send(t, named, "GET", existing, nil).Header.Get("Etag"); other == etag {
 			t.Errorf("two documents with %s", other)
 		}
 		again := load(t, provision(t, `{}`), list("https://api.example.com/mcp", "https://api.example.com/other"))
-		if same := ask(t, again, "GET", known, nil).Header.Get("Etag"); same != etag {
+		if same := send(t, again, "GET", existing, nil).Header.Get("Etag"); same != etag {
 			t.Errorf("one document with %s and %s", same, etag)
 		}
 	})

@@ -69,8 +69,8 @@ func load(t *testing.T, ctx caddy.Context, resources string) caddyhttp.Middlewar
 // wentOn is the status of a request that reached the next handler.
 const wentOn = http.StatusTeapot
 
-// ask sends a request through the handler. Errors become their status.
-func ask(t *testing.T, handler caddyhttp.MiddlewareHandler, method, target string, header http.Header) *http.Response {
+// send sends a request through the handler. Errors become their status.
+func send(t *testing.T, handler caddyhttp.MiddlewareHandler, method, target string, header http.Header) *http.Response {
 	t.Helper()
 	recorder := httptest.NewRecorder()
 	recorder.Header().Set("Access-Control-Allow-Credentials", "true") // by a handler before
@@ -132,7 +132,7 @@ func warnings(t *testing.T, resources string, paths ...string) []string {
 	for _, path := range paths {
 		var clients sync.WaitGroup
 		for range 4 {
-			clients.Go(func() { ask(t, handler, "GET", resource.WellKnown+path, nil) })
+			clients.Go(func() { send(t, handler, "GET", resource.WellKnown+path, nil) })
 		}
 		clients.Wait()
 	}

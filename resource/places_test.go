@@ -77,7 +77,7 @@ func TestPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			handler := load(t, ctx, list(test.resources...))
 			for target, want := range test.places {
-				response := ask(t, handler, "GET", target, http.Header{"X-Forwarded-Host": {"evil.example"}})
+				response := send(t, handler, "GET", target, http.Header{"X-Forwarded-Host": {"evil.example"}})
 				switch {
 				case want == "" && response.StatusCode == http.StatusNotFound:
 				case want == "next" && response.StatusCode == wentOn:

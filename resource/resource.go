@@ -96,8 +96,8 @@ func (r *Resource) split() (origin, path, query string) {
 		end = len(rest)
 	}
 	path = rest[end:]
-	if mark := strings.IndexByte(path, '?'); mark >= 0 {
-		path, query = path[:mark], path[mark:]
+	if start := strings.IndexByte(path, '?'); start >= 0 {
+		path, query = path[:start], path[start:]
 	}
 	if path == "/" {
 		path = ""

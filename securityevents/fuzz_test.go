@@ -54,13 +54,13 @@ func FuzzSubject(f *testing.F) {
 	} {
 		f.Add(subject)
 	}
-	of := subjects{transmitter: transmitterIssuer, issuers: []string{"a", "b"}}
+	all := subjects{transmitter: transmitterIssuer, issuers: []string{"a", "b"}}
 	f.Fuzz(func(t *testing.T, subject string) {
 		value, err := strictjson.Value([]byte(subject))
 		if err != nil {
 			return
 		}
-		named, err := of.read(value)
+		named, err := all.read(value)
 		if err != nil {
 			wantRefusal(t, err)
 			return
@@ -70,7 +70,7 @@ func FuzzSubject(f *testing.F) {
 		}
 		for _, revocation := range named {
 			revocation.Until = time.Now().Add(time.Hour)
-			if _, err := revocation.Entry(time.Now()); err != nil || !slices.Contains(of.issuers, revocation.Issuer) || revocation.Digest != (store.Key{}) {
+			if _, err := revocation.Entry(time.Now()); err != nil || !slices.Contains(all.issuers, revocation.Issuer) || revocation.Digest != (store.Key{}) {
 				t.Errorf("%+v of %s: %v", revocation, subject, err)
 			}
 		}
@@ -80,8 +80,8 @@ func FuzzSubject(f *testing.F) {
 // wantRefusal fails the test unless an error has a code and repeats nothing.
 func wantRefusal(t *testing.T, err error) {
 	t.Helper()
-	refused, ok := errors.AsType[refusal](err)
-	if !ok || refused.code == "" || strings.ContainsAny(refused.Error(), "\"\\\n") {
+	denial, ok := errors.AsType[refusal](err)
+	if !ok || denial.code == "" || strings.ContainsAny(denial.Error(), "\"\\\n") {
 		t.Errorf("%v", err)
 	}
 }

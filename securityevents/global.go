@@ -21,7 +21,7 @@ func (h *Handler) revokeGlobally(w http.ResponseWriter, r *http.Request, body []
 	record.transmitter = t.Issuer
 	result, err := t.revokeSubject(r, body)
 	_ = record.write(result, err)
-	refused, ok := errors.AsType[refusal](err)
+	denial, ok := errors.AsType[refusal](err)
 	switch {
 	case result == ignored:
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -31,10 +31,10 @@ func (h *Handler) revokeGlobally(w http.ResponseWriter, r *http.Request, body []
 		return nil
 	case !ok:
 		return later(w, err)
-	case refused.code == accessDenied:
-		return problem(w, http.StatusForbidden, map[string]string{"error": refused.code, "error_description": refused.Error()})
+	case denial.code == accessDenied:
+		return problem(w, http.StatusForbidden, map[string]string{"error": denial.code, "error_description": denial.Error()})
 	}
-	return problem(w, http.StatusBadRequest, map[string]string{"error": refused.code, "error_description": refused.Error()})
+	return problem(w, http.StatusBadRequest, map[string]string{"error": denial.code, "error_description": denial.Error()})
 }
 
 // revokerOf returns the transmitter whose bearer token a request has, or nil. It

@@ -134,7 +134,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // answer writes the answer of RFC 8935 §2.2 to §2.4.
 func answer(w http.ResponseWriter, err error) error {
-	refused, ok := errors.AsType[refusal](err)
+	denial, ok := errors.AsType[refusal](err)
 	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusAccepted)
@@ -142,7 +142,7 @@ func answer(w http.ResponseWriter, err error) error {
 	case !ok:
 		return later(w, err)
 	}
-	return problem(w, http.StatusBadRequest, map[string]string{"err": refused.code, "description": refused.Error()})
+	return problem(w, http.StatusBadRequest, map[string]string{"err": denial.code, "description": denial.Error()})
 }
 
 // later asks for the same request again.

@@ -65,10 +65,10 @@ func (t *Transmitter) handleAll(ctx context.Context, sets map[string]any, logger
 	for _, id := range slices.Sorted(maps.Keys(sets)) {
 		s, result, err := t.handlePolled(ctx, id, sets[id])
 		err = record{logger: logger, delivery: "poll", transmitter: t.Issuer, set: s}.write(result, err)
-		refused, isRefused := errors.AsType[refusal](err)
+		denial, isRefused := errors.AsType[refusal](err)
 		switch {
 		case isRefused:
-			next.Errors[id] = setErr{refused.code, refused.Error()}
+			next.Errors[id] = setErr{denial.code, denial.Error()}
 		case err == nil:
 			next.Ack = append(next.Ack, id)
 			progress = progress || result != duplicate

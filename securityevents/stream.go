@@ -187,7 +187,7 @@ func (m *management) open(ctx context.Context) (stream, error) {
 			return m.read(configuration)
 		}
 	}
-	created, err := m.call(ctx, http.MethodPost, endpoint, m.wanted())
+	created, err := m.call(ctx, http.MethodPost, endpoint, m.settings())
 	if err != nil {
 		return stream{}, fmt.Errorf("creating a stream: %w", err)
 	}
@@ -198,8 +198,8 @@ func (m *management) open(ctx context.Context) (stream, error) {
 	return m.read(configuration)
 }
 
-// wanted is the stream that the receiver asks for.
-func (t *Transmitter) wanted() map[string]any {
+// settings is the stream that the receiver asks for.
+func (t *Transmitter) settings() map[string]any {
 	delivery := map[string]any{"method": pollMethods[0]}
 	if t.Push != "" {
 		delivery = map[string]any{"method": pushMethods[0], "endpoint_url": t.Push}
@@ -243,8 +243,8 @@ func (m *management) read(configuration map[string]any) (opened stream, err erro
 func sameHost(address string, others ...string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && slices.ContainsFunc(others, func(other string) bool {
-		of, err := url.Parse(other)
-		return err == nil && strings.EqualFold(of.Host, parsed.Host)
+		another, err := url.Parse(other)
+		return err == nil && strings.EqualFold(another.Host, parsed.Host)
 	})
 }
 

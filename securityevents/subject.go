@@ -102,7 +102,7 @@ func (s subjects) readAliases(members map[string]any) ([]store.Revocation, error
 		return nil, refuse(invalidRequest, "identifiers of the subject is not a list of 1 to %d", maxAliases)
 	}
 	var all []store.Revocation
-	var foreign error
+	var otherIssuer error
 	for _, value := range identifiers {
 		identifier, ok := value.(map[string]any)
 		if !ok || formatOf(identifier) == "aliases" {
@@ -110,7 +110,7 @@ func (s subjects) readAliases(members map[string]any) ([]store.Revocation, error
 		}
 		found, err := s.readSimple(formatOf(identifier), identifier, user)
 		if refused, ok := err.(refusal); ok && refused.code == accessDenied { //nolint:errorlint // readSimple does not wrap
-			foreign = err
+			otherIssuer = err
 			continue
 		}
 		if err != nil {
@@ -118,8 +118,8 @@ func (s subjects) readAliases(members map[string]any) ([]store.Revocation, error
 		}
 		all = append(all, found...)
 	}
-	if len(all) == 0 && foreign != nil {
-		return nil, foreign
+	if len(all) == 0 && otherIssuer != nil {
+		return nil, otherIssuer
 	}
 	return all, nil
 }

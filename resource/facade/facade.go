@@ -136,8 +136,8 @@ type Endpoint struct {
 	serve   func(f *Facade, w http.ResponseWriter, r *http.Request) error
 }
 
-// places maps each location to its endpoint.
-var places = map[string]Endpoint{
+// endpoints maps each location to its endpoint.
+var endpoints = map[string]Endpoint{
 	MetadataPlace:                {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
 	OpenIDPlace:                  {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
 	EndpointPlace + "/register":  {Public: true, methods: "POST", serve: (*Facade).register},
@@ -150,8 +150,8 @@ var places = map[string]Endpoint{
 // Paths returns the endpoints of a facade by their canonical paths, for an issuer with
 // this path.
 func Paths(path string) map[string]Endpoint {
-	all := make(map[string]Endpoint, len(places))
-	for place, endpoint := range places {
+	all := make(map[string]Endpoint, len(endpoints))
+	for place, endpoint := range endpoints {
 		all[place+path] = endpoint
 	}
 	return all
@@ -211,8 +211,8 @@ func (f *Facade) tokenEndpoint(r *http.Request) (string, error) {
 	return f.endpoints.Find(r.Context(), "token_endpoint")
 }
 
-// refused logs why a request was refused.
-func (f *Facade) refused(r *http.Request, code string, reason error) {
+// logRefusal logs why a request was refused.
+func (f *Facade) logRefusal(r *http.Request, code string, reason error) {
 	f.logger.Info("the authorization server facade refused a request",
 		zap.String("path", r.URL.Path), zap.String("code", code), zap.Error(reason))
 }

@@ -70,7 +70,7 @@ func (f *Facade) refuseLogin(w http.ResponseWriter, r *http.Request, err error) 
 	if !ok {
 		failure = oauthError("server_error", "")
 	}
-	f.refused(r, failure.Code, failed.error)
+	f.logRefusal(r, failure.Code, failed.error)
 	values := url.Values{"error": {failure.Code}}
 	if failure.Description != "" {
 		values.Set("error_description", failure.Description)
@@ -80,7 +80,7 @@ func (f *Facade) refuseLogin(w http.ResponseWriter, r *http.Request, err error) 
 
 // refuse answers a request whose redirect URI must not get the error.
 func (f *Facade) refuse(w http.ResponseWriter, r *http.Request, reason error) {
-	f.refused(r, "invalid_request", reason)
+	f.logRefusal(r, "invalid_request", reason)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	status := http.StatusBadRequest
 	if errors.Is(reason, errBusy) {

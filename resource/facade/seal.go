@@ -63,14 +63,14 @@ type envelope[T any] struct {
 var errSealed = errors.New("the state is invalid or expired")
 
 // seal returns a value as text that only this facade can read, for this purpose.
-func seal[T any](s sealer, why purpose, value T) (string, error) {
+func seal[T any](s sealer, use purpose, value T) (string, error) {
 	plain, err := json.Marshal(envelope[T]{now().Add(lifetime).Unix(), value})
 	if err != nil {
 		return "", err
 	}
 	salt := make([]byte, saltSize, saltSize+len(plain)+64)
 	_, _ = rand.Read(salt) // never fails
-	aead, err := s.aead(why, salt)
+	aead, err := s.aead(use, salt)
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +78,7 @@ func seal[T any](s sealer, why purpose, value T) (string, error) {
 }
 
 // open returns a value that was sealed for the purpose and has not expired.
-func open[T any](s sealer, why purpose, text string) (value T, err error) {
+func open[T any](s sealer, use purpose, text string) (value T, err error) {
 	if len(text) > maxSealed {
 		return value, errSealed
 	}
@@ -86,7 +86,7 @@ func open[T any](s sealer, why purpose, text string) (value T, err error) {
 	if err != nil || len(data) < saltSize {
 		return value, errSealed
 	}
-	aead, err := s.aead(why, data[:saltSize])
+	aead, err := s.aead(use, data[:saltSize])
 	if err != nil {
 		return value, err
 	}
@@ -101,8 +101,8 @@ func open[T any](s sealer, why purpose, text string) (value T, err error) {
 	return opened.Value, nil
 }
 
-func (s sealer) aead(why purpose, salt []byte) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, s.secret, salt, "authorization_server_facade "+string(why)+" "+s.issuer, 32)
+func (s sealer) aead(use purpose, salt []byte) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.secret, salt, "authorization_server_facade "+string(use)+" "+s.issuer, 32)
 	if err != nil {
 		return nil, err
 	}

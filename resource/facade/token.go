@@ -85,7 +85,7 @@ func (f *Facade) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		failure = oauthError("invalid_request", err.Error())
 	}
-	f.refused(r, failure.Code, err)
+	f.logRefusal(r, failure.Code, err)
 	status := http.StatusBadRequest
 	switch {
 	case errors.Is(err, errBusy):

@@ -55,22 +55,22 @@ func TestFull(t *testing.T) {
 		small.now = func() time.Time { return now }
 		var passed time.Duration
 		small.passed = func() time.Duration { return passed }
-		ask := func(name string) (bool, error) {
+		first := func(name string) (bool, error) {
 			return small.First(t.Context(), store.KeyOf("token"), store.KeyOf(name), now.Add(time.Minute))
 		}
 		for _, name := range []string{"a", "b"} {
-			if fresh, err := ask(name); !fresh || err != nil {
+			if fresh, err := first(name); !fresh || err != nil {
 				t.Fatal(fresh, err)
 			}
 		}
-		if _, err := ask("c"); !errors.Is(err, errFull) {
+		if _, err := first("c"); !errors.Is(err, errFull) {
 			t.Error("a third key found room")
 		}
-		if fresh, err := ask("a"); fresh || err != nil {
+		if fresh, err := first("a"); fresh || err != nil {
 			t.Error("a known key is new", err)
 		}
 		now, passed = now.Add(2*time.Minute), 2*time.Minute
-		if fresh, err := ask("c"); !fresh || err != nil {
+		if fresh, err := first("c"); !fresh || err != nil {
 			t.Error("there is no room although all keys have ended", err)
 		}
 	})
@@ -119,26 +119,26 @@ func TestShare(t *testing.T) {
 		s.each = 2
 		now := time.Now()
 		s.now, s.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(time.Time{}) }
-		ask := func(key string, keep time.Duration) (bool, error) {
+		first := func(key string, keep time.Duration) (bool, error) {
 			return s.First(t.Context(), store.KeyOf("token"), store.KeyOf(key), now.Add(keep))
 		}
 		for key, keep := range map[string]time.Duration{"short": time.Minute, "long": time.Hour} {
-			if fresh, err := ask(key, keep); !fresh || err != nil {
+			if fresh, err := first(key, keep); !fresh || err != nil {
 				t.Fatal(fresh, err)
 			}
 		}
-		if _, err := ask("third", time.Minute); !errors.Is(err, errShare) {
+		if _, err := first("third", time.Minute); !errors.Is(err, errShare) {
 			t.Error("a third key found room:", err)
 		}
 		now = now.Add(2 * time.Minute)
-		if fresh, err := ask("short", time.Minute); !fresh || err != nil {
+		if fresh, err := first("short", time.Minute); !fresh || err != nil {
 			t.Error("a key that has ended is not new:", err)
 		}
-		if _, err := ask("third", time.Minute); !errors.Is(err, errShare) {
+		if _, err := first("third", time.Minute); !errors.Is(err, errShare) {
 			t.Error("a third key found room again:", err)
 		}
 		now = now.Add(2 * time.Hour)
-		if fresh, err := ask("third", time.Minute); !fresh || err != nil || len(s.shares) != 1 || s.shares[store.KeyOf("token")].keys != 1 {
+		if fresh, err := first("third", time.Minute); !fresh || err != nil || len(s.shares) != 1 || s.shares[store.KeyOf("token")].keys != 1 {
 			t.Error("after all have ended:", fresh, err, len(s.shares))
 		}
 	})

@@ -143,9 +143,9 @@ func wantListed(t *testing.T, instance store.Store, entry store.Entry) {
 func once(t *testing.T, instances []store.Store) {
 	t.Helper()
 	key, fresh := store.KeyOf(t.Name()), atomic.Int32{}
-	var asking sync.WaitGroup
+	var calls sync.WaitGroup
 	for i := range 32 {
-		asking.Go(func() {
+		calls.Go(func() {
 			first, err := instances[i%len(instances)].First(context.Background(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
 			if err != nil {
 				t.Error(err)
@@ -155,7 +155,7 @@ func once(t *testing.T, instances []store.Store) {
 			}
 		})
 	}
-	asking.Wait()
+	calls.Wait()
 	if fresh.Load() != 1 {
 		t.Errorf("it was new %d times", fresh.Load())
 	}
