@@ -34,8 +34,8 @@ func (x *explainer) Gates() []accesstest.Gate {
 
 // Decide decides about a request.
 func (x *explainer) Decide(ctx context.Context, r accesstest.Request) (accesstest.Result, error) {
-	asked := question{Method: r.Method, URL: r.URL, Header: r.Header, Body: r.Body, Certificate: r.Certificate}
-	explained, err := x.explain(ctx, asked)
+	q := question{Method: r.Method, URL: r.URL, Header: r.Header, Body: r.Body, Certificate: r.Certificate}
+	explained, err := x.explain(ctx, q)
 	if err != nil {
 		return accesstest.Result{}, err
 	}

@@ -50,15 +50,15 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 func (g *RequireAuth) stripCredential(state *requestState, d *decision) {
 	state.removeRestored()
 	for credential := range d.credentials() {
-		strip := func(location authn.Location) {
+		remove := func(location authn.Location) {
 			if g.StripCredentials || neverForwarded(location, credential) {
 				state.removeCredential(location)
 			}
 		}
 		copies := g.copiesOf(&state.request, credential)
-		strip(credential.Location)
+		remove(credential.Location)
 		for _, location := range copies {
-			strip(location)
+			remove(location)
 		}
 	}
 	if g.StripCredentials && (!d.Allowed || d.public) {

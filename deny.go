@@ -178,20 +178,20 @@ func (g *RequireAuth) challenges(r *http.Request, d *decision) []string {
 		scopes = d.required.ChallengeScopes()
 	}
 	for _, scheme := range g.acceptedFor(d) {
-		ask := authn.ChallengeParams{Code: d.Code, Realm: g.app.Realm, Scope: scopes, Presented: d.credential.Scheme}
+		params := authn.ChallengeParams{Code: d.Code, Realm: g.app.Realm, Scope: scopes, Presented: d.credential.Scheme}
 		if g.Resource != nil {
-			ask.ResourceMetadata = g.Resource.MetadataURL()
+			params.ResourceMetadata = g.Resource.MetadataURL()
 		}
 		if d.Code == authn.CodeInsufficientSession && d.scheme == scheme {
-			ask.ACRValues, ask.MaxAge = g.ACR, time.Duration(g.MaxAge)
+			params.ACRValues, params.MaxAge = g.ACR, time.Duration(g.MaxAge)
 		}
 		if d.scheme != scheme && d.Code != authn.CodeInvalidRequest {
-			ask.Code, ask.Presented = authn.CodeMissing, ""
+			params.Code, params.Presented = authn.CodeMissing, ""
 			if d.Code.Status() != http.StatusUnauthorized {
 				continue
 			}
 		}
-		all = append(all, scheme.Challenges(ask)...)
+		all = append(all, scheme.Challenges(params)...)
 	}
 	if isXMLHttpRequest(r) {
 		all = withoutPrompt(all)

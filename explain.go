@@ -53,7 +53,7 @@ func explainRequest(app *App, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked, err := questionOf(members)
+	q, err := questionOf(members)
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
@@ -67,7 +67,7 @@ func explainRequest(app *App, r *http.Request) (any, error) {
 	default:
 		return nil, apiError(http.StatusServiceUnavailable, errors.New("other explanations are being made: try again"))
 	}
-	explained, err := newExplainer(app, running.(*caddyhttp.App)).explain(r.Context(), asked)
+	explained, err := newExplainer(app, running.(*caddyhttp.App)).explain(r.Context(), q)
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, err)
 	}
@@ -76,21 +76,21 @@ func explainRequest(app *App, r *http.Request) (any, error) {
 
 // questionOf reads a question. Errors name the member and repeat nothing of it.
 func questionOf(members map[string]any) (question, error) {
-	asked := question{Header: make(http.Header)}
-	for name, target := range asked.texts() {
+	q := question{Header: make(http.Header)}
+	for name, target := range q.texts() {
 		value, present := members[name]
 		if !present {
 			continue
 		}
 		text, ok := value.(string)
 		if !ok || text == "" {
-			return asked, fmt.Errorf("%s is not a string with something in it", name)
+			return q, fmt.Errorf("%s is not a string with something in it", name)
 		}
 		*target = text
 	}
 	headers, ok := members["headers"].(map[string]any)
 	if _, present := members["headers"]; present && !ok {
-		return asked, errors.New("headers is not an object")
+		return q, errors.New("headers is not an object")
 	}
 	for name, value := range headers {
 		values, ok := value.([]any)
@@ -100,12 +100,12 @@ func questionOf(members map[string]any) (question, error) {
 		for _, value := range values {
 			text, ok := value.(string)
 			if !ok {
-				return asked, errors.New("headers has something else than strings and lists of strings")
+				return q, errors.New("headers has something else than strings and lists of strings")
 			}
-			asked.Header.Add(name, text)
+			q.Header.Add(name, text)
 		}
 	}
-	return asked, asked.check()
+	return q, q.check()
 }
 
 // texts are the members that are strings.
@@ -141,14 +141,14 @@ func newExplainer(app *App, servers *caddyhttp.App) *explainer {
 
 // explain takes a request through the routes of an app without reaching what is
 // behind them, or has schemes judge a token.
-func (x *explainer) explain(ctx context.Context, asked question) (*Explanation, error) {
+func (x *explainer) explain(ctx context.Context, q question) (*Explanation, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainFor)
 	defer cancel()
 	explained := new(Explanation)
-	if asked.URL == "" {
-		return explained, explained.judgeToken(ctx, x.app, asked)
+	if q.URL == "" {
+		return explained, explained.judgeToken(ctx, x.app, q)
 	}
-	r, err := asked.request(ctx)
+	r, err := q.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (x *explainer) explain(ctx context.Context, asked question) (*Explanation, 
 	for i := range explained.Gates {
 		explained.Gates[i].Config = x.at[explained.Gates[i].gate]
 	}
-	explained.mask(asked)
+	explained.mask(q)
 	return explained, nil
 }
 
@@ -269,11 +269,11 @@ func (s *requestState) explain(in *Explanation) {
 }
 
 // judgeToken has schemes judge a token that came without a request.
-func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) error {
-	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + asked.Token}}}).WithContext(ctx)
+func (e *Explanation) judgeToken(ctx context.Context, app *App, q question) error {
+	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + q.Token}}}).WithContext(ctx)
 	known := false
 	for _, scheme := range app.registry.allSchemes() {
-		if asked.Scheme != "" && scheme.name != asked.Scheme {
+		if q.Scheme != "" && scheme.name != q.Scheme {
 			continue
 		}
 		known = true
@@ -296,6 +296,6 @@ func (e *Explanation) judgeToken(ctx context.Context, app *App, asked question) 
 	case len(e.Schemes) == 0:
 		return errors.New("no scheme takes such a token")
 	}
-	e.mask(asked)
+	e.mask(q)
 	return nil
 }

@@ -36,8 +36,8 @@ func (w *recorder) Write(data []byte) (int, error) {
 // the status alone.
 func (w *recorder) fail(server *caddyhttp.Server, r *http.Request, err error) {
 	status := http.StatusInternalServerError
-	if known, ok := errors.AsType[caddyhttp.HandlerError](err); ok && known.StatusCode != 0 {
-		status = known.StatusCode
+	if handlerError, ok := errors.AsType[caddyhttp.HandlerError](err); ok && handlerError.StatusCode != 0 {
+		status = handlerError.StatusCode
 	}
 	if server.Errors != nil && len(server.Errors.Routes) > 0 {
 		restoreOriginal(r)
@@ -59,21 +59,21 @@ func (w *recorder) answer() *Answer {
 
 // mask takes credentials out of an explanation. None is put there on purpose,
 // but a site may repeat what it was sent, such as in a redirect.
-func (e *Explanation) mask(asked question) {
+func (e *Explanation) mask(q question) {
 	if e.Answer == nil {
 		return
 	}
 	secrets := e.secrets
 	for _, field := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Dpop"} {
-		for _, value := range asked.Header[field] {
+		for _, value := range q.Header[field] {
 			secrets = append(secrets, value)
 			secrets = append(secrets, strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(" ;=,", c) })...)
 		}
 	}
-	if asked.Token != "" {
-		secrets = append(secrets, asked.Token)
+	if q.Token != "" {
+		secrets = append(secrets, q.Token)
 	}
-	if _, query, found := strings.Cut(asked.URL, "?"); found {
+	if _, query, found := strings.Cut(q.URL, "?"); found {
 		secrets = append(secrets, query)
 	}
 	masked := func(text string) string {

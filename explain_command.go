@@ -99,7 +99,7 @@ func (o explainOptions) explain(ctx context.Context, stdin io.Reader) (*Explanat
 		return nil, err
 	}
 	if o.address != "" {
-		return o.ask(ctx, q)
+		return o.send(ctx, q)
 	}
 	config, _, _, err := caddycmd.LoadConfig(o.config, o.adapter)
 	if err != nil {
@@ -166,8 +166,8 @@ func (o explainOptions) token(stdin io.Reader) (string, error) {
 	return "", fmt.Errorf("the environment variable %s is empty", o.tokenEnv)
 }
 
-// ask has a running server explain.
-func (o explainOptions) ask(ctx context.Context, q question) (*Explanation, error) {
+// send has a running server explain.
+func (o explainOptions) send(ctx context.Context, q question) (*Explanation, error) {
 	members := make(map[string]any)
 	for name, value := range q.texts() {
 		if *value != "" {

@@ -92,11 +92,11 @@ func (c *Caller) String() string {
 	return strings.Join(parts, ", ")
 }
 
-func because(said, reason string) string {
+func because(sentence, reason string) string {
 	if reason == "" {
-		return said
+		return sentence
 	}
-	return said + ": " + reason
+	return sentence + ": " + reason
 }
 
 func (a *Answer) print(out *strings.Builder) {

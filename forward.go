@@ -92,8 +92,8 @@ func checkPlaceholders(value string) error {
 		}
 		key, _, _ = strings.Cut(key, ":") // behind the colon is a default
 		claim, ofUser := strings.CutPrefix(key, "user.")
-		if !slices.Contains(known, key) && (!ofUser || claim == "") {
-			return fmt.Errorf("unknown placeholder {%s%s}: write {http.auth.user.<claim>}, or one of %s", authPlaceholders, key, strings.Join(known, ", "))
+		if !slices.Contains(placeholders, key) && (!ofUser || claim == "") {
+			return fmt.Errorf("unknown placeholder {%s%s}: write {http.auth.user.<claim>}, or one of %s", authPlaceholders, key, strings.Join(placeholders, ", "))
 		}
 	}
 	return nil
@@ -102,9 +102,9 @@ func checkPlaceholders(value string) error {
 // authPlaceholders is how the placeholders of the gate begin.
 const authPlaceholders = "http.auth."
 
-// known are the placeholders of the gate besides those of the user, without
+// placeholders are the placeholders of the gate besides those of the user, without
 // their beginning.
-var known = []string{"scheme", "client.id", "error", "error_description", "required_scopes", "trace_id"}
+var placeholders = []string{"scheme", "client.id", "error", "error_description", "required_scopes", "trace_id"}
 
 // fieldNames are the names of fields that carry an identity, folded.
 type fieldNames []string
@@ -133,20 +133,20 @@ func (n fieldNames) removeFrom(r *http.Request, set []forwardedField) {
 }
 
 func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
-	var kept []string
+	var rest []string
 	for _, field := range fields {
 		steps.Add(len(field))
 		for option := range strings.SplitSeq(field, ",") {
 			if option = strings.TrimSpace(option); option != "" && !n.has(option) {
-				kept = append(kept, option)
+				rest = append(rest, option)
 			}
 		}
 	}
-	if len(kept) == 0 {
+	if len(rest) == 0 {
 		h.Del("Connection")
 		return
 	}
-	h.Set("Connection", strings.Join(kept, ", "))
+	h.Set("Connection", strings.Join(rest, ", "))
 }
 
 // setOn sets the fields of an identity that this gate has admitted. They replace
@@ -188,20 +188,20 @@ func keepToHTTPRequest(h http.Header) {
 		return
 	}
 	h.Del("HTTP2-Settings")
-	var kept []string
+	var rest []string
 	for _, field := range fields {
 		steps.Add(len(field))
 		for protocol := range strings.SplitSeq(field, ",") {
 			if protocol = strings.TrimSpace(protocol); protocol != "" && !carriesHTTP(protocol) {
-				kept = append(kept, protocol)
+				rest = append(rest, protocol)
 			}
 		}
 	}
-	if len(kept) == 0 {
+	if len(rest) == 0 {
 		h.Del("Upgrade")
 		return
 	}
-	h["Upgrade"] = []string{strings.Join(kept, ", ")}
+	h["Upgrade"] = []string{strings.Join(rest, ", ")}
 }
 
 // carriesHTTP reports whether requests can follow in a protocol, as it is named

@@ -80,11 +80,11 @@ func TestImports(t *testing.T) {
 		if entry.IsDir() && (slices.Contains(outside, path) || name == "testdata" || len(name) > 1 && name[0] == '.') {
 			return fs.SkipDir
 		}
-		of := filepath.ToSlash(filepath.Dir(path))
-		if of == "." || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		if pkg == "." || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
-		seen[of] = true
+		seen[pkg] = true
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func TestImports(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if !allows(of, target) {
+			if !allows(pkg, target) {
 				t.Errorf("%s imports %s: the table mayImport does not allow it", path, target)
 			}
 		}
@@ -104,22 +104,22 @@ func TestImports(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := slices.Concat(slices.Collect(maps.Keys(mayImport)), strings.Fields(leaves))
-	for of := range seen {
-		if !slices.Contains(known, of) {
-			t.Errorf("%s is missing in the table mayImport", of)
+	for pkg := range seen {
+		if !slices.Contains(known, pkg) {
+			t.Errorf("%s is missing in the table mayImport", pkg)
 		}
 	}
-	for _, of := range known {
-		if !seen[of] {
-			t.Errorf("%s is in the table and has no files", of)
+	for _, pkg := range known {
+		if !seen[pkg] {
+			t.Errorf("%s is in the table and has no files", pkg)
 		}
 	}
 }
 
 // allows reports whether a package may import another one.
-func allows(of, target string) bool {
+func allows(pkg, target string) bool {
 	if target == "github.com/caddyserver/caddy/v2/modules/caddyhttp" { // see internal/caddyrequest
-		return !strings.HasPrefix(of, "authn") && of != "internal/clientaddress"
+		return !strings.HasPrefix(pkg, "authn") && pkg != "internal/clientaddress"
 	}
 	inside, ours := strings.CutPrefix(target, module)
 	if !ours && !strings.HasPrefix(target, "golang.org/x/text/") {
@@ -128,7 +128,7 @@ func allows(of, target string) bool {
 	if ours {
 		target = strings.TrimPrefix(inside, "/")
 	}
-	return slices.Contains(strings.Fields(leaves), target) || slices.Contains(strings.Fields(mayImport[of]), target)
+	return slices.Contains(strings.Fields(leaves), target) || slices.Contains(strings.Fields(mayImport[pkg]), target)
 }
 
 func TestImportsAreChecked(t *testing.T) {

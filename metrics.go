@@ -80,8 +80,8 @@ type schemeMetrics struct {
 var metricsByScheme sync.Map
 
 func metricsOf(scheme string) *schemeMetrics {
-	if known, found := metricsByScheme.Load(scheme); found {
-		return known.(*schemeMetrics)
+	if existing, found := metricsByScheme.Load(scheme); found {
+		return existing.(*schemeMetrics)
 	}
 	known, _ := metricsByScheme.LoadOrStore(scheme, &schemeMetrics{
 		cache:   verifications.WithLabelValues(scheme, string(authn.SourceCache)),
@@ -136,17 +136,17 @@ func count(d *decision, reportOnly bool) {
 	if d.scheme != nil {
 		counters = &d.scheme.metrics.decided
 	}
-	refused := counters.denied
+	denials := counters.denied
 	if reportOnly {
-		refused = counters.wouldDeny
+		denials = counters.wouldDeny
 	}
 	switch {
 	case d.Allowed:
 		counters.admitted.Inc()
 	case d.Code.Known():
-		refused.WithLabelValues(string(d.Code)).Inc()
+		denials.WithLabelValues(string(d.Code)).Inc()
 	default:
-		refused.WithLabelValues(string(authn.CodeInternal)).Inc()
+		denials.WithLabelValues(string(authn.CodeInternal)).Inc()
 	}
 }
 
@@ -219,17 +219,17 @@ type sum struct {
 }
 
 func (a *App) aggregate() map[string]sum {
-	sums := make(map[string]sum)
+	totals := make(map[string]sum)
 	for _, scheme := range a.registry.allSchemes() {
 		reporter, ok := scheme.Scheme.(report.Reporter)
 		if !ok {
 			continue
 		}
-		total, report := sums[scheme.name], reporter.Report()
+		total, report := totals[scheme.name], reporter.Report()
 		total.add(report)
-		sums[scheme.name] = total
+		totals[scheme.name] = total
 	}
-	return sums
+	return totals
 }
 
 func (s *sum) add(report report.Report) {

@@ -286,9 +286,9 @@ func (g *RequireAuth) loadSchemes(ctx caddy.Context) error {
 		}
 		g.app.declare([]authn.Scheme{inline[name]})
 	}
-	known := &App{schemes: maps.Clone(g.app.schemes), store: g.app.store}
-	maps.Copy(known.schemes, inline)
-	if g.schemes, err = known.choose(names); err != nil {
+	declared := &App{schemes: maps.Clone(g.app.schemes), store: g.app.store}
+	maps.Copy(declared.schemes, inline)
+	if g.schemes, err = declared.choose(names); err != nil {
 		return err
 	}
 	g.groups = groupSchemes(g.allSchemes())

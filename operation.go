@@ -124,20 +124,20 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 		d.deny(authn.CodeUnavailable, errNoDocument)
 		return
 	}
-	asked, err := loaded.find(r)
-	_ = state.request.Trace.NoteFound("operation", err, func() string { return asked.name })
+	op, err := loaded.find(r)
+	_ = state.request.Trace.NoteFound("operation", err, func() string { return op.name })
 	if !errors.Is(err, errAmbiguous) && g.OpenAPI.Undeclared == openapi.UndeclaredAllow {
 		err = nil
 	}
-	d.operation, d.accepts, d.required, d.undeclared = asked.name, asked.schemes, asked.required, err
-	if asked.public {
+	d.operation, d.accepts, d.required, d.undeclared = op.name, op.schemes, op.required, err
+	if op.public {
 		d.Allowed, d.public = true, true
 		if found, err := candidatesIn(state, g.groups); err == nil && len(found) > 0 {
 			d.credential = found[0].credential // stripped, and never verified
 		}
 		return
 	}
-	parts, some, err := asked.partsFor(state)
+	parts, some, err := op.partsFor(state)
 	switch {
 	case err != nil:
 		d.deny(authn.CodeInvalidRequest, err)
@@ -146,7 +146,7 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 	case some:
 		d.deny(authn.CodeMissing, errNotCombined)
 		return
-	case asked.anonymous:
+	case op.anonymous:
 		d.Allowed = true
 		return
 	default:
@@ -164,7 +164,7 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 		}
 		all = append(all, verified{scheme: one.scheme, credential: one.credential, outcome: one.outcome})
 	}
-	asked.settle(d, all)
+	op.settle(d, all)
 }
 
 // find returns the operation of a request. Where there is none, it is the one of
@@ -203,9 +203,9 @@ func (a *access) partsFor(state *requestState) (parts []part, some bool, err err
 	}
 	for _, way := range a.ways {
 		uses := way.credentials(state)
-		left := slices.ContainsFunc(found, func(c authn.Credential) bool { return !slices.ContainsFunc(uses, sameValue(c)) })
+		unused := slices.ContainsFunc(found, func(c authn.Credential) bool { return !slices.ContainsFunc(uses, sameValue(c)) })
 		switch {
-		case len(uses) == 0 || left:
+		case len(uses) == 0 || unused:
 		case len(way.parts) == 1:
 			return []part{a.single}, true, nil // others may accept the same credential
 		default:

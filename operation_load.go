@@ -26,21 +26,21 @@ func (g *RequireAuth) useDocument(api *oas.API) error {
 	undeclared.ways = []way{{parts: []part{every}, required: &g.Requirement}}
 	loaded.undeclared = &operation{access: undeclared}
 	loaded.rules = g.Requirement.Rules()
-	known := make(map[*oas.Security]*access)
+	prepared := make(map[*oas.Security]*access)
 	for _, declared := range api.Operations {
 		name := declared.Method + " " + declared.Path
-		if known[declared.Security] == nil {
-			if known[declared.Security], err = g.newAccess(declared.Security, schemes); err != nil {
+		if prepared[declared.Security] == nil {
+			if prepared[declared.Security], err = g.newAccess(declared.Security, schemes); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			g.warnWeaker(name, declared.Security)
-			loaded.addRequirements(known[declared.Security])
+			loaded.addRequirements(prepared[declared.Security])
 		}
-		if err := loaded.tree.Add(declared.Method, declared.Path, &operation{name: name, access: known[declared.Security]}); err != nil {
+		if err := loaded.tree.Add(declared.Method, declared.Path, &operation{name: name, access: prepared[declared.Security]}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if !slices.ContainsFunc(api.Operations, func(one oas.DeclaredOperation) bool { return !known[one.Security].public }) {
+	if !slices.ContainsFunc(api.Operations, func(one oas.DeclaredOperation) bool { return !prepared[one.Security].public }) {
 		g.logger.Warn("openapi: the document requires nothing: each of its operations is public", zap.Int("operations", len(api.Operations)))
 	}
 	g.operations.Store(loaded)
@@ -51,10 +51,10 @@ func (g *RequireAuth) useDocument(api *oas.API) error {
 // those of the document.
 func (g *RequireAuth) newAccess(security *oas.Security, schemes map[string][]*namedScheme) (*access, error) {
 	plain := len(g.Requirement.Rules()) == 0
-	made := &access{required: &g.Requirement}
+	result := &access{required: &g.Requirement}
 	if len(security.Alternatives) == 0 {
-		if made.public = plain; plain {
-			return made, nil
+		if result.public = plain; plain {
+			return result, nil
 		}
 		security = &oas.Security{Alternatives: []oas.Combination{nil}}
 	}
@@ -65,27 +65,27 @@ func (g *RequireAuth) newAccess(security *oas.Security, schemes map[string][]*na
 			return nil, err
 		}
 		for _, part := range one.parts {
-			made.schemes = append(made.schemes, part.schemes...)
+			result.schemes = append(result.schemes, part.schemes...)
 		}
 		switch len(one.parts) {
 		case 0:
-			if made.anonymous = plain; !plain {
-				made.schemes, single = append(made.schemes, g.allSchemes()...), append(single, g.allSchemes()...)
+			if result.anonymous = plain; !plain {
+				result.schemes, single = append(result.schemes, g.allSchemes()...), append(single, g.allSchemes()...)
 			}
 		case 1:
 			single = append(single, one.parts[0].schemes...)
 		default:
-			made.combines = true
+			result.combines = true
 		}
-		if made.ways = append(made.ways, one); len(made.ways) == 1 {
-			made.required = one.required
+		if result.ways = append(result.ways, one); len(result.ways) == 1 {
+			result.required = one.required
 		}
 	}
-	made.schemes = g.inOrder(made.schemes)
-	made.groups = groupSchemes(made.schemes)
+	result.schemes = g.inOrder(result.schemes)
+	result.groups = groupSchemes(result.schemes)
 	single = g.inOrder(single)
-	made.single = part{schemes: single, groups: groupSchemes(single)}
-	return made, nil
+	result.single = part{schemes: single, groups: groupSchemes(single)}
+	return result, nil
 }
 
 // addRequirements adds what an operation requires to the rules and the scopes of all.
@@ -164,7 +164,7 @@ func (g *RequireAuth) warnWeaker(operation string, security *oas.Security) {
 // document.
 func (g *RequireAuth) schemesOf(api *oas.API) (map[string][]*namedScheme, error) {
 	found := make(map[string][]*namedScheme)
-	left := make(map[string][]string) // names by how the credential is sent
+	unmatched := make(map[string][]string) // names by how the credential is sent
 	for _, name := range slices.Sorted(maps.Keys(g.OpenAPI.Schemes)) {
 		if _, used := api.Schemes[name]; !used {
 			return nil, fmt.Errorf("scheme %s: no operation of the document uses it", name)
@@ -184,14 +184,14 @@ func (g *RequireAuth) schemesOf(api *oas.API) (map[string][]*namedScheme, error)
 		switch {
 		case found[name] != nil:
 		case scheme == nil:
-			left[declared.Carrier] = append(left[declared.Carrier], name)
+			unmatched[declared.Carrier] = append(unmatched[declared.Carrier], name)
 		case !carries(scheme, declared.Carrier):
 			return nil, fmt.Errorf("%s: the scheme %s of the gate takes another kind of credential: write `scheme %s <scheme>`", declared.Place, name, name)
 		default:
 			found[name] = []*namedScheme{scheme}
 		}
 	}
-	return found, g.addByCarrier(found, left, api)
+	return found, g.addByCarrier(found, unmatched, api)
 }
 
 var errAmbiguousScheme = errors.New("it is unclear which scheme of the gate counts")

@@ -20,9 +20,9 @@ const (
 	preflightForward = "forward"
 )
 
-func checkPreflight(who string) error {
-	if who != "" && who != preflightAnswer && who != preflightForward {
-		return fmt.Errorf("preflight %q: write `preflight answer` or `preflight forward`", who)
+func checkPreflight(mode string) error {
+	if mode != "" && mode != preflightAnswer && mode != preflightForward {
+		return fmt.Errorf("preflight %q: write `preflight answer` or `preflight forward`", mode)
 	}
 	return nil
 }
@@ -118,14 +118,14 @@ func (p *preflightWriter) WriteHeader(status int) {
 		return
 	}
 	p.done = true
-	sent := p.outer.Header()
+	fields := p.outer.Header()
 	for name, values := range p.header {
 		canonical := http.CanonicalHeaderKey(name)
 		switch {
 		case canonical == "Vary":
-			sent[canonical] = append(sent[canonical], values...)
+			fields[canonical] = append(fields[canonical], values...)
 		case strings.HasPrefix(canonical, "Access-Control-"):
-			sent[canonical] = slices.Clone(values)
+			fields[canonical] = slices.Clone(values)
 		}
 	}
 	p.outer.WriteHeader(status)

@@ -82,8 +82,8 @@ func (r *registry) documents() map[string]bool {
 	found := make(map[string]bool)
 	for _, gate := range r.gates {
 		if gate.OpenAPI != nil {
-			others, seen := found[gate.OpenAPI.Name()]
-			found[gate.OpenAPI.Name()] = gate.OpenAPI.Current() && (others || !seen)
+			mapped, seen := found[gate.OpenAPI.Name()]
+			found[gate.OpenAPI.Name()] = gate.OpenAPI.Current() && (mapped || !seen)
 		}
 	}
 	return found
@@ -121,13 +121,13 @@ func (a *App) declare(more []authn.Scheme) {
 		}
 	}
 	for {
-		known := a.registry.declared.Load()
+		schemes := a.registry.declared.Load()
 		var all []authn.Scheme
-		if known != nil {
-			all = slices.Clone(*known)
+		if schemes != nil {
+			all = slices.Clone(*schemes)
 		}
 		all = append(all, more...)
-		if a.registry.declared.CompareAndSwap(known, &all) {
+		if a.registry.declared.CompareAndSwap(schemes, &all) {
 			var locations []authn.Location
 			for _, scheme := range all {
 				if lister, ok := scheme.(capability.LocationLister); ok {
