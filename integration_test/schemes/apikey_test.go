@@ -108,15 +108,15 @@ func TestKeyRefuses(t *testing.T) {
 		want(t, s.Get("/", authorization("Bearer key-of-a")), 401, "missing_credentials", keyChallenge)
 	})
 	t.Run("KEY-5: malformed, unknown and expired keys are answered byte for byte alike", func(t *testing.T) {
-		ask := func(value string) string {
+		send := func(value string) string {
 			return answer(t, s, "GET /data HTTP/1.1", "X-Trace-Id: the-same", "X-API-Key: "+value)
 		}
-		want := ask("key-of-z")
+		want := send("key-of-z")
 		if !strings.HasPrefix(want, "HTTP/1.1 401 ") {
 			t.Fatalf("no 401:\n%s", want)
 		}
 		for _, value := range []string{"key-of-c", "KEY-OF-A", "key of a", "key-of-a, key-of-a", "\xff\xfe", digest("key-of-a"), "partner-a", strings.Repeat("k", 4096)} {
-			if got := ask(value); got != want {
+			if got := send(value); got != want {
 				t.Errorf("%q\n got %s\nwant %s", value, got, want)
 			}
 		}

@@ -11,17 +11,17 @@ import (
 func TestBasicLeaks(t *testing.T) {
 	alice, bob := hash(t, "open-sesame"), hash(t, "bobs-own-secret")
 	s := harness.Start(t, config("basic ops {\n user alice "+alice+"\n user bob "+bob+"\n}", "require_auth\nrespond hello"))
-	ask := func(pair string) string {
+	send := func(pair string) string {
 		return answer(t, s, "GET /data HTTP/1.1", "X-Trace-Id: the-same",
 			"Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 	}
 	t.Run("LEAK-2: an unknown user, a wrong password and garbage are answered byte for byte alike", func(t *testing.T) {
-		want := ask("alice:not-the-password")
+		want := send("alice:not-the-password")
 		if !strings.HasPrefix(want, "HTTP/1.1 401 ") {
 			t.Fatalf("no 401:\n%s", want)
 		}
 		for _, pair := range []string{"mallory:not-the-password", "mallory:open-sesame", "bob:open-sesame", "no-colon-at-all", "alice:\x00", ""} {
-			if got := ask(pair); got != want {
+			if got := send(pair); got != want {
 				t.Errorf("%q\n got %s\nwant %s", pair, got, want)
 			}
 		}

@@ -37,7 +37,7 @@ func textFiles(t *testing.T) map[string]textFile {
 		t.Fatal(err)
 	}
 	expected := "bearer {\nissuer " + harness.Issuer + "\naudience " + harness.Audience + "\n"
-	asks := expected + "introspection http://127.0.0.1:9 {\nclient_id gateway\nclient_auth private_key_jwt\nkey_file %s\n}\n}"
+	sends := expected + "introspection http://127.0.0.1:9 {\nclient_id gateway\nclient_auth private_key_jwt\nkey_file %s\n}\n}"
 	token := harness.Bearer(harness.Sign(t, jwa.ES256, key, nil))
 	return map[string]textFile{
 		"users_file":                     {"basic {\nusers_file %s\n}", "alice:" + hash(t, "secret") + "\r\n", encoded("alice:secret")},
@@ -45,8 +45,8 @@ func textFiles(t *testing.T) map[string]textFile {
 		"key_file, PEM":                  {expected + "key_file %s\n}", publicPEM(t, &key.PublicKey), token},
 		"key_file, JWK":                  {expected + "key_file %s\n}", jwk + "}", token},
 		"jwks":                           {expected + "jwks %s\n}", `{"keys": [` + jwk + "}]}", token},
-		"key_file of introspection, PEM": {asks, openSSL(t, key), nil},
-		"key_file of introspection, JWK": {asks, private, nil},
+		"key_file of introspection, PEM": {sends, openSSL(t, key), nil},
+		"key_file of introspection, JWK": {sends, private, nil},
 		"trust_pool":                     {"client_cert {\ntrust_pool %s\n}", string(authority), nil},
 		"ca_file of Redis":               {"api_key {\nkey a " + digest("key-of-a") + "\n}\nstore redis rediss://127.0.0.1:9 {\nca_file %s\n}", string(authority), nil},
 	}

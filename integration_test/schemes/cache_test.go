@@ -67,7 +67,7 @@ func cacheServer(t *testing.T) *harness.Server {
 
 func TestSharedCaches(t *testing.T) {
 	s := cacheServer(t)
-	for name, test := range map[string]struct{ given, want string }{
+	for name, test := range map[string]struct{ directive, want string }{
 		"nothing becomes private":                     {"", "private"},
 		"public becomes private":                      {"?cc=public,max-age=60", "max-age=60,private"},
 		"public in capitals becomes private":          {"?cc=PUBLIC", "private"},
@@ -81,7 +81,7 @@ func TestSharedCaches(t *testing.T) {
 	} {
 		for credential, option := range map[string]harness.Option{"a key": key("key-of-a"), "Basic": encoded("alice:secret")} {
 			t.Run("KEY-4: with "+credential+" "+name, func(t *testing.T) {
-				response := s.Get("/"+test.given, option)
+				response := s.Get("/"+test.directive, option)
 				wantOK(t, response)
 				if got := strings.Join(members(response.Header["Cache-Control"]), ","); got != test.want {
 					t.Errorf("Cache-Control %s, want %s", got, test.want)
@@ -116,16 +116,16 @@ func TestSharedCaches(t *testing.T) {
 		})
 	}
 	t.Run("KEY-4: a comma between quotes separates nothing", func(t *testing.T) {
-		for _, given := range []string{`private="set-cookie, x-seen"`, `no-cache="set-cookie, x-seen"`, `community="a, public, b"`} {
-			response := s.Get("/?cc="+url.QueryEscape(given), key("key-of-a"))
+		for _, directive := range []string{`private="set-cookie, x-seen"`, `no-cache="set-cookie, x-seen"`, `community="a, public, b"`} {
+			response := s.Get("/?cc="+url.QueryEscape(directive), key("key-of-a"))
 			wantOK(t, response)
 			got := strings.Join(response.Header["Cache-Control"], ", ")
 			rest := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(got, "")
 			if strings.Contains(rest, `"`) || !slices.Contains(members([]string{rest}), "private") {
-				t.Errorf("%s became %s", given, got)
+				t.Errorf("%s became %s", directive, got)
 			}
-			if strings.HasPrefix(given, "community") && !strings.Contains(got, given) {
-				t.Errorf("%s became %s", given, got)
+			if strings.HasPrefix(directive, "community") && !strings.Contains(got, directive) {
+				t.Errorf("%s became %s", directive, got)
 			}
 		}
 	})

@@ -41,7 +41,7 @@ func TestCookieCrossSite(t *testing.T) {
 	own := s.URL("")
 	sid := cookie("sid=key-of-a")
 	token := cookie("token=" + harness.Token(t))
-	kept := harness.Basic("alice", "kept")
+	credential := harness.Basic("alice", "kept")
 	for name, test := range map[string]struct {
 		method, path string
 		options      []harness.Option
@@ -79,15 +79,15 @@ func TestCookieCrossSite(t *testing.T) {
 		"CORS-12: a WebSocket of this site":                         {"GET", "/", []harness.Option{sid, socket("websocket"), origin(own)}, 200},
 		"CORS-12: a WebSocket of no browser":                        {"GET", "/", []harness.Option{sid, socket("websocket")}, 200},
 		"CORS-12: a WebSocket of an origin that auth_cors trusts":   {"GET", "/trusted", []harness.Option{sid, socket("websocket"), origin("https://web.example")}, 200},
-		"R6750-15: a form of another site with a kept password":     {"POST", "/", []harness.Option{kept, site("cross-site"), mode("navigate")}, 403},
-		"R6750-15: a picture of another site with a kept password":  {"POST", "/", []harness.Option{kept, site("cross-site"), mode("no-cors")}, 403},
-		"R6750-15: a form of another host with a kept password":     {"POST", "/", []harness.Option{kept, site("same-site"), mode("navigate")}, 403},
-		"R6750-15: a form of this site with a kept password":        {"POST", "/", []harness.Option{kept, site("same-origin"), mode("navigate")}, 200},
-		"R6750-15: a link of another site with a kept password":     {"GET", "/", []harness.Option{kept, site("cross-site"), mode("navigate")}, 200},
-		"R6750-15: a trusted site with a kept password":             {"POST", "/trusted", []harness.Option{kept, site("cross-site"), mode("navigate"), origin("https://web.example")}, 200},
-		"R6750-15: a script of another site that knows a password":  {"POST", "/", []harness.Option{kept, site("cross-site"), mode("cors"), origin("https://web.example")}, 200},
-		"R6750-15: a client that is no browser, with its password":  {"POST", "/", []harness.Option{kept, origin("https://web.example")}, 200},
-		"CORS-12: a WebSocket of another site with a kept password": {"GET", "/", []harness.Option{kept, socket("websocket"), mode("websocket"), site("cross-site")}, 403},
+		"R6750-15: a form of another site with a kept password":     {"POST", "/", []harness.Option{credential, site("cross-site"), mode("navigate")}, 403},
+		"R6750-15: a picture of another site with a kept password":  {"POST", "/", []harness.Option{credential, site("cross-site"), mode("no-cors")}, 403},
+		"R6750-15: a form of another host with a kept password":     {"POST", "/", []harness.Option{credential, site("same-site"), mode("navigate")}, 403},
+		"R6750-15: a form of this site with a kept password":        {"POST", "/", []harness.Option{credential, site("same-origin"), mode("navigate")}, 200},
+		"R6750-15: a link of another site with a kept password":     {"GET", "/", []harness.Option{credential, site("cross-site"), mode("navigate")}, 200},
+		"R6750-15: a trusted site with a kept password":             {"POST", "/trusted", []harness.Option{credential, site("cross-site"), mode("navigate"), origin("https://web.example")}, 200},
+		"R6750-15: a script of another site that knows a password":  {"POST", "/", []harness.Option{credential, site("cross-site"), mode("cors"), origin("https://web.example")}, 200},
+		"R6750-15: a client that is no browser, with its password":  {"POST", "/", []harness.Option{credential, origin("https://web.example")}, 200},
+		"CORS-12: a WebSocket of another site with a kept password": {"GET", "/", []harness.Option{credential, socket("websocket"), mode("websocket"), site("cross-site")}, 403},
 		"CORS-12: a WebSocket with a key in a field":                {"GET", "/", []harness.Option{key("key-of-a"), socket("websocket"), origin("https://evil.example")}, 200},
 	} {
 		t.Run(name+verb(test.status), func(t *testing.T) {

@@ -171,9 +171,9 @@ func (*Busy) Verify(context.Context, *authn.Request, authn.Credential) authn.Out
 }
 
 // Challenges are those of an unknown scheme.
-func (*Busy) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+func (*Busy) Challenges(send authn.ChallengeParams) []authn.Challenge {
+	if !send.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "Busy", Realm: ask.Realm}}
+	return []authn.Challenge{{Scheme: "Busy", Realm: send.Realm}}
 }

@@ -23,14 +23,14 @@ import (
 )
 
 // ecKey makes keys on a curve until one is as wanted.
-func ecKey(t *testing.T, curve elliptic.Curve, wanted func(*ecdsa.PublicKey) bool) *ecdsa.PrivateKey {
+func ecKey(t *testing.T, curve elliptic.Curve, accepts func(*ecdsa.PublicKey) bool) *ecdsa.PrivateKey {
 	t.Helper()
 	for {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if wanted(&key.PublicKey) {
+		if accepts(&key.PublicKey) {
 			return key
 		}
 	}
@@ -139,12 +139,12 @@ func TestP521(t *testing.T) {
 			return x[0] == first && y[0] == first
 		}
 	}
-	for name, wanted := range map[string]func(*ecdsa.PublicKey) bool{
+	for name, accepts := range map[string]func(*ecdsa.PublicKey) bool{
 		"full coordinates":  begin(1),
 		"short coordinates": begin(0),
 	} {
-		key := ecKey(t, elliptic.P521(), wanted)
-		other := ecKey(t, elliptic.P521(), wanted)
+		key := ecKey(t, elliptic.P521(), accepts)
+		other := ecKey(t, elliptic.P521(), accepts)
 		for form, content := range map[string]string{
 			"PEM":                       publicPEM(t, &key.PublicKey),
 			"PEM behind another key":    publicPEM(t, &other.PublicKey) + publicPEM(t, &key.PublicKey),

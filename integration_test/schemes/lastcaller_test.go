@@ -14,7 +14,7 @@ type callerFile struct {
 
 	callers func(name string) string // a file with the caller `last` and another one
 	caller  func(name string) harness.Option
-	none    []string          // files that say: no callers
+	empty   []string          // files that say: no callers
 	unclear map[string]string // files that say nothing
 }
 
@@ -26,7 +26,7 @@ func callerFiles(t *testing.T) []callerFile {
 			name: "keys_file", scheme: "api_key", logger: "auth.schemes.api_key", challenge: keyChallenge,
 			callers: func(name string) string { return "[" + entry("last") + "," + entry(name) + "]" },
 			caller:  key,
-			none:    []string{"[]", " [\r\n]\n", "\ufeff[]"},
+			empty:   []string{"[]", " [\r\n]\n", "\ufeff[]"},
 			unclear: map[string]string{
 				"an empty file": "", "a line break": "\n", "a byte order mark": "\ufeff", "half a list": "[",
 				"null": "null", "an object": "{}", "two lists": "[][]", "an empty key": "[{}]", "a key that is null": "[null]",
@@ -36,7 +36,7 @@ func callerFiles(t *testing.T) []callerFile {
 			name: "users_file", scheme: "basic", logger: basicLogger, challenge: basicChallenge,
 			callers: func(name string) string { return "last:" + secret + "\n" + name + ":" + secret + "\n" },
 			caller:  func(name string) harness.Option { return encoded(name + ":secret") },
-			none:    []string{"#\n", "# left: last\r\n\r\n", "#last:" + secret, "\ufeff# none"},
+			empty:   []string{"#\n", "# left: last\r\n\r\n", "#last:" + secret, "\ufeff# none"},
 			unclear: map[string]string{
 				"an empty file": "", "a line break": "\r\n", "a byte order mark": "\ufeff", "half a line": "last:" + secret[:30],
 			},
@@ -69,7 +69,7 @@ func TestLastCaller(t *testing.T) {
 				}
 			})
 		}
-		for i, content := range file.none {
+		for i, content := range file.empty {
 			t.Run("KEY-5: "+file.name+": the last caller is withdrawn", func(t *testing.T) {
 				renew(fmt.Sprint("before-", i))
 				before := errorsOf(s, file.logger)

@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// asked is what an upstream was asked last, and how often.
-type asked struct {
+// observation is what an upstream was asked last, and how often.
+type observation struct {
 	count   atomic.Int32
 	request atomic.Pointer[http.Request]
 	body    atomic.Value
@@ -21,14 +21,14 @@ type asked struct {
 
 // chatty is an upstream that looks at no method, and answers with everything
 // that an answer can have.
-func chatty(t *testing.T) (address string, seen *asked) {
+func chatty(t *testing.T) (address string, observed *observation) {
 	t.Helper()
-	seen = new(asked)
+	observed = new(observation)
 	return upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		seen.count.Add(1)
-		seen.request.Store(r)
-		seen.body.Store(string(body))
+		observed.count.Add(1)
+		observed.request.Store(r)
+		observed.body.Store(string(body))
 		h := w.Header()
 		h.Set("Link", "</secret.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
@@ -40,7 +40,7 @@ func chatty(t *testing.T) (address string, seen *asked) {
 		h["Vary"] = []string{"Origin", "Access-Control-Request-Method"}
 		w.WriteHeader(http.StatusOK)
 		_, _ = io.WriteString(w, "secret")
-	}), seen
+	}), observed
 }
 
 // answered wants what a gate answers to a preflight: nothing of anybody.
@@ -69,7 +69,7 @@ const declaredHere = `
 
 // TestPreflightAnswered reaches for handlers that look at no method.
 func TestPreflightAnswered(t *testing.T) {
-	address, seen := chatty(t)
+	address, observed := chatty(t)
 	www := t.TempDir()
 	if err := os.WriteFile(filepath.Join(www, "secret.html"), []byte("secret {{.Req.Method}}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestPreflightAnswered(t *testing.T) {
 				answered(t, preflight(s, s.URL(path)))
 			}
 			answered(t, preflight(s, s.URL("/"), harness.Body("text/plain", "evil"), harness.Header("Expect", "100-continue")))
-			if n := seen.count.Load(); n != 0 {
+			if n := observed.count.Load(); n != 0 {
 				t.Errorf("the upstream was asked %d times", n)
 			}
 		})
@@ -133,7 +133,7 @@ func TestPreflightIsNoted(t *testing.T) {
 		}
 		return hosts
 	}
-	ask := func(s *harness.Server) {
+	send := func(s *harness.Server) {
 		for range 3 {
 			for _, path := range []string{"/", "/a", "/b"} {
 				preflight(s, s.URL(path))
@@ -144,14 +144,14 @@ func TestPreflightIsNoted(t *testing.T) {
 	const gates = "require_auth corp\nhandle /a {\nrequire_auth partners\nrespond ok\n}\nrespond ok\n"
 	t.Run("CORS-1: once for each site it is said how to change it", func(t *testing.T) {
 		s := harness.Start(t, config(auth, gates)+"http://other.example:8080 {\n"+gates+"}\n")
-		ask(s)
+		send(s)
 		if hosts := notes(s); len(hosts) != 2 || hosts[0] == hosts[1] {
 			t.Errorf("said of %q", hosts)
 		}
 	})
 	t.Run("CORS-1: once for a site of all hosts", func(t *testing.T) {
 		s := harness.Start(t, strings.Replace(config(auth, gates), "http://localhost:8080", ":8080", 1))
-		ask(s)
+		send(s)
 		if hosts := notes(s); len(hosts) != 1 {
 			t.Errorf("said of %q", hosts)
 		}
@@ -163,7 +163,7 @@ func TestPreflightIsNoted(t *testing.T) {
 	} {
 		t.Run("CORS-1: nothing is said "+name, func(t *testing.T) {
 			s := harness.Start(t, config(auth, lines))
-			ask(s)
+			send(s)
 			if hosts := notes(s); len(hosts) != 0 {
 				t.Errorf("said of %q", hosts)
 			}
@@ -196,7 +196,7 @@ func passedOn(t *testing.T, r *harness.Response) {
 
 // TestPreflightForwarded has an upstream with a CORS configuration of its own.
 func TestPreflightForwarded(t *testing.T) {
-	address, seen := chatty(t)
+	address, observed := chatty(t)
 	auth := declaredHere + digest("key-of-a") + "\n}"
 	s := harness.Start(t, config(auth, "require_auth corp {\npreflight forward\nforward X-User {http.auth.user.id}\n}\nrequire_auth partners {\npreflight forward\n}\nreverse_proxy "+address))
 	t.Run("CORS-1: status, Access-Control-* and Vary pass, and nothing else", func(t *testing.T) {
@@ -205,17 +205,17 @@ func TestPreflightForwarded(t *testing.T) {
 	t.Run("CORS-1: no credential, no identity and no body goes on", func(t *testing.T) {
 		for _, query := range []string{"access_token=x", "token=x", "api_key=x", "a=1&access_token=x&access_token=y", "api_key=key-of-a&token=x&access%5Ftoken=x&a=1"} {
 			passedOn(t, preflight(s, s.URL("/?"+query), harness.Body("text/plain", "evil"), harness.Header("X-User", "root"), harness.Header("x_user", "root")))
-			got := seen.request.Load()
+			got := observed.request.Load()
 			if left := got.URL.RawQuery; left != "" && left != "a=1" {
 				t.Errorf("%s: the upstream was told %s", query, left)
 			}
-			if seen.body.Load() != "" || got.Header["X-User"] != nil || got.Header["X_user"] != nil {
-				t.Errorf("%s: the upstream was told %q %v", query, seen.body.Load(), got.Header)
+			if observed.body.Load() != "" || got.Header["X-User"] != nil || got.Header["X_user"] != nil {
+				t.Errorf("%s: the upstream was told %q %v", query, observed.body.Load(), got.Header)
 			}
 		}
 	})
 	t.Run("CORS-2: any other OPTIONS is guarded", func(t *testing.T) {
-		before := seen.count.Load()
+		before := observed.count.Load()
 		for _, options := range [][]harness.Option{nil, {origin(web)}} {
 			if r := s.Do("OPTIONS", s.URL("/"), options...); r.Status != 401 {
 				t.Errorf("status %d", r.Status)
@@ -224,7 +224,7 @@ func TestPreflightForwarded(t *testing.T) {
 		if r := preflight(s, s.URL("/"), authorization("Bearer x")); r.Status != 401 {
 			t.Errorf("status %d", r.Status)
 		}
-		if seen.count.Load() != before {
+		if observed.count.Load() != before {
 			t.Error("the upstream was asked")
 		}
 	})
@@ -252,9 +252,9 @@ func TestPreflightForwarded(t *testing.T) {
 	}
 	t.Run("CORS-1 MCP-10: past the origin check of an mcp gate goes none", func(t *testing.T) {
 		s.Reload(config("bearer corp {"+harness.BearerLines+"}", "require_auth {\npreflight forward\nmcp {\norigin "+web+"\n}\n}\nreverse_proxy "+address))
-		before := seen.count.Load()
+		before := observed.count.Load()
 		answered(t, s.Do("OPTIONS", s.URL("/"), origin("https://stranger.example"), harness.Header("Access-Control-Request-Method", "POST")))
-		if seen.count.Load() != before {
+		if observed.count.Load() != before {
 			t.Error("the server was asked")
 		}
 		passedOn(t, preflight(s, s.URL("/")))

@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestGuessingAtOnce makes many attempts at the same time. A judged one is 401.
-func TestGuessingAtOnce(t *testing.T) {
+// TestConcurrentAttempts makes many attempts at the same time. A judged one is 401.
+func TestConcurrentAttempts(t *testing.T) {
 	for name, test := range map[string]struct {
 		attempts, most int
 		attempt        func(i int) []harness.Option
@@ -36,17 +36,17 @@ func TestGuessingAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := guarded(t, "attempts 3 {\nper_client 5\nper_account 6\n}",
 				oneUser(t)+"\napi_key keys {\nkey a sha256:"+strings.Repeat("a", 64)+"\n}", "require_auth ops keys")
-			var judged atomic.Int64
+			var verified atomic.Int64
 			var all sync.WaitGroup
 			for i := range test.attempts {
 				all.Go(func() {
 					if s.Get("/", test.attempt(i)...).Status == http.StatusUnauthorized {
-						judged.Add(1)
+						verified.Add(1)
 					}
 				})
 			}
 			all.Wait()
-			if got := int(judged.Load()); got > test.most || got == 0 {
+			if got := int(verified.Load()); got > test.most || got == 0 {
 				t.Errorf("%d were judged, want %d at most", got, test.most)
 			}
 		})

@@ -101,11 +101,11 @@ func (*PIN) Verify(_ context.Context, _ *authn.Request, credential authn.Credent
 }
 
 // Challenges are those of an unknown scheme.
-func (*PIN) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+func (*PIN) Challenges(send authn.ChallengeParams) []authn.Challenge {
+	if !send.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "Pin", Realm: ask.Realm}}
+	return []authn.Challenge{{Scheme: "Pin", Realm: send.Realm}}
 }
 
 var _ authn.Throttled = (*PIN)(nil)

@@ -12,7 +12,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-func TestGuessingPasswords(t *testing.T) {
+func TestThrottlingOfPasswords(t *testing.T) {
 	s := guarded(t, "attempts 5", oneUser(t), anyUser)
 	t.Run("LEAK-6: after five failures a client waits for an account, also with the right password", func(t *testing.T) {
 		fail(t, s, 5, "192.0.2.1", encoded("alice:wrong"))
@@ -48,22 +48,22 @@ func TestGuessingPasswords(t *testing.T) {
 		wantOK(t, s.Get("/", from("192.0.2.5"), encoded("alice:secret")))
 	})
 	t.Run("LEAK-6: guesses that are made at once are no more than those made one by one", func(t *testing.T) {
-		var judged, others atomic.Int32
-		var guessing sync.WaitGroup
+		var verified, others atomic.Int32
+		var attempts sync.WaitGroup
 		for i := range 40 {
-			guessing.Go(func() {
+			attempts.Go(func() {
 				switch s.Get("/", from("192.0.2.6"), encoded(fmt.Sprint("alice:wrong", i))).Status {
 				case 401:
-					judged.Add(1)
+					verified.Add(1)
 				case 429:
 				default:
 					others.Add(1)
 				}
 			})
 		}
-		guessing.Wait()
-		if judged.Load() != 5 || others.Load() != 0 {
-			t.Errorf("%d were judged, %d answered otherwise", judged.Load(), others.Load())
+		attempts.Wait()
+		if verified.Load() != 5 || others.Load() != 0 {
+			t.Errorf("%d were judged, %d answered otherwise", verified.Load(), others.Load())
 		}
 	})
 	t.Run("LEAK-6: a new configuration forgets nothing", func(t *testing.T) {
@@ -76,16 +76,16 @@ func TestGuessingPasswords(t *testing.T) {
 // changing is what may differ between two answers.
 var changing = regexp.MustCompile(`Retry-After: [0-9]+`)
 
-func TestGuessingTellsNothing(t *testing.T) {
+func TestThrottlingRevealsNothing(t *testing.T) {
 	s := guarded(t, "attempts 5", oneUser(t), anyUser)
 	const typed = "hunter2-in-the-wrong-field"
 	t.Run("LEAK-6: known and unknown accounts are answered alike, to the byte", func(t *testing.T) {
-		ask := func(address, pair string) string {
+		send := func(address, pair string) string {
 			return changing.ReplaceAllString(answer(t, s, "GET / HTTP/1.1", "X-Forwarded-For: "+address, "X-Trace-Id: same",
 				"Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(pair))), "")
 		}
 		for i := range 8 {
-			known, unknown := ask("192.0.2.1", "alice:wrong"), ask("192.0.2.2", typed+":wrong")
+			known, unknown := send("192.0.2.1", "alice:wrong"), send("192.0.2.2", typed+":wrong")
 			if known != unknown {
 				t.Errorf("attempt %d\nknown %s\nunknown %s", i+1, known, unknown)
 			}
@@ -93,7 +93,7 @@ func TestGuessingTellsNothing(t *testing.T) {
 				t.Errorf("attempt %d: %s", i+1, known)
 			}
 		}
-		if right, wrong := ask("192.0.2.1", "alice:secret"), ask("192.0.2.1", "alice:wrong"); right != wrong {
+		if right, wrong := send("192.0.2.1", "alice:secret"), send("192.0.2.1", "alice:wrong"); right != wrong {
 			t.Errorf("the right password %s\na wrong one %s", right, wrong)
 		}
 	})
@@ -114,7 +114,7 @@ func TestGuessingTellsNothing(t *testing.T) {
 	})
 }
 
-func TestGuessingFromElsewhere(t *testing.T) {
+func TestThrottlingByAddress(t *testing.T) {
 	s := guarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", oneUser(t)+"\nbearer {\n"+harness.BearerLines+"}",
 		"require_auth ops bearer\nrespond \"hello {http.auth.user.id}\"")
 	wantOK(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")))
@@ -147,7 +147,7 @@ func TestGuessingFromElsewhere(t *testing.T) {
 	})
 }
 
-func TestGuessingKeys(t *testing.T) {
+func TestThrottlingOfKeys(t *testing.T) {
 	keys := "api_key {\n key a " + digest("key-a") + "\n key b " + digest("key-b") + "\n}"
 	s := guarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", keys, anyUser)
 	wantOK(t, s.Get("/", from("192.0.2.1"), key("key-a")))
@@ -170,7 +170,7 @@ func TestGuessingKeys(t *testing.T) {
 	})
 }
 
-func TestGuessingInGates(t *testing.T) {
+func TestThrottlingAcrossGates(t *testing.T) {
 	schemes := oneUser(t) + "\nbasic office {\n user carol " + hash(t, "paper") + "\n}"
 	s := guarded(t, "attempts 3", schemes, `
 	require_auth /optional ops {
@@ -228,7 +228,7 @@ func TestGuessingInGates(t *testing.T) {
 	})
 }
 
-func TestGuessingElsewhere(t *testing.T) {
+func TestThrottlingConfiguration(t *testing.T) {
 	t.Run("LEAK-6: schemes of other plugins are limited too", func(t *testing.T) {
 		s := guarded(t, "attempts 3", "pin", anyUser)
 		pin := func(value string) harness.Option { return harness.Header("X-Pin", value) }
