@@ -19,7 +19,7 @@ func basic(user, password string) string {
 }
 
 // prepare returns the fields of each credential by scheme, and makes true what
-// the words say: that a token is revoked, and that somebody is guessing.
+// the words say: that a token is revoked, and that a client is throttled.
 func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	good := harness.Claims{"scope": "read", "roles": []string{"operator"}}
@@ -30,8 +30,8 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 		t.Fatal(answer.Status, answer.Body)
 	}
 	for range 11 {
-		g.guess("/ops/nothing/plain", "Authorization", basic("alice", "guess"))
-		g.guess("/partners/nothing/plain", "X-API-Key", "guess again")
+		g.exhaustAttempts("/ops/nothing/plain", "Authorization", basic("alice", "guess"))
+		g.exhaustAttempts("/partners/nothing/plain", "X-API-Key", "guess again")
 	}
 	bound := g.holder.binding(t)
 	proven := harness.Token(t, good, bound)
@@ -46,11 +46,11 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 			"good":   {field, "Bearer " + token}, "twice": {field, "Bearer " + token, field, "Bearer " + token},
 		},
 		"basic": {
-			"unreadable": {field, "Basic ?"}, "wrong": {field, basic("alice", "wrong")}, "guessing": {field, basic("alice", password)},
+			"unreadable": {field, "Basic ?"}, "wrong": {field, basic("alice", "wrong")}, "throttled": {field, basic("alice", password)},
 			"good": {field, basic("alice", password)}, "twice": {field, basic("alice", password), field, basic("alice", password)},
 		},
 		"api_key": {
-			"wrong": {keyField, "wrong"}, "expired": {keyField, oldKey}, "guessing": {keyField, "guess again"},
+			"wrong": {keyField, "wrong"}, "expired": {keyField, oldKey}, "throttled": {keyField, "guess again"},
 			"good": {keyField, apiKey}, "twice": {keyField, apiKey, field, "Digest a", field, "Digest a"},
 		},
 		"dpop": {
@@ -90,17 +90,17 @@ func secretsOf(credentials map[string]map[string][]string) []string {
 	return all
 }
 
-// guesser is the address of somebody who has failed too often.
-const guesser = "192.0.2.1"
+// throttledAddress is the address of a client that failed too often.
+const throttledAddress = "192.0.2.1"
 
-// guess fails once from that address.
-func (g *gates) guess(path, field, value string) {
+// exhaustAttempts fails once from that address.
+func (g *gates) exhaustAttempts(path, field, value string) {
 	r, err := http.NewRequest(http.MethodGet, secure(g.URL(path)), nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	r.Header[field] = []string{value}
-	r.Header["X-Forwarded-For"] = []string{guesser}
+	r.Header["X-Forwarded-For"] = []string{throttledAddress}
 	response, err := g.clients[""].Do(r)
 	if err != nil {
 		g.t.Fatal(err)
@@ -119,8 +119,8 @@ func (g *gates) fields(p point) []string {
 	case "preflight":
 		all = append(all, "Origin", "https://web.example", "Access-Control-Request-Method", http.MethodPost)
 	}
-	if p.credential == "guessing" {
-		all = append(all, "X-Forwarded-For", guesser)
+	if p.credential == "throttled" {
+		all = append(all, "X-Forwarded-For", throttledAddress)
 	}
 	return append(append(all, operation(p)...), g.credential(p)...)
 }

@@ -26,17 +26,17 @@ func (early) RoundTrip(r *http.Request) (*http.Response, error) {
 		if server.Listen[0] != ":"+r.URL.Port() {
 			continue
 		}
-		asked := r.Clone(r.Context())
-		asked.Host, asked.URL = r.URL.Host, &url.URL{Path: r.URL.Path}
-		asked.Body, asked.RequestURI, asked.RemoteAddr = http.NoBody, r.URL.Path, "127.0.0.1:1"
-		asked.Header = http.Header{}
+		clone := r.Clone(r.Context())
+		clone.Host, clone.URL = r.URL.Host, &url.URL{Path: r.URL.Path}
+		clone.Body, clone.RequestURI, clone.RemoteAddr = http.NoBody, r.URL.Path, "127.0.0.1:1"
+		clone.Header = http.Header{}
 		for name, values := range r.Header {
 			name = http.CanonicalHeaderKey(name) // as servers read it
-			asked.Header[name] = append(asked.Header[name], values...)
+			clone.Header[name] = append(clone.Header[name], values...)
 		}
-		asked.TLS = &tls.ConnectionState{ServerName: r.URL.Hostname()}
+		clone.TLS = &tls.ConnectionState{ServerName: r.URL.Hostname()}
 		w := httptest.NewRecorder()
-		server.ServeHTTP(w, asked)
+		server.ServeHTTP(w, clone)
 		return w.Result(), nil
 	}
 	return nil, errors.New("no server listens there")

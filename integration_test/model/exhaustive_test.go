@@ -15,26 +15,26 @@ import (
 // TestEveryPoint asks the gate for every combination that the table speaks of.
 func TestEveryPoint(t *testing.T) {
 	g, rows := startGates(t), readTable(t)
-	clients, asked, wrong := 0, 0, 0
+	clients, count, mismatches := 0, 0, 0
 	points(func(p point) {
 		want := rows[rows.find(p)]
-		if want.status == impossible || wrong > 40 {
+		if want.status == impossible || mismatches > 40 {
 			return
 		}
-		asked, clients = asked+1, clients+1
-		got, err := g.ask(p, fmt.Sprintf("2001:db8:%x:%x::1", clients>>16, clients&0xffff))
+		count, clients = count+1, clients+1
+		got, err := g.exchange(p, fmt.Sprintf("2001:db8:%x:%x::1", clients>>16, clients&0xffff))
 		if err == nil {
-			err = errors.Join(got.differs(p, want), g.told(got))
+			err = errors.Join(got.differs(p, want), g.checkSecrets(got))
 		}
 		if err != nil {
-			wrong++
+			mismatches++
 			t.Errorf("%s: %v", p, err)
 		}
 	})
-	t.Logf("%d requests", asked)
+	t.Logf("%d requests", count)
 	g.readLog()
-	if asked < 20_000 && wrong == 0 {
-		t.Errorf("only %d requests were made", asked)
+	if count < 20_000 && mismatches == 0 {
+		t.Errorf("only %d requests were made", count)
 	}
 }
 
@@ -47,8 +47,8 @@ type answer struct {
 	user    string
 }
 
-// told reports a part of a credential in an answer.
-func (g *gates) told(a *answer) error {
+// checkSecrets reports a part of a credential in an answer.
+func (g *gates) checkSecrets(a *answer) error {
 	text := fmt.Sprint(a.header, a.body)
 	if slices.ContainsFunc(g.secrets, func(secret string) bool { return strings.Contains(text, secret) }) {
 		return fmt.Errorf("the answer has a part of a credential: %s", text)
@@ -70,8 +70,8 @@ func (g *gates) readLog() {
 	}
 }
 
-// ask sends the request of a point from an address of its own.
-func (g *gates) ask(p point, address string) (*answer, error) {
+// exchange sends the request of a point from an address of its own.
+func (g *gates) exchange(p point, address string) (*answer, error) {
 	r, err := g.request(p, address)
 	if err != nil {
 		return nil, err

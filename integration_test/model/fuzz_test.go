@@ -23,7 +23,7 @@ import (
 // chooses one, or the text that follows it.
 type dictionary struct {
 	methods, paths, fields, values []string
-	known                          map[place]caller
+	callers                        map[carrier]caller
 	secrets                        []string
 }
 
@@ -50,7 +50,7 @@ func newDictionary(t testing.TB) *dictionary {
 			"Bearer " + both, "2026-07-28", "2025-11-25", "tools/call", "tools/list", "delete_file", "read_file", "=?base64?ZGVsZXRlX2ZpbGU=?=", "Mcp-Name",
 			"token=" + reader, "a=b; token=\"" + admin + "\"", "token=" + forged, "cross-site",
 		},
-		known: map[place]caller{
+		callers: map[carrier]caller{
 			{"authorization", "Bearer " + reader}:  {"reader", []string{"read"}, nil},
 			{"authorization", "bearer " + reader}:  {"reader", []string{"read"}, nil},
 			{"authorization", "Bearer " + admin}:   {"root", []string{"admin"}, nil},
@@ -131,8 +131,8 @@ func seedsOfOperations(d *dictionary) [][]byte {
 	var all [][]byte
 	path := byte(slices.Index(d.paths, "/mcp"))
 	for _, token := range []byte{0, 1, 37} {
-		for _, said := range [][]byte{{38, 40, 42}, {38, 40, 43}, {38, 41, 42}, {39, 40, 43}, {38, 40, 44}} {
-			all = append(all, []byte{1, path, 0, token, 20, said[0], 21, said[1], 22, said[2]})
+		for _, words := range [][]byte{{38, 40, 42}, {38, 40, 43}, {38, 41, 42}, {39, 40, 43}, {38, 40, 44}} {
+			all = append(all, []byte{1, path, 0, token, 20, words[0], 21, words[1], 22, words[2]})
 		}
 		all = append(all,
 			[]byte{0, path, 0, token}, []byte{0, path, 0, token, 24, 22}, []byte{1, path, 0, token, 20, 38, 21, 40, 22, 43, 14, 45},
@@ -189,28 +189,28 @@ var requests = flag.Int("requests", 50_000, "how many requests TestVariants make
 // code they reach, and so some hundred times as many.
 func TestVariants(t *testing.T) {
 	handler, d := serve(t), newDictionary(t)
-	asked := 0
-	for round := 0; asked < *requests; round++ {
+	count := 0
+	for round := 0; count < *requests; round++ {
 		for _, seed := range seeds(d) {
 			for _, variant := range variants(binary.AppendUvarint(seed, uint64(round))) {
-				asked++
+				count++
 				if problem := d.try(handler, variant); problem != "" {
 					t.Fatal(problem)
 				}
 			}
 		}
 	}
-	t.Logf("%d requests", asked)
+	t.Logf("%d requests", count)
 }
 
 // try makes a request of bytes and returns what is wrong with its answer.
 func (d *dictionary) try(handler http.Handler, data []byte) string {
 	raw := d.write(data)
-	asked, w := exchange(handler, raw)
-	if asked == nil {
+	request, w := exchange(handler, raw)
+	if request == nil {
 		return ""
 	}
-	problem := d.check(asked, w)
+	problem := d.check(request, w)
 	if problem == "" {
 		return ""
 	}
@@ -218,14 +218,14 @@ func (d *dictionary) try(handler http.Handler, data []byte) string {
 }
 
 // check returns what is wrong with an answer.
-func (d *dictionary) check(asked *http.Request, w *httptest.ResponseRecorder) string {
-	want, told := judge(asked, d.known), w.Body.String()
+func (d *dictionary) check(r *http.Request, w *httptest.ResponseRecorder) string {
+	want, body := decide(r, d.callers), w.Body.String()
 	switch {
-	case !guardedAsWritten(asked) && w.Code == http.StatusOK:
+	case !guardedAsWritten(r) && w.Code == http.StatusOK:
 		return ""
-	case guardedAsWritten(asked) && !slices.Contains(want.statuses, w.Code):
+	case guardedAsWritten(r) && !slices.Contains(want.statuses, w.Code):
 		return "the reference says otherwise"
-	case w.Code == http.StatusOK && guardedAsWritten(asked) && !slices.Contains(want.users, told):
+	case w.Code == http.StatusOK && guardedAsWritten(r) && !slices.Contains(want.users, body):
 		return "the upstream is told of somebody else"
 	case w.Code == http.StatusUnauthorized && len(w.Header()["Www-Authenticate"]) == 0:
 		return "a 401 without a challenge"
@@ -238,11 +238,11 @@ func (d *dictionary) check(asked *http.Request, w *httptest.ResponseRecorder) st
 		}
 	}
 	for _, secret := range d.secrets {
-		if strings.Contains(w.Body.String(), secret) && !strings.Contains(asked.Header.Get("X-Trace-Id"), secret) {
+		if strings.Contains(w.Body.String(), secret) && !strings.Contains(r.Header.Get("X-Trace-Id"), secret) {
 			return "the body repeats a credential"
 		}
 	}
-	return checkBody(asked, w)
+	return checkBody(r, w)
 }
 
 // guardedAsWritten reports whether the path is that of a gate, letter by letter.
@@ -251,8 +251,8 @@ func guardedAsWritten(r *http.Request) bool {
 	return guarded
 }
 
-func checkBody(asked *http.Request, w *httptest.ResponseRecorder) string {
-	if w.Code == http.StatusOK || w.Code == http.StatusNotFound || asked.Method == http.MethodHead {
+func checkBody(r *http.Request, w *httptest.ResponseRecorder) string {
+	if w.Code == http.StatusOK || w.Code == http.StatusNotFound || r.Method == http.MethodHead {
 		return ""
 	}
 	if w.Code == http.StatusNoContent {

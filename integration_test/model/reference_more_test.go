@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// judgePlaces is [judge] for a gate that takes tokens out of the query and a
+// decideByLocation is [judge] for a gate that takes tokens out of the query and a
 // cookie too. Two good tokens of different callers are too many, and where something else stands
 // beside one it is enough that nobody else is let in.
-func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
+func (g rule) decideByLocation(r *http.Request, callers map[carrier]caller) verdict {
 	authorization, cookies := r.Header["Authorization"], strings.Join(r.Header["Cookie"], ";")
 	written := slices.Clone(authorization)
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
@@ -18,17 +18,17 @@ func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
 			written = append(written, "Bearer "+value)
 		}
 	}
-	kept := false
+	inCookie := false
 	for pair := range strings.SplitSeq(cookies, ";") {
 		if value, ours := strings.CutPrefix(strings.Trim(pair, " \t"), "token="); ours {
-			kept = true
+			inCookie = true
 			written = append(written, "Bearer "+strings.Trim(value, `"`))
 		}
 	}
 	var found []caller
 	for _, value := range written {
-		if who, ok := known[place{"authorization", value}]; ok && len(value) > 6 && strings.EqualFold(value[:6], "bearer") {
-			found = append(found, who)
+		if identity, ok := callers[carrier{"authorization", value}]; ok && len(value) > 6 && strings.EqualFold(value[:6], "bearer") {
+			found = append(found, identity)
 		}
 	}
 	var may verdict
@@ -40,23 +40,23 @@ func (g rule) judgePlaces(r *http.Request, known map[place]caller) verdict {
 	case len(found) > 1: // the same token in two places is one, and repeated in one place it is two
 		may = verdict{statuses: []int{200, 400}, users: []string{found[0].user}}
 	case len(found) == 1 && len(written) == 1 && plain:
-		may = g.somebody(found[0])
+		may = g.authorize(found[0])
 	case len(found) == 1:
 		may = verdict{statuses: []int{200, 400, 401}, users: []string{found[0].user}}
 	default:
 		may.statuses = []int{400, 401}
 	}
-	if kept && len(r.Header["Origin"])+len(r.Header["Sec-Fetch-Site"]) > 0 {
+	if inCookie && len(r.Header["Origin"])+len(r.Header["Sec-Fetch-Site"]) > 0 {
 		may.statuses = append(may.statuses, http.StatusForbidden) // another site may have made the browser send it
 	}
 	return may.unlessForged(r, g)
 }
 
-// judgeOperation is [judge] for a known caller at an MCP server where deleting
+// decideOperation is [judge] for a known caller at an MCP server where deleting
 // takes the scope admin. What does not say in plain words what it is about is
 // let in only where it cannot be about that.
-func (g rule) judgeOperation(r *http.Request, who caller) verdict {
-	may := g.judgeNamed(r, who)
+func (g rule) decideOperation(r *http.Request, identity caller) verdict {
+	may := g.decideNamed(r, identity)
 	switch leaves, doubtful := leavesHTTP(r.Header["Upgrade"]); {
 	case leaves:
 		return verdict{statuses: []int{400}} // nobody sees what would be called then
@@ -78,19 +78,19 @@ func leavesHTTP(fields []string) (leaves, doubtful bool) {
 	return leaves, doubtful
 }
 
-// judgeNamed goes by what a request says of itself.
-func (g rule) judgeNamed(r *http.Request, who caller) verdict {
+// decideNamed goes by what a request says of itself.
+func (g rule) decideNamed(r *http.Request, identity caller) verdict {
 	if slices.Contains([]string{"GET", "HEAD", "OPTIONS", "DELETE"}, r.Method) {
 		if len(r.Header["X-Http-Method-Override"]) > 0 {
 			return verdict{statuses: []int{400}}
 		}
-		return verdict{statuses: []int{200, 400}, users: []string{who.user}}
+		return verdict{statuses: []int{200, 400}, users: []string{identity.user}}
 	}
 	revision, method, name := r.Header["Mcp-Protocol-Version"], r.Header["Mcp-Method"], r.Header["Mcp-Name"]
 	if len(revision) != 1 || revision[0] < "2026-07-28" || len(method) != 1 || len(name) > 1 {
 		return verdict{statuses: []int{400}}
 	}
-	mayDelete, written := slices.Contains(who.scopes, "admin"), strings.Join(name, "")
+	mayDelete, written := slices.Contains(identity.scopes, "admin"), strings.Join(name, "")
 	doubtful := len(r.Header["Connection"]) > 0
 	for field := range r.Header {
 		doubtful = doubtful || strings.ContainsAny(field, "_.")
@@ -98,14 +98,14 @@ func (g rule) judgeNamed(r *http.Request, who caller) verdict {
 	switch {
 	case revision[0] != "2026-07-28" || doubtful || written != "read_file" && written != "delete_file":
 		if mayDelete || method[0] != "tools/call" || !strings.Contains(written, "delete_") && !strings.Contains(written, "=?") {
-			return verdict{statuses: []int{200, 400, 403}, users: []string{who.user}}
+			return verdict{statuses: []int{200, 400, 403}, users: []string{identity.user}}
 		}
 		return verdict{statuses: []int{400, 403}}
 	case method[0] == "tools/call" && name[0] == "delete_file" && !mayDelete:
 		return verdict{statuses: []int{403}}
 	case method[0] == "tools/call":
-		return verdict{statuses: []int{200}, users: []string{who.user}}
+		return verdict{statuses: []int{200}, users: []string{identity.user}}
 	default:
-		return verdict{statuses: []int{200, 400}, users: []string{who.user}}
+		return verdict{statuses: []int{200, 400}, users: []string{identity.user}}
 	}
 }

@@ -13,8 +13,8 @@ type caller struct {
 	roles  []string
 }
 
-// place is a field with its value, letter by letter.
-type place struct{ field, value string }
+// carrier is a field with its value, letter by letter.
+type carrier struct{ field, value string }
 
 // rule is what a gate of the fuzzed site asks for.
 type rule struct {
@@ -25,7 +25,7 @@ type rule struct {
 	optional bool
 	hide     bool
 	hideAll  bool
-	places   bool // tokens may stand in the query and in a cookie too
+	inQuery  bool // tokens may stand in the query and in a cookie too
 	mcp      bool
 }
 
@@ -41,7 +41,7 @@ var rules = map[string]rule{
 	"/hide":     {accepts: []string{"bearer"}, scope: "admin", hide: true},
 	"/hideall":  {accepts: []string{"bearer"}, scope: "admin", hide: true, hideAll: true},
 	"/two":      {accepts: []string{"bearer"}, scope: "read", second: "admin"},
-	"/places":   {accepts: []string{"bearer"}, places: true},
+	"/places":   {accepts: []string{"bearer"}, inQuery: true},
 	"/mcp":      {accepts: []string{"bearer"}, mcp: true},
 }
 
@@ -52,45 +52,45 @@ type verdict struct {
 	users    []string
 }
 
-// judge says what may come of a request. It is written without a look at how
+// decide says what may come of a request. It is written without a look at how
 // the gate does it: it knows nobody but by the exact text of a credential, and
 // where it is in doubt it denies.
-func judge(r *http.Request, known map[place]caller) verdict {
+func decide(r *http.Request, callers map[carrier]caller) verdict {
 	gate, guarded := rules[r.URL.Path]
 	if !guarded {
 		return verdict{statuses: []int{200}, users: []string{""}}
 	}
 	authorization, keys := r.Header["Authorization"], r.Header["X-Api-Key"]
 	if r.Method == http.MethodOptions && len(authorization)+len(keys) == 0 && len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0 {
-		if gate.places {
-			may := gate.judgePlaces(r, known) // browsers repeat the URL, and send no cookie
+		if gate.inQuery {
+			may := gate.decideByLocation(r, callers) // browsers repeat the URL, and send no cookie
 			return verdict{statuses: append(may.statuses, 204), users: may.users}
 		}
-		may := gate.nobody() // where it is no preflight after all
+		may := gate.anonymous() // where it is no preflight after all
 		return verdict{statuses: append(may.statuses, 204, 401, 403, 404), users: may.users}
 	}
 	if !slices.Contains(gate.accepts, "x-api-key") {
 		keys = nil
 	}
-	if gate.places {
-		return gate.judgePlaces(r, known)
+	if gate.inQuery {
+		return gate.decideByLocation(r, callers)
 	}
 	if gate.mcp && len(r.Header["Origin"]) > 0 {
 		return verdict{statuses: []int{403}}
 	}
 	if len(authorization)+len(keys) == 0 {
-		return gate.nobody()
+		return gate.anonymous()
 	}
 	var found []caller
 	for _, value := range authorization {
 		scheme, _, _ := strings.Cut(strings.ToLower(value), " ")
-		if who, ok := known[place{"authorization", value}]; ok && slices.Contains(gate.accepts, scheme) {
-			found = append(found, who)
+		if identity, ok := callers[carrier{"authorization", value}]; ok && slices.Contains(gate.accepts, scheme) {
+			found = append(found, identity)
 		}
 	}
 	for _, value := range keys {
-		if who, ok := known[place{"x-api-key", value}]; ok && slices.Contains(gate.accepts, "x-api-key") {
-			found = append(found, who)
+		if identity, ok := callers[carrier{"x-api-key", value}]; ok && slices.Contains(gate.accepts, "x-api-key") {
+			found = append(found, identity)
 		}
 	}
 	switch {
@@ -98,16 +98,16 @@ func judge(r *http.Request, known map[place]caller) verdict {
 		return gate.stranger(authorization, keys)
 	case len(authorization)+len(keys) == 1:
 		if gate.mcp {
-			return gate.judgeOperation(r, found[0]).unlessForged(r, gate)
+			return gate.decideOperation(r, found[0]).unlessForged(r, gate)
 		}
-		return gate.somebody(found[0]).unlessForged(r, gate)
+		return gate.authorize(found[0]).unlessForged(r, gate)
 	default:
 		return gate.crowd(found).unlessForged(r, gate)
 	}
 }
 
-// nobody has said nothing.
-func (g rule) nobody() verdict {
+// anonymous has said nothing.
+func (g rule) anonymous() verdict {
 	switch {
 	case g.optional:
 		return verdict{statuses: []int{200}, users: []string{""}}
@@ -121,16 +121,16 @@ func (g rule) nobody() verdict {
 // stranger has said something, but nothing that anybody knows. To an optional
 // gate what is of no scheme accepted there is nothing.
 func (g rule) stranger(authorization, keys []string) verdict {
-	ours := len(authorization) > 1
+	applies := len(authorization) > 1
 	for _, value := range authorization {
 		scheme, _, _ := strings.Cut(strings.ToLower(value), " ")
-		ours = ours || strings.HasPrefix(scheme, "bearer") || strings.HasPrefix(scheme, "basic") || strings.ContainsAny(scheme, ",\t")
+		applies = applies || strings.HasPrefix(scheme, "bearer") || strings.HasPrefix(scheme, "basic") || strings.ContainsAny(scheme, ",\t")
 	}
-	ours = ours || slices.Contains(g.accepts, "x-api-key") && len(keys) > 0
+	applies = applies || slices.Contains(g.accepts, "x-api-key") && len(keys) > 0
 	switch {
 	case g.hideAll:
 		return verdict{statuses: []int{404}}
-	case g.optional && !ours:
+	case g.optional && !applies:
 		return verdict{statuses: []int{200}, users: []string{""}}
 	case g.optional:
 		return verdict{statuses: []int{200, 400, 401}, users: []string{""}}
@@ -139,16 +139,16 @@ func (g rule) stranger(authorization, keys []string) verdict {
 	}
 }
 
-// somebody has one good credential and nothing else.
-func (g rule) somebody(who caller) verdict {
+// authorize has one good credential and nothing else.
+func (g rule) authorize(identity caller) verdict {
 	switch {
-	case g.scope != "" && !slices.Contains(who.scopes, g.scope), g.second != "" && !slices.Contains(who.scopes, g.second), g.role != "" && !slices.Contains(who.roles, g.role):
+	case g.scope != "" && !slices.Contains(identity.scopes, g.scope), g.second != "" && !slices.Contains(identity.scopes, g.second), g.role != "" && !slices.Contains(identity.roles, g.role):
 		if g.hide {
 			return verdict{statuses: []int{404}}
 		}
 		return verdict{statuses: []int{403}}
 	default:
-		return verdict{statuses: []int{200}, users: []string{who.user}}
+		return verdict{statuses: []int{200}, users: []string{identity.user}}
 	}
 }
 
@@ -159,8 +159,8 @@ func (g rule) crowd(found []caller) verdict {
 	if g.hideAll {
 		all.statuses = []int{404}
 	}
-	for _, who := range found {
-		one := g.somebody(who)
+	for _, identity := range found {
+		one := g.authorize(identity)
 		all.statuses = append(all.statuses, one.statuses...)
 		all.users = append(all.users, one.users...)
 	}

@@ -136,10 +136,10 @@ func exchange(handler http.Handler, raw []byte) (*http.Request, *httptest.Respon
 		}
 	}
 	r.RemoteAddr = "192.0.2.7:1234"
-	asked := r.Clone(r.Context()) // what the gate takes away from its own
+	clone := r.Clone(r.Context()) // what the gate takes away from its own
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
-	return asked, w
+	return clone, w
 }
 
 func allValid(values []string) bool {

@@ -14,7 +14,7 @@ var dimensions = []struct {
 	words []string
 }{
 	{"request", []string{"call", "script", "preflight", "options", "early"}},
-	{"credential", []string{"none", "foreign", "oversized", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "guessing", "unavailable", "good"}},
+	{"credential", []string{"none", "foreign", "oversized", "twice", "unreadable", "wrong", "expired", "revoked", "unproven", "replayed", "stolen", "throttled", "unavailable", "good"}},
 	{"scheme", []string{
 		"bearer", "basic", "api_key", "dpop", "client_cert", "bearer of three", "basic of three", "api_key of three",
 		"dpop of two", "client_cert of two", "bearer of two",
@@ -33,13 +33,13 @@ func (p point) words() []string {
 func (p point) String() string { return strings.Join(p.words(), " | ") }
 
 // points calls a function with every combination.
-func points(visit func(point)) {
+func points(call func(point)) {
 	for _, request := range dimensions[0].words {
 		for _, credential := range dimensions[1].words {
 			for _, scheme := range dimensions[2].words {
 				for _, required := range dimensions[3].words {
 					for _, option := range dimensions[4].words {
-						visit(point{request, credential, scheme, required, option})
+						call(point{request, credential, scheme, required, option})
 					}
 				}
 			}
