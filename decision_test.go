@@ -32,7 +32,7 @@ func TestVerifyAny(t *testing.T) {
 		"empty":       authn.Accept(nil, authn.SourceLocal),
 	}
 	for name, row := range map[string]struct {
-		said    []string
+		words   []string
 		decided int // whose outcome counts
 		verdict authn.Verdict
 	}{
@@ -50,8 +50,8 @@ func TestVerifyAny(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var candidates []candidate
-			for _, said := range row.said {
-				candidates = append(candidates, candidate{scheme: &namedScheme{name: said, Scheme: &firm{outcome: outcomes[said]}, store: memory.New()}})
+			for _, word := range row.words {
+				candidates = append(candidates, candidate{scheme: &namedScheme{name: word, Scheme: &firm{outcome: outcomes[word]}, store: memory.New()}})
 			}
 			state := &requestState{explained: new(Explanation)} // which is not measured
 			state.request.Read(httptest.NewRequest("GET", "/", nil))
@@ -70,11 +70,11 @@ func TestVerifyAny(t *testing.T) {
 // ofResource is a scheme of a test that accepts at the gate of one resource.
 type ofResource struct {
 	authn.Scheme
-	asked int
+	calls int
 }
 
 func (s *ofResource) Verify(_ context.Context, r *authn.Request, _ authn.Credential) authn.Outcome {
-	s.asked++
+	s.calls++
 	if !r.MeansAudience("https://one.example/") {
 		return authn.Reject(authn.CodeInvalidToken, errors.New("for another gate"))
 	}
@@ -87,33 +87,33 @@ func TestVerifyAtSeveralGates(t *testing.T) {
 	state := &requestState{explained: new(Explanation)}
 	state.request.Read(httptest.NewRequest("GET", "/", nil))
 	scheme := new(ofResource)
-	asked := candidate{scheme: &namedScheme{Scheme: scheme, store: memory.New()}, credential: authn.Credential{Value: "x", Location: authn.AuthorizationField}}
+	one := candidate{scheme: &namedScheme{Scheme: scheme, store: memory.New()}, credential: authn.Credential{Value: "x", Location: authn.AuthorizationField}}
 	for _, gate := range []struct {
 		audience string
 		verdict  authn.Verdict
 	}{{"https://one.example/", authn.Accepted}, {"https://two.example/", authn.Rejected}, {"", authn.Rejected}, {"https://one.example/", authn.Accepted}} {
 		t.Run("JWT-9: at the gate of "+gate.audience, func(t *testing.T) {
 			state.request.SetGate(&authn.Gate{Audience: gate.audience})
-			if got := state.verify(asked); got.Verdict != gate.verdict {
+			if got := state.verify(one); got.Verdict != gate.verdict {
 				t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 			}
 		})
 	}
 	t.Run("JWT-9: each gate asks", func(t *testing.T) {
-		if scheme.asked != 4 {
-			t.Errorf("asked %d times", scheme.asked)
+		if scheme.calls != 4 {
+			t.Errorf("asked %d times", scheme.calls)
 		}
 	})
 	t.Run("an outcome that does not depend on the gate is recalled", func(t *testing.T) {
 		firm := &firm{outcome: authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal)}
-		asked.scheme = &namedScheme{Scheme: firm, store: memory.New()}
-		state.verify(asked)
+		one.scheme = &namedScheme{Scheme: firm, store: memory.New()}
+		state.verify(one)
 		firm.outcome = authn.Reject(authn.CodeInvalidToken, errors.New("bad"))
-		if got := state.verify(asked); got.Verdict != authn.Accepted {
+		if got := state.verify(one); got.Verdict != authn.Accepted {
 			t.Errorf("verdict %d: %v", got.Verdict, got.Reason)
 		}
-		asked.credential.Value = "y"
-		if got := state.verify(asked); got.Verdict != authn.Rejected {
+		one.credential.Value = "y"
+		if got := state.verify(one); got.Verdict != authn.Rejected {
 			t.Errorf("of another credential: verdict %d", got.Verdict)
 		}
 	})

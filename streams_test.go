@@ -94,11 +94,11 @@ func TestCheckOfGuests(t *testing.T) {
 // hanging is a log that takes nothing.
 type hanging struct {
 	bytes.Buffer
-	begun, goOn chan struct{}
+	started, goOn chan struct{}
 }
 
 func (h *hanging) Write(line []byte) (int, error) {
-	h.begun <- struct{}{}
+	h.started <- struct{}{}
 	<-h.goOn
 	return h.Buffer.Write(line)
 }
@@ -106,7 +106,7 @@ func (h *hanging) Write(line []byte) (int, error) {
 func (*hanging) Sync() error { return nil }
 
 func TestEndWhileTheLogHangs(t *testing.T) {
-	log := &hanging{begun: make(chan struct{}), goOn: make(chan struct{})}
+	log := &hanging{started: make(chan struct{}), goOn: make(chan struct{})}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "msg"}), log, zapcore.InfoLevel)
 	writer := responsewriter.New(httptest.NewRecorder(), func(http.Header) {})
 	writer.Watch(nil, func() {})
@@ -117,7 +117,7 @@ func TestEndWhileTheLogHangs(t *testing.T) {
 		s.End(errCallerRevoked)
 		close(logged)
 	}()
-	<-log.begun
+	<-log.started
 	if !writer.Aborted() || ctx.Err() == nil {
 		t.Error("the response goes on")
 	}

@@ -93,19 +93,19 @@ func split(t *testing.T, line string) []string {
 	t.Helper()
 	var words []string
 	var word strings.Builder
-	quote, begun := rune(0), false
+	quote, started := rune(0), false
 	for _, c := range line {
 		switch {
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote == 0 && (c == '\'' || c == '"'):
-			quote, begun = c, true
+			quote, started = c, true
 		case quote == 0 && c == ' ':
-			if begun || word.Len() > 0 {
+			if started || word.Len() > 0 {
 				words = append(words, word.String())
 			}
 			word.Reset()
-			begun = false
+			started = false
 		default:
 			word.WriteRune(c)
 		}
@@ -113,7 +113,7 @@ func split(t *testing.T, line string) []string {
 	if quote != 0 {
 		t.Fatalf("a quote is open in %s", line)
 	}
-	if begun || word.Len() > 0 {
+	if started || word.Len() > 0 {
 		words = append(words, word.String())
 	}
 	return words

@@ -100,7 +100,7 @@ var ofHTTP2 = map[string]attempt{
 func TestMCPEvasion(t *testing.T) {
 	s := guardedMCP(t, "")
 	token := harness.Token(t)
-	refused := func(t *testing.T, status int, body string) {
+	wantRefused := func(t *testing.T, status int, body string) {
 		t.Helper()
 		if status != 400 || !strings.Contains(body, `"invalid_request"`) {
 			t.Errorf("%d %s", status, body)
@@ -109,28 +109,28 @@ func TestMCPEvasion(t *testing.T) {
 	for name, attempt := range evasions {
 		t.Run("MCP-11: HTTP/1.1, "+name, func(t *testing.T) {
 			status, body := askHTTP1(s, attempt, token)
-			refused(t, status, body)
+			wantRefused(t, status, body)
 		})
 		if slices.Contains(attempt.fields, "connection") {
 			continue // HTTP/2 has no such field
 		}
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
 			status, body := askHTTP2(s, attempt, token)
-			refused(t, status, body)
+			wantRefused(t, status, body)
 		})
 		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
 			status, body := askHTTP3(s, attempt, token)
-			refused(t, status, body)
+			wantRefused(t, status, body)
 		})
 	}
 	for name, attempt := range ofHTTP2 {
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
 			status, body := askHTTP2(s, attempt, token)
-			refused(t, status, body)
+			wantRefused(t, status, body)
 		})
 		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
 			status, body := askHTTP3(s, attempt, token)
-			refused(t, status, body)
+			wantRefused(t, status, body)
 		})
 	}
 	for name, honest := range map[string][]string{
@@ -139,16 +139,16 @@ func TestMCPEvasion(t *testing.T) {
 	} {
 		t.Run("MCP-11: who says that it is "+name+" needs its scope, and with it may", func(t *testing.T) {
 			a := attempt{"POST", name, honest}
-			for held, want := range map[string]int{"read": 403, "mcp:delete": 200} {
-				token := harness.Token(t, harness.Claims{"scope": held})
+			for scope, want := range map[string]int{"read": 403, "mcp:delete": 200} {
+				token := harness.Token(t, harness.Claims{"scope": scope})
 				if status, body := askHTTP1(s, a, token); status != want {
-					t.Errorf("HTTP/1.1 with %s: %d %s", held, status, body)
+					t.Errorf("HTTP/1.1 with %s: %d %s", scope, status, body)
 				}
 				if status, body := askHTTP2(s, a, token); status != want {
-					t.Errorf("HTTP/2 with %s: %d %s", held, status, body)
+					t.Errorf("HTTP/2 with %s: %d %s", scope, status, body)
 				}
 				if status, body := askHTTP3(s, a, token); status != want {
-					t.Errorf("HTTP/3 with %s: %d %s", held, status, body)
+					t.Errorf("HTTP/3 with %s: %d %s", scope, status, body)
 				}
 			}
 		})
@@ -177,7 +177,7 @@ func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 func TestMCPInspectEverywhere(t *testing.T) {
 	s := guardedMCP(t, "inspect 1KiB")
 	token, wider := harness.Token(t), harness.Token(t, harness.Claims{"scope": "mcp:delete"})
-	for version, ask := range map[string]func(*harness.Server, attempt, string) (int, string){"HTTP/1.1": askHTTP1, "HTTP/2": askHTTP2, "HTTP/3": askHTTP3} {
+	for version, send := range map[string]func(*harness.Server, attempt, string) (int, string){"HTTP/1.1": askHTTP1, "HTTP/2": askHTTP2, "HTTP/3": askHTTP3} {
 		for name, c := range map[string]struct {
 			attempt
 			token string
@@ -192,7 +192,7 @@ func TestMCPInspectEverywhere(t *testing.T) {
 			"a name that is not in normal form C": {attempt{"POST", "lo\u0308schen", nil}, wider, 400},
 		} {
 			t.Run("MCP-11: "+version+", "+name, func(t *testing.T) {
-				if status, body := ask(s, c.attempt, c.token); status != c.want {
+				if status, body := send(s, c.attempt, c.token); status != c.want {
 					t.Errorf("%d %s, want %d", status, body, c.want)
 				}
 			})

@@ -33,8 +33,8 @@ func mcpSite(t *testing.T) *harness.Server {
 // TestMCP gives the commands of docs/mcp.md.
 func TestMCP(t *testing.T) {
 	s := mcpSite(t)
-	if asked := take(t, s.Addr(), readTour(t, "../docs/mcp.md")); asked < 15 {
-		t.Errorf("the page has %d requests: were they found?", asked)
+	if requests := runTour(t, s.Addr(), readTour(t, "../docs/mcp.md")); requests < 15 {
+		t.Errorf("the page has %d requests: were they found?", requests)
 	}
 }
 

@@ -43,25 +43,25 @@ type message struct {
 }
 
 func answerMCP(w http.ResponseWriter, r *http.Request) {
-	var asked message
-	err := json.NewDecoder(r.Body).Decode(&asked)
+	var request message
+	err := json.NewDecoder(r.Body).Decode(&request)
 	w.Header().Set("Content-Type", "application/json")
 	switch revision := r.Header.Get("Mcp-Protocol-Version"); {
 	case err != nil:
-		refuseMCP(w, asked, -32700, "Parse error")
-	case revision == "2026-07-28" && (latin1(r.Header.Get("Mcp-Method")) != asked.Method || decoded(latin1(r.Header.Get("Mcp-Name"))) != asked.Params.Name):
-		refuseMCP(w, asked, -32020, "Header mismatch")
+		refuseMCP(w, request, -32700, "Parse error")
+	case revision == "2026-07-28" && (latin1(r.Header.Get("Mcp-Method")) != request.Method || decoded(latin1(r.Header.Get("Mcp-Name"))) != request.Params.Name):
+		refuseMCP(w, request, -32020, "Header mismatch")
 	case revision != "2026-07-28" && revision != "2025-11-25" && revision != "2025-06-18" && revision != "":
-		refuseMCP(w, asked, -32022, "Unsupported protocol version")
+		refuseMCP(w, request, -32022, "Unsupported protocol version")
 	default:
-		did := strings.TrimSpace(asked.Method + " " + asked.Params.Name)
-		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":%q}]}}`, asked.ID, did+" for "+r.Header.Get("X-User"))
+		did := strings.TrimSpace(request.Method + " " + request.Params.Name)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":%q}]}}`, request.ID, did+" for "+r.Header.Get("X-User"))
 	}
 }
 
-func refuseMCP(w http.ResponseWriter, asked message, code int, text string) {
+func refuseMCP(w http.ResponseWriter, request message, code int, text string) {
 	w.WriteHeader(http.StatusBadRequest)
-	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`, asked.ID, code, text)
+	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`, request.ID, code, text)
 }
 
 // latin1 reads a field as Node.js does.

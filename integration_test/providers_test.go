@@ -36,11 +36,11 @@ type provider struct {
 	// field is the header field that has the token, Authorization by default.
 	field string
 
-	// refused are claims that replace others in a token that must be denied, and
+	// invalidClaims are claims that replace others in a token that must be denied, and
 	// otherHeader replaces its header. path is what that token asks for, / by default.
-	refused     harness.Claims
-	otherHeader string
-	path        string
+	invalidClaims harness.Claims
+	otherHeader   string
+	path          string
 
 	// reason is a part of the log record of the denial.
 	reason string
@@ -55,25 +55,25 @@ const (
 // providersOfDocs are the providers of docs/providers.md.
 var providersOfDocs = map[string]provider{
 	"Keycloak": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kid":"e1","kty":"RSA","alg":"RSA-OAEP","use":"enc","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"},{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
-		refused: harness.Claims{"typ": "ID"}, reason: "the claim typ says that this is another kind of token",
+		header:        plainHeader,
+		keys:          `{"keys":[{"kid":"e1","kty":"RSA","alg":"RSA-OAEP","use":"enc","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"},{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
+		invalidClaims: harness.Claims{"typ": "ID"}, reason: "the claim typ says that this is another kind of token",
 	},
 	"Auth0": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kty":"RSA","use":"sig","n":"$n","e":"AQAB","kid":"k1","x5t":"$x5t","x5c":["$x5c"],"alg":"RS256"}]}`,
-		refused: harness.Claims{"aud": "https://tenant.eu.auth0.com/userinfo"}, reason: noAudience,
+		header:        plainHeader,
+		keys:          `{"keys":[{"kty":"RSA","use":"sig","n":"$n","e":"AQAB","kid":"k1","x5t":"$x5t","x5c":["$x5c"],"alg":"RS256"}]}`,
+		invalidClaims: harness.Claims{"aud": "https://tenant.eu.auth0.com/userinfo"}, reason: noAudience,
 	},
 	"Microsoft Entra ID": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kty":"RSA","use":"sig","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"],"cloud_instance_name":"microsoftonline.com","issuer":"https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0"}]}`,
-		refused: harness.Claims{"roles": nil, "_claim_names": map[string]string{"groups": "src1"}, "_claim_sources": map[string]any{"src1": map[string]string{"endpoint": "https://graph.windows.net/1/users/5f0c/getMemberObjects"}}},
-		path:    "/role", reason: "the user has too many",
+		header:        plainHeader,
+		keys:          `{"keys":[{"kty":"RSA","use":"sig","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"],"cloud_instance_name":"microsoftonline.com","issuer":"https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0"}]}`,
+		invalidClaims: harness.Claims{"roles": nil, "_claim_names": map[string]string{"groups": "src1"}, "_claim_sources": map[string]any{"src1": map[string]string{"endpoint": "https://graph.windows.net/1/users/5f0c/getMemberObjects"}}},
+		path:          "/role", reason: "the user has too many",
 	},
 	"Microsoft Entra ID, version 1 tokens": {
-		header:  `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
-		keys:    `{"keys":[{"kty":"RSA","use":"sig","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"],"issuer":"https://sts.windows.net/{tenantid}/"}]}`,
-		refused: harness.Claims{"aud": "00000003-0000-0000-c000-000000000000"}, reason: noAudience,
+		header:        `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
+		keys:          `{"keys":[{"kty":"RSA","use":"sig","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"],"issuer":"https://sts.windows.net/{tenantid}/"}]}`,
+		invalidClaims: harness.Claims{"aud": "00000003-0000-0000-c000-000000000000"}, reason: noAudience,
 	},
 	"Microsoft Entra ID, many tenants": {
 		header:      plainHeader,
@@ -81,66 +81,66 @@ var providersOfDocs = map[string]provider{
 		otherHeader: `{"alg":"RS256","typ":"JWT","kid":"k2"}`, reason: "the key may sign only for another issuer",
 	},
 	"Azure AD B2C": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kid":"k1","nbf":1293763266,"use":"sig","kty":"RSA","e":"AQAB","n":"$n"}]}`,
-		refused: harness.Claims{"azp": nil, "scp": nil}, reason: "the claim nonce belongs to another kind of token",
+		header:        plainHeader,
+		keys:          `{"keys":[{"kid":"k1","nbf":1293763266,"use":"sig","kty":"RSA","e":"AQAB","n":"$n"}]}`,
+		invalidClaims: harness.Claims{"azp": nil, "scp": nil}, reason: "the claim nonce belongs to another kind of token",
 	},
 	"AD FS": {
-		header:  `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
-		keys:    `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"]}]}`,
-		refused: harness.Claims{"iss": "https://adfs.example.com/adfs"}, reason: noIssuer,
+		header:        `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
+		keys:          `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"k1","x5t":"$x5t","n":"$n","e":"AQAB","x5c":["$x5c"]}]}`,
+		invalidClaims: harness.Claims{"iss": "https://adfs.example.com/adfs"}, reason: noIssuer,
 	},
 	"Okta": {
-		header:  `{"kid":"k1","alg":"RS256"}`,
-		keys:    `{"keys":[{"kty":"RSA","alg":"RS256","kid":"k1","use":"sig","e":"AQAB","n":"$n"}]}`,
-		refused: harness.Claims{"iss": "https://company.okta.com"}, reason: noIssuer,
+		header:        `{"kid":"k1","alg":"RS256"}`,
+		keys:          `{"keys":[{"kty":"RSA","alg":"RS256","kid":"k1","use":"sig","e":"AQAB","n":"$n"}]}`,
+		invalidClaims: harness.Claims{"iss": "https://company.okta.com"}, reason: noIssuer,
 	},
 	"Amazon Cognito": {
-		header:  `{"kid":"abc+/123=","alg":"RS256"}`,
-		keys:    `{"keys":[{"alg":"RS256","e":"AQAB","kid":"abc+/123=","kty":"RSA","n":"$n","use":"sig"}]}`,
-		refused: harness.Claims{"token_use": "id"}, reason: "the claim token_use says that this is another kind of token",
+		header:        `{"kid":"abc+/123=","alg":"RS256"}`,
+		keys:          `{"keys":[{"alg":"RS256","e":"AQAB","kid":"abc+/123=","kty":"RSA","n":"$n","use":"sig"}]}`,
+		invalidClaims: harness.Claims{"token_use": "id"}, reason: "the claim token_use says that this is another kind of token",
 	},
 	"Google": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"n":"$n","e":"AQAB","use":"sig","alg":"RS256","kty":"RSA","kid":"k1"}]}`,
-		refused: harness.Claims{"at_hash": "aGFzaA"}, reason: "the claim at_hash belongs to another kind of token",
+		header:        plainHeader,
+		keys:          `{"keys":[{"n":"$n","e":"AQAB","use":"sig","alg":"RS256","kty":"RSA","kid":"k1"}]}`,
+		invalidClaims: harness.Claims{"at_hash": "aGFzaA"}, reason: "the claim at_hash belongs to another kind of token",
 	},
 	"Google Identity-Aware Proxy": {
-		header:  `{"alg":"ES256","typ":"JWT","kid":"k1"}`,
-		keys:    `{"keys":[{"alg":"ES256","crv":"P-256","kid":"k1","kty":"EC","use":"sig","x":"$x","y":"$y"}]}`,
-		field:   "X-Goog-IAP-JWT-Assertion",
-		refused: harness.Claims{"aud": "/projects/1234567890/global/backendServices/9"}, reason: noAudience,
+		header:        `{"alg":"ES256","typ":"JWT","kid":"k1"}`,
+		keys:          `{"keys":[{"alg":"ES256","crv":"P-256","kid":"k1","kty":"EC","use":"sig","x":"$x","y":"$y"}]}`,
+		field:         "X-Goog-IAP-JWT-Assertion",
+		invalidClaims: harness.Claims{"aud": "/projects/1234567890/global/backendServices/9"}, reason: noAudience,
 	},
 	"Cloudflare Access": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","e":"AQAB","n":"$n"}],"public_cert":{"kid":"k1","cert":"$pem"},"public_certs":[{"kid":"k1","cert":"$pem"}]}`,
-		field:   "Cf-Access-Jwt-Assertion",
-		refused: harness.Claims{"aud": []string{"another"}}, reason: noAudience,
+		header:        plainHeader,
+		keys:          `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","e":"AQAB","n":"$n"}],"public_cert":{"kid":"k1","cert":"$pem"},"public_certs":[{"kid":"k1","cert":"$pem"}]}`,
+		field:         "Cf-Access-Jwt-Assertion",
+		invalidClaims: harness.Claims{"aud": []string{"another"}}, reason: noAudience,
 	},
 	"Firebase": {
-		header:  plainHeader,
-		keys:    `{"k1":"$pem"}`,
-		refused: harness.Claims{"iss": "https://securetoken.google.com/other-1234", "aud": "other-1234"}, reason: noIssuer,
+		header:        plainHeader,
+		keys:          `{"k1":"$pem"}`,
+		invalidClaims: harness.Claims{"iss": "https://securetoken.google.com/other-1234", "aud": "other-1234"}, reason: noIssuer,
 	},
 	"Supabase": {
-		header:  `{"alg":"ES256","kid":"k1","typ":"JWT"}`,
-		keys:    `{"keys":[{"alg":"ES256","crv":"P-256","ext":true,"key_ops":["verify"],"kid":"k1","kty":"EC","use":"sig","x":"$x","y":"$y"}]}`,
-		refused: harness.Claims{"iss": "supabase", "role": "anon", "ref": "orders1234"}, reason: noIssuer,
+		header:        `{"alg":"ES256","kid":"k1","typ":"JWT"}`,
+		keys:          `{"keys":[{"alg":"ES256","crv":"P-256","ext":true,"key_ops":["verify"],"kid":"k1","kty":"EC","use":"sig","x":"$x","y":"$y"}]}`,
+		invalidClaims: harness.Claims{"iss": "supabase", "role": "anon", "ref": "orders1234"}, reason: noIssuer,
 	},
 	"Kubernetes service accounts": {
-		header:  `{"alg":"RS256","kid":"k1"}`,
-		keys:    `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"aud": []string{"https://kubernetes.default.svc.cluster.local"}}, reason: noAudience,
+		header:        `{"alg":"RS256","kid":"k1"}`,
+		keys:          `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"aud": []string{"https://kubernetes.default.svc.cluster.local"}}, reason: noAudience,
 	},
 	"Zitadel": {
-		header:  `{"alg":"RS256","kid":"k1"}`,
-		keys:    `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"aud": []string{"2819876543210"}}, reason: noAudience,
+		header:        `{"alg":"RS256","kid":"k1"}`,
+		keys:          `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"aud": []string{"2819876543210"}}, reason: noAudience,
 	},
 	"authentik": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"alg":"RS256","kid":"k1","kty":"RSA","use":"sig","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
-		refused: harness.Claims{"at_hash": "aGFzaA"}, reason: "the claim at_hash belongs to another kind of token",
+		header:        plainHeader,
+		keys:          `{"keys":[{"alg":"RS256","kid":"k1","kty":"RSA","use":"sig","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
+		invalidClaims: harness.Claims{"at_hash": "aGFzaA"}, reason: "the claim at_hash belongs to another kind of token",
 	},
 	"Authelia": {
 		header:      `{"alg":"RS256","kid":"k1","typ":"at+jwt"}`,
@@ -148,24 +148,24 @@ var providersOfDocs = map[string]provider{
 		otherHeader: plainHeader, reason: "typ is not at+jwt",
 	},
 	"Dex": {
-		header:  `{"alg":"RS256","kid":"k1"}`,
-		keys:    `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"aud": "other-web"}, reason: noAudience,
+		header:        `{"alg":"RS256","kid":"k1"}`,
+		keys:          `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"aud": "other-web"}, reason: noAudience,
 	},
 	"Ory Hydra": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"aud": []string{}}, reason: noAudience,
+		header:        plainHeader,
+		keys:          `{"keys":[{"use":"sig","kty":"RSA","kid":"k1","alg":"RS256","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"aud": []string{}}, reason: noAudience,
 	},
 	"GitHub Actions": {
-		header:  `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
-		keys:    `{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"k1","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
-		refused: harness.Claims{"aud": "https://github.com/shop"}, reason: noAudience,
+		header:        `{"typ":"JWT","alg":"RS256","x5t":"$x5t","kid":"k1"}`,
+		keys:          `{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"k1","n":"$n","e":"AQAB","x5c":["$x5c"],"x5t":"$x5t"}]}`,
+		invalidClaims: harness.Claims{"aud": "https://github.com/shop"}, reason: noAudience,
 	},
 	"Kakao": {
-		header:  `{"kid":"k1","typ":"JWT","alg":"RS256"}`,
-		keys:    `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"aud": "fedcba9876543210fedcba9876543210"}, reason: noAudience,
+		header:        `{"kid":"k1","typ":"JWT","alg":"RS256"}`,
+		keys:          `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"aud": "fedcba9876543210fedcba9876543210"}, reason: noAudience,
 	},
 	"LINE": {
 		header:      `{"typ":"JWT","alg":"ES256","kid":"k1"}`,
@@ -173,9 +173,9 @@ var providersOfDocs = map[string]provider{
 		otherHeader: `{"typ":"JWT","alg":"HS256"}`, reason: "the token is signed with a secret",
 	},
 	"A provider in the same network": {
-		header:  plainHeader,
-		keys:    `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB"}]}`,
-		refused: harness.Claims{"iss": "https://keycloak/realms/main"}, reason: noIssuer,
+		header:        plainHeader,
+		keys:          `{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","use":"sig","n":"$n","e":"AQAB"}]}`,
+		invalidClaims: harness.Claims{"iss": "https://keycloak/realms/main"}, reason: noIssuer,
 	},
 }
 
@@ -236,19 +236,19 @@ http://localhost:8080 {
 				}
 				return harness.Bearer(token)
 			}
-			given := make(map[string]string)
+			settings := make(map[string]string)
 			for _, part := range givenByDocs.FindAllStringSubmatch(sentence, -1) {
-				given[part[1]] = part[2]
+				settings[part[1]] = part[2]
 			}
-			want := strings.Join([]string{given["user"], given["client"], given["scopes"], strings.ReplaceAll(given["roles"], " ", ",")}, ";")
-			if got := s.Get("/", send(tokenOf(t, provider.header, claims))).Want(http.StatusOK, "").Body; got != want || given["user"] == "" {
+			want := strings.Join([]string{settings["user"], settings["client"], settings["scopes"], strings.ReplaceAll(settings["roles"], " ", ",")}, ";")
+			if got := s.Get("/", send(tokenOf(t, provider.header, claims))).Want(http.StatusOK, "").Body; got != want || settings["user"] == "" {
 				t.Errorf("got %q, the page says %q", got, want)
 			}
 			header := provider.header
 			if provider.otherHeader != "" {
 				header = provider.otherHeader
 			}
-			answer := s.Get("/"+strings.TrimPrefix(provider.path, "/"), send(tokenOf(t, header, claims, provider.refused)))
+			answer := s.Get("/"+strings.TrimPrefix(provider.path, "/"), send(tokenOf(t, header, claims, provider.invalidClaims)))
 			records := s.Decisions()
 			record := records[len(records)-1]
 			if reason, _ := record["reason"].(string); answer.Status != http.StatusUnauthorized && provider.path == "" || record["decision"] != "denied" || !strings.Contains(reason, provider.reason) {

@@ -20,8 +20,8 @@ import (
 func TestReadme(t *testing.T) {
 	for _, page := range []string{"../README.md", "../README.ko.md"} {
 		s := harness.Start(t, runnable(t, caddyfileBlock.FindStringSubmatch(textOf(t, page))[1]))
-		if asked := take(t, s.Addr(), readTour(t, page)); asked != 1 {
-			t.Errorf("%s has %d requests", page, asked)
+		if requests := runTour(t, s.Addr(), readTour(t, page)); requests != 1 {
+			t.Errorf("%s has %d requests", page, requests)
 		}
 	}
 }
@@ -31,13 +31,13 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // TestTour runs the example and gives every command of the tour.
 func TestTour(t *testing.T) {
 	site := runExample(t)
-	if asked := take(t, site, readTour(t, "../docs/tour.md")); asked < 15 {
-		t.Errorf("the tour has %d requests: were they found?", asked)
+	if requests := runTour(t, site, readTour(t, "../docs/tour.md")); requests < 15 {
+		t.Errorf("the tour has %d requests: were they found?", requests)
 	}
 }
 
-// take gives every command of a tour, and returns how many requests were made.
-func take(t *testing.T, site string, tour []step) (asked int) {
+// runTour gives every command of a tour, and returns how many requests were made.
+func runTour(t *testing.T, site string, tour []step) (requests int) {
 	t.Helper()
 	variables := make(map[string]string)
 	for _, step := range tour {
@@ -45,13 +45,13 @@ func take(t *testing.T, site string, tour []step) (asked int) {
 		words := split(t, command)
 		switch {
 		case strings.HasPrefix(command, "curl "):
-			asked++
+			requests++
 			answer := curl(t, site, words[1:])
 			if problem := step.compare(answer); problem != "" {
 				t.Errorf("%s\n%s\n\nthe answer was\n%s", step.command, problem, answer)
 			}
 		case strings.HasPrefix(command, "git ") && !strings.Contains(command, "github.com"):
-			asked++
+			requests++
 			if hasGit() {
 				git(t, site, words[1:])
 			}
@@ -60,7 +60,7 @@ func take(t *testing.T, site string, tour []step) (asked int) {
 			variables[parts[1]] = mint(t, split(t, parts[2]))
 		}
 	}
-	return asked
+	return requests
 }
 
 var assignment = regexp.MustCompile(`^([A-Z]+)=\$\(go run \./cmd/caddy (.*)\)$`)

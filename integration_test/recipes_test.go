@@ -26,13 +26,13 @@ var (
 func upstream(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		told := func(name, otherwise string) string {
+		substitute := func(name, otherwise string) string {
 			if value := r.Header.Get(name); value != "" {
 				return value
 			}
 			return otherwise
 		}
-		fmt.Fprintf(w, "%s %s by %s with %s", r.Method, r.URL.Path, told("X-User", "nobody"), told("X-Scope", "nothing"))
+		fmt.Fprintf(w, "%s %s by %s with %s", r.Method, r.URL.Path, substitute("X-User", "nobody"), substitute("X-Scope", "nothing"))
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
@@ -146,7 +146,7 @@ func TestRecipes(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := harness.Start(t, config)
-			if asked := take(t, s.Addr(), readTour(t, steps)); asked == 0 {
+			if requests := runTour(t, s.Addr(), readTour(t, steps)); requests == 0 {
 				t.Error("the recipe asks nothing")
 			}
 		})

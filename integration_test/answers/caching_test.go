@@ -145,17 +145,17 @@ func TestCORS(t *testing.T) {
 	t.Run("CORS-5: another origin may read nothing", func(t *testing.T) {
 		field(t, s.Get("/me", harness.Header("Origin", "https://evil.example")), "Access-Control-Allow-Origin")
 	})
-	asked := harness.Header("Access-Control-Request-Method", "GET")
+	method := harness.Header("Access-Control-Request-Method", "GET")
 	t.Run("CORS-1 CORS-3: a preflight is never 401", func(t *testing.T) {
-		r := s.Do("OPTIONS", s.URL("/me"), origin, asked)
+		r := s.Do("OPTIONS", s.URL("/me"), origin, method)
 		want(t, r, 204, "")
 	})
 	t.Run("CORS-2: what only looks like one is guarded", func(t *testing.T) {
 		for name, r := range map[string]*harness.Response{
-			"no origin": s.Do("OPTIONS", s.URL("/me"), asked), "no method": s.Do("OPTIONS", s.URL("/me"), origin),
-			"another method": s.Do("GET", s.URL("/me"), origin, asked), "a bad token": s.Do("OPTIONS", s.URL("/me"), origin, asked, harness.Bearer("x")),
-			"a key": s.Do("OPTIONS", s.URL("/me"), origin, asked, key("x")), "a cookie": s.Do("OPTIONS", s.URL("/me"), origin, asked, harness.Header("Cookie", "api_key=x")),
-			"an override": s.Do("OPTIONS", s.URL("/me"), origin, asked, harness.Header("X-HTTP-Method-Override", "DELETE")),
+			"no origin": s.Do("OPTIONS", s.URL("/me"), method), "no method": s.Do("OPTIONS", s.URL("/me"), origin),
+			"another method": s.Do("GET", s.URL("/me"), origin, method), "a bad token": s.Do("OPTIONS", s.URL("/me"), origin, method, harness.Bearer("x")),
+			"a key": s.Do("OPTIONS", s.URL("/me"), origin, method, key("x")), "a cookie": s.Do("OPTIONS", s.URL("/me"), origin, method, harness.Header("Cookie", "api_key=x")),
+			"an override": s.Do("OPTIONS", s.URL("/me"), origin, method, harness.Header("X-HTTP-Method-Override", "DELETE")),
 		} {
 			if r.Status != 401 {
 				t.Errorf("%s: status %d", name, r.Status)

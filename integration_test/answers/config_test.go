@@ -63,7 +63,7 @@ func TestJSON(t *testing.T) {
 		nil, with(harness.Bearer("x")), with(scoped(t, "read")), with(scoped(t, "admin")), with(scoped(t, "none")), with(claimed(t, full)), with(harness.Basic("alice", password)),
 		with(harness.Basic("alice", "x")), with(key(apiKey)), with(key("x")), with(harness.Bearer("x"), key("y")), with(harness.Header("X-User", "mallory")),
 	}
-	ask := func(s *harness.Server) string {
+	send := func(s *harness.Server) string {
 		var all strings.Builder
 		for _, path := range []string{"/any", "/hard", "/soft", "/open"} {
 			for i, options := range requests {
@@ -75,8 +75,8 @@ func TestJSON(t *testing.T) {
 		return all.String()
 	}
 	t.Run("R9110-2: JSON behaves like the Caddyfile", func(t *testing.T) {
-		a := ask(harness.Start(t, caddyfile))
-		b := ask(harness.StartJSON(t, config))
+		a := send(harness.Start(t, caddyfile))
+		b := send(harness.StartJSON(t, config))
 		if a != b {
 			t.Errorf("Caddyfile\n%s\nJSON\n%s", a, b)
 		}

@@ -58,14 +58,14 @@ func TestForwardSigned(t *testing.T) {
 		}
 		reverse_proxy `+b.addr))
 	own := strings.TrimSuffix(s.URL(""), "/")
-	ask := func(t *testing.T, method, path string, options ...harness.Option) http.Header {
+	send := func(t *testing.T, method, path string, options ...harness.Option) http.Header {
 		t.Helper()
 		want(t, s.Do(method, s.URL(path), options...), 200, "")
 		return b.last(t).Header
 	}
 	signedFor := func(t *testing.T, options ...harness.Option) map[string]any {
 		t.Helper()
-		return verified(t, s, own, orders, ask(t, "GET", "/", options...).Get("X-Identity"))
+		return verified(t, s, own, orders, send(t, "GET", "/", options...).Get("X-Identity"))
 	}
 	t.Run("ID-1: a token with everything", func(t *testing.T) {
 		act := map[string]any{"sub": "service", "act": map[string]any{"sub": "gateway"}}
@@ -76,19 +76,19 @@ func TestForwardSigned(t *testing.T) {
 		life := claims["exp"].(float64) - claims["iat"].(float64)
 		delete(claims, "iat")
 		delete(claims, "exp")
-		wanted := map[string]any{
+		expected := map[string]any{
 			"iss": own, "aud": orders, "sub": "alice", "client_id": "web", "scope": "read write", "idp": harness.Issuer, "email": "alice@example.com",
 			"level": 7.0, "realm_access.roles": []any{"clerk"}, "roles": []any{"staff"}, "act": act,
 		}
-		if fmt.Sprint(claims) != fmt.Sprint(wanted) || life != 60 {
-			t.Errorf("got %v for %v s, want %v", claims, life, wanted)
+		if fmt.Sprint(claims) != fmt.Sprint(expected) || life != 60 {
+			t.Errorf("got %v for %v s, want %v", claims, life, expected)
 		}
 	})
 	t.Run("ID-1: a caller with a password, and one with a key", func(t *testing.T) {
-		for who, option := range map[string]harness.Option{"alice [operator] read <nil>": harness.Basic("alice", password), "partner-a <nil> read <nil>": key(apiKey)} {
+		for identity, option := range map[string]harness.Option{"alice [operator] read <nil>": harness.Basic("alice", password), "partner-a <nil> read <nil>": key(apiKey)} {
 			claims := signedFor(t, option)
-			if got := fmt.Sprint(claims["sub"], " ", claims["roles"], " ", claims["scope"], " ", claims["idp"]); got != who {
-				t.Errorf("got %s, want %s", got, who)
+			if got := fmt.Sprint(claims["sub"], " ", claims["roles"], " ", claims["scope"], " ", claims["idp"]); got != identity {
+				t.Errorf("got %s, want %s", got, identity)
 			}
 		}
 	})
@@ -99,7 +99,7 @@ func TestForwardSigned(t *testing.T) {
 		}
 	})
 	t.Run("ID-1: each field has its own audience, issuer and life", func(t *testing.T) {
-		other := ask(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Other")
+		other := send(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Other")
 		claims := verified(t, s, "https://gate.example", "https://more.internal", other)
 		if fmt.Sprint(claims["aud"]) != "[https://other.internal https://more.internal]" || claims["exp"].(float64)-claims["iat"].(float64) != 120 || claims["email"] != nil {
 			t.Errorf("got %v", claims)
@@ -107,13 +107,13 @@ func TestForwardSigned(t *testing.T) {
 	})
 	t.Run("ID-1: one signature for a caller, none for another", func(t *testing.T) {
 		alice, bob := harness.Bearer(harness.Token(t)), harness.Bearer(harness.Token(t, harness.Claims{"sub": "bob"}))
-		first := ask(t, "GET", "/", alice).Get("X-Identity")
+		first := send(t, "GET", "/", alice).Get("X-Identity")
 		for range 20 {
-			if ask(t, "GET", "/", alice).Get("X-Identity") != first {
+			if send(t, "GET", "/", alice).Get("X-Identity") != first {
 				t.Fatal("each request is signed")
 			}
 		}
-		if verified(t, s, own, orders, ask(t, "GET", "/", bob).Get("X-Identity"))["sub"] != "bob" {
+		if verified(t, s, own, orders, send(t, "GET", "/", bob).Get("X-Identity"))["sub"] != "bob" {
 			t.Error("bob has the identity of another")
 		}
 	})
@@ -124,16 +124,16 @@ func TestForwardSigned(t *testing.T) {
 		}
 	})
 	t.Run("ID-1: what is longer than a field is left out", func(t *testing.T) {
-		h := ask(t, "GET", "/", claimed(t, harness.Claims{"email": strings.Repeat("a", 9000)}), harness.Header("X-Identity", "x"))
+		h := send(t, "GET", "/", claimed(t, harness.Claims{"email": strings.Repeat("a", 9000)}), harness.Header("X-Identity", "x"))
 		if h["X-Identity"] != nil || h.Get("X-User") != "alice" || h["X-Other"] == nil {
 			t.Errorf("got %v", h)
 		}
 	})
 	forged := with(harness.Header("X-Identity", "x"), harness.Header("x-identity", "x"), harness.Header("X_Identity", "x"), harness.Header("X!Identity", "x"), harness.Header("Connection", "X-Identity"))
 	for name, h := range map[string]http.Header{
-		"an anonymous caller":    ask(t, "GET", "/", forged...),
-		"a route without a gate": ask(t, "GET", "/open", forged...),
-		"a preflight":            ask(t, "OPTIONS", "/", append(preflight, forged...)...),
+		"an anonymous caller":    send(t, "GET", "/", forged...),
+		"a route without a gate": send(t, "GET", "/open", forged...),
+		"a preflight":            send(t, "OPTIONS", "/", append(preflight, forged...)...),
 	} {
 		t.Run("ID-2: the field of a client is removed: "+name, func(t *testing.T) {
 			for field := range h {
@@ -144,13 +144,13 @@ func TestForwardSigned(t *testing.T) {
 		})
 	}
 	t.Run("ID-2: the field of a client is replaced", func(t *testing.T) {
-		h := ask(t, "GET", "/", append(forged, harness.Bearer(harness.Token(t)))...)
+		h := send(t, "GET", "/", append(forged, harness.Bearer(harness.Token(t)))...)
 		if len(h["X-Identity"]) != 1 || verified(t, s, own, orders, h.Get("X-Identity"))["sub"] != "alice" || h["X_identity"] != nil || h["X!identity"] != nil {
 			t.Errorf("got %v", h)
 		}
 	})
 	t.Run("ID-1: another audience and another issuer are refused by an upstream", func(t *testing.T) {
-		token := ask(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Identity")
+		token := send(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Identity")
 		for _, config := range [][2]string{{own, "https://other.internal"}, {"https://other.example", orders}} {
 			keys := oidc.NewRemoteKeySet(t.Context(), s.URL(keysPath))
 			if _, err := oidc.NewVerifier(config[0], keys, &oidc.Config{ClientID: config[1], SupportedSigningAlgs: []string{oidc.ES256}}).Verify(t.Context(), token); err == nil {
@@ -159,7 +159,7 @@ func TestForwardSigned(t *testing.T) {
 		}
 	})
 	t.Run("ID-1: a reload keeps the keys", func(t *testing.T) {
-		token := ask(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Identity")
+		token := send(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Identity")
 		s.Reload(site("respond maintenance"))
 		s.Reload(site("require_auth corp {\n" + signedLines("") + "}\nreverse_proxy " + b.addr))
 		if verified(t, s, own, orders, token)["sub"] != "alice" {

@@ -42,7 +42,7 @@ func TestForward(t *testing.T) {
 		}
 		reverse_proxy ` + b.addr
 	token := harness.Bearer(harness.Token(t))
-	ask := func(t *testing.T, s *harness.Server, method, path string, options ...harness.Option) arrival {
+	send := func(t *testing.T, s *harness.Server, method, path string, options ...harness.Option) arrival {
 		t.Helper()
 		want(t, s.Do(method, s.URL(path), options...), 200, "")
 		return b.last(t)
@@ -56,21 +56,21 @@ func TestForward(t *testing.T) {
 		for _, spelling := range []string{"X-User", "x-user", "X-USER", "X_User", "x_user", "X_USER", "X.User", "x.user"} {
 			claim := harness.Header(spelling, "mallory")
 			t.Run("R9700-3: "+spelling+" is removed "+name, func(t *testing.T) {
-				for who, seen := range map[string]arrival{
-					"anonymous": ask(t, s, "GET", "/", claim), "preflight": ask(t, s, "OPTIONS", "/", append(preflight, claim)...),
+				for label, request := range map[string]arrival{
+					"anonymous": send(t, s, "GET", "/", claim), "preflight": send(t, s, "OPTIONS", "/", append(preflight, claim)...),
 				} {
-					if got := named(seen.Header); got != nil {
-						t.Errorf("%s: %s", who, got)
+					if got := named(request.Header); got != nil {
+						t.Errorf("%s: %s", label, got)
 					}
 				}
-				if got := fmt.Sprint(named(ask(t, s, "GET", "/", claim, token).Header)); got != "[X-User=[alice]]" {
+				if got := fmt.Sprint(named(send(t, s, "GET", "/", claim, token).Header)); got != "[X-User=[alice]]" {
 					t.Errorf("known: %s", got)
 				}
 			})
 		}
 		t.Run("ID-2: past no gate a claim arrives no more, "+name, func(t *testing.T) {
 			all := with(harness.Header("X-User", "mallory"), harness.Header("X_User", "mallory"), harness.Header("X.User", "mallory"))
-			if got := named(ask(t, s, "GET", "/open", all...).Header); got != nil {
+			if got := named(send(t, s, "GET", "/open", all...).Header); got != nil {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -78,37 +78,37 @@ func TestForward(t *testing.T) {
 	s := harness.Start(t, configure("", schemes, lines))
 	t.Run("R9700-3: several copies at once are removed", func(t *testing.T) {
 		claim := harness.Header("X-User", "mallory")
-		if got := ask(t, s, "GET", "/", claim, claim, token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
+		if got := send(t, s, "GET", "/", claim, claim, token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
 			t.Errorf("got %q", got)
 		}
 	})
 	t.Run("R9700-3: Connection cannot drop what the gate sets", func(t *testing.T) {
 		for _, value := range []string{"X-User", "x-user, close", "keep-alive, X-USER"} {
-			if got := ask(t, s, "GET", "/", harness.Header("Connection", value), token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
+			if got := send(t, s, "GET", "/", harness.Header("Connection", value), token).Header["X-User"]; !slices.Equal(got, []string{"alice"}) {
 				t.Errorf("Connection: %s: got %q", value, got)
 			}
 		}
 	})
 	t.Run("R9700-3: a trailer is no way in", func(t *testing.T) {
 		raw(t, s, "POST / HTTP/1.1", "Host: localhost", "Connection: close", "Trailer: X-User", "Transfer-Encoding: chunked", "", "1", "x", "0", "X-User: mallory", "", "")
-		if seen := b.last(t); named(seen.Trailer) != nil || seen.body != "x" {
-			t.Errorf("got %v %q", seen.Trailer, seen.body)
+		if request := b.last(t); named(request.Trailer) != nil || request.body != "x" {
+			t.Errorf("got %v %q", request.Trailer, request.body)
 		}
 	})
 	t.Run("R9700-3: a value that is empty sets no field, and anonymous callers have none", func(t *testing.T) {
-		known := ask(t, s, "GET", "/", token, harness.Header("X-Tenant", "evil")).Header
-		if known.Get("X-Static") != "known" || known["X-Tenant"] != nil {
-			t.Errorf("known: %v", known)
+		fields := send(t, s, "GET", "/", token, harness.Header("X-Tenant", "evil")).Header
+		if fields.Get("X-Static") != "known" || fields["X-Tenant"] != nil {
+			t.Errorf("known: %v", fields)
 		}
-		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "acme"})).Header.Get("X-Tenant"); got != "acme" {
+		if got := send(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "acme"})).Header.Get("X-Tenant"); got != "acme" {
 			t.Errorf("tenant %q", got)
 		}
-		if got := ask(t, s, "GET", "/", harness.Header("X-Static", "evil")).Header; got["X-Static"] != nil || got["X-User"] != nil {
+		if got := send(t, s, "GET", "/", harness.Header("X-Static", "evil")).Header; got["X-Static"] != nil || got["X-User"] != nil {
 			t.Errorf("anonymous: %v", got)
 		}
 	})
 	t.Run("R9700-3: a claim cannot make two fields of one", func(t *testing.T) {
-		h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "a\r\nX-Static: evil"})).Header
+		h := send(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": "a\r\nX-Static: evil"})).Header
 		if h["X-Tenant"] != nil || h.Get("X-Static") != "known" {
 			t.Errorf("got %v", h)
 		}
@@ -123,32 +123,32 @@ func TestForward(t *testing.T) {
 			{"team,admin", nil},
 			{map[string]any{"a": ",admin,", `b"`: `\,`}, `{"a":"\u002cadmin\u002c","b\"":"\\\u002c"}`},
 		} {
-			h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": row.groups})).Header
+			h := send(t, s, "GET", "/", claimed(t, harness.Claims{"tenant": row.groups})).Header
 			if got := h["X-Tenant"]; row.want == nil && got != nil || row.want != nil && !slices.Equal(got, []string{row.want.(string)}) {
 				t.Errorf("%v: got %q", row.groups, got)
 			}
 		}
 		nested := claimed(t, harness.Claims{"realm_access": map[string]any{"roles": []any{"team,admin", "staff", "team"}}})
-		if got := ask(t, s, "GET", "/", nested).Header["X-Roles"]; !slices.Equal(got, []string{"staff,team"}) {
+		if got := send(t, s, "GET", "/", nested).Header["X-Roles"]; !slices.Equal(got, []string{"staff,team"}) {
 			t.Errorf("the roles: got %q", got)
 		}
 		for _, claim := range []harness.Claims{{"roles": "team,admin"}, {"groups": "team,admin"}, {"scope": "read,admin"}, {"scp": []any{"read,admin"}}} {
-			seen := ask(t, s, "GET", "/", claimed(t, claim)).Header
+			fields := send(t, s, "GET", "/", claimed(t, claim)).Header
 			for _, name := range []string{"X-Roles", "X-Groups", "X-Scope"} {
-				if got := seen[name]; got != nil {
+				if got := fields[name]; got != nil {
 					t.Errorf("%v: %s is %q", claim, name, got)
 				}
 			}
 		}
-		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"scope": "read x,admin write"})).Header["X-Scope"]; !slices.Equal(got, []string{"read write"}) {
+		if got := send(t, s, "GET", "/", claimed(t, harness.Claims{"scope": "read x,admin write"})).Header["X-Scope"]; !slices.Equal(got, []string{"read write"}) {
 			t.Errorf("the scopes: got %q", got)
 		}
-		if got := ask(t, s, "GET", "/", claimed(t, harness.Claims{"name": "Doe, Jane"})).Header["X-Name"]; !slices.Equal(got, []string{"Doe, Jane"}) {
+		if got := send(t, s, "GET", "/", claimed(t, harness.Claims{"name": "Doe, Jane"})).Header["X-Name"]; !slices.Equal(got, []string{"Doe, Jane"}) {
 			t.Errorf("a name: got %q", got)
 		}
 	})
 	t.Run("R9700-4: a client that acts for itself is no user", func(t *testing.T) {
-		h := ask(t, s, "GET", "/", claimed(t, harness.Claims{"sub": "service", "client_id": "service"}), harness.Header("X-User", "mallory")).Header
+		h := send(t, s, "GET", "/", claimed(t, harness.Claims{"sub": "service", "client_id": "service"}), harness.Header("X-User", "mallory")).Header
 		if named(h) != nil {
 			t.Errorf("got %v", named(h))
 		}
@@ -174,7 +174,7 @@ func TestForwardInItsPlace(t *testing.T) {
 		}
 	}
 	t.Run("R9110-2: a bad credential is refused, and no preflight", func(t *testing.T) {
-		before := b.asked()
+		before := b.count()
 		for _, path := range []string{"/known", "/optional"} {
 			for _, option := range with(harness.Bearer("x"), key("x")) {
 				for _, options := range [][]harness.Option{with(option), append(with(option), preflight...)} {
@@ -184,7 +184,7 @@ func TestForwardInItsPlace(t *testing.T) {
 				}
 			}
 		}
-		if b.asked() != before {
+		if b.count() != before {
 			t.Error("something was forwarded")
 		}
 	})
@@ -259,18 +259,18 @@ func TestStrip(t *testing.T) {
 		"a key in a cookie": {"", harness.Header("Cookie", "b=2; api_key="+apiKey)},
 	} {
 		t.Run("R9110-18: strip_credentials: "+name, func(t *testing.T) {
-			ask := func(path string) string {
+			send := func(path string) string {
 				want(t, s.Get(path+"?a=1"+row.query, row.option), 200, "")
-				seen := b.last(t)
-				if seen.URL.Query().Get("a") != "1" {
-					t.Errorf("the query is %s", seen.RequestURI)
+				request := b.last(t)
+				if request.URL.Query().Get("a") != "1" {
+					t.Errorf("the query is %s", request.RequestURI)
 				}
-				return fmt.Sprint(seen.RequestURI, seen.Header["Authorization"], seen.Header["X-Api-Key"], seen.Header["Cookie"])
+				return fmt.Sprint(request.RequestURI, request.Header["Authorization"], request.Header["X-Api-Key"], request.Header["Cookie"])
 			}
-			if kept := ask("/keep"); !strings.Contains(kept, apiKey) && !strings.Contains(kept, "Bearer ey") && !strings.Contains(kept, "Basic ") {
-				t.Errorf("kept: %s", kept)
+			if forwarded := send("/keep"); !strings.Contains(forwarded, apiKey) && !strings.Contains(forwarded, "Bearer ey") && !strings.Contains(forwarded, "Basic ") {
+				t.Errorf("kept: %s", forwarded)
 			}
-			got := ask("/strip")
+			got := send("/strip")
 			if expected := "/strip?a=1[] [] []"; got != expected && got != "/strip?a=1[] [] [b=2]" {
 				t.Errorf("stripped: %s, want %s", got, expected)
 			}

@@ -150,9 +150,9 @@ func passed(t *testing.T, r *harness.Response, body string) {
 
 // backend is an upstream that remembers what it was asked.
 type backend struct {
-	mutex sync.Mutex
-	seen  []arrival
-	addr  string
+	mutex    sync.Mutex
+	arrivals []arrival
+	addr     string
 }
 
 // arrival is a request as it came to a backend.
@@ -168,7 +168,7 @@ func serve(t *testing.T, answer http.HandlerFunc) *backend {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		b.mutex.Lock()
-		b.seen = append(b.seen, arrival{r, string(body)})
+		b.arrivals = append(b.arrivals, arrival{r, string(body)})
 		b.mutex.Unlock()
 		if answer != nil {
 			answer(w, r)
@@ -179,11 +179,11 @@ func serve(t *testing.T, answer http.HandlerFunc) *backend {
 	return b
 }
 
-// asked returns how many requests came.
-func (b *backend) asked() int {
+// count returns how many requests came.
+func (b *backend) count() int {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	return len(b.seen)
+	return len(b.arrivals)
 }
 
 // last returns the request that came last.
@@ -191,8 +191,8 @@ func (b *backend) last(t *testing.T) arrival {
 	t.Helper()
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if len(b.seen) == 0 {
+	if len(b.arrivals) == 0 {
 		t.Fatal("nothing came to the upstream")
 	}
-	return b.seen[len(b.seen)-1]
+	return b.arrivals[len(b.arrivals)-1]
 }

@@ -28,7 +28,7 @@ func TestHideAll(t *testing.T) {
 		s := harness.Start(t, configure("", auth, pages+gates+"root "+t.TempDir()+"\nfile_server"))
 		compare := func(t *testing.T, request string) {
 			t.Helper()
-			ask := func(path string) string {
+			send := func(path string) string {
 				lines := strings.Split(strings.Replace(request, "PATH", path, 1), "\n")
 				return unstable.ReplaceAllString(raw(t, s, lines...), "")
 			}
@@ -36,7 +36,7 @@ func TestHideAll(t *testing.T) {
 			if strings.Contains(request, "form") {
 				path = "/form"
 			}
-			got, missing := ask(path), ask("/missing")
+			got, missing := send(path), send("/missing")
 			if got != missing || !strings.HasPrefix(missing, "HTTP/1.1 404 ") {
 				t.Errorf("\n got %q\nwant %q", got, missing)
 			}

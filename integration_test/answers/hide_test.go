@@ -54,7 +54,7 @@ func TestHide(t *testing.T) {
 		"with pages that name the user":    "handle_errors {\nrespond \"{err.status_code} {http.auth.user.id} {http.auth.scheme} {http.auth.client.id}\"\n}\n",
 	} {
 		s := harness.Start(t, configure("", schemes, pages+gates+files))
-		ask := func(method, path string, fields []string) string {
+		send := func(method, path string, fields []string) string {
 			lines := append([]string{method + " " + path + " HTTP/1.1", "Host: localhost", "Connection: close"}, fields...)
 			answer := raw(t, s, append(lines, "", "")...)
 			return regexp.MustCompile(`\r\nDate: [^\r]*`).ReplaceAllString(answer, "")
@@ -62,12 +62,12 @@ func TestHide(t *testing.T) {
 		compare := func(t *testing.T, path string, fields []string) {
 			t.Helper()
 			for _, method := range []string{"GET", "HEAD"} {
-				got := ask(method, path, fields)
+				got := send(method, path, fields)
 				if !strings.HasPrefix(got, "HTTP/1.1 404 ") {
 					t.Errorf("%s %s: %.60q", method, path, got)
 				}
 				for _, missing := range []string{"/missing", "/plain"} {
-					if own := ask(method, missing, fields); got != own {
+					if own := send(method, missing, fields); got != own {
 						t.Fatalf("%s %s is told from %s by %.60q\n got %q\nwant %q", method, path, missing, fields, got, own)
 					}
 				}
@@ -75,7 +75,7 @@ func TestHide(t *testing.T) {
 		}
 		t.Run("R9110-3 CORS-3: with auth_cors a preflight tells nothing either, "+name, func(t *testing.T) {
 			fields := []string{"Origin: https://web.example", "Access-Control-Request-Method: GET"}
-			hidden, own := ask("OPTIONS", "/dark", fields), ask("OPTIONS", "/missing", fields)
+			hidden, own := send("OPTIONS", "/dark", fields), send("OPTIONS", "/missing", fields)
 			if hidden != own || !strings.HasPrefix(own, "HTTP/1.1 204 ") {
 				t.Errorf("\n got %q\nwant %q", hidden, own)
 			}
@@ -85,10 +85,10 @@ func TestHide(t *testing.T) {
 				compare(t, "/secret", fields)
 				compare(t, "/dark", fields)
 			}
-			if got := ask("GET", "/secret", []string{"Authorization: Bearer " + harness.Token(t, harness.Claims{"scope": "admin"})}); !strings.HasSuffix(got, "here") {
+			if got := send("GET", "/secret", []string{"Authorization: Bearer " + harness.Token(t, harness.Claims{"scope": "admin"})}); !strings.HasSuffix(got, "here") {
 				t.Errorf("who may see it got %q", got)
 			}
-			if got := ask("GET", "/secret", nil); !strings.HasPrefix(got, "HTTP/1.1 401 ") {
+			if got := send("GET", "/secret", nil); !strings.HasPrefix(got, "HTTP/1.1 401 ") {
 				t.Errorf("who is not known got %q", got)
 			}
 		})

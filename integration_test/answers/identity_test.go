@@ -21,22 +21,22 @@ func TestForwardOfSeveralGates(t *testing.T) {
 	)
 	s := harness.Start(t, site("route /first/* {\n"+employee+tenant+partner+"reverse_proxy "+b.addr+"\n}\n"+
 		"route /last/* {\n"+partner+tenant+employee+"reverse_proxy "+b.addr+"\n}\n"))
-	ask := func(t *testing.T, path string, options ...harness.Option) string {
+	send := func(t *testing.T, path string, options ...harness.Option) string {
 		t.Helper()
 		want(t, s.Get(path, append(options, claimed(t, harness.Claims{"tenant": "acme", "scope": "admin"}))...), 200, "")
-		var told []string
+		var identities []string
 		for name, values := range b.last(t).Header {
 			if strings.HasPrefix(name, "X-") && name != "X-Api-Key" && !strings.HasPrefix(name, "X-Forwarded-") {
-				told = append(told, name+"="+strings.Join(values, " and "))
+				identities = append(identities, name+"="+strings.Join(values, " and "))
 			}
 		}
-		slices.Sort(told)
-		return strings.Join(told, " ")
+		slices.Sort(identities)
+		return strings.Join(identities, " ")
 	}
 	const alone = "X-Caller=alice X-Employee=alice X-Scheme=corp X-Tenant=acme"
 	for _, path := range []string{"/first/", "/last/"} {
 		t.Run("ID-1: who passes an optional gate without its credential is nobody to it, "+path, func(t *testing.T) {
-			if got := ask(t, path); got != alone {
+			if got := send(t, path); got != alone {
 				t.Errorf("the upstream was told %s", got)
 			}
 		})
@@ -45,19 +45,19 @@ func TestForwardOfSeveralGates(t *testing.T) {
 			for _, name := range []string{"X-Caller", "x-caller", "X-Partner", "X-Partner-Scope", "X-Tenant", "X-Scheme", "X-Employee"} {
 				claims = append(claims, harness.Header(name, "alice"), harness.Header(name, "mallory"))
 			}
-			if got := ask(t, path, claims...); got != alone {
+			if got := send(t, path, claims...); got != alone {
 				t.Errorf("the upstream was told %s", got)
 			}
 		})
 	}
-	for path, told := range map[string]string{
+	for path, identities := range map[string]string{
 		// The partner has no tenant: that of the employee would be another caller's.
 		"/first/": "X-Caller=partner-a X-Employee=alice X-Partner-Scope=read X-Partner=partner-a X-Scheme=corp",
 		"/last/":  "X-Caller=alice X-Employee=alice X-Partner-Scope=read X-Partner=partner-a X-Scheme=corp X-Tenant=acme",
 	} {
 		t.Run("ID-1: each gate tells of the caller it has admitted, "+path, func(t *testing.T) {
-			if got := ask(t, path, key(apiKey)); got != told {
-				t.Errorf("the upstream was told %s, want %s", got, told)
+			if got := send(t, path, key(apiKey)); got != identities {
+				t.Errorf("the upstream was told %s, want %s", got, identities)
 			}
 		})
 	}

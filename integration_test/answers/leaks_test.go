@@ -20,14 +20,14 @@ func badTokens(t *testing.T) map[string]string {
 	good := harness.Token(t)
 	parts := strings.Split(good, ".")
 	soon := time.Now().Add(time.Hour).Unix()
-	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
+	algNone := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
 	token := func(claims harness.Claims) string { return harness.Token(t, claims) }
 	sign := func(header map[string]any) string { return harness.Sign(t, jwa.HS256, []byte(harness.Secret), header) }
 	return map[string]string{
 		"garbage": "garbage", "empty": "", "two parts": parts[0] + "." + parts[1], "four parts": good + ".x", "empty signature": parts[0] + "." + parts[1] + ".",
 		"bad signature": harness.Sign(t, jwa.HS256, []byte(strings.Repeat("k", 40)), nil), "cut signature": good[:len(good)-4],
 		"other algorithm": harness.Sign(t, jwa.HS512, []byte(strings.Repeat("k", 64)), nil),
-		"alg none":        none + "." + parts[1] + ".", "alg none, signed": none + "." + parts[1] + "." + parts[2],
+		"alg none":        algNone + "." + parts[1] + ".", "alg none, signed": algNone + "." + parts[1] + "." + parts[2],
 		"wrong iss": token(harness.Claims{"iss": "https://other"}), "no iss": token(harness.Claims{"iss": nil}),
 		"wrong aud": token(harness.Claims{"aud": "other"}), "no aud": token(harness.Claims{"aud": nil}), "aud a number": token(harness.Claims{"aud": 7}),
 		"nbf": token(harness.Claims{"nbf": soon}), "iat": token(harness.Claims{"iat": soon}), "no exp": token(harness.Claims{"exp": nil}),
@@ -84,26 +84,26 @@ func TestProbing(t *testing.T) {
 		}
 	}
 	s := harness.Start(t, bearerSite("require_auth /api/* {\nscope admin\n}\nrequire_auth /other/* {\nscope catalogue:read\n}\nroot "+root+"\nfile_server"))
-	ask := func(method, path string, options ...harness.Option) string {
+	send := func(method, path string, options ...harness.Option) string {
 		r := s.Do(method, s.URL(path), append(options, harness.Header("X-Trace-Id", "same"))...)
 		r.Header.Del("Date")
 		return fmt.Sprint(r.Status, r.Header, r.Body)
 	}
 	t.Run("LEAK-3: what is there and what is not are answered alike", func(t *testing.T) {
-		first := ask("GET", "/api/there")
+		first := send("GET", "/api/there")
 		if !strings.HasPrefix(first, "401 ") {
 			t.Error(first)
 		}
 		for _, path := range []string{"/api/missing", "/api/folder", "/api/folder/", "/api/there/", "/api/../api/there", "/api/there?x=y"} {
 			for _, method := range []string{"GET", "POST", "DELETE", "BREW"} {
-				if got := ask(method, path); got != first {
+				if got := send(method, path); got != first {
 					t.Errorf("%s %s\n got %s\nwant %s", method, path, got, first)
 				}
 			}
 		}
 		admin := scoped(t, "admin")
 		for path, status := range map[string]string{"/api/missing": "404", "/api/folder": "308", "/api/there": "200"} {
-			if got := ask("GET", path, admin); !strings.HasPrefix(got, status) {
+			if got := send("GET", path, admin); !strings.HasPrefix(got, status) {
 				t.Errorf("known caller, %s: %s", path, got)
 			}
 		}
@@ -111,7 +111,7 @@ func TestProbing(t *testing.T) {
 	t.Run("LEAK-4: a challenge names the scopes of this operation only", func(t *testing.T) {
 		want(t, s.Get("/api/there"), 401, "missing_credentials", bare+`, scope="admin"`)
 		want(t, s.Get("/api/there", scoped(t, "x")), 403, "insufficient_scope", noScope)
-		if got := ask("GET", "/api/there", scoped(t, "x catalogue:read")); strings.Contains(got, "catalogue") {
+		if got := send("GET", "/api/there", scoped(t, "x catalogue:read")); strings.Contains(got, "catalogue") {
 			t.Errorf("got %s", got)
 		}
 	})
@@ -123,7 +123,7 @@ func TestSecrecy(t *testing.T) {
 	gates := "require_auth /me corp ops partners\nrequire_auth /admin corp ops partners {\nscope admin\n}\n"
 	bad := harness.Sign(t, jwa.HS256, []byte(strings.Repeat("k", 40)), nil, harness.Claims{"jti": "secret-id-of-a-bad-token"})
 	secrets := []string{harness.Token(t), bad, harness.Token(t, harness.Claims{"exp": 1}), apiKey, "wrong-" + apiKey[8:], password, "wrong-" + password}
-	visit := func(s *harness.Server, path string) []*harness.Response {
+	send := func(s *harness.Server, path string) []*harness.Response {
 		var all []*harness.Response
 		for i, secret := range secrets {
 			options := [][]harness.Option{with(key(secret)), with(harness.Header("Cookie", "api_key="+secret)), with(harness.Basic("alice", secret))}
@@ -151,10 +151,10 @@ func TestSecrecy(t *testing.T) {
 	}()
 	check := func(t *testing.T, s *harness.Server, answers []*harness.Response, statuses string) {
 		t.Helper()
-		seen := ""
+		records := ""
 		for _, r := range answers {
-			if status := fmt.Sprint(r.Status); !strings.Contains(seen, status) {
-				seen += status + " "
+			if status := fmt.Sprint(r.Status); !strings.Contains(records, status) {
+				records += status + " "
 			}
 			for part := range parts {
 				if strings.Contains(fmt.Sprint(r.Header, r.Body), part) {
@@ -163,8 +163,8 @@ func TestSecrecy(t *testing.T) {
 			}
 		}
 		for status := range strings.FieldsSeq(statuses) {
-			if !strings.Contains(seen, status) {
-				t.Errorf("no answer was %s: %s", status, seen)
+			if !strings.Contains(records, status) {
+				t.Errorf("no answer was %s: %s", status, records)
 			}
 		}
 		log := s.LogText()
@@ -180,15 +180,15 @@ func TestSecrecy(t *testing.T) {
 	}
 	t.Run("LEAK-5: neither the log nor an answer holds a credential or a part of one", func(t *testing.T) {
 		s := harness.Start(t, configure("", auth, gates+"respond ok"))
-		check(t, s, append(visit(s, "/me"), visit(s, "/admin")...), "200 400 401 403")
+		check(t, s, append(send(s, "/me"), send(s, "/admin")...), "200 400 401 403")
 	})
 	t.Run("LEAK-5: the same with error pages", func(t *testing.T) {
 		s := harness.Start(t, configure("", auth, "handle_errors {\nrespond \"{err.status_code} {err.message} {http.auth.error} {http.auth.error_description} {http.request.uri.path}\"\n}\n"+gates+"respond ok"))
-		check(t, s, append(visit(s, "/me"), visit(s, "/admin")...), "200 400 401 403")
+		check(t, s, append(send(s, "/me"), send(s, "/admin")...), "200 400 401 403")
 	})
 	t.Run("LEAK-5: the same where denials are hidden", func(t *testing.T) {
 		s := harness.Start(t, configure("", auth, strings.ReplaceAll(gates, "{\nscope", "{\nhide all\nscope")+"respond ok"))
-		check(t, s, visit(s, "/admin"), "404")
+		check(t, s, send(s, "/admin"), "404")
 	})
 	t.Run("LEAK-5: the same with a key that the hidden gate does not judge", func(t *testing.T) {
 		s := harness.Start(t, configure("", auth, "require_auth /tokens corp {\nhide all\n}\nrequire_auth /all corp partners {\nhide all\n}\nrespond ok"))

@@ -75,14 +75,14 @@ func TestDefects(t *testing.T) {
 		{"unavailable", 503}, {"unavailable, who knows", 503}, {"panic", 500},
 	} {
 		t.Run("O-2: "+row.how, func(t *testing.T) {
-			before := b.asked()
+			before := b.count()
 			r, err := http.NewRequest(http.MethodGet, s.URL("/"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Header.Set("X-Probe", row.how)
 			response, err := http.DefaultTransport.RoundTrip(r)
-			if b.asked() != before {
+			if b.count() != before {
 				t.Error("the next handler ran")
 			}
 			if err != nil {
@@ -105,9 +105,9 @@ func TestDefects(t *testing.T) {
 		})
 	}
 	t.Run("O-2: the same scheme lets in whom it accepts", func(t *testing.T) {
-		before := b.asked()
+		before := b.count()
 		want(t, s.Get("/", probing("good")), 200, "")
-		if b.asked() != before+1 {
+		if b.count() != before+1 {
 			t.Error("the next handler did not run")
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-const said = "{err.status_code}|{http.auth.error}|{http.auth.error_description}|{http.auth.required_scopes}|{http.auth.trace_id}"
+const summary = "{err.status_code}|{http.auth.error}|{http.auth.error_description}|{http.auth.required_scopes}|{http.auth.trace_id}"
 
 const gatesOfPages = `
 	require_auth /me corp
@@ -23,7 +23,7 @@ func TestErrorPages(t *testing.T) {
 	s := harness.Start(t, configure("", schemes, gatesOfPages+`
 		handle_errors {
 			header X-Page own
-			respond "`+said+`"
+			respond "`+summary+`"
 		}
 		error /other 418
 		respond "hello {http.auth.user.id}"
@@ -122,8 +122,8 @@ func TestGateInPages(t *testing.T) {
 				t.Errorf("%s: %d %q", path, r.Status, r.Challenges())
 			}
 		}
-		if asked := finds.Load(); asked > 10 {
-			t.Errorf("the scheme was asked %d times", asked)
+		if lookups := finds.Load(); lookups > 10 {
+			t.Errorf("the scheme was asked %d times", lookups)
 		}
 	})
 }

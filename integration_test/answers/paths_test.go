@@ -25,12 +25,12 @@ func TestPaths(t *testing.T) {
 	}
 	for _, spelling := range guarded {
 		t.Run("GW-4: guarded: "+strings.ReplaceAll(spelling, "/", "∕"), func(t *testing.T) {
-			before := b.asked()
+			before := b.count()
 			if !strings.HasPrefix(spelling, "/") {
 				spelling = "/" + spelling
 			}
 			want(t, s.Get(spelling), 401, "missing_credentials", bare)
-			if b.asked() != before {
+			if b.count() != before {
 				t.Error("it was forwarded")
 			}
 			want(t, s.Get(spelling, harness.Bearer(harness.Token(t))), 200, "")
@@ -42,14 +42,14 @@ func TestPaths(t *testing.T) {
 	for _, spelling := range open {
 		t.Run("GW-4: open, and no guarded path to the upstream: "+strings.ReplaceAll(spelling, "/", "∕"), func(t *testing.T) {
 			want(t, s.Get(spelling), 200, "")
-			seen := b.last(t).RequestURI
-			raw, _, _ := strings.Cut(seen, "?")
+			target := b.last(t).RequestURI
+			raw, _, _ := strings.Cut(target, "?")
 			plain, err := url.PathUnescape(raw)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if strings.HasPrefix(strings.ToLower(path.Clean(plain)), "/admin/") {
-				t.Errorf("the upstream was asked for %s", seen)
+				t.Errorf("the upstream was asked for %s", target)
 			}
 		})
 	}

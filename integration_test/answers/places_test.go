@@ -51,18 +51,18 @@ func TestQuery(t *testing.T) {
 		}
 	})
 	t.Run("R6750-4: what shares is made private, what is stricter stays", func(t *testing.T) {
-		for said, sent := range map[string]string{
+		for name, sent := range map[string]string{
 			"public, max-age=60": "max-age=60, private", "s-maxage=9": "private", "no-store": "no-store", "private, max-age=1": "private, max-age=1",
 		} {
-			field(t, s.Get("/me?access_token="+token, harness.Header("X-Say", said)), "Cache-Control", sent)
+			field(t, s.Get("/me?access_token="+token, harness.Header("X-Say", name)), "Cache-Control", sent)
 		}
 	})
 	t.Run("R6750-5: two places and a repeated parameter are 400", func(t *testing.T) {
-		before := b.asked()
+		before := b.count()
 		want(t, s.Get("/me?access_token=x"+token, harness.Bearer(token)), 400, "invalid_request", twice)
 		want(t, s.Get("/me?access_token="+token+"&access_token="+token), 400, "invalid_request", twice)
 		want(t, s.Get("/me?access_token="+token+"&access_token="), 400, "invalid_request", twice)
-		if b.asked() != before {
+		if b.count() != before {
 			t.Error("something was forwarded")
 		}
 	})
@@ -104,7 +104,7 @@ func TestForm(t *testing.T) {
 	})
 	t.Run("R6750-2: other bodies and methods are no place for a token", func(t *testing.T) {
 		long := "access_token=" + token + "&x=" + strings.Repeat("x", 70<<10)
-		before := b.asked()
+		before := b.count()
 		for name, r := range map[string]*harness.Response{
 			"GET":       s.Do("GET", s.URL("/form"), harness.Body(form, body)),
 			"HEAD":      s.Do("HEAD", s.URL("/form"), harness.Body(form, body)),
@@ -118,7 +118,7 @@ func TestForm(t *testing.T) {
 				t.Errorf("%s: %d %q", name, r.Status, r.Challenges())
 			}
 		}
-		if b.asked() != before {
+		if b.count() != before {
 			t.Error("something was forwarded")
 		}
 	})
@@ -161,13 +161,13 @@ func TestCookie(t *testing.T) {
 	})
 	site, other := harness.Header("Sec-Fetch-Site", "same-origin"), harness.Header("Sec-Fetch-Site", "cross-site")
 	t.Run("R6750-15: another site cannot make a browser change something", func(t *testing.T) {
-		before := b.asked()
+		before := b.count()
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			for _, sign := range with(other, harness.Header("Sec-Fetch-Site", "same-site"), harness.Header("Origin", "https://evil.example"), harness.Header("Origin", "null")) {
 				want(t, s.Do(method, s.URL("/"), cookie, sign), 403, "access_denied")
 			}
 		}
-		if b.asked() != before {
+		if b.count() != before {
 			t.Error("something was forwarded")
 		}
 		want(t, s.Get("/", cookie, other, harness.Header("Connection", "Upgrade"), harness.Header("Upgrade", "websocket")), 403, "access_denied")

@@ -76,11 +76,11 @@ func (*probe) Verify(_ context.Context, _ *authn.Request, c authn.Credential) au
 	return authn.Reject(authn.CodeInvalidCredentials, cause)
 }
 
-func (*probe) Challenges(ask authn.ChallengeParams) []authn.Challenge {
-	if !ask.Unauthenticated() {
+func (*probe) Challenges(send authn.ChallengeParams) []authn.Challenge {
+	if !send.Unauthenticated() {
 		return nil
 	}
-	return []authn.Challenge{{Scheme: "Probe", Realm: ask.RealmFor("")}}
+	return []authn.Challenge{{Scheme: "Probe", Realm: send.RealmFor("")}}
 }
 
 var (

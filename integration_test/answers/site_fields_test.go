@@ -17,13 +17,13 @@ var forged = with(harness.Header("X-User", "mallory"), harness.Header("x-uSER", 
 func reported(b *backend, t *testing.T) string {
 	t.Helper()
 	h := b.last(t).Header
-	told := named(h)
+	identity := named(h)
 	for name, values := range h {
 		if strings.ContainsAny(name, "!") || name == "X-Team" {
-			told = append(told, fmt.Sprint(name, "=", values))
+			identity = append(identity, fmt.Sprint(name, "=", values))
 		}
 	}
-	return strings.Join(told, " ")
+	return strings.Join(identity, " ")
 }
 
 // TestForgedOnRoutesWithoutAGate sends the fields of gates past all of them.
@@ -58,13 +58,13 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			s := harness.Start(t, head+site)
 			for _, path := range []string{"/health", "/"} {
 				s.Get(path, forged...)
-				if told := reported(b, t); told != "" {
-					t.Errorf("past no gate the upstream of %s was told %s", path, told)
+				if identity := reported(b, t); identity != "" {
+					t.Errorf("past no gate the upstream of %s was told %s", path, identity)
 				}
 			}
 			s.Get("/orders", append(forged, claimed(t, harness.Claims{"team": "staff"}))...)
-			if told := reported(b, t); told != "X-User=[alice] X-Team=[staff]" {
-				t.Errorf("past the gate the upstream was told %s", told)
+			if identity := reported(b, t); identity != "X-User=[alice] X-Team=[staff]" {
+				t.Errorf("past the gate the upstream was told %s", identity)
 			}
 		})
 		t.Run("ID-2: in JSON, "+name, func(t *testing.T) {
@@ -74,16 +74,16 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			}
 			s := harness.StartJSON(t, string(config))
 			s.Get("/health", forged...)
-			if told := reported(b, t); told != "" {
-				t.Errorf("past no gate the upstream was told %s", told)
+			if identity := reported(b, t); identity != "" {
+				t.Errorf("past no gate the upstream was told %s", identity)
 			}
 		})
 	}
 	t.Run("ID-2: another site keeps its fields", func(t *testing.T) {
 		s := harness.Start(t, head+sites["beside a site without a gate"])
 		s.Get("/", harness.Host("other.example"), harness.Header("X-User", "from a trusted proxy"))
-		if told := reported(b, t); told != "X-User=[from a trusted proxy]" {
-			t.Errorf("the upstream was told %s", told)
+		if identity := reported(b, t); identity != "X-User=[from a trusted proxy]" {
+			t.Errorf("the upstream was told %s", identity)
 		}
 	})
 	t.Run("ID-2: what the site itself sets stays, and no matcher sees what a client sent", func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 	t.Run("ID-2: a trailer is no way in", func(t *testing.T) {
 		s := harness.Start(t, head+sites["a gate of the site"])
 		raw(t, s, "POST /health HTTP/1.1", "Host: localhost", "Connection: close", "Trailer: X-User", "Transfer-Encoding: chunked", "", "1", "x", "0", "X-User: mallory", "", "")
-		if seen := b.last(t); named(seen.Trailer) != nil || seen.body != "x" {
-			t.Errorf("got %v %q", seen.Trailer, seen.body)
+		if request := b.last(t); named(request.Trailer) != nil || request.body != "x" {
+			t.Errorf("got %v %q", request.Trailer, request.body)
 		}
 	})
 	t.Run("ID-2: refused where it cannot be kept out", func(t *testing.T) {
@@ -109,8 +109,8 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 		s.Get("/health", forged...)
-		if told := reported(b, t); told != "" {
-			t.Errorf("the upstream was told %s", told)
+		if identity := reported(b, t); identity != "" {
+			t.Errorf("the upstream was told %s", identity)
 		}
 	})
 }
@@ -142,12 +142,12 @@ func TestForgedInJSON(t *testing.T) {
 			}
 			s := harness.StartJSON(t, string(config))
 			s.Get("/health", forged...)
-			if told := named(b.last(t).Header); told != nil {
-				t.Errorf("the upstream was told %s", told)
+			if identity := named(b.last(t).Header); identity != nil {
+				t.Errorf("the upstream was told %s", identity)
 			}
 			s.Get("/orders", append(forged, harness.Bearer(harness.Token(t)))...)
-			if told := fmt.Sprint(named(b.last(t).Header)); told != "[X-User=[alice]]" {
-				t.Errorf("past the gate it was told %s", told)
+			if identity := fmt.Sprint(named(b.last(t).Header)); identity != "[X-User=[alice]]" {
+				t.Errorf("past the gate it was told %s", identity)
 			}
 		})
 	}

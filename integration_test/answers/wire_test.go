@@ -60,7 +60,7 @@ func TestAuthorizationField(t *testing.T) {
 	b := serve(t, nil)
 	s := harness.Start(t, site("require_auth /mixed corp ops\nrequire_auth /me corp\nreverse_proxy "+b.addr))
 	token := harness.Token(t)
-	ask := func(path string, fields ...string) string {
+	send := func(path string, fields ...string) string {
 		lines := append([]string{"GET " + path + " HTTP/1.1", "Host: localhost", "Connection: close"}, fields...)
 		status, _, _ := strings.Cut(raw(t, s, append(lines, "", "")...), "\r\n")
 		return status
@@ -75,17 +75,17 @@ func TestAuthorizationField(t *testing.T) {
 			{"Authorization: Digest a=\"b\", Bearer " + token},
 		} {
 			for _, path := range []string{"/mixed", "/me"} {
-				if got := ask(path, fields...); got != "HTTP/1.1 400 Bad Request" {
+				if got := send(path, fields...); got != "HTTP/1.1 400 Bad Request" {
 					t.Errorf("%s %.30q: %s", path, fields, got)
 				}
 			}
 		}
-		if b.asked() > 0 {
+		if b.count() > 0 {
 			t.Error("something was forwarded")
 		}
 	})
 	t.Run("R9110-15: parameters after a comma are no second pair", func(t *testing.T) {
-		if got := ask("/me", `Authorization: Digest username="a, Bearer b", realm = "x", uri="/"`); got != "HTTP/1.1 401 Unauthorized" {
+		if got := send("/me", `Authorization: Digest username="a, Bearer b", realm = "x", uri="/"`); got != "HTTP/1.1 401 Unauthorized" {
 			t.Error(got)
 		}
 	})
@@ -94,7 +94,7 @@ func TestAuthorizationField(t *testing.T) {
 			return raw(t, s, slices.Concat([]string{"POST /me HTTP/1.1", "Host: localhost", "Connection: close"}, fields, []string{
 				"Trailer: Authorization", "Transfer-Encoding: chunked", "", "1", "x", "0", "Authorization: Bearer " + token, "", ""})...)
 		}
-		if got := chunked(); !strings.HasPrefix(got, "HTTP/1.1 4") || b.asked() > 0 {
+		if got := chunked(); !strings.HasPrefix(got, "HTTP/1.1 4") || b.count() > 0 {
 			t.Errorf("the answer is %s", got)
 		}
 	})
@@ -138,7 +138,7 @@ func TestStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	ask := func(authorization string) string {
+	send := func(authorization string) string {
 		r, _ := http.NewRequest(http.MethodGet, s.URL("/"), nil)
 		if authorization != "" {
 			r.Header.Set("Authorization", authorization)
@@ -158,13 +158,13 @@ func TestStreams(t *testing.T) {
 	t.Run("R9110-17: each stream of a connection is judged alone", func(t *testing.T) {
 		token := harness.Token(t)
 		for range 5 {
-			if got := ask("Bearer " + token); got != "HTTP/2.0 200 alice" {
+			if got := send("Bearer " + token); got != "HTTP/2.0 200 alice" {
 				t.Error(got)
 			}
-			if got := ask(""); !strings.HasPrefix(got, "HTTP/2.0 401 ") {
+			if got := send(""); !strings.HasPrefix(got, "HTTP/2.0 401 ") {
 				t.Error(got)
 			}
-			if got := ask("Bearer nonsense"); !strings.HasPrefix(got, "HTTP/2.0 401 ") {
+			if got := send("Bearer nonsense"); !strings.HasPrefix(got, "HTTP/2.0 401 ") {
 				t.Error(got)
 			}
 		}

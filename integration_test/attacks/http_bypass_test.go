@@ -55,11 +55,11 @@ func (f *fortress) passesWithoutBody(t *testing.T, rule, method, path string, fi
 	} {
 		t.Run(rule+": the body of "+method+" does not go on: "+name, func(t *testing.T) {
 			r := send()
-			seen := f.take()
-			if r.Status != http.StatusOK || len(seen) != 1 {
-				t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
+			requests := f.take()
+			if r.Status != http.StatusOK || len(requests) != 1 {
+				t.Fatalf("%d, %d at the upstream", r.Status, len(requests))
 			}
-			if got := seen[0]; got.body != "" || len(got.trailer) > 0 || got.header.Get("Content-Length") != "" {
+			if got := requests[0]; got.body != "" || len(got.trailer) > 0 || got.header.Get("Content-Length") != "" {
 				t.Errorf("the upstream got %+v", got)
 			}
 		})

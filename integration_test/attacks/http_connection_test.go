@@ -45,12 +45,12 @@ func TestConnection(t *testing.T) {
 			for _, path := range []string{"/kept", "/stripped"} {
 				f.stops(t, f.Send(lines("GET "+path, fields...)))
 				r := f.Send(lines("GET "+path, append(fields, good)...))
-				seen := f.take()
-				if r.Status != http.StatusOK || len(seen) != 1 {
-					t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
+				requests := f.take()
+				if r.Status != http.StatusOK || len(requests) != 1 {
+					t.Fatalf("%d, %d at the upstream", r.Status, len(requests))
 				}
-				seen[0].tellsOnly(t, name, "alice")
-				if path == "/stripped" && seen[0].header["Authorization"] != nil {
+				requests[0].hasOnly(t, name, "alice")
+				if path == "/stripped" && requests[0].header["Authorization"] != nil {
 					t.Error("the credential went on")
 				}
 			}
@@ -87,17 +87,17 @@ func TestVariables(t *testing.T) {
 			continue // nobody speaks of roles here
 		}
 		t.Run("R9700-3: "+name, func(t *testing.T) {
-			for path, told := range map[string]string{"/known": "alice", "/optional": ""} {
+			for path, user := range map[string]string{"/known": "alice", "/optional": ""} {
 				fields := []string{name + ": admin", "Connection: X-User"}
-				if told != "" {
+				if user != "" {
 					fields = append(fields, "Authorization: Bearer "+f.token)
 				}
 				f.Send(lines("GET "+path, fields...))
-				seen := application.take()
-				if len(seen) != 1 {
-					t.Fatalf("%d at the application", len(seen))
+				requests := application.take()
+				if len(requests) != 1 {
+					t.Fatalf("%d at the application", len(requests))
 				}
-				seen[0].tellsOnly(t, name, told)
+				requests[0].hasOnly(t, name, user)
 			}
 		})
 	}

@@ -33,8 +33,8 @@ func TestEarlyData(t *testing.T) {
 	require_auth /api corp ops partners {
 		forward X-User {http.auth.user.id}
 	}`)
-	known := "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))
-	guess := "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:guess"))
+	credential := "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+password))
+	failedLogin := "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:guess"))
 	for name, row := range map[string]struct {
 		fields       []string
 		early, later int
@@ -43,11 +43,11 @@ func TestEarlyData(t *testing.T) {
 		"a token":                        {fields: get("/api", "authorization", "Bearer "+f.token), early: 425, later: 200},
 		"a token for nobody":             {fields: get("/anonymous", "authorization", "Bearer "+f.token), early: 425, later: 200},
 		"a bad token":                    {fields: get("/api", "authorization", "Bearer x.y.z"), early: 425, later: 401},
-		"a password":                     {fields: get("/api", "authorization", known), early: 425, later: 200},
-		"a guess":                        {fields: get("/api", "authorization", guess), early: 425, later: 401},
+		"a password":                     {fields: get("/api", "authorization", credential), early: 425, later: 200},
+		"a guess":                        {fields: get("/api", "authorization", failedLogin), early: 425, later: 401},
 		"a key":                          {fields: get("/api", "x-api-key", apiKey), early: 425, later: 200},
 		"a token where all is hidden":    {fields: get("/hidden", "authorization", "Bearer "+f.token), early: 404, later: 200},
-		"two credentials":                {fields: get("/api", "x-api-key", apiKey, "authorization", known), early: 400, later: 400},
+		"two credentials":                {fields: get("/api", "x-api-key", apiKey, "authorization", credential), early: 400, later: 400},
 		"nothing":                        {fields: get("/api"), early: 401, later: 401},
 		"nothing, and that is enough":    {fields: get("/anonymous"), early: 200, later: 200, passesEarly: true},
 		"nothing where there is no gate": {fields: get("/free"), early: 200, later: 200, passesEarly: true},
@@ -56,9 +56,9 @@ func TestEarlyData(t *testing.T) {
 			ticket := f.Ticket()
 			f.take()
 			r := f.sendEarly(t, ticket, row.fields, row.passesEarly)
-			seen := f.take()
-			if r.Status != row.early || len(seen) > 0 != (row.early == http.StatusOK) {
-				t.Errorf("early: %d %s, %d at the upstream", r.Status, r.Body, len(seen))
+			requests := f.take()
+			if r.Status != row.early || len(requests) > 0 != (row.early == http.StatusOK) {
+				t.Errorf("early: %d %s, %d at the upstream", r.Status, r.Body, len(requests))
 			}
 			if r.Status == http.StatusTooEarly {
 				r.Want(http.StatusTooEarly, "too_early")
@@ -74,11 +74,11 @@ func TestEarlyData(t *testing.T) {
 	t.Run("guesses lock nobody out", func(t *testing.T) {
 		ticket := f.Ticket()
 		for range 12 {
-			if r := f.sendEarly(t, ticket, get("/api", "authorization", guess), false); r.Status == http.StatusTooManyRequests {
+			if r := f.sendEarly(t, ticket, get("/api", "authorization", failedLogin), false); r.Status == http.StatusTooManyRequests {
 				t.Fatal("a guess was counted")
 			}
 		}
-		if r := f.SendHTTP3(new(tls.Config), get("/api", "authorization", known), ""); r.Status != http.StatusOK {
+		if r := f.SendHTTP3(new(tls.Config), get("/api", "authorization", credential), ""); r.Status != http.StatusOK {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
 	})

@@ -36,7 +36,7 @@ http://localhost:8080 {
 	respond "hello {http.auth.user.id}"
 }`)
 	from := func(address string) harness.Option { return harness.Header("X-Forwarded-For", address) }
-	var hashed, refused atomic.Int32
+	var hashed, failures atomic.Int32
 	var flood sync.WaitGroup
 	many := 90 + runtime.GOMAXPROCS(0)
 	for i := range many {
@@ -45,11 +45,11 @@ http://localhost:8080 {
 			case http.StatusUnauthorized:
 				hashed.Add(1)
 			case http.StatusServiceUnavailable:
-				refused.Add(1)
+				failures.Add(1)
 			}
 		})
 	}
-	harness.Eventually(t, "some of the flood is turned away, and the others wait", func() bool { return refused.Load() > 0 })
+	harness.Eventually(t, "some of the flood is turned away, and the others wait", func() bool { return failures.Load() > 0 })
 	before := hashed.Load()
 	t.Run("LEAK-6: somebody else does not wait for the flood", func(t *testing.T) {
 		r := s.Get("/", harness.Basic("alice", password), from("192.0.2.7"))
@@ -62,7 +62,7 @@ http://localhost:8080 {
 		}
 	})
 	flood.Wait()
-	if int(hashed.Load()+refused.Load()) != many {
-		t.Errorf("%d hashed and %d refused of %d", hashed.Load(), refused.Load(), many)
+	if int(hashed.Load()+failures.Load()) != many {
+		t.Errorf("%d hashed and %d refused of %d", hashed.Load(), failures.Load(), many)
 	}
 }

@@ -25,9 +25,9 @@ const (
 
 // witness is an upstream that tells what reached it.
 type witness struct {
-	address string
-	mutex   sync.Mutex
-	seen    []received
+	address  string
+	mutex    sync.Mutex
+	requests []received
 }
 
 // received is a request as the upstream got it.
@@ -52,23 +52,23 @@ func (w *witness) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // what is cut off is seen as far as it came
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	w.seen = append(w.seen, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
+	w.requests = append(w.requests, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
 }
 
 // take returns what has come since it was asked last.
 func (w *witness) take() []received {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	taken := w.seen
-	w.seen = nil
-	return taken
+	requests := w.requests
+	w.requests = nil
+	return requests
 }
 
 // reached reports whether something has come since.
 func (w *witness) reached() bool {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	return len(w.seen) > 0
+	return len(w.requests) > 0
 }
 
 // fortress is a site in front of a witness, with a scheme of each kind: corp, ops
@@ -133,8 +133,8 @@ func (f *fortress) stops(t *testing.T, r *harness.Response) {
 	if r.Status != 0 && r.Status != 400 && r.Status != 401 && r.Status != 403 && r.Status != 404 && r.Status != 501 && r.Status != 505 && r.Status != 431 && r.Status != 308 {
 		t.Errorf("status %d %s", r.Status, r.Body)
 	}
-	if seen := f.take(); len(seen) != 0 {
-		t.Errorf("the upstream got %v", seen)
+	if requests := f.take(); len(requests) != 0 {
+		t.Errorf("the upstream got %v", requests)
 	}
 }
 

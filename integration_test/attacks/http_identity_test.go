@@ -47,7 +47,7 @@ func TestImpostor(t *testing.T) {
 			return []string{name + ": admin", "Connection: close, " + name + ", X-User", "Keep-Alive: " + name, "TE: trailers, " + name}
 		},
 	}
-	for path, told := range map[string]string{"/me": "alice", "/optional": "", "/optional known": "alice", "/twice": "alice", "/me preflight": ""} {
+	for path, user := range map[string]string{"/me": "alice", "/optional": "", "/optional known": "alice", "/twice": "alice", "/me preflight": ""} {
 		path, how, _ := strings.Cut(path, " ")
 		for way, claim := range claims {
 			t.Run("R9700-3: "+path+" "+how+", "+way, func(t *testing.T) {
@@ -57,39 +57,39 @@ func TestImpostor(t *testing.T) {
 					switch {
 					case how == "preflight":
 						line, fields = "OPTIONS "+path, append(fields, "Origin: https://a.example", "Access-Control-Request-Method: GET")
-					case told != "":
+					case user != "":
 						fields = append(fields, good)
 					}
 					r := f.Send(lines(line, fields...))
-					seen := f.take()
-					if r.Status == http.StatusBadRequest && len(seen) == 0 {
+					requests := f.take()
+					if r.Status == http.StatusBadRequest && len(requests) == 0 {
 						continue // a name that no server takes
 					}
-					if r.Status != http.StatusOK || len(seen) != 1 {
-						t.Fatalf("%s: %d, %d at the upstream", name, r.Status, len(seen))
+					if r.Status != http.StatusOK || len(requests) != 1 {
+						t.Fatalf("%s: %d, %d at the upstream", name, r.Status, len(requests))
 					}
-					seen[0].tellsOnly(t, name, told)
+					requests[0].hasOnly(t, name, user)
 				}
 			})
 		}
 	}
 }
 
-// tellsOnly wants an identity in the fields of its names and in no other that an
+// hasOnly wants an identity in the fields of its names and in no other that an
 // upstream could take for them.
-func (r received) tellsOnly(t *testing.T, name, told string) {
+func (r received) hasOnly(t *testing.T, name, user string) {
 	t.Helper()
 	for field, values := range r.header {
 		switch asVariable(field) {
 		case "x-user":
-			if len(values) != 1 || values[0] != told || field != "X-User" {
+			if len(values) != 1 || values[0] != user || field != "X-User" {
 				t.Errorf("%s: the upstream got %s %q", name, field, values)
 			}
 		case "x-roles":
 			t.Errorf("%s: the upstream got %s %q", name, field, values)
 		}
 	}
-	if told != "" && r.header.Get("X-User") != told {
+	if user != "" && r.header.Get("X-User") != user {
 		t.Errorf("%s: the upstream was not told who it is: %v", name, r.header)
 	}
 	if len(r.trailer) > 0 {
@@ -123,20 +123,20 @@ func TestErrorRoutes(t *testing.T) {
 		rewrite * /{err.status_code}.html
 		reverse_proxy `+pages.address+`
 	}`)
-	for who, credential := range map[string]string{
+	for caller, credential := range map[string]string{
 		"nobody": "X-A: b", "a bad token": "Authorization: Bearer x", "too little": "Authorization: Bearer " + f.token, "two tokens": "Authorization: Bearer x\r\nAuthorization: Bearer y",
 	} {
-		t.Run("R9700-3: an error page for "+who, func(t *testing.T) {
+		t.Run("R9700-3: an error page for "+caller, func(t *testing.T) {
 			for _, name := range impostors {
 				r := f.Send(lines("GET /", credential, name+": admin", "Connection: X-User"))
-				seen := pages.take()
-				if r.Status == http.StatusBadRequest && len(seen) == 0 {
+				requests := pages.take()
+				if r.Status == http.StatusBadRequest && len(requests) == 0 {
 					continue // a name that no server takes
 				}
-				if len(seen) != 1 || len(f.take()) != 0 {
-					t.Fatalf("%s: %d, %d at the pages", name, r.Status, len(seen))
+				if len(requests) != 1 || len(f.take()) != 0 {
+					t.Fatalf("%s: %d, %d at the pages", name, r.Status, len(requests))
 				}
-				seen[0].tellsOnly(t, name, "")
+				requests[0].hasOnly(t, name, "")
 			}
 		})
 	}
@@ -150,8 +150,8 @@ func TestTrailers(t *testing.T) {
 	}`)
 	t.Run("R9700-3: in a trailer of HTTP/1.1", func(t *testing.T) {
 		f.Send(lines("POST /", "Authorization: Bearer "+f.token, "Transfer-Encoding: chunked", "Trailer: X-User, X_User") + "1\r\nx\r\n0\r\nX-User: admin\r\nX_User: admin\r\n\r\n")
-		for _, seen := range f.take() {
-			seen.tellsOnly(t, "trailer", "alice")
+		for _, request := range f.take() {
+			request.hasOnly(t, "trailer", "alice")
 		}
 	})
 	for version, send := range map[string]func(fields []string, body string, trailers ...string) *harness.Response{
@@ -171,11 +171,11 @@ func (f *fortress) sendsTrailers(t *testing.T, version string, send func(fields 
 	fields := []string{":method", "POST", ":scheme", "http", ":authority", "localhost", ":path", "/"}
 	t.Run("R9700-3: in a trailer of "+version, func(t *testing.T) {
 		r := send(append(fields, "authorization", "Bearer "+f.token, "trailer", "x-user"), "x", "x-user", "admin", "x_user", "admin")
-		seen := f.take()
-		if r.Status != 200 || len(seen) != 1 {
-			t.Fatalf("%d, %d at the upstream", r.Status, len(seen))
+		requests := f.take()
+		if r.Status != 200 || len(requests) != 1 {
+			t.Fatalf("%d, %d at the upstream", r.Status, len(requests))
 		}
-		seen[0].tellsOnly(t, "trailer", "alice")
+		requests[0].hasOnly(t, "trailer", "alice")
 	})
 	t.Run("R9110-15: a credential in a trailer of "+version+" is none", func(t *testing.T) {
 		f.stops(t, send(append(fields, "trailer", "authorization"), "x", "authorization", "Bearer "+f.token))
@@ -197,8 +197,8 @@ func (f *fortress) sendsTrailers(t *testing.T, version string, send func(fields 
 				request = append(append([]string{}, fields...), field[0], field[1], "authorization", "Bearer "+f.token)
 			}
 			send(request, "")
-			for _, seen := range f.take() {
-				seen.tellsOnly(t, name, "alice")
+			for _, arrival := range f.take() {
+				arrival.hasOnly(t, name, "alice")
 			}
 		})
 	}

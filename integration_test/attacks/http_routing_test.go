@@ -37,7 +37,7 @@ func decoded(target string) string {
 // there are none. Which ones Caddy's matcher lets through is said in
 // SECURITY.md, and nothing else may get through.
 func TestPathsReadApart(t *testing.T) {
-	known := map[string]bool{ // what a matcher on a path cannot know
+	undecidable := map[string]bool{ // what a matcher on a path cannot know
 		"/%2561dmin/x": true, "/x/%252e%252e/admin/x": true, "/%255cadmin/x": true, "/%5cadmin/x": true, "/x%5c..%5cadmin/x": true,
 		"/;a/admin/x": true, "/.;/admin/x": true, "/x/..;/admin/x": true, "/x/..%5cadmin/x": true,
 	}
@@ -48,17 +48,17 @@ func TestPathsReadApart(t *testing.T) {
 		"/admin?x", "/admin%3fx", "/admin%23x", "/admin%252fx", "/admin%5cx", `/admin\x`, "/admin::$DATA", "/admin.json", "/admin.php/x", "/admin/%2e%2e%2fadmin",
 		"/%u0061dmin/x", "/%c0%aeadmin/x", "/%ef%bc%8fadmin/x", "/%e2%84%aadmin/x", "/ad%0amin/x", "/\xefadmin/x", "/admin\x01/x",
 	}
-	for target := range known {
+	for target := range undecidable {
 		targets = append(targets, target)
 	}
 	f := newFortress(t, "require_auth /admin* corp")
 	for _, target := range targets {
 		t.Run("GW-4: "+strings.ReplaceAll(target, "/", "∕"), func(t *testing.T) {
 			f.Send(lines("GET " + target))
-			for _, seen := range f.take() {
-				plain, _, _ := strings.Cut(seen.target, "?")
+			for _, request := range f.take() {
+				plain, _, _ := strings.Cut(request.target, "?")
 				for way, read := range readings {
-					if understood := strings.ToLower(path.Clean(read(plain))); strings.HasPrefix(understood, "/admin") && !known[target] {
+					if understood := strings.ToLower(path.Clean(read(plain))); strings.HasPrefix(understood, "/admin") && !undecidable[target] {
 						t.Errorf("past the gate, and %s it is %s", way, understood)
 					}
 				}
@@ -106,8 +106,8 @@ func TestHosts(t *testing.T) {
 	} {
 		t.Run("the host is "+strings.ReplaceAll(host, "/", "∕"), func(t *testing.T) {
 			r := f.Send("GET /x HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
-			if seen := f.take(); len(seen) != 0 || r.Status == 200 && r.Body != "" {
-				t.Errorf("%d %s, the upstream got %v", r.Status, r.Body, seen)
+			if requests := f.take(); len(requests) != 0 || r.Status == 200 && r.Body != "" {
+				t.Errorf("%d %s, the upstream got %v", r.Status, r.Body, requests)
 			}
 			if r.Status == 401 {
 				r.Want(401, "missing_credentials", `Bearer realm="api"`)

@@ -110,9 +110,9 @@ func TestSameConnection(t *testing.T) {
 			if !strings.Contains(string(all), "HTTP/1.1 200 ") || !strings.Contains(string(all), "HTTP/1.1 401 ") && !strings.Contains(string(all), "HTTP/1.1 400 ") {
 				t.Errorf("the answers are %s", all)
 			}
-			for _, seen := range f.take() {
-				if seen.target != "/one" {
-					t.Errorf("the upstream got %s %s", seen.method, seen.target)
+			for _, request := range f.take() {
+				if request.target != "/one" {
+					t.Errorf("the upstream got %s %s", request.method, request.target)
 				}
 			}
 		})

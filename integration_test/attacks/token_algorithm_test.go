@@ -53,7 +53,7 @@ func TestNone(t *testing.T) {
 func TestConfusion(t *testing.T) {
 	s := newTarget(t)
 	s.accepts(t, hsGate, forge(`{"alg":"HS256"}`, claims(), hs(secret)))
-	for family, public := range map[string]any{"RSA": &s.rsa.PublicKey, "EC": &s.ecdsa.PublicKey, "Ed25519": s.ed25519.Public()} {
+	for kind, public := range map[string]any{"RSA": &s.rsa.PublicKey, "EC": &s.ecdsa.PublicKey, "Ed25519": s.ed25519.Public()} {
 		spki := must(x509.MarshalPKIXPublicKey(public))
 		text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})
 		encodings := map[string][]byte{
@@ -61,7 +61,7 @@ func TestConfusion(t *testing.T) {
 			"PEM in one line": bytes.ReplaceAll(text, []byte("\n"), nil), "PEM ended by NUL": append(bytes.Clone(text), 0),
 			"DER": spki, "DER in base64": []byte(base64.StdEncoding.EncodeToString(spki)), "DER in base64url": []byte(b64(spki)),
 			"certificate": certificate(t, s, public, false), "certificate in PEM": certificate(t, s, public, true), "nothing": {}, "a NUL": {0},
-			"JWK": []byte(jwk(s, family)), "JWK set": []byte(`{"keys":[` + jwk(s, family) + `]}`), "kid": []byte("rs"),
+			"JWK": []byte(jwk(s, kind)), "JWK set": []byte(`{"keys":[` + jwk(s, kind) + `]}`), "kid": []byte("rs"),
 		}
 		if key, ok := public.(*rsa.PublicKey); ok {
 			pkcs1 := x509.MarshalPKCS1PublicKey(key)
@@ -70,7 +70,7 @@ func TestConfusion(t *testing.T) {
 			encodings["modulus in decimal"] = []byte(key.N.String())
 		}
 		for name, key := range encodings {
-			t.Run("JWT-3: HMAC with the public key of "+family+" as "+name, func(t *testing.T) {
+			t.Run("JWT-3: HMAC with the public key of "+kind+" as "+name, func(t *testing.T) {
 				for _, path := range []string{rsGate, esGate, edGate, allGate} {
 					s.refuses(t, path, forge(`{"alg":"HS256"}`, claims(), hs(key)))
 					s.refuses(t, path, forge(`{"alg":"HS512","kid":"rs"}`, claims(), hs512(key)))
@@ -81,8 +81,8 @@ func TestConfusion(t *testing.T) {
 }
 
 // jwk writes a public key as its owner would.
-func jwk(s *target, family string) string {
-	switch family {
+func jwk(s *target, kind string) string {
+	switch kind {
 	case "RSA":
 		return `{"kty":"RSA","n":"` + b64(s.rsa.N.Bytes()) + `","e":"AQAB"}`
 	case "EC":

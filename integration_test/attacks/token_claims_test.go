@@ -14,25 +14,25 @@ import (
 func TestTimes(t *testing.T) {
 	s := newTarget(t)
 	now := time.Now().Unix()
-	refused := func(name, old, replacement string) {
+	wantRefused := func(name, old, replacement string) {
 		t.Run("JWT-10: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, forge(`{"alg":"RS256"}`, claimsWith(t, old, replacement), s.rs256))
 		})
 	}
-	refused("no exp", ","+later(), "")
+	wantRefused("no exp", ","+later(), "")
 	for _, value := range []string{
 		`"9999999999"`, `"never"`, `""`, `null`, `true`, `[9999999999]`, `{"n":9999999999}`, `-1`, `1e400`, `-1e400`, `1e308`, `1E30`,
 		`9223372036854775807`, `9223372036854775808`, `18446744073709551616`, `253402300800`, `99999999999999999999999999999999`,
 		`9e999999999`, `"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"`,
 	} {
-		refused("exp is "+value, later(), `"exp":`+value)
-		refused("nbf is "+value, later(), later()+`,"nbf":`+value)
+		wantRefused("exp is "+value, later(), `"exp":`+value)
+		wantRefused("nbf is "+value, later(), later()+`,"nbf":`+value)
 	}
 	for _, value := range []string{`"1"`, `null`, `true`, `[1]`, `{}`, `1e400`, `9223372036854775808`, fmt.Sprint(now + 3600), fmt.Sprint(now + 1e9)} {
-		refused("iat is "+value, later(), later()+`,"iat":`+value)
+		wantRefused("iat is "+value, later(), later()+`,"iat":`+value)
 	}
-	refused("not yet valid", later(), later()+fmt.Sprintf(`,"nbf":%d`, now+3600))
-	refused("not yet valid, in milliseconds", later(), later()+fmt.Sprintf(`,"nbf":%d`, now*1000))
+	wantRefused("not yet valid", later(), later()+fmt.Sprintf(`,"nbf":%d`, now+3600))
+	wantRefused("not yet valid, in milliseconds", later(), later()+fmt.Sprintf(`,"nbf":%d`, now*1000))
 	for name, value := range map[string]string{"a second ago and 31": fmt.Sprint(now - 32), "0": "0", "-0": "-0", "1e-400": "1e-400", "0.9": "0.9", "1e2": "1e2"} {
 		t.Run("JWT-10: expired, exp is "+name, func(t *testing.T) {
 			r := s.Get(rsGate, harness.Bearer(forge(`{"alg":"RS256"}`, claimsWith(t, later(), `"exp":`+value), s.rs256)))
@@ -152,18 +152,18 @@ func TestNobody(t *testing.T) {
 		t.Run("sub is "+name, func(t *testing.T) {
 			s.user.Store("nobody was told")
 			r := s.Get(rsGate, harness.Bearer(forge(`{"alg":"RS256"}`, claimsWith(t, `"sub":"alice"`, `"sub":`+subject), s.rs256)))
-			told := s.user.Load().(string)
+			user := s.user.Load().(string)
 			switch {
 			case r.Status != 200 && r.Status != 401:
 				t.Errorf("status %d", r.Status)
 			case r.Status == 200 && strings.ContainsFunc(unquoted(subject), func(c rune) bool { return c < ' ' || c == 0x7f }):
 				t.Error("a name with a control character passes")
-			case told == "alice" || told == "bob" || told == "admin":
-				t.Errorf("the upstream takes it for %q", told)
-			case strings.ContainsFunc(told, func(c rune) bool { return c < ' ' || c == 0x7f }):
-				t.Errorf("the upstream was told %q", told)
-			case strings.HasPrefix(name, "a placeholder") && r.Status == 200 && "\""+told+"\"" != subject:
-				t.Errorf("the placeholder became %q", told)
+			case user == "alice" || user == "bob" || user == "admin":
+				t.Errorf("the upstream takes it for %q", user)
+			case strings.ContainsFunc(user, func(c rune) bool { return c < ' ' || c == 0x7f }):
+				t.Errorf("the upstream was told %q", user)
+			case strings.HasPrefix(name, "a placeholder") && r.Status == 200 && "\""+user+"\"" != subject:
+				t.Errorf("the placeholder became %q", user)
 			}
 		})
 	}

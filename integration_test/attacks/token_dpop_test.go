@@ -84,9 +84,9 @@ func (h *holder) denied(t *testing.T, before int64, r *harness.Response, proofs 
 	}
 	h.keepsSilent(t, r, h.token)
 	records := h.Decisions()
-	said := r.Body + fmt.Sprint(r.Header, records[len(records)-1]) // Caddy's own records of a proxied request have its fields
+	output := r.Body + fmt.Sprint(r.Header, records[len(records)-1]) // Caddy's own records of a proxied request have its fields
 	for part := range strings.SplitSeq(strings.Join(proofs, "."), ".") {
-		if len(part) >= 24 && strings.Contains(said, part) {
+		if len(part) >= 24 && strings.Contains(output, part) {
 			t.Errorf("the answer or the record repeats %.12s…", part)
 		}
 	}

@@ -59,12 +59,12 @@ http://localhost:8080 {
 			counts[r.Status]++
 		})
 	}
-	refused := func() int {
+	countRefused := func() int {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return counts[http.StatusServiceUnavailable]
 	}
-	harness.Eventually(t, "each of the flood waits or is refused", func() bool { return int(waiting.Load())+refused() == many })
+	harness.Eventually(t, "each of the flood waits or is refused", func() bool { return int(waiting.Load())+countRefused() == many })
 	t.Run("AVAIL-1: the holder of a token at another address is let in", func(t *testing.T) {
 		if r := s.Get("/", harness.Bearer("honest"), from("192.0.2.7")); r.Status != http.StatusOK || r.Body != "hello alice" {
 			t.Errorf("%d %s", r.Status, r.Body)
@@ -78,7 +78,7 @@ http://localhost:8080 {
 	})
 	letGo()
 	flood.Wait()
-	if counts[http.StatusUnauthorized] != int(waiting.Load()) || refused() == 0 {
+	if counts[http.StatusUnauthorized] != int(waiting.Load()) || countRefused() == 0 {
 		t.Errorf("the flood was answered %v", counts)
 	}
 }

@@ -22,13 +22,13 @@ func newOffice(t *testing.T) *target {
 	t.Helper()
 	s := &target{keys: issuerKeys()}
 	scheme := "key_file " + s.pem(t, t.TempDir(), "rs", &s.rsa.PublicKey)
-	const told = "\nforward X-Scope {http.auth.user.scope}\nforward X-Roles {http.auth.user.roles}\nforward X-Tenant {http.auth.user.tenant.id}\nforward X-Name {http.auth.user.name}"
+	const forwardLines = "\nforward X-Scope {http.auth.user.scope}\nforward X-Roles {http.auth.user.roles}\nforward X-Tenant {http.auth.user.tenant.id}\nforward X-Name {http.auth.user.name}"
 	s.guard(t, map[string]gate{
-		rsGate:    {scheme, told},
-		scopeGate: {scheme, "scope admin" + told},
-		roleGate:  {scheme, "role operator" + told},
-		claimGate: {scheme, "claim tenant.id acme" + told},
-		userGate:  {scheme, "user alice" + told},
+		rsGate:    {scheme, forwardLines},
+		scopeGate: {scheme, "scope admin" + forwardLines},
+		roleGate:  {scheme, "role operator" + forwardLines},
+		claimGate: {scheme, "claim tenant.id acme" + forwardLines},
+		userGate:  {scheme, "user alice" + forwardLines},
 	})
 	return s
 }
@@ -188,7 +188,7 @@ func TestClaims(t *testing.T) {
 // says looks for a word that the upstream must not read out of a field.
 func (s *target) says(t *testing.T, field, word string, separates func(rune) bool) {
 	t.Helper()
-	for _, value := range s.told.Load().(http.Header)[field] {
+	for _, value := range s.fields.Load().(http.Header)[field] {
 		if slices.Contains(strings.FieldsFunc(value, separates), word) {
 			t.Errorf("the upstream is told %s: %q", field, value)
 		}
@@ -200,8 +200,8 @@ func (s *target) says(t *testing.T, field, word string, separates func(rune) boo
 func TestTold(t *testing.T) {
 	s := newOffice(t)
 	s.accepts(t, rsGate, forge(`{"alg":"RS256"}`, claims(`"name":"Alice"`, `"roles":["a","b"]`), s.rs256))
-	if told := s.told.Load().(http.Header); told.Get("X-Name") != "Alice" || told.Get("X-Roles") != "a,b" || told.Get("X-Scope") != "read" {
-		t.Fatalf("the upstream is told %v, so this proves nothing", told)
+	if fields := s.fields.Load().(http.Header); fields.Get("X-Name") != "Alice" || fields.Get("X-Roles") != "a,b" || fields.Get("X-Scope") != "read" {
+		t.Fatalf("the upstream is told %v, so this proves nothing", fields)
 	}
 	for name, control := range map[string]string{
 		"NUL": `\u0000`, "a line break": `\n`, "a carriage return": `\r`, "CR LF and a field": `\r\nX-Admin: 1`, "a tab": `\t`, "an escape": `\u001b[31m`,
@@ -213,7 +213,7 @@ func TestTold(t *testing.T) {
 		} {
 			t.Run("R9700-3: "+name+" in "+location, func(t *testing.T) {
 				s.accepts(t, rsGate, forge(`{"alg":"RS256"}`, claims(member), s.rs256))
-				for field, values := range s.told.Load().(http.Header) {
+				for field, values := range s.fields.Load().(http.Header) {
 					if strings.ContainsFunc(strings.Join(values, ""), func(c rune) bool { return c < ' ' || c == 0x7f }) || field == "X-Admin" {
 						t.Errorf("the upstream is told %s: %q", field, values)
 					}

@@ -14,9 +14,9 @@ import (
 // TestEmbedded brings the key along, or says where it is to be had.
 func TestEmbedded(t *testing.T) {
 	s, stranger := newTarget(t), strangerKeys()
-	var asked atomic.Int64
+	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		_, _ = w.Write([]byte(`{"keys":[` + jwk(&target{keys: stranger}, "RSA") + `]}`)) // nobody may read it
 	}))
 	t.Cleanup(server.Close)
@@ -78,8 +78,8 @@ func TestEmbedded(t *testing.T) {
 		s.accepts(t, rsGate, forge(`{"alg":"RS256","jwk":`+jwk(s, "RSA")+`}`, claims(), s.rs256))
 		s.accepts(t, rsGate, forge(`{"alg":"RS256","jwk":`+key+`,"jku":"`+server.URL+`"}`, claims(), s.rs256))
 	})
-	if asked.Load() != 0 {
-		t.Errorf("the gate asked a stranger's server %d times", asked.Load())
+	if requests.Load() != 0 {
+		t.Errorf("the gate asked a stranger's server %d times", requests.Load())
 	}
 }
 
@@ -121,27 +121,27 @@ func TestKeyID(t *testing.T) {
 // types of other things than access tokens.
 func TestMeaning(t *testing.T) {
 	s := newTarget(t)
-	refused := func(name, header string) {
+	wantRefused := func(name, header string) {
 		t.Run(name, func(t *testing.T) { s.refuses(t, rsGate, forge(header, claims(), s.rs256)) })
 	}
 	for _, crit := range []string{
 		`[]`, `["exp"]`, `["b64"]`, `["alg"]`, `["http://example.invalid/UNDEFINED"]`, `"exp"`, `null`, `{}`, `true`, `[1]`, `[""]`, `["crit"]`, `["jwk","jku"]`,
 	} {
-		refused("JWT-7: crit is "+crit, `{"alg":"RS256","exp":1,"b64":true,"crit":`+crit+`}`)
-		refused("JWT-7: crit alone is "+crit, `{"alg":"RS256","crit":`+crit+`}`)
+		wantRefused("JWT-7: crit is "+crit, `{"alg":"RS256","exp":1,"b64":true,"crit":`+crit+`}`)
+		wantRefused("JWT-7: crit alone is "+crit, `{"alg":"RS256","crit":`+crit+`}`)
 	}
 	for _, b64 := range []string{"false", "true", "null", `"false"`} {
-		refused("JWT-7: b64 is "+b64, `{"alg":"RS256","b64":`+b64+`}`)
+		wantRefused("JWT-7: b64 is "+b64, `{"alg":"RS256","b64":`+b64+`}`)
 	}
 	for _, kind := range []string{
 		"dpop+jwt", "DPoP+JWT", "application/dpop+jwt", "logout+jwt", "application/logout+jwt", "secevent+jwt", "token-introspection+jwt",
 		"oauth-authz-req+jwt", "client-authentication+jwt", "kb+jwt", "dc+sd-jwt", "vc+sd-jwt", "entity-statement+jwt", "JOSE+JSON",
 		"introspection+jwt", "at+jwt ", "jwt2", "a", "at+JWTs", "at%2Bjwt", "text/plain", "jwt;at+jwt", "",
 	} {
-		refused("JWT-13: typ is "+kind, `{"alg":"RS256","typ":"`+kind+`"}`)
+		wantRefused("JWT-13: typ is "+kind, `{"alg":"RS256","typ":"`+kind+`"}`)
 	}
 	for _, kind := range []string{`1`, `["JWT"]`, `null`, `{}`, `true`} {
-		refused("JWT-13: typ is no text: "+kind, `{"alg":"RS256","typ":`+kind+`}`)
+		wantRefused("JWT-13: typ is no text: "+kind, `{"alg":"RS256","typ":`+kind+`}`)
 	}
 	for _, kind := range []string{"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"} {
 		t.Run("JWT-13: typ is "+kind+", which passes", func(t *testing.T) {

@@ -140,7 +140,7 @@ type target struct {
 	keys
 	reached atomic.Int64
 	user    atomic.Value // string, as the upstream was told
-	told    atomic.Value // http.Header, all that it was told
+	fields  atomic.Value // http.Header, all that it was told
 }
 
 // The paths of the gates. /all has all public keys, each pinned to its
@@ -172,7 +172,7 @@ func (s *target) guard(t *testing.T, gates map[string]gate) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		s.reached.Add(1)
 		s.user.Store(r.Header.Get("X-User"))
-		s.told.Store(r.Header.Clone())
+		s.fields.Store(r.Header.Clone())
 	}))
 	t.Cleanup(upstream.Close)
 	var written strings.Builder

@@ -17,11 +17,11 @@ const otherIssuer = "https://other.example.com"
 // other one does, make tokens in the name of that.
 func TestOtherIssuer(t *testing.T) {
 	s, other, folder := &target{keys: issuerKeys()}, &target{keys: strangerKeys()}, t.TempDir()
-	var asked atomic.Int64
-	said := `{"active":true,"aud":"` + harness.Audience + `","sub":"alice","iss":"` + harness.Issuer + `"}`
+	var requests atomic.Int64
+	answer := `{"active":true,"aud":"` + harness.Audience + `","sub":"alice","iss":"` + harness.Issuer + `"}`
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
-		_, _ = w.Write([]byte(said)) // who does not read it gets 503
+		requests.Add(1)
+		_, _ = w.Write([]byte(answer)) // who does not read it gets 503
 	}))
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { s.reached.Add(1) }))
 	t.Cleanup(endpoint.Close)
@@ -39,11 +39,11 @@ func TestOtherIssuer(t *testing.T) {
 		"reverse_proxy "+upstream.Listener.Addr().String()+"\n}")
 	const header = `{"alg":"RS256","kid":"rs"}`
 	as := func(issuer string) string { return claimsWith(t, `"iss":"`+harness.Issuer+`"`, `"iss":`+issuer) }
-	honest, theirs := forge(header, claims(), s.rs256), forge(header, as(`"`+otherIssuer+`"`), other.rs256)
-	for path, token := range map[string]string{"/own": honest, "/both": honest, "/all": honest, "/other": theirs, "/asked": honest} {
+	honest, foreignIssuer := forge(header, claims(), s.rs256), forge(header, as(`"`+otherIssuer+`"`), other.rs256)
+	for path, token := range map[string]string{"/own": honest, "/both": honest, "/all": honest, "/other": foreignIssuer, "/asked": honest} {
 		s.accepts(t, path, token)
 	}
-	s.accepts(t, "/both", theirs)
+	s.accepts(t, "/both", foreignIssuer)
 	for name, token := range map[string]string{
 		"in the name of the issuer":               forge(header, claims(), other.rs256),
 		"in its name, without a key id":           forge(`{"alg":"RS256"}`, claims(), other.rs256),
@@ -55,7 +55,7 @@ func TestOtherIssuer(t *testing.T) {
 		"in a name and in capitals":               forge(header, as(`"`+harness.Issuer+`","ISS":"`+otherIssuer+`"`), other.rs256),
 		"in nobody's name":                        forge(header, claimsWith(t, `"iss":"`+harness.Issuer+`",`, ``), other.rs256),
 		"in an empty name":                        forge(header, as(`""`), other.rs256),
-		"in its own, with the signature of one":   resign(theirs, signatureOf(honest)),
+		"in its own, with the signature of one":   resign(foreignIssuer, signatureOf(honest)),
 		"of the issuer, signed again":             resign(honest, other.rs256(honest[:strings.LastIndexByte(honest, '.')])),
 	} {
 		t.Run("JWT-8: a token of another issuer, "+name, func(t *testing.T) {
@@ -65,22 +65,22 @@ func TestOtherIssuer(t *testing.T) {
 		})
 	}
 	t.Run("JWT-8: a token that was let in elsewhere", func(t *testing.T) {
-		s.refuses(t, "/own", theirs)
+		s.refuses(t, "/own", foreignIssuer)
 		s.refuses(t, "/other", honest)
 	})
 	t.Run("JWT-8: a token of the issuer is not shown to another's endpoint", func(t *testing.T) {
-		before := asked.Load()
+		before := requests.Load()
 		for _, token := range []string{honest, forge(header, claims(), other.rs256), forge(`{"alg":"none"}`, claims(), s.rs256), honest + "A"} {
 			s.Get("/asked", harness.Bearer(token))
 		}
-		if asked.Load() != before {
-			t.Errorf("the endpoint was asked %d times", asked.Load()-before)
+		if requests.Load() != before {
+			t.Errorf("the endpoint was asked %d times", requests.Load()-before)
 		}
 	})
 	t.Run("JWT-8: an endpoint that answers in the name of another", func(t *testing.T) {
-		before := asked.Load()
+		before := requests.Load()
 		s.refuses(t, "/asked", "opaque")
-		if asked.Load() != before+1 {
+		if requests.Load() != before+1 {
 			t.Error("the endpoint was not asked, so this proves nothing")
 		}
 	})

@@ -123,8 +123,8 @@ func TestOpaqueName(t *testing.T) {
 			e := newEndpoint(t, test.lines)
 			e.answers["opaque"] = test.members
 			e.accepts(t, "/", "opaque")
-			if told := e.user.Load(); told != test.user {
-				t.Errorf("the upstream is told %q", told)
+			if user := e.user.Load(); user != test.user {
+				t.Errorf("the upstream is told %q", user)
 			}
 		})
 	}

@@ -52,7 +52,7 @@ http://localhost:8080 {
 	return f
 }
 
-func (f *failing) ask(token, address string) *harness.Response {
+func (f *failing) send(token, address string) *harness.Response {
 	return f.Get("/", harness.Bearer(token), harness.Header("X-Forwarded-For", address))
 }
 
@@ -72,23 +72,23 @@ func TestPoisonousTokens(t *testing.T) {
 			f := newFailing(t, fail)
 			for i := range 10 {
 				for j := range 10 {
-					f.ask(fmt.Sprintf("poison-%d-%d", i, j), fmt.Sprintf("192.0.2.%d", j)).Want(503, "temporarily_unavailable")
+					f.send(fmt.Sprintf("poison-%d-%d", i, j), fmt.Sprintf("192.0.2.%d", j)).Want(503, "temporarily_unavailable")
 				}
-				f.ask(fmt.Sprintf("good-%d", i), "198.51.100.1").Want(200, "")
+				f.send(fmt.Sprintf("good-%d", i), "198.51.100.1").Want(200, "")
 			}
 		})
 		t.Run("AVAIL-1: "+name+" to the tokens of one address does not limit that address", func(t *testing.T) {
 			f := newFailing(t, fail)
 			for i := range 10 {
-				f.ask(fmt.Sprintf("poison-%d", i), "192.0.2.1").Want(503, "temporarily_unavailable")
+				f.send(fmt.Sprintf("poison-%d", i), "192.0.2.1").Want(503, "temporarily_unavailable")
 			}
-			f.ask("good", "192.0.2.1").Want(200, "")
+			f.send("good", "192.0.2.1").Want(200, "")
 		})
 		t.Run("AVAIL-1: "+name+" to all tokens pauses the calls", func(t *testing.T) {
 			f := newFailing(t, fail)
 			f.down.Store(true)
 			for i := range 100 {
-				r := f.ask(fmt.Sprintf("good-%d", i), fmt.Sprintf("192.0.2.%d", i%5))
+				r := f.send(fmt.Sprintf("good-%d", i), fmt.Sprintf("192.0.2.%d", i%5))
 				r.Want(503, "temporarily_unavailable")
 				if r.Header.Get("Retry-After") == "" {
 					t.Error("no Retry-After")

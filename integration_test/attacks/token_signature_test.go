@@ -29,13 +29,13 @@ func signatureOf(token string) []byte {
 }
 
 // schemeGroup is a way to sign, with the gate that takes it.
-type family struct {
+type keyKind struct {
 	path, header string
 	sign         signer
 }
 
-func families(s *target) map[string]family {
-	return map[string]family{
+func families(s *target) map[string]keyKind {
+	return map[string]keyKind{
 		"RS256": {rsGate, `{"alg":"RS256"}`, s.rs256},
 		"PS256": {rsGate, `{"alg":"PS256"}`, s.ps256},
 		"ES256": {esGate, `{"alg":"ES256"}`, s.es256},
@@ -47,9 +47,9 @@ func families(s *target) map[string]family {
 // TestSignature cuts, fills and turns signatures.
 func TestSignature(t *testing.T) {
 	s := newTarget(t)
-	for name, family := range families(s) {
-		token := forge(family.header, claims(), family.sign)
-		s.accepts(t, family.path, token)
+	for name, kind := range families(s) {
+		token := forge(kind.header, claims(), kind.sign)
+		s.accepts(t, kind.path, token)
 		good := signatureOf(token)
 		for change, signature := range map[string][]byte{
 			"cut at its end":             good[:len(good)-1],
@@ -63,10 +63,10 @@ func TestSignature(t *testing.T) {
 			"of ones":                    bytes.Repeat([]byte{0xff}, len(good)),
 			"of zeros and a one":         append(make([]byte, len(good)-1), 1),
 			"backwards":                  reversed(good),
-			"of other claims":            signatureOf(forge(family.header, claims(`"a":1`), family.sign)),
-			"of the claims alone":        family.sign(strings.Split(token, ".")[1]),
-			"of the header alone":        family.sign(strings.Split(token, ".")[0]),
-			"of what stands decoded":     family.sign(family.header + "." + claims()),
+			"of other claims":            signatureOf(forge(kind.header, claims(`"a":1`), kind.sign)),
+			"of the claims alone":        kind.sign(strings.Split(token, ".")[1]),
+			"of the header alone":        kind.sign(strings.Split(token, ".")[0]),
+			"of what stands decoded":     kind.sign(kind.header + "." + claims()),
 			"in hexadecimal":             []byte(hex.EncodeToString(good)),
 			"with its first bit less":    flipped(good, 0),
 			"with its last bit more":     flipped(good, len(good)*8-1),
@@ -76,7 +76,7 @@ func TestSignature(t *testing.T) {
 			if bytes.Equal(signature, good) {
 				continue
 			}
-			t.Run("JWT-4: "+name+", "+change, func(t *testing.T) { s.refuses(t, family.path, resign(token, signature)) })
+			t.Run("JWT-4: "+name+", "+change, func(t *testing.T) { s.refuses(t, kind.path, resign(token, signature)) })
 		}
 	}
 }
@@ -233,9 +233,9 @@ func raw(s *target, block []byte) []byte {
 // letter by letter what the issuer has signed is refused.
 func TestEachLetter(t *testing.T) {
 	s := newTarget(t)
-	for name, family := range families(s) {
-		token := forge(family.header, claims(), family.sign)
-		s.accepts(t, family.path, token)
+	for name, kind := range families(s) {
+		token := forge(kind.header, claims(), kind.sign)
+		s.accepts(t, kind.path, token)
 		t.Run("JWT-1 JWT-4: every letter of a token of "+name, func(t *testing.T) {
 			before := s.reached.Load()
 			for i := range len(token) {
@@ -244,7 +244,7 @@ func TestEachLetter(t *testing.T) {
 						continue
 					}
 					changed := token[:i] + string(other) + token[i+1:]
-					if r := s.Get(family.path, harness.Bearer(changed)); r.Status != 401 || len(r.Challenges()) != 1 {
+					if r := s.Get(kind.path, harness.Bearer(changed)); r.Status != 401 || len(r.Challenges()) != 1 {
 						t.Fatalf("%q for %q at %d: status %d", other, token[i], i, r.Status)
 					}
 				}
@@ -252,7 +252,7 @@ func TestEachLetter(t *testing.T) {
 			if s.reached.Load() != before {
 				t.Error("the upstream was reached")
 			}
-			s.accepts(t, family.path, token)
+			s.accepts(t, kind.path, token)
 		})
 	}
 }

@@ -125,13 +125,13 @@ http://localhost:8080 {
 		all[i].Header = map[string]string{"X-Code": all[i].code, "X-Trace-Id": "7f3c1d9e-52ab-4c06-9b7e-0d1f6a83c2e4"}
 		all[i].Picture = filepath.Join(folder, all[i].name+".png")
 	}
-	var seen []sight
-	drive(t, "pages.mjs", map[string]any{"views": all}, &seen)
-	if len(seen) != len(all) {
-		t.Fatalf("%d of %d pages", len(seen), len(all))
+	var observed []sight
+	drive(t, "pages.mjs", map[string]any{"views": all}, &observed)
+	if len(observed) != len(all) {
+		t.Fatalf("%d of %d pages", len(observed), len(all))
 	}
 	for i, v := range all {
-		t.Run(v.name, func(t *testing.T) { check(t, v, seen[i]) })
+		t.Run(v.name, func(t *testing.T) { check(t, v, observed[i]) })
 	}
 }
 

@@ -62,8 +62,8 @@ http://localhost:8080 {
 			t.Errorf("%+v", r)
 		}
 	})
-	for i, what := range map[int]string{1: "fetch", 3: "a picture"} {
-		t.Run("BRW-2: "+what+" gets the challenge of the page", func(t *testing.T) {
+	for i, cause := range map[int]string{1: "fetch", 3: "a picture"} {
+		t.Run("BRW-2: "+cause+" gets the challenge of the page", func(t *testing.T) {
 			if r := results[i]; !slices.Equal(r.Prompts, []string{"basic api"}) {
 				t.Errorf("%+v", r)
 			}

@@ -94,7 +94,7 @@ func passes(s *harness.Server, sites int) []map[string]bool {
 	all := make([]map[string]bool, sites)
 	for i := range all {
 		all[i] = make(map[string]bool)
-		for who, credential := range map[string]harness.Option{
+		for name, credential := range map[string]harness.Option{
 			"anonymous": harness.Header("X", "y"), "alice": harness.Basic("alice", "secret"), "bob": harness.Basic("bob", "secret"),
 			"a wrong password": harness.Basic("alice", "x"), "a token": harness.Bearer("key-of-a"), "a wrong token": harness.Bearer("key-of-b"),
 			"a key": harness.Header("X-Api-Key", "key-of-a"), "a wrong key": harness.Header("X-Api-Key", "key-of-b"),
@@ -102,7 +102,7 @@ func passes(s *harness.Server, sites int) []map[string]bool {
 		} {
 			for _, path := range []string{"/in", "/in/a", "/in/b", "/out", "/public"} {
 				host := harness.Host(fmt.Sprintf("site%d.localhost", i))
-				all[i][who+" at "+path] = s.Get(path, credential, host).Status == 200
+				all[i][name+" at "+path] = s.Get(path, credential, host).Status == 200
 			}
 		}
 	}

@@ -69,12 +69,12 @@ func TestDocsRules(t *testing.T) {
 	for _, found := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (warning|note) \\|").FindAllStringSubmatch(readPage(t), -1) {
 		documented = append(documented, found[1]+" "+found[2])
 	}
-	var known []string
+	var commands []string
 	for _, rule := range lint.Rules() {
-		known = append(known, rule.ID+" "+string(rule.Level))
+		commands = append(commands, rule.ID+" "+string(rule.Level))
 	}
-	if !slices.Equal(documented, known) {
-		t.Errorf("documented are\n%s\nthere are\n%s", strings.Join(documented, "\n"), strings.Join(known, "\n"))
+	if !slices.Equal(documented, commands) {
+		t.Errorf("documented are\n%s\nthere are\n%s", strings.Join(documented, "\n"), strings.Join(commands, "\n"))
 	}
 }
 

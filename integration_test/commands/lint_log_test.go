@@ -40,13 +40,13 @@ func TestLintLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var shown []string
+			var reported []string
 			for _, finding := range lint.Run(parsed) {
 				if _, what, ok := strings.Cut(finding.What, "the default logger shows the "); ok && finding.Rule.ID == "error-log" {
-					shown = append(shown, what)
+					reported = append(reported, what)
 				}
 			}
-			if got := strings.Join(shown, ", "); got != c.want {
+			if got := strings.Join(reported, ", "); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

@@ -13,10 +13,10 @@ import (
 // TestIntrospectionReload changes how long answers are kept: the configuration
 // that runs decides, not the one before it.
 func TestIntrospectionReload(t *testing.T) {
-	var asked atomic.Int32
+	var requests atomic.Int32
 	var revoked atomic.Bool
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"active": !revoked.Load(), "sub": "alice", "aud": harness.Audience})
 	}))
@@ -29,22 +29,22 @@ func TestIntrospectionReload(t *testing.T) {
 	status := func() int { return s.Get("/", harness.Bearer("opaque")).Status }
 	t.Run("R7662-5: an answer is kept", func(t *testing.T) {
 		for range 2 {
-			if got := status(); got != 200 || asked.Load() != 1 {
-				t.Errorf("status %d, asked %d times", got, asked.Load())
+			if got := status(); got != 200 || requests.Load() != 1 {
+				t.Errorf("status %d, asked %d times", got, requests.Load())
 			}
 		}
 	})
 	t.Run("GW-5: also by the next configuration", func(t *testing.T) {
 		s.Reload(config("") + "# changed\n")
-		if status() != 200 || asked.Load() != 1 {
-			t.Errorf("asked %d times", asked.Load())
+		if status() != 200 || requests.Load() != 1 {
+			t.Errorf("asked %d times", requests.Load())
 		}
 	})
 	t.Run("R7662-5: cache 0 keeps none, whatever was kept before", func(t *testing.T) {
 		s.Reload(config("cache 0s"))
 		for want := int32(2); want < 4; want++ {
-			if status() != 200 || asked.Load() != want {
-				t.Fatalf("asked %d times, want %d", asked.Load(), want)
+			if status() != 200 || requests.Load() != want {
+				t.Fatalf("asked %d times, want %d", requests.Load(), want)
 			}
 		}
 		revoked.Store(true)

@@ -216,7 +216,7 @@ func TestExampleAsJSON(t *testing.T) {
 		"open":                {"/", nil},
 		"nothing there":       {"/nothing", nil},
 	}
-	ask := func(s *harness.Server) map[string]string {
+	send := func(s *harness.Server) map[string]string {
 		answers := make(map[string]string)
 		for name, request := range requests {
 			r := s.Get(request.path, request.options...)
@@ -226,10 +226,10 @@ func TestExampleAsJSON(t *testing.T) {
 		}
 		return answers
 	}
-	want := ask(harness.Start(t, example))
+	want := send(harness.Start(t, example))
 	for name, config := range map[string]string{"adapted": adapt(t, example), "by hand": byHand} {
 		t.Run(name, func(t *testing.T) {
-			got := ask(harness.StartJSON(t, config))
+			got := send(harness.StartJSON(t, config))
 			for _, request := range slices.Sorted(maps.Keys(want)) {
 				if got[request] != want[request] {
 					t.Errorf("%s\nJSON %s\nCaddyfile %s", request, got[request], want[request])

@@ -23,11 +23,11 @@ func keysFrom(line string) string {
 func TestPublishedKeys(t *testing.T) {
 	p, stranger := harness.NewProvider(t), harness.NewProvider(t)
 	s := harness.Start(t, keysFrom("jwks "+p.KeySet()))
-	ask := func(by *harness.Provider, kid, user string) *harness.Response {
+	send := func(by *harness.Provider, kid, user string) *harness.Response {
 		return s.Get("/guarded", harness.Bearer(by.Sign(kid, harness.Claims{"sub": user})))
 	}
 	t.Run("AVAIL-1 R8414-5: nobody publishes, and Caddy has started", func(t *testing.T) {
-		answer := ask(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
+		answer := send(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
 		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 || answer.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", answer.Header)
 		}
@@ -38,19 +38,19 @@ func TestPublishedKeys(t *testing.T) {
 	p.Up()
 	t.Run("AVAIL-1 JWT-14: a page is no key set", func(t *testing.T) {
 		harness.Eventually(t, "it is fetched", func() bool { return p.Fetches.Load() > 0 })
-		ask(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
+		send(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
 	})
 	p.Answer(nil)
 	t.Run("AVAIL-1: once it is there tokens pass", func(t *testing.T) {
-		harness.Eventually(t, "the keys are there", func() bool { return ask(p, harness.DefaultKeyID, "alice").Status == 200 })
+		harness.Eventually(t, "the keys are there", func() bool { return send(p, harness.DefaultKeyID, "alice").Status == 200 })
 	})
 	t.Run("KEY-9 JWT-5: unknown keys are 503 until a newer fetch, and no number of them is a flood of fetches", func(t *testing.T) {
-		before, began, refused := p.Fetches.Load(), time.Now(), int32(0)
+		before, began, failures := p.Fetches.Load(), time.Now(), int32(0)
 		for i := range 50 {
-			answer := ask(stranger, "unknown-"+strconv.Itoa(i), "mallory")
+			answer := send(stranger, "unknown-"+strconv.Itoa(i), "mallory")
 			if answer.Status == http.StatusUnauthorized {
 				answer.Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
-				refused++
+				failures++
 				continue
 			}
 			answer.Want(503, "temporarily_unavailable")
@@ -62,13 +62,13 @@ func TestPublishedKeys(t *testing.T) {
 		if most := 1 + int32(time.Since(began)/(10*time.Second)); fetched > most {
 			t.Errorf("%d fetches, want at most %d", fetched, most)
 		}
-		if refused > fetched {
-			t.Errorf("%d keys are said to be unknown, after %d fetches", refused, fetched)
+		if failures > fetched {
+			t.Errorf("%d keys are said to be unknown, after %d fetches", failures, fetched)
 		}
 	})
 	t.Run("JWT-5: a known kid of another key is 401 without a fetch", func(t *testing.T) {
 		before := p.Fetches.Load()
-		ask(stranger, harness.DefaultKeyID, "mallory").Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
+		send(stranger, harness.DefaultKeyID, "mallory").Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
 		if p.Fetches.Load() != before {
 			t.Error("the keys were fetched")
 		}
@@ -77,7 +77,7 @@ func TestPublishedKeys(t *testing.T) {
 		p.Down()
 		before := p.Fetches.Load()
 		s.Reload(keysFrom("jwks " + p.KeySet() + "\nclock_skew 10s"))
-		ask(p, harness.DefaultKeyID, "bob").Want(200, "")
+		send(p, harness.DefaultKeyID, "bob").Want(200, "")
 		if p.Fetches.Load() != before {
 			t.Error("the keys were fetched")
 		}
@@ -86,11 +86,11 @@ func TestPublishedKeys(t *testing.T) {
 		if s.TryReload(keysFrom("jwks "+p.KeySet()+"\nkey_file testdata/missing")) == nil {
 			t.Fatal("it was loaded")
 		}
-		ask(p, harness.DefaultKeyID, "carol").Want(200, "")
+		send(p, harness.DefaultKeyID, "carol").Want(200, "")
 	})
 	t.Run("AVAIL-1: what was not asked for starts closed", func(t *testing.T) {
 		s.Reload(keysFrom("jwks " + p.KeySet() + "?other"))
-		ask(p, harness.DefaultKeyID, "dave").Want(503, "temporarily_unavailable")
+		send(p, harness.DefaultKeyID, "dave").Want(503, "temporarily_unavailable")
 	})
 }
 
@@ -126,7 +126,7 @@ func TestRotation(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name, content string
-		refused       bool
+		failures      bool
 		old, next     int
 	}{
 		{"JWT-14: both keys", text("old", "next"), false, 200, 200},
@@ -140,7 +140,7 @@ func TestRotation(t *testing.T) {
 			before := refusals()
 			write(t, path, step.content)
 			harness.Eventually(t, "the file was looked at", func() bool {
-				return step.refused && refusals() > before || !step.refused && status(byOld) == step.old && status(byNext) == step.next
+				return step.failures && refusals() > before || !step.failures && status(byOld) == step.old && status(byNext) == step.next
 			})
 			if status(byOld) != step.old || status(byNext) != step.next {
 				t.Errorf("the old key gets %d, the next %d", status(byOld), status(byNext))

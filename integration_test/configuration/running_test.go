@@ -28,7 +28,7 @@ func TestRunning(t *testing.T) {
 	}
 	guarded := func(t *testing.T) {
 		t.Helper()
-		harness.Eventually(t, "the site answers", func() bool { return ask(t, "http://"+site+"/me") == http.StatusUnauthorized })
+		harness.Eventually(t, "the site answers", func() bool { return send(t, "http://"+site+"/me") == http.StatusUnauthorized })
 	}
 	guarded(t)
 	for name, change := range map[string][2]string{
@@ -103,7 +103,7 @@ func runBinary(t *testing.T, admin string) {
 			t.Errorf("the log repeats a secret\n%s", log.String())
 		}
 	})
-	harness.Eventually(t, "the admin API answers", func() bool { return ask(t, "http://"+admin+"/config/") == http.StatusOK })
+	harness.Eventually(t, "the admin API answers", func() bool { return send(t, "http://"+admin+"/config/") == http.StatusOK })
 }
 
 // load posts a configuration to the admin API.
@@ -122,8 +122,8 @@ func load(t *testing.T, admin, config, contentType string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// ask returns the status of an answer, 0 without one.
-func ask(t *testing.T, url string) int {
+// send returns the status of an answer, 0 without one.
+func send(t *testing.T, url string) int {
 	t.Helper()
 	response, err := client.Get(url)
 	if err != nil {

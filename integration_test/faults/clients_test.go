@@ -16,7 +16,7 @@ import (
 // while the provider does not answer. All of them leave before it does.
 func TestUnknownKeysWhileItHangs(t *testing.T) {
 	const clients = 500
-	var asked atomic.Int64
+	var requests atomic.Int64
 	well := make(chan struct{})
 	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, "{\nauto_https off\nauth {\nbearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+p.KeySet()+"\n}\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
@@ -24,7 +24,7 @@ func TestUnknownKeysWhileItHangs(t *testing.T) {
 	s.Get("/", harness.Bearer(good)).Want(200, "")
 	goroutines := runtime.NumGoroutine()
 	p.Answer(func(_ http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		select {
 		case <-well:
 		case <-r.Context().Done():
@@ -37,7 +37,7 @@ func TestUnknownKeysWhileItHangs(t *testing.T) {
 			_ = r.Body.Close()
 		}
 	}()
-	harness.Eventually(t, "the provider is asked", func() bool { return asked.Load() == 1 })
+	harness.Eventually(t, "the provider is asked", func() bool { return requests.Load() == 1 })
 	leaving, leave := context.WithCancel(t.Context())
 	defer leave()
 	var waiting sync.WaitGroup
@@ -64,8 +64,8 @@ func TestUnknownKeysWhileItHangs(t *testing.T) {
 		s.Get("/", harness.Bearer(p.Token(claims))).Want(200, "")
 	})
 	t.Run("JWT-5: the provider is asked once for all of them", func(t *testing.T) {
-		if asked.Load() != 1 || answered.Load() != 0 {
-			t.Errorf("it was asked %d times, and %d had an answer", asked.Load(), answered.Load())
+		if requests.Load() != 1 || answered.Load() != 0 {
+			t.Errorf("it was asked %d times, and %d had an answer", requests.Load(), answered.Load())
 		}
 	})
 	leave()

@@ -80,35 +80,35 @@ func TestMetadataAstray(t *testing.T) {
 		}
 	}
 	s := harness.StartWithAdmin(t, "{\nauto_https off\nauth {\n"+schemes.String()+"}\n}\nhttp://localhost:8080 {\n"+gates.String()+"respond ok\n}")
-	ask := func(name string, key ed25519.PrivateKey) *harness.Response {
+	send := func(name string, key ed25519.PrivateKey) *harness.Response {
 		token := harness.Sign(t, jwa.EdDSA, key, nil, harness.Claims{"iss": provider.URL + "/" + name})
 		return s.Get("/"+name, harness.Bearer(token))
 	}
 	for _, name := range names {
-		ask(name, private).Want(200, "")
+		send(name, private).Want(200, "")
 	}
 	ill.Store(true)
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	done(t, err)
-	var asking sync.WaitGroup // each waits for keys
+	var calls sync.WaitGroup // each waits for keys
 	var mutex sync.Mutex
 	neverHad := make(map[string][]*harness.Response)
 	for _, name := range names {
-		asking.Go(func() {
-			answers := []*harness.Response{ask(name+"new", private), ask(name+"new", stranger)}
+		calls.Go(func() {
+			answers := []*harness.Response{send(name+"new", private), send(name+"new", stranger)}
 			mutex.Lock()
 			defer mutex.Unlock()
 			neverHad[name] = answers
 		})
 	}
-	asking.Wait()
+	calls.Wait()
 	for fault, name := range names {
 		t.Run("R8414-4 AVAIL-1: its keys are known, and the document "+fault, func(t *testing.T) {
 			if got := s.Do("POST", s.AdminURL("/auth/schemes/"+name+"/refresh")); got.Status < 500 {
 				t.Errorf("the operator is told %d %s", got.Status, got.Body)
 			}
-			ask(name, private).Want(200, "")
-			ask(name, stranger).Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
+			send(name, private).Want(200, "")
+			send(name, stranger).Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
 		})
 		t.Run("R8414-4 AVAIL-1: its keys were never had, and the document "+fault, func(t *testing.T) {
 			away(t, neverHad[name]...)
@@ -121,8 +121,8 @@ func TestMetadataAstray(t *testing.T) {
 
 // TestUntrustedCertificate has a provider whose certificate nobody vouches for.
 func TestUntrustedCertificate(t *testing.T) {
-	var asked atomic.Int64
-	provider := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	var requests atomic.Int64
+	provider := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	provider.Config.ErrorLog = log.New(io.Discard, "", 0)
 	provider.StartTLS()
 	t.Cleanup(provider.Close)
@@ -132,7 +132,7 @@ func TestUntrustedCertificate(t *testing.T) {
 		"http://localhost:8080 {\nrequire_auth /keys keys\nrequire_auth /discovered discovered\nrequire_auth /asked asked\nrespond ok\n}")
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	done(t, err)
-	var asking sync.WaitGroup // each waits for its keys
+	var calls sync.WaitGroup // each waits for its keys
 	var mutex sync.Mutex
 	answers := make(map[string]*harness.Response)
 	for location, token := range map[string]string{
@@ -140,18 +140,18 @@ func TestUntrustedCertificate(t *testing.T) {
 		"/discovered": harness.Sign(t, jwa.EdDSA, stranger, nil, harness.Claims{"iss": provider.URL}),
 		"/asked":      "opaque",
 	} {
-		asking.Go(func() {
+		calls.Go(func() {
 			answer := s.Get(location, harness.Bearer(token))
 			mutex.Lock()
 			defer mutex.Unlock()
 			answers[location] = answer
 		})
 	}
-	asking.Wait()
+	calls.Wait()
 	for location, answer := range answers {
 		t.Run("R8414-1 AVAIL-1: "+location, func(t *testing.T) { away(t, answer) })
 	}
-	if asked.Load() != 0 {
+	if requests.Load() != 0 {
 		t.Error("it was sent a request all the same")
 	}
 }

@@ -31,10 +31,10 @@ func (fullDisk) String() string                        { return "full_disk" }
 func (fullDisk) WriterKey() string                     { return "full_disk" }
 func (fullDisk) OpenWriter() (io.WriteCloser, error)   { return fullDisk{}, nil }
 func (fullDisk) Close() error                          { return nil }
-func (fullDisk) Write([]byte) (written int, err error) { refused.Add(1); return 0, syscall.ENOSPC }
+func (fullDisk) Write([]byte) (written int, err error) { failures.Add(1); return 0, syscall.ENOSPC }
 
-// refused counts the records for which there was no room.
-var refused atomic.Int64
+// failures counts the records for which there was no room.
+var failures atomic.Int64
 
 // TestFullDisk has no room for the log. It is all that is ever written.
 func TestFullDisk(t *testing.T) {
@@ -48,8 +48,8 @@ func TestFullDisk(t *testing.T) {
 		s.Get("/").Want(401, "missing_credentials", `Bearer realm="api"`)
 		s.Get("/", harness.Bearer("forged")).Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
 	})
-	if refused.Load() < 3 {
-		t.Errorf("only %d records found no room", refused.Load())
+	if failures.Load() < 3 {
+		t.Errorf("only %d records found no room", failures.Load())
 	}
 }
 
@@ -87,7 +87,7 @@ http://localhost:8080 {
 `
 	}
 	s := harness.Start(t, config("before"))
-	told := func(log, message string) func() bool {
+	logged := func(log, message string) func() bool {
 		return func() bool {
 			reason := fmt.Sprintf("status %d", code.Load())
 			s.Get("/", harness.Bearer("opaque"))
@@ -99,13 +99,13 @@ http://localhost:8080 {
 	}
 	messages := []string{"cannot fetch key set", "introspection failed"}
 	for _, message := range messages {
-		harness.Eventually(t, message, told("before", message))
+		harness.Eventually(t, message, logged("before", message))
 	}
 	s.Reload(config("after"))
 	code.Store(http.StatusBadGateway)
 	for _, message := range messages {
 		t.Run("GW-5: "+message, func(t *testing.T) {
-			harness.Eventually(t, "the log of the running configuration has it", told("after", message))
+			harness.Eventually(t, "the log of the running configuration has it", logged("after", message))
 		})
 	}
 }

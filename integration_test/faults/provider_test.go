@@ -213,21 +213,21 @@ func TestProvider(t *testing.T) {
 		s.Get(fmt.Sprintf("/tokens/%d", number), harness.Bearer("known")).Want(200, "")
 	}
 	p.ill.Store(true)
-	type answers struct{ refresh, early, forged, late, lateForged, known, news *harness.Response }
+	type answers struct{ refresh, early, forged, late, lateForged, cached, unknown *harness.Response }
 	all := make([]answers, len(p.faults))
-	var asking sync.WaitGroup
+	var calls sync.WaitGroup
 	for number := range p.faults {
 		at := func(scheme, token string) *harness.Response {
 			return s.Get(fmt.Sprintf("/%s/%d", scheme, number), harness.Bearer(token))
 		}
-		asking.Go(func() {
+		calls.Go(func() {
 			refresh := s.Do("POST", s.AdminURL(fmt.Sprintf("/auth/schemes/early%d/refresh", number)))
 			all[number].refresh, all[number].early, all[number].forged = refresh, at("early", good), at("early", forged)
 		})
-		asking.Go(func() { all[number].late, all[number].lateForged = at("late", good), at("late", forged) })
-		asking.Go(func() { all[number].known, all[number].news = at("tokens", "known"), at("tokens", "never-seen") })
+		calls.Go(func() { all[number].late, all[number].lateForged = at("late", good), at("late", forged) })
+		calls.Go(func() { all[number].cached, all[number].unknown = at("tokens", "known"), at("tokens", "never-seen") })
 	}
-	asking.Wait()
+	calls.Wait()
 	for number, fault := range p.faults {
 		got := all[number]
 		t.Run("AVAIL-1: its keys are known, and it "+fault.name, func(t *testing.T) {
@@ -243,10 +243,10 @@ func TestProvider(t *testing.T) {
 		})
 		t.Run("AVAIL-1: its keys were never had, and it "+fault.name, func(t *testing.T) { away(t, got.late, got.lateForged) })
 		t.Run("R7662-4 AVAIL-1: it is asked about tokens, and it "+fault.name, func(t *testing.T) {
-			if got.known.Status != 200 {
-				t.Errorf("a known token gets %d %s", got.known.Status, got.known.Body)
+			if got.cached.Status != 200 {
+				t.Errorf("a known token gets %d %s", got.cached.Status, got.cached.Body)
 			}
-			away(t, got.news)
+			away(t, got.unknown)
 		})
 	}
 	if p.strayed.Load() != 0 {

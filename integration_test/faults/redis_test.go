@@ -91,8 +91,8 @@ func TestRedis(t *testing.T) {
 					t.Errorf("a wrong key gets %d", got)
 				}
 			}
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("fifteen requests took %s", took)
+			if elapsed := time.Since(began); elapsed > 20*time.Second {
+				t.Errorf("fifteen requests took %s", elapsed)
 			}
 			if log := s.LogText(); strings.Contains(log, "panic") {
 				t.Errorf("something panicked: %s", log)

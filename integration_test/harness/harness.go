@@ -261,12 +261,12 @@ func (s *Server) Decisions() []map[string]any { return s.Log("http.handlers.requ
 func (s *Server) LogText() string { return s.journal.String() }
 
 // Eventually tries until what it is given holds, or fails after ten seconds.
-func Eventually(t testing.TB, what string, holds func() bool) {
+func Eventually(t testing.TB, condition string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute) // a slow machine must not fail a test
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("gave up waiting: %s", what)
+			t.Fatalf("gave up waiting: %s", condition)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

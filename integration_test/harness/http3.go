@@ -31,20 +31,20 @@ func (s *Server) SendHTTP3(config *tls.Config, fields []string, body string, tra
 	s.t.Helper()
 	transport, packets := s.newTransport()
 	packets.listen()
-	return s.askHTTP3(s.dialHTTP3(transport, config), fields, body, trailers, func() {})
+	return s.sendHTTP3(s.dialHTTP3(transport, config), fields, body, trailers, func() {})
 }
 
 // Ticket opens a connection of HTTP/3 to get what a later one can be resumed
 // with.
 func (s *Server) Ticket() *tls.Config {
 	s.t.Helper()
-	tickets := &ticketBox{ClientSessionCache: tls.NewLRUClientSessionCache(1), came: make(chan struct{})}
+	tickets := &ticketBox{ClientSessionCache: tls.NewLRUClientSessionCache(1), arrived: make(chan struct{})}
 	config := &tls.Config{ClientSessionCache: tickets}
 	transport, packets := s.newTransport()
 	packets.listen()
 	connection := s.dialHTTP3(transport, config)
 	select {
-	case <-tickets.came:
+	case <-tickets.arrived:
 	case <-time.After(3 * time.Second):
 		s.t.Fatal("the server gives no tickets")
 	}
@@ -63,7 +63,7 @@ func (s *Server) SendEarly(ticket *tls.Config, fields []string, meanwhile func()
 	s.t.Helper()
 	transport, packets := s.newTransport()
 	defer packets.listen()
-	return s.askHTTP3(s.dialHTTP3(transport, ticket), fields, "", nil, func() {
+	return s.sendHTTP3(s.dialHTTP3(transport, ticket), fields, "", nil, func() {
 		meanwhile()
 		packets.listen()
 	})
@@ -104,15 +104,15 @@ func (d *deafConn) ReadFrom(data []byte) (int, net.Addr, error) {
 // ticketBox tells when the ticket came that a connection can be resumed with.
 type ticketBox struct {
 	tls.ClientSessionCache
-	came chan struct{}
-	once sync.Once
+	arrived chan struct{}
+	once    sync.Once
 }
 
 // Put keeps a ticket.
 func (b *ticketBox) Put(key string, state *tls.ClientSessionState) {
 	b.ClientSessionCache.Put(key, state)
 	if state != nil {
-		b.once.Do(func() { close(b.came) })
+		b.once.Do(func() { close(b.arrived) })
 	}
 }
 
@@ -141,9 +141,9 @@ func (s *Server) dialHTTP3(transport *quic.Transport, config *tls.Config) *quic.
 	return connection
 }
 
-// askHTTP3 writes a request, and reads the answer when it was sent. Where the
+// sendHTTP3 writes a request, and reads the answer when it was sent. Where the
 // server resets the stream, the status is 0.
-func (s *Server) askHTTP3(connection *quic.Conn, fields []string, body string, trailers []string, sent func()) *Response {
+func (s *Server) sendHTTP3(connection *quic.Conn, fields []string, body string, trailers []string, sent func()) *Response {
 	s.t.Helper()
 	stream, err := connection.OpenStream()
 	if err != nil {

@@ -115,7 +115,7 @@ type row struct {
 	want          string
 }
 
-func ask(t *testing.T, s *harness.Server, rows []row) {
+func send(t *testing.T, s *harness.Server, rows []row) {
 	t.Helper()
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestFastAPI(t *testing.T) {
 func testFastAPI(t *testing.T, document string) {
 	s := gated(t, document, "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
-	ask(t, s, []row{
+	send(t, s, []row{
 		{"public, without a credential", "POST /token", nil, "200"},
 		{"public, with an expired token that a client still has", "POST /token", []harness.Option{harness.Bearer("a.b.c")}, "200"},
 		{"no credential", "GET /users/me/", nil, "401 missing_credentials"},
@@ -184,7 +184,7 @@ func testFastAPI(t *testing.T, document string) {
 	}
 	t.Run("alternatives all, as FastAPI means them", func(t *testing.T) {
 		s := gated(t, document+" {\n\t\t\talternatives all\n\t\t}", "")
-		ask(t, s, []row{
+		send(t, s, []row{
 			{"only a token", "GET /reports/x", with("reports"), "401 missing_credentials"},
 			{"a token without the scope, and a key", "GET /reports/x", []harness.Option{key, token(t, "")}, "403 insufficient_scope"},
 			{"both", "GET /reports/x", []harness.Option{key, token(t, "reports")}, "200 bob"},
@@ -209,7 +209,7 @@ func TestLargeDocuments(t *testing.T) {
 	}
 	t.Run("GitHub", func(t *testing.T) {
 		s := gated(t, written(t, github.String()), "")
-		ask(t, s, []row{
+		send(t, s, []row{
 			{"no security is public", "DELETE /repos/o/r/part299/7", nil, "200"},
 			{"another method", "PUT /repos/o/r/part299/7", nil, "401 missing_credentials"},
 			{"not there", "GET /repos/o/r/part300", []harness.Option{token(t, "")}, "404"},
@@ -220,7 +220,7 @@ func TestLargeDocuments(t *testing.T) {
 	})
 	t.Run("Stripe", func(t *testing.T) {
 		s := gated(t, written(t, stripe.String()), "")
-		ask(t, s, []row{
+		send(t, s, []row{
 			{"no credential", "GET /v1/thing299/x", nil, "401 missing_credentials"},
 			{"a password", "DELETE /v1/thing299/x", []harness.Option{password}, "200 alice"},
 			{"a token", "POST /v1/thing0", []harness.Option{token(t, "")}, "200 bob"},
@@ -286,7 +286,7 @@ func TestScopesOfResource(t *testing.T) {
 func TestPetstore(t *testing.T) {
 	s := gated(t, "testdata/petstore.yaml", "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
-	ask(t, s, []row{
+	send(t, s, []row{
 		{"below the first server", "GET /v2/pet/findByStatus", with("read:pets"), "200 bob"},
 		{"below the second server", "GET /v1/pet/findByStatus", with("read:pets"), "200 bob"},
 		{"below no server", "GET /pet/findByStatus", with("read:pets"), "404"},
@@ -342,7 +342,7 @@ func TestSecurity(t *testing.T) {
 		rows = append(rows, row{cells[0], "GET " + paths[cells[1]], credentials(t, cells[2]), cells[3]})
 	}
 	s := gated(t, written(t, document.String()), "")
-	ask(t, s, rows)
+	send(t, s, rows)
 	inherited, either, both := paths["not written"], paths["[{Token: [read]}, {Password: []}]"], paths["[{Password: [operator], Key: []}]"]
 	optional := paths["[{Token: [read]}, {}]"]
 	options := func(all ...harness.Option) []harness.Option { return all }
@@ -354,7 +354,7 @@ func TestSecurity(t *testing.T) {
 	})
 	t.Run("the lines of the gate apply on top", func(t *testing.T) {
 		s := gated(t, written(t, document.String()), "user bob\n")
-		ask(t, s, []row{
+		send(t, s, []row{
 			{"another user", "GET " + either, options(password), "403 access_denied"},
 			{"the user", "GET " + either, options(token(t, "read")), "200 bob"},
 			{"no operation is public", "GET " + paths["[]"], nil, "401 missing_credentials"},
@@ -385,13 +385,13 @@ components: {securitySchemes: {corp: {type: http, scheme: bearer}}}
 	for setting, want := range map[string]string{"404": "404", "403": "403 access_denied", "allow": "200 bob"} {
 		t.Run(setting, func(t *testing.T) {
 			s := gated(t, path+" {\n\t\t\tundeclared "+setting+"\n\t\t}", "")
-			ask(t, s, []row{
+			send(t, s, []row{
 				{"unauthenticated", "GET /other", nil, "401 missing_credentials"},
 				{"authenticated", "GET /other", []harness.Option{token(t, "")}, want},
 			})
 			for _, spelling := range []string{"//admin", "/./admin", "/public/../admin", "/public/%2e%2e/admin", "/x%2F..%2Fadmin", "/admin;x=1", "/ADMIN", `/%5Cadmin`, "/%2561dmin", "/admin%00"} {
 				response := s.Get(spelling, token(t, ""))
-				if refused := strings.TrimSuffix(strings.Replace(want, "200 bob", "404", 1), " access_denied"); fmt.Sprint(response.Status) != refused {
+				if hidden := strings.TrimSuffix(strings.Replace(want, "200 bob", "404", 1), " access_denied"); fmt.Sprint(response.Status) != hidden {
 					t.Errorf("%s: %d %s", spelling, response.Status, response.Body)
 				}
 			}
@@ -521,7 +521,7 @@ func TestDocumentRefused(t *testing.T) {
 	}
 	t.Run("a scheme by its name in the document", func(t *testing.T) {
 		s.Reload(gatedConfig(t, written(t, head+"{type: http, scheme: digest}"+tail)+" {\n\t\t\tscheme Token corp api_key\n\t\t}", ""))
-		ask(t, s, []row{
+		send(t, s, []row{
 			{"one", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
 			{"the other", "GET /x", []harness.Option{key}, "200 partner"},
 			{"neither", "GET /x", []harness.Option{password}, "401 missing_credentials"},
@@ -532,11 +532,11 @@ func TestDocumentRefused(t *testing.T) {
 // TestStreamOfCombination has a response that ends with the second credential.
 func TestStreamOfCombination(t *testing.T) {
 	const document = "openapi: 3.1.0\npaths: {/x: {get: {security: [{Token: [], Key: []}]}}}\ncomponents: {securitySchemes: {Token: {type: http, scheme: bearer}, Key: {type: apiKey, in: header, name: X-API-Key}}}\n"
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	events := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.(http.Flusher).Flush()
-		close(begun)
+		close(started)
 		<-r.Context().Done()
 	}))
 	defer events.Close()
@@ -554,7 +554,7 @@ func TestStreamOfCombination(t *testing.T) {
 		}
 		ended <- err
 	}()
-	<-begun
+	<-started
 	s.Do(http.MethodPost, s.AdminURL("/auth/revocations"), harness.Body("application/json", `{"sub": "partner"}`))
 	if err := <-ended; err == nil {
 		t.Error("the stream goes on")

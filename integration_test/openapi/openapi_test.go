@@ -30,14 +30,14 @@ const plain = `{"openapi":"3.1.0","info":{"title":"Things","version":"1"},"paths
 type upstream struct {
 	*httptest.Server
 	answer http.HandlerFunc
-	asked  atomic.Pointer[http.Request]
+	last   atomic.Pointer[http.Request]
 }
 
 func start(t *testing.T, answer http.HandlerFunc) (*upstream, *harness.Server) {
 	t.Helper()
 	u := &upstream{answer: answer}
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u.asked.Store(r.Clone(r.Context()))
+		u.last.Store(r.Clone(r.Context()))
 		u.answer(w, r)
 	}))
 	t.Cleanup(u.Close)
@@ -141,15 +141,15 @@ func TestTransfer(t *testing.T) {
 	if part := s.Get("/openapi.json", harness.Header("Range", "bytes=0-9")); part.Status != 206 || part.Body != whole.Body[:10] {
 		t.Errorf("a part: %d %q", part.Status, part.Body)
 	}
-	if asked := upstream.asked.Load().Header; asked.Get("Range")+asked.Get("If-None-Match") != "" {
-		t.Errorf("the upstream is asked for a part, or for what is new: %v", asked)
+	if header := upstream.last.Load().Header; header.Get("Range")+header.Get("If-None-Match") != "" {
+		t.Errorf("the upstream is asked for a part, or for what is new: %v", header)
 	}
 	if head := s.Do(http.MethodHead, s.URL("/openapi.json")); head.Status != 200 || head.Body != "" || head.Header.Get("ETag") != tag {
 		t.Errorf("HEAD: %d %v", head.Status, head.Header)
 	}
-	asked := upstream.asked.Load()
-	if got := asked.Header.Get("Accept-Encoding"); got != "identity" || asked.Method != http.MethodGet {
-		t.Errorf("the upstream is asked %s with Accept-Encoding %q", asked.Method, got)
+	request := upstream.last.Load()
+	if got := request.Header.Get("Accept-Encoding"); got != "identity" || request.Method != http.MethodGet {
+		t.Errorf("the upstream is asked %s with Accept-Encoding %q", request.Method, got)
 	}
 	if zipped := s.Get("/zipped/openapi.json", harness.Header("Accept-Encoding", "gzip")); zipped.Header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("it is not compressed behind encode: %v", zipped.Header)

@@ -49,11 +49,11 @@ func TestSeriesFromTheStart(t *testing.T) {
 		}
 		for _, counter := range counters {
 			for value := range strings.SplitSeq(counter[4], "|") {
-				of := "scheme=unheard"
+				labels := "scheme=unheard"
 				if counter[1] == "caddy_auth_security_events_total" {
-					of = "transmitter=" + harness.Issuer
+					labels = "transmitter=" + harness.Issuer
 				}
-				exists(t, counter[1], of, counter[2]+"="+value)
+				exists(t, counter[1], labels, counter[2]+"="+value)
 			}
 		}
 	})

@@ -61,8 +61,8 @@ func TestDocs(t *testing.T) {
 			t.Run(command, func(t *testing.T) {
 				var got string
 				const written = "localhost:8080"
-				if asked := curl.FindStringSubmatch(strings.ReplaceAll(command, written, s.Addr())); asked != nil {
-					got = ask(t, s, asked)
+				if request := curl.FindStringSubmatch(strings.ReplaceAll(command, written, s.Addr())); request != nil {
+					got = send(t, s, request)
 				} else {
 					got = run(t, folder, command)
 				}
@@ -78,8 +78,8 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// ask does what a curl command does.
-func ask(t *testing.T, s *harness.Server, command []string) string {
+// send does what a curl command does.
+func send(t *testing.T, s *harness.Server, command []string) string {
 	t.Helper()
 	method, options := http.MethodGet, []harness.Option{}
 	if command[5] != "" {

@@ -20,7 +20,7 @@ func init() {
 // listener is an event handler that remembers what it was told.
 type listener struct{}
 
-var heard struct {
+var received struct {
 	mutex  sync.Mutex
 	events []caddy.Event
 }
@@ -35,23 +35,23 @@ func (*listener) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 func (*listener) Handle(_ context.Context, event caddy.Event) error {
-	heard.mutex.Lock()
-	defer heard.mutex.Unlock()
-	heard.events = append(heard.events, event)
+	received.mutex.Lock()
+	defer received.mutex.Unlock()
+	received.events = append(received.events, event)
 	return nil
 }
 
-// heardOf returns the data of the events of a name, and forgets all.
-func heardOf(name string) []map[string]any {
-	heard.mutex.Lock()
-	defer heard.mutex.Unlock()
+// eventsNamed returns the data of the events of a name, and forgets all.
+func eventsNamed(name string) []map[string]any {
+	received.mutex.Lock()
+	defer received.mutex.Unlock()
 	var all []map[string]any
-	for _, event := range heard.events {
+	for _, event := range received.events {
 		if event.Name() == name {
 			all = append(all, event.Data)
 		}
 	}
-	heard.events = nil
+	received.events = nil
 	return all
 }
 
@@ -59,10 +59,10 @@ func TestEvents(t *testing.T) {
 	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, strings.Replace(everything(p), "{\n\tauth {", "{\n\tevents {\n\t\ton auth_denied remember\n\t\ton auth_keys_failed remember\n\t}\n\tauth {", 1))
 	token := p.Token()
-	heardOf("")
+	eventsNamed("")
 
 	s.Get("/admin/x?access_token="+token, harness.Bearer(token), harness.Header("X-Trace-Id", "trace-1"))
-	denied := heardOf("auth_denied")
+	denied := eventsNamed("auth_denied")
 	if len(denied) != 1 {
 		t.Fatalf("heard %v", denied)
 	}
@@ -76,23 +76,23 @@ func TestEvents(t *testing.T) {
 	}
 
 	s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"scope": "admin"})))
-	if admitted := heardOf("auth_denied"); len(admitted) != 0 {
+	if admitted := eventsNamed("auth_denied"); len(admitted) != 0 {
 		t.Errorf("heard %v", admitted)
 	}
 
 	p.Answer(broken)
 	post(s, "/auth/schemes/corp/refresh", "")
 	var failed []map[string]any
-	harness.Eventually(t, "the event", func() bool { failed = heardOf("auth_keys_failed"); return len(failed) > 0 })
+	harness.Eventually(t, "the event", func() bool { failed = eventsNamed("auth_keys_failed"); return len(failed) > 0 })
 	if got := failed[0]; got["scheme"] != "corp" || got["from"] != p.KeySet() || got["reason"] != "status" || got["keys"] != 1 {
 		t.Errorf("heard %v", got)
 	}
 
 	// Who no longer listens is told no more.
 	s.Reload(one)
-	heardOf("")
+	eventsNamed("")
 	s.Get("/")
-	if after := heardOf("auth_denied"); len(after) != 0 {
+	if after := eventsNamed("auth_denied"); len(after) != 0 {
 		t.Errorf("heard %v", after)
 	}
 }

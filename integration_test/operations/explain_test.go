@@ -92,7 +92,7 @@ func TestExplain(t *testing.T) {
 	t.Cleanup(upstream.Close)
 	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, site(p, upstream.Listener.Addr().String()))
-	heardOf("")
+	eventsNamed("")
 	good := p.Token(harness.Claims{"scope": "admin", "roles": []string{"auditor"}})
 
 	t.Run("what is explained is what is answered", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestExplainLeavesNothingBehind(t *testing.T) {
 	t.Cleanup(upstream.Close)
 	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, site(p, upstream.Listener.Addr().String()))
-	heardOf("")
+	eventsNamed("")
 	counted := value(t, s, "caddy_auth_decisions_total") + value(t, s, "caddy_auth_verify_duration_seconds")
 	token := p.Token(harness.Claims{"scope": "admin"})
 	explainAt(t, s, map[string]any{"url": "/admin/x", "token": token})
@@ -226,7 +226,7 @@ func TestExplainLeavesNothingBehind(t *testing.T) {
 	if got := forwarded.Load(); got != 0 {
 		t.Errorf("%d requests were forwarded", got)
 	}
-	if got := heardOf("auth_denied"); len(got) != 0 {
+	if got := eventsNamed("auth_denied"); len(got) != 0 {
 		t.Errorf("heard %v", got)
 	}
 	if got := s.Decisions(); len(got) != 0 {
@@ -241,15 +241,15 @@ func TestExplainLeavesNothingBehind(t *testing.T) {
 }
 
 func TestExplainReachesNoErrorPage(t *testing.T) {
-	var asked atomic.Int32
-	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	var requests atomic.Int32
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	t.Cleanup(upstream.Close)
 	app := withOps(t, `{"servers": {"s": {"listen": [":8080"], "routes": [{"handle": [{"handler": "subroute",
 		"routes": [{"handle": [{"handler": "require_auth"}]}],
 		"errors": {"routes": [{"handle": [{"handler": "rewrite", "uri": "/page"}, {"handler": "reverse_proxy", "upstreams": [{"dial": "`+upstream.Listener.Addr().String()+`"}]}]}]}}]}]}}}`)
 	got := explainAt(t, app, map[string]any{"url": "/"})
-	if got.Reaches != "reverse_proxy" || asked.Load() != 0 {
-		t.Errorf("reaches %q, and was asked %d times", got.Reaches, asked.Load())
+	if got.Reaches != "reverse_proxy" || requests.Load() != 0 {
+		t.Errorf("reaches %q, and was asked %d times", got.Reaches, requests.Load())
 	}
 }
 

@@ -123,9 +123,9 @@ func TestMetrics(t *testing.T) {
 		}
 		s.Reload(strings.Replace(everything(p), "respond ok", "require_auth /documented ops {\nopenapi "+path+"\n}\nrespond ok", 1))
 		var lines []string
-		for name, family := range metrics(t, s) {
-			line := name + " " + strings.ToLower(family.GetType().String())
-			for _, label := range family.GetMetric()[0].GetLabel() {
+		for name, metric := range metrics(t, s) {
+			line := name + " " + strings.ToLower(metric.GetType().String())
+			for _, label := range metric.GetMetric()[0].GetLabel() {
 				line += " " + label.GetName()
 			}
 			lines = append(lines, line+"\n")
@@ -145,8 +145,8 @@ func TestMetrics(t *testing.T) {
 		if len(families) != 9 {
 			t.Errorf("%d metrics", len(families))
 		}
-		for name, family := range families {
-			if text := family.String(); strings.Contains(text, "mallory") {
+		for name, metric := range families {
+			if text := metric.String(); strings.Contains(text, "mallory") {
 				t.Errorf("%s: %s", name, text)
 			}
 		}

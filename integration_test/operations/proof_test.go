@@ -44,17 +44,17 @@ func TestExplainUsesNoProofUp(t *testing.T) {
 		}
 		return skipped
 	}
-	ask := func() int {
+	send := func() int {
 		return s.Get("/", harness.Header("Authorization", "DPoP "+token), harness.Header("Dpop", proof)).Status
 	}
 	if skipped := explained(); !slices.Equal(skipped, []string{"replay"}) {
 		t.Errorf("left out: %q", skipped)
 	}
 	explained()
-	if got := ask(); got != http.StatusOK {
+	if got := send(); got != http.StatusOK {
 		t.Errorf("status %d: the explanation used the proof up", got)
 	}
-	if got := ask(); got != http.StatusUnauthorized {
+	if got := send(); got != http.StatusUnauthorized {
 		t.Errorf("status %d the second time", got)
 	}
 }

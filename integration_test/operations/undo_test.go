@@ -215,7 +215,7 @@ func TestListOfRevocations(t *testing.T) {
 
 func TestRevocationsAreTold(t *testing.T) {
 	s := callers(t)
-	heardOf("")
+	eventsNamed("")
 	count := func(action string) float64 { return value(t, s, "caddy_auth_revocations_total", "action="+action) }
 	revokes, undos := count("revoke"), count("undo")
 	families := metrics(t, s)["caddy_auth_revocations_total"]
@@ -226,14 +226,14 @@ func TestRevocationsAreTold(t *testing.T) {
 	for _, names := range []string{`{"sub": "last", "scheme": "partners"}`, `{"token": "` + token + `"}`} {
 		decode[requireauth.Revoked](t, post(s, "/auth/revocations", names))
 	}
-	told := heardOf("auth_revoked")
-	if len(told) != 2 || told[0]["sub"] != "last" || told[0]["scheme"] != "partners" || told[1]["revoked"] != "token" {
-		t.Errorf("heard %v", told)
+	events := eventsNamed("auth_revoked")
+	if len(events) != 2 || events[0]["sub"] != "last" || events[0]["scheme"] != "partners" || events[1]["revoked"] != "token" {
+		t.Errorf("heard %v", events)
 	}
 	decode[requireauth.Revoked](t, undo(s, `{"sub": "last", "scheme": "partners"}`))
 	undo(s, `{"sub": "last", "scheme": "partners"}`)
-	if told := heardOf("auth_revocation_undone"); len(told) != 1 || told[0]["sub"] != "last" {
-		t.Errorf("heard %v", told)
+	if events := eventsNamed("auth_revocation_undone"); len(events) != 1 || events[0]["sub"] != "last" {
+		t.Errorf("heard %v", events)
 	}
 	if count("revoke") != revokes+2 || count("undo") != undos+1 {
 		t.Errorf("counted %g and %g", count("revoke")-revokes, count("undo")-undos)
@@ -244,7 +244,7 @@ func TestRevocationsAreTold(t *testing.T) {
 			t.Errorf("the log does not say that %s", message)
 		}
 	}
-	if data, _ := json.Marshal(told); strings.Contains(string(data)+log, token) {
+	if data, _ := json.Marshal(events); strings.Contains(string(data)+log, token) {
 		t.Error("a token is told")
 	}
 }

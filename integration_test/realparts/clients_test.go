@@ -141,7 +141,7 @@ https://localhost:8080 {
 	respond "hello {http.auth.client.id}"
 }
 `)
-	ask := func(token string, certificates ...tls.Certificate) int {
+	send := func(token string, certificates ...tls.Certificate) int {
 		client := &http.Client{Transport: &http.Transport{
 			DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certificates},
 		}}
@@ -161,13 +161,13 @@ https://localhost:8080 {
 		r.Header.Set("X-Certificate", base64.StdEncoding.EncodeToString(own.Certificate[0]))
 	})
 	t.Run("R8705-1 R8705-3: a bound token is good with its certificate", func(t *testing.T) {
-		harness.Eventually(t, "the keys are fetched", func() bool { return ask(bound, own) == 200 })
+		harness.Eventually(t, "the keys are fetched", func() bool { return send(bound, own) == 200 })
 	})
 	t.Run("R8705-1: and with no other, and with none", func(t *testing.T) {
-		if got := ask(bound, other); got != 401 {
+		if got := send(bound, other); got != 401 {
 			t.Errorf("with another: %d", got)
 		}
-		if got := ask(bound); got != 401 {
+		if got := send(bound); got != 401 {
 			t.Errorf("with none: %d", got)
 		}
 	})

@@ -59,12 +59,12 @@ func (h *hydra) approve(w http.ResponseWriter, r *http.Request) {
 	at := h.admin + "/oauth2/auth/requests/" + kind
 	accepted := map[string]any{"subject": "alice"}
 	if kind == "consent" {
-		var asked struct {
+		var request struct {
 			Scope    []string `json:"requested_scope"`
 			Audience []string `json:"requested_access_token_audience"`
 		}
-		h.send(http.MethodGet, at+"?"+challenge, "", "application/json", "", &asked)
-		accepted = map[string]any{"grant_scope": asked.Scope, "grant_access_token_audience": asked.Audience}
+		h.send(http.MethodGet, at+"?"+challenge, "", "application/json", "", &request)
+		accepted = map[string]any{"grant_scope": request.Scope, "grant_access_token_audience": request.Audience}
 	}
 	body, err := json.Marshal(accepted)
 	if err != nil {

@@ -121,11 +121,11 @@ func TestModelContextProtocol(t *testing.T) {
 func goClient(t *testing.T, s *harness.Server) {
 	t.Helper()
 	client := exec.Command(built(t, "gosdk"), s.URL("/tools"))
-	var said strings.Builder
-	client.Stderr = &said
+	var stderr strings.Builder
+	client.Stderr = &stderr
 	output, err := client.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, output, said.String())
+		t.Fatalf("%v\n%s\n%s", err, output, stderr.String())
 	}
 	var got story
 	if err := json.Unmarshal(output, &got); err != nil {

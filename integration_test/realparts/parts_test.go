@@ -105,7 +105,7 @@ func runProgram(t *testing.T, command *exec.Cmd) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop, said := start(t, command)
+	stop, stderr := start(t, command)
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		if lines.Text() == "ready" {
@@ -114,16 +114,16 @@ func runProgram(t *testing.T, command *exec.Cmd) (stop func()) {
 		}
 	}
 	_ = command.Wait()
-	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", command, said.String())
+	t.Fatalf("%s did not start: is `npm ci --prefix integration_test/realparts` done?\n%s", command, stderr.String())
 	return nil
 }
 
 // start starts a program that ends with the test. It returns what stops it before that,
 // and what it prints as errors, which can be read once it has ended.
-func start(t *testing.T, command *exec.Cmd) (stop func(), said *strings.Builder) {
+func start(t *testing.T, command *exec.Cmd) (stop func(), stderr *strings.Builder) {
 	t.Helper()
-	said = new(strings.Builder)
-	command.Stderr = said
+	stderr = new(strings.Builder)
+	command.Stderr = stderr
 	if err := command.Start(); err != nil {
 		t.Fatalf("%s cannot be started: %v", command, err)
 	}
@@ -138,10 +138,10 @@ func start(t *testing.T, command *exec.Cmd) (stop func(), said *strings.Builder)
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", command, said)
+			t.Logf("%s said:\n%s", command, stderr)
 		}
 	})
-	return stop, said
+	return stop, stderr
 }
 
 // bcrypted returns the hash of a password.
@@ -211,14 +211,14 @@ func (p *provider) post(path, id string, form url.Values, answer any, options ..
 func script(t *testing.T, result any, arguments ...string) {
 	t.Helper()
 	command := exec.Command("node", arguments...)
-	var said strings.Builder
-	command.Stderr = &said
+	var stderr strings.Builder
+	command.Stderr = &stderr
 	output, err := command.Output()
 	if err == nil {
 		err = json.Unmarshal(output, result)
 	}
 	if err != nil {
-		t.Fatalf("%q: %v\n%s\n%s", arguments, err, output, said.String())
+		t.Fatalf("%q: %v\n%s\n%s", arguments, err, output, stderr.String())
 	}
 }
 

@@ -67,18 +67,18 @@ func publicClient(t *testing.T, s *harness.Server, name, path string, wider bool
 	t.Helper()
 	before := len(s.Decisions())
 	home := t.TempDir()
-	here, err := os.Getwd()
+	folder, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	browser := filepath.Join(home, "xdg-open")
-	if err := os.WriteFile(browser, []byte("#!/bin/sh\nexec node "+here+"/open.mjs \"$1\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(browser, []byte("#!/bin/sh\nexec node "+folder+"/open.mjs \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command("node", "public-client.mjs", name, s.URL(path))
 	command.Env = append(os.Environ(), "HOME="+home, "MCP_AUTO_OPEN_ENABLED=true", "BROWSER="+browser, "PATH="+home+":"+os.Getenv("PATH"), "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
-	var said strings.Builder
-	command.Stderr = &said
+	var stderr strings.Builder
+	command.Stderr = &stderr
 	output, err := command.Output()
 	var got struct {
 		Tools []string
@@ -89,7 +89,7 @@ func publicClient(t *testing.T, s *harness.Server, name, path string, wider bool
 		err = json.Unmarshal(output, &got)
 	}
 	if err != nil || !slices.Equal(got.Tools, []string{"delete_file", "read_file"}) || got.Call != "read_file /a" {
-		t.Errorf("%v\n%s\n%s", err, output, said.String())
+		t.Errorf("%v\n%s\n%s", err, output, stderr.String())
 	}
 	if (got.Wider == "delete_file /a") != wider {
 		t.Errorf("with more scope: %s", got.Wider)

@@ -40,9 +40,9 @@ func (g *registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if parts := strings.Split(r.URL.Path, "/"); len(parts) > 4 {
 		kind, name = parts[3], parts[len(parts)-1]
 	}
-	kept, mediaType := g.blobs, "application/octet-stream"
+	stored, mediaType := g.blobs, "application/octet-stream"
 	if kind == "manifests" {
-		kept, mediaType = g.manifests, "application/vnd.oci.image.manifest.v1+json"
+		stored, mediaType = g.manifests, "application/vnd.oci.image.manifest.v1+json"
 	}
 	body, err := io.ReadAll(r.Body)
 	switch {
@@ -50,21 +50,21 @@ func (g *registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 	case r.URL.Path == "/v2/":
 	case r.Method == http.MethodPost, r.Method == http.MethodPatch: // a part of a blob
-		kept["upload"] = append(kept["upload"], body...)
+		stored["upload"] = append(stored["upload"], body...)
 		if r.Method == http.MethodPost {
-			kept["upload"] = body
+			stored["upload"] = body
 		}
 		w.Header().Set("Location", "/v2/demo/blobs/uploads/upload")
 		w.WriteHeader(http.StatusAccepted)
 	case r.Method == http.MethodPut && kind == "blobs":
-		content := append(kept["upload"], body...)
-		kept[digestOf(content)] = content
+		content := append(stored["upload"], body...)
+		stored[digestOf(content)] = content
 		w.WriteHeader(http.StatusCreated)
 	case r.Method == http.MethodPut:
-		kept[name], kept[digestOf(body)] = body, body
+		stored[name], stored[digestOf(body)] = body, body
 		w.WriteHeader(http.StatusCreated)
 	default:
-		content, found := kept[name]
+		content, found := stored[name]
 		if !found {
 			w.WriteHeader(http.StatusNotFound)
 			return
@@ -101,9 +101,9 @@ func image(t *testing.T) (folder string) {
 func TestSkopeo(t *testing.T) {
 	upstream := httptest.NewServer(&registry{blobs: make(map[string][]byte), manifests: make(map[string][]byte)})
 	t.Cleanup(upstream.Close)
-	asked := make(chan string, 100)
+	requests := make(chan string, 100)
 	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- r.Header.Get("X-User") + " " + r.URL.Query().Get("service") + " " + r.URL.Query().Get("scope")
+		requests <- r.Header.Get("X-User") + " " + r.URL.Query().Get("service") + " " + r.URL.Query().Get("scope")
 		_ = json.NewEncoder(w).Encode(map[string]any{"token": harness.Token(t, harness.Claims{"aud": r.URL.Query().Get("service")}), "expires_in": 300})
 	}))
 	t.Cleanup(tokens.Close)
@@ -154,8 +154,8 @@ http://localhost:8081 {
 				t.Fatalf("%v\n%s", err, output)
 			}
 		})
-		for who, login := range map[string][]string{"a wrong password": {"--src-creds", "alice:x"}, "no password": {"--src-no-creds"}} {
-			t.Run("CLI-4: skopeo is refused with "+name+" and "+who, func(t *testing.T) {
+		for label, login := range map[string][]string{"a wrong password": {"--src-creds", "alice:x"}, "no password": {"--src-no-creds"}} {
+			t.Run("CLI-4: skopeo is refused with "+name+" and "+label, func(t *testing.T) {
 				if output, err := skopeo(append(login, "--src-tls-verify=false", at, "dir:"+t.TempDir())...); err == nil || !strings.Contains(output, "authentication required") && !strings.Contains(output, "invalid username/password") {
 					t.Errorf("%v\n%s", err, output)
 				}
@@ -163,11 +163,11 @@ http://localhost:8081 {
 		}
 	}
 	t.Run("CLI-6: the token server is asked for the service of the challenge", func(t *testing.T) {
-		if len(asked) == 0 {
+		if len(requests) == 0 {
 			t.Fatal("no token was asked for")
 		}
-		close(asked)
-		for request := range asked {
+		close(requests)
+		for request := range requests {
 			if !strings.HasPrefix(request, "alice registry.example.com repository:demo:") {
 				t.Errorf("%q", request)
 			}

@@ -35,9 +35,9 @@ func TestCountersMakeWay(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	t.Run("COUNT-1: a full Redis keeps 200,000 counters, and takes proofs meanwhile", func(t *testing.T) {
-		var guessing sync.WaitGroup
+		var attempts sync.WaitGroup
 		for worker := range 8 {
-			guessing.Go(func() {
+			attempts.Go(func() {
 				for i := range 250 {
 					all[i%len(all)].Count(t.Context(), store.KeyOf("client", strconv.Itoa(worker), strconv.Itoa(i)), 2*time.Hour)
 				}
@@ -48,7 +48,7 @@ func TestCountersMakeWay(t *testing.T) {
 				t.Errorf("proof %d is new: %t, %v", i, fresh, err)
 			}
 		}
-		guessing.Wait()
+		attempts.Wait()
 		if got := node.HLen(t.Context(), counters[0]).Val(); got != store.MaxCounters {
 			t.Errorf("%d counters are held, want %d", got, store.MaxCounters)
 		}

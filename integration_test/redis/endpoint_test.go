@@ -36,8 +36,8 @@ func TestRevocationPostedToOne(t *testing.T) {
 			for _, each := range group {
 				each.becomes(401, harness.Bearer(token))
 			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("it took %s", took)
+			if elapsed := time.Since(began); elapsed > time.Second {
+				t.Errorf("it took %s", elapsed)
 			}
 		})
 	}

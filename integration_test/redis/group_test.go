@@ -75,12 +75,12 @@ func TestRevocationReachesAll(t *testing.T) {
 		for _, each := range group {
 			each.becomes(200, harness.Bearer(token))
 		}
-		mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
+		start, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := announcer.Publish(t.Context(), mark); err != nil {
+		if err := announcer.Publish(t.Context(), start); err != nil {
 			t.Fatal(err)
 		}
 		for _, each := range group {
@@ -102,21 +102,21 @@ func TestProofIsAcceptedOnce(t *testing.T) {
 	t.Run("R9449-11: by one of the group", func(t *testing.T) {
 		h := newHolder(t)
 		for range 20 {
-			proof, accepted, refused := h.proof(), atomic.Int32{}, atomic.Int32{}
-			var asking sync.WaitGroup
+			proof, accepted, failures := h.proof(), atomic.Int32{}, atomic.Int32{}
+			var calls sync.WaitGroup
 			for n := range 9 {
-				asking.Go(func() {
+				calls.Go(func() {
 					switch status, code := group[n%3].try("/", h.presented(), proof); {
 					case status == 200:
 						accepted.Add(1)
 					case code == "invalid_dpop_proof":
-						refused.Add(1)
+						failures.Add(1)
 					}
 				})
 			}
-			asking.Wait()
-			if accepted.Load() != 1 || refused.Load() != 8 {
-				t.Errorf("accepted %d times, refused %d times", accepted.Load(), refused.Load())
+			calls.Wait()
+			if accepted.Load() != 1 || failures.Load() != 8 {
+				t.Errorf("accepted %d times, refused %d times", accepted.Load(), failures.Load())
 			}
 		}
 	})
@@ -125,11 +125,11 @@ func TestProofIsAcceptedOnce(t *testing.T) {
 func TestInstanceStartsAgain(t *testing.T) {
 	server := startRedis(t)
 	token := harness.Token(t)
-	mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
+	start, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Publish(t.Context(), mark); err != nil {
+	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Publish(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {

@@ -98,11 +98,11 @@ func startLoad(t *testing.T, group []*instance) *load {
 	return l
 }
 
-func (l *load) work(count *tally, ask func() (int, string)) {
+func (l *load) work(count *tally, request func() (int, string)) {
 	l.workers.Go(func() {
 		for !l.stopping.Load() {
 			began := time.Now()
-			status, code := ask()
+			status, code := request()
 			count.add(status, code, time.Since(began))
 		}
 	})
@@ -114,21 +114,21 @@ func (l *load) stop() {
 }
 
 // during runs something and returns what was answered meanwhile.
-func (l *load) during(what func()) (plain, proven map[string]int, longest time.Duration) {
+func (l *load) during(action func()) (plain, proven map[string]int, longest time.Duration) {
 	l.plain.soFar()
 	l.proven.soFar()
-	what()
+	action()
 	plain, long := l.plain.soFar()
 	proven, longer := l.proven.soFar()
 	return plain, proven, max(long, longer)
 }
 
 // only reports whether nothing else was answered, and each of these.
-func only(answers map[string]int, wanted ...string) bool {
-	for _, each := range wanted {
+func only(answers map[string]int, want ...string) bool {
+	for _, each := range want {
 		if answers[each] == 0 {
 			return false
 		}
 	}
-	return len(answers) == len(wanted)
+	return len(answers) == len(want)
 }

@@ -16,11 +16,11 @@ import (
 func revoke(t *testing.T, server *server, group []*instance) (token string) {
 	t.Helper()
 	token = harness.Token(t, harness.Claims{"jti": t.Name()})
-	mark, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
+	start, err := store.Revocation{Digest: store.DigestOfToken(token)}.Entry(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Publish(t.Context(), mark); err != nil {
+	if err := member(t, 0, redis.Redis{Addresses: []string{server.address()}}).Publish(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
 	for _, each := range group {

@@ -94,10 +94,10 @@ func TestSentinel(t *testing.T) {
 	writeFile(t, configuration, "sentinel monitor main 127.0.0.1 "+master.port+" 1\n"+
 		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n")
 	sentinel := startSentinel(t, configuration)
-	asked := client.NewSentinelClient(&client.Options{Addr: sentinel.address()})
-	defer asked.Close()
+	sentinels := client.NewSentinelClient(&client.Options{Addr: sentinel.address()})
+	defer sentinels.Close()
 	harness.Eventually(t, "the sentinel knows the replica", func() bool {
-		replicas, err := asked.Replicas(t.Context(), "main").Result()
+		replicas, err := sentinels.Replicas(t.Context(), "main").Result()
 		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok"
 	})
 	all := members(t, redis.Redis{Addresses: []string{sentinel.address()}, Sentinel: &redis.Sentinel{Master: "main"}})
@@ -124,8 +124,8 @@ func TestSentinel(t *testing.T) {
 		t.Errorf("the replica has %d revocations", got)
 	}
 	for _, each := range all {
-		for _, mark := range []store.Entry{before, after} {
-			harness.Eventually(t, "all know", func() bool { _, found := each.Lookup(mark.Kind, mark.Key); return found })
+		for _, position := range []store.Entry{before, after} {
+			harness.Eventually(t, "all know", func() bool { _, found := each.Lookup(position.Kind, position.Key); return found })
 		}
 	}
 }

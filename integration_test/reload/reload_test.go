@@ -81,7 +81,7 @@ func TestLeaks(t *testing.T) {
 	config := configure(t)
 	s := harness.Start(t, config("a"))
 	token := harness.Token(t)
-	ask := func() {
+	send := func() {
 		t.Helper()
 		for _, credential := range []string{"Authorization: Bearer " + token, "Authorization: Bearer opaque", "X-API-Key: test"} {
 			name, value, _ := strings.Cut(credential, ": ")
@@ -115,7 +115,7 @@ func TestLeaks(t *testing.T) {
 		if err := s.TryReload(config(fmt.Sprint("late", i)) + "http://localhost:8081 {\n\ttls /nowhere/cert.pem /nowhere/key.pem\n}\n"); err == nil {
 			t.Fatal("a configuration that fails late was loaded")
 		}
-		ask()
+		send()
 	}
 	const warm = 4
 	for i := range warm {
@@ -169,7 +169,7 @@ func TestUnderLoad(t *testing.T) {
 	config := configure(t)
 	s := harness.Start(t, config("a"))
 	token := harness.Token(t)
-	var sent, cut, refused atomic.Int64
+	var sent, cut, failures atomic.Int64
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	for range 4 {
@@ -196,7 +196,7 @@ func TestUnderLoad(t *testing.T) {
 					continue
 				}
 				if response.StatusCode != http.StatusOK {
-					refused.Add(1)
+					failures.Add(1)
 					t.Error(response.Status)
 				}
 				response.Body.Close()
@@ -215,9 +215,9 @@ func TestUnderLoad(t *testing.T) {
 		<-stopped
 	}
 	t.Run("GW-5: nobody with a good token is refused", func(t *testing.T) {
-		if refused.Load() > 0 || sent.Load() < 100 {
-			t.Errorf("%d of %d requests were refused", refused.Load(), sent.Load())
+		if failures.Load() > 0 || sent.Load() < 100 {
+			t.Errorf("%d of %d requests were refused", failures.Load(), sent.Load())
 		}
-		t.Logf("%d requests during 100 reloads, %d refused, %d connections cut", sent.Load(), refused.Load(), cut.Load())
+		t.Logf("%d requests during 100 reloads, %d refused, %d connections cut", sent.Load(), failures.Load(), cut.Load())
 	})
 }

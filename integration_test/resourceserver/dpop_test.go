@@ -80,7 +80,7 @@ func TestDPoP(t *testing.T) {
 	s := harness.Start(t, proofs)
 	url := s.URL("/optional")
 	offered := []string{`Bearer realm="api"`, `DPoP realm="api", ` + algorithms}
-	refused := func(code, description string) []string {
+	challengesFor := func(code, description string) []string {
 		return []string{`DPoP realm="api", error="` + code + `", ` + algorithms + `, ` + description, offered[0]}
 	}
 	t.Run("R9449-15: without credentials both are offered without an error", func(t *testing.T) {
@@ -92,9 +92,9 @@ func TestDPoP(t *testing.T) {
 	})
 	t.Run("R9449-2 R9449-16: no proof, two proofs", func(t *testing.T) {
 		h := newHolder(t)
-		s.Get("/optional", h.presented()).Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.presented()).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 		s.Get("/optional", h.presented(), h.proof(t, "GET", url), h.proof(t, "GET", url)).
-			Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
+			Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 	})
 	for name, replaced := range map[string]map[string]any{
 		"R9449-3: no jti":                 {"jti": nil},
@@ -110,15 +110,15 @@ func TestDPoP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHolder(t)
 			s.Get("/optional", h.presented(), h.proof(t, "GET", url, replaced)).
-				Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
+				Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 		})
 	}
 	t.Run("R9449-9: the proof of another key, and a token bound to none", func(t *testing.T) {
 		h, thief := newHolder(t), newHolder(t)
 		thief.token = h.token
-		s.Get("/optional", thief.presented(), thief.proof(t, "GET", url)).Want(401, "invalid_token", refused("invalid_token", badToken)...)
+		s.Get("/optional", thief.presented(), thief.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
 		unbound := holder{key: h.key, token: harness.Token(t)}
-		s.Get("/optional", unbound.presented(), unbound.proof(t, "GET", url)).Want(401, "invalid_token", refused("invalid_token", badToken)...)
+		s.Get("/optional", unbound.presented(), unbound.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
 	})
 	t.Run("R9449-10: a bound token as Bearer", func(t *testing.T) {
 		h := newHolder(t)
@@ -129,9 +129,9 @@ func TestDPoP(t *testing.T) {
 		h := newHolder(t)
 		proof := h.proof(t, "GET", url)
 		s.Get("/optional", h.presented(), proof).Want(200, "")
-		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 		s.Reload(proofs)
-		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", refused("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 	})
 	t.Run("a proof is used once for all gates of a request", func(t *testing.T) {
 		h := newHolder(t, harness.Claims{"scope": "read"})

@@ -21,8 +21,8 @@ const (
 	theSecret = "the-secret-of-the-one-client"
 )
 
-// standIn is a provider that registers no client. It knows one, with one redirect URI.
-type standIn struct {
+// fakeProvider is a provider that registers no client. It knows one, with one redirect URI.
+type fakeProvider struct {
 	*httptest.Server
 
 	t          *testing.T
@@ -35,15 +35,15 @@ type standIn struct {
 	scopes     []string // that are known
 	broken     atomic.Pointer[http.HandlerFunc]
 
-	mutex     sync.Mutex
-	codes     map[string]url.Values // the authorization request of each code
-	refreshes map[string]bool
-	asked     []url.Values // forms of the token endpoint
+	mutex         sync.Mutex
+	codes         map[string]url.Values // the authorization request of each code
+	refreshes     map[string]bool
+	tokenRequests []url.Values // forms of the token endpoint
 }
 
-func startStandIn(t *testing.T, change func(*standIn)) *standIn {
+func startStandIn(t *testing.T, change func(*fakeProvider)) *fakeProvider {
 	t.Helper()
-	p := &standIn{t: t, keys: harness.StartProvider(t), codes: make(map[string]url.Values), refreshes: make(map[string]bool)}
+	p := &fakeProvider{t: t, keys: harness.StartProvider(t), codes: make(map[string]url.Values), refreshes: make(map[string]bool)}
 	if change != nil {
 		change(p)
 	}
@@ -57,7 +57,7 @@ func startStandIn(t *testing.T, change func(*standIn)) *standIn {
 	return p
 }
 
-func (p *standIn) metadata(w http.ResponseWriter, r *http.Request) {
+func (p *fakeProvider) metadata(w http.ResponseWriter, r *http.Request) {
 	if p.noMetadata {
 		http.NotFound(w, r)
 		return
@@ -67,7 +67,7 @@ func (p *standIn) metadata(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (p *standIn) json(w http.ResponseWriter, status int, value any) {
+func (p *fakeProvider) json(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(value); err != nil {
@@ -76,7 +76,7 @@ func (p *standIn) json(w http.ResponseWriter, status int, value any) {
 }
 
 // refusal is the error for a request that the provider refuses, as Entra puts it.
-func (p *standIn) refusal(form url.Values) (code, description string) {
+func (p *fakeProvider) refusal(form url.Values) (code, description string) {
 	if slices.ContainsFunc(p.refuses, form.Has) {
 		return "invalid_target", "AADSTS9010010: The resource parameter provided in the request doesn't match with the requested scopes."
 	}
@@ -89,7 +89,7 @@ func (p *standIn) refusal(form url.Values) (code, description string) {
 }
 
 // authorize signs the user in at once, as a provider does that remembers a consent.
-func (p *standIn) authorize(w http.ResponseWriter, r *http.Request) {
+func (p *fakeProvider) authorize(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if query.Get("client_id") != theClient || query.Get("redirect_uri") != p.callback || query.Get("response_type") != "code" {
 		http.Error(w, "AADSTS50011: the redirect URI is not registered", http.StatusBadRequest)
@@ -109,7 +109,7 @@ func (p *standIn) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, p.callback+"?"+answer.Encode(), http.StatusFound)
 }
 
-func (p *standIn) token(w http.ResponseWriter, r *http.Request) {
+func (p *fakeProvider) token(w http.ResponseWriter, r *http.Request) {
 	if broken := p.broken.Load(); broken != nil {
 		(*broken)(w, r)
 		return
@@ -120,7 +120,7 @@ func (p *standIn) token(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.asked = append(p.asked, form)
+	p.tokenRequests = append(p.tokenRequests, form)
 	if form.Get("client_id") != theClient || form.Get("client_secret") != theSecret {
 		p.json(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
 		return
@@ -142,35 +142,35 @@ func (p *standIn) token(w http.ResponseWriter, r *http.Request) {
 }
 
 // redeem uses a grant up.
-func (p *standIn) redeem(form url.Values) bool {
+func (p *fakeProvider) redeem(form url.Values) bool {
 	if form.Get("grant_type") == "refresh_token" {
 		return p.refreshes[form.Get("refresh_token")]
 	}
-	asked, known := p.codes[form.Get("code")]
+	login, known := p.codes[form.Get("code")]
 	delete(p.codes, form.Get("code"))
-	return known && form.Get("redirect_uri") == p.callback && (p.ignorePKCE || challengeOf(form.Get("code_verifier")) == asked.Get("code_challenge"))
+	return known && form.Get("redirect_uri") == p.callback && (p.ignorePKCE || challengeOf(form.Get("code_verifier")) == login.Get("code_challenge"))
 }
 
-func (p *standIn) accessToken() string {
+func (p *fakeProvider) accessToken() string {
 	if p.opaque {
 		return "gho_opaque"
 	}
 	return p.keys.Token(harness.Claims{"iss": p.URL, "aud": "api://mcp", "scp": "mcp:use"})
 }
 
-func (p *standIn) introspect(w http.ResponseWriter, r *http.Request) {
+func (p *fakeProvider) introspect(w http.ResponseWriter, r *http.Request) {
 	active := r.FormValue("token") == "gho_opaque"
 	p.json(w, http.StatusOK, map[string]any{"active": active, "aud": "api://mcp", "sub": "alice", "scope": "mcp:use"})
 }
 
 // lastAsked is the last form of the token endpoint.
-func (p *standIn) lastAsked() url.Values {
+func (p *fakeProvider) lastAsked() url.Values {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if len(p.asked) == 0 {
+	if len(p.tokenRequests) == 0 {
 		return nil
 	}
-	return p.asked[len(p.asked)-1]
+	return p.tokenRequests[len(p.tokenRequests)-1]
 }
 
 func challengeOf(verifier string) string {

@@ -20,7 +20,7 @@ const (
 )
 
 // startFacade runs a gate with a facade in front of a provider.
-func startFacade(t *testing.T, p *standIn, scheme, lines string) *harness.Server {
+func startFacade(t *testing.T, p *fakeProvider, scheme, lines string) *harness.Server {
 	t.Helper()
 	t.Setenv("FACADE_SECRET", theSecret) // Caddy logs its configuration
 	s := harness.Start(t, `
@@ -50,9 +50,9 @@ http://localhost:8080 {
 }
 
 // entra is a facade in front of a provider that refuses as Entra does.
-func entra(t *testing.T) (*harness.Server, *standIn) {
+func entra(t *testing.T) (*harness.Server, *fakeProvider) {
 	t.Helper()
-	p := startStandIn(t, func(p *standIn) { p.refuses, p.scopes = []string{"resource"}, []string{"api://mcp/.default"} })
+	p := startStandIn(t, func(p *fakeProvider) { p.refuses, p.scopes = []string{"resource"}, []string{"api://mcp/.default"} })
 	return startFacade(t, p, "issuer "+p.URL, "drop resource\nscope api://mcp/.default\nredirect_uri https://app.example/cb"), p
 }
 
@@ -170,14 +170,14 @@ func members(t *testing.T, r *harness.Response) map[string]any {
 }
 
 func TestFacadeLogin(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) (*harness.Server, *standIn){
+	for name, start := range map[string]func(*testing.T) (*harness.Server, *fakeProvider){
 		"Entra": entra,
-		"Okta": func(t *testing.T) (*harness.Server, *standIn) {
+		"Okta": func(t *testing.T) (*harness.Server, *fakeProvider) {
 			p := startStandIn(t, nil)
 			return startFacade(t, p, "issuer "+p.URL, ""), p
 		},
-		"GitHub": func(t *testing.T) (*harness.Server, *standIn) {
-			p := startStandIn(t, func(p *standIn) { p.noMetadata, p.opaque, p.ignorePKCE = true, true, true })
+		"GitHub": func(t *testing.T) (*harness.Server, *fakeProvider) {
+			p := startStandIn(t, func(p *fakeProvider) { p.noMetadata, p.opaque, p.ignorePKCE = true, true, true })
 			return startFacade(t, p, "introspection "+p.URL+"/introspect {\nclient_id gate\nclient_secret gate\n}",
 				"drop resource\nscope read:user\nauthorization_endpoint "+p.URL+"/authorize?prompt=consent\ntoken_endpoint "+p.URL+"/token"), p
 		},
@@ -489,9 +489,9 @@ func TestFacadeToken(t *testing.T) {
 		"a code of its own":    {map[string]string{"code": "code of the provider"}, "invalid_grant"},
 	} {
 		t.Run("FACADE-4: "+name, func(t *testing.T) {
-			asked := len(p.asked)
+			before := len(p.tokenRequests)
 			fails(t, post(s, redemption(b.login(request(nil)), test.replaced)), http.StatusBadRequest, test.want)
-			if len(p.asked) != asked {
+			if len(p.tokenRequests) != before {
 				t.Error("the provider was asked")
 			}
 		})
@@ -509,8 +509,8 @@ func TestFacadeToken(t *testing.T) {
 		if r := post(s, form); r.Status != http.StatusOK {
 			t.Fatal(r.Body)
 		}
-		if asked := p.lastAsked(); asked.Get("client_secret") != theSecret || asked.Has("resource") || asked.Get("scope") != "api://mcp/.default" {
-			t.Error(asked)
+		if sent := p.lastAsked(); sent.Get("client_secret") != theSecret || sent.Has("resource") || sent.Get("scope") != "api://mcp/.default" {
+			t.Error(sent)
 		}
 	})
 	t.Run("FACADE-8: what the provider answers", func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // TestIssuers has many issuers at one gate, one of which issues opaque tokens.
 func TestIssuers(t *testing.T) {
-	asked := newIssuer(t, map[string]map[string]any{"opaque-1": {"active": true, "sub": "olga", "aud": harness.Audience}})
+	endpoint := newIssuer(t, map[string]map[string]any{"opaque-1": {"active": true, "sub": "olga", "aud": harness.Audience}})
 	var schemes, names strings.Builder
 	for i := range 50 {
 		fmt.Fprintf(&names, "tenant%d ", i)
@@ -27,7 +27,7 @@ func TestIssuers(t *testing.T) {
 		realm api`+schemes.String()+`
 		bearer asked {
 			audience `+harness.Audience+`
-			introspection `+asked.URL+` {
+			introspection `+endpoint.URL+` {
 				client_id gateway
 				client_secret hush
 			}

@@ -152,8 +152,8 @@ func (x *service) send(id, set string) {
 	x.queue[id] = set
 }
 
-// told reports whether an event was acknowledged, and the code if it was refused.
-func (x *service) told(id string) (acked bool, code string) {
+// result reports whether an event was acknowledged, and the code if it was refused.
+func (x *service) result(id string) (acked bool, code string) {
 	x.mutex.Lock()
 	defer x.mutex.Unlock()
 	return slices.Contains(x.acked, id), x.errs[id]["err"]
@@ -162,8 +162,8 @@ func (x *service) told(id string) (acked bool, code string) {
 func (x *service) count(request string) (number int) {
 	x.mutex.Lock()
 	defer x.mutex.Unlock()
-	for _, seen := range x.requests {
-		if seen == request {
+	for _, one := range x.requests {
+		if one == request {
 			number++
 		}
 	}
@@ -176,7 +176,7 @@ func TestPoll(t *testing.T) {
 	x := startService(t)
 	s := harness.StartWithAdmin(t, x.config("poll 1s", byClient))
 	harness.Eventually(t, "the verification event is acknowledged", func() bool {
-		acked, _ := x.told("verification-x")
+		acked, _ := x.result("verification-x")
 		return acked
 	})
 	t.Run("the stream has the events that revoke", func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestPoll(t *testing.T) {
 		token := x.Token(old())
 		wantRevoked(t, s, token, false)
 		x.send("1", x.set(x.claims(caep+"session-revoked", x.user("alice"), harness.Claims{"jti": "1"})))
-		harness.Eventually(t, "it is acknowledged", func() bool { acked, _ := x.told("1"); return acked })
+		harness.Eventually(t, "it is acknowledged", func() bool { acked, _ := x.result("1"); return acked })
 		wantRevoked(t, s, token, true)
 	})
 	t.Run("events that are refused are named with a code", func(t *testing.T) {
@@ -202,9 +202,9 @@ func TestPoll(t *testing.T) {
 		x.send("7", x.set(x.claims(ssf+"verification", nil, harness.Claims{"jti": "7", "events": map[string]any{ssf + "verification": map[string]any{"state": "made-up"}}})))
 		x.send("8", x.set(x.claims("urn:example:other", x.user("bob"), harness.Claims{"jti": "8"})))
 		for id, want := range map[string]string{"2": "invalid_request", "3": "invalid_audience", "4": "invalid_request", "6": "invalid_issuer", "7": "invalid_state"} {
-			harness.Eventually(t, "event "+id+" is refused", func() bool { _, code := x.told(id); return code == want })
+			harness.Eventually(t, "event "+id+" is refused", func() bool { _, code := x.result(id); return code == want })
 		}
-		harness.Eventually(t, "the other one is acknowledged", func() bool { acked, _ := x.told("8"); return acked })
+		harness.Eventually(t, "the other one is acknowledged", func() bool { acked, _ := x.result("8"); return acked })
 		wantRevoked(t, s, x.Token(old(), harness.Claims{"sub": "bob"}), false)
 	})
 	t.Run("a transmitter that was down is polled again", func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestPoll(t *testing.T) {
 		harness.Eventually(t, "the outage is in the log", func() bool { return strings.Contains(s.LogText(), "the stream of security events does not work") })
 		x.send("9", x.set(x.claims(caep+"session-revoked", x.user("carol"), harness.Claims{"jti": "9"})))
 		x.Up()
-		harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.told("9"); return acked })
+		harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.result("9"); return acked })
 		wantRevoked(t, s, x.Token(old(), harness.Claims{"sub": "carol"}), true)
 		if !strings.Contains(s.LogText(), "the stream of security events works again") {
 			t.Error("the end of the outage is not in the log")
@@ -221,7 +221,7 @@ func TestPoll(t *testing.T) {
 	t.Run("a reload finds the stream again", func(t *testing.T) {
 		s.Reload(strings.Replace(x.config("poll 1s", byClient), "respond ok", "respond again", 1))
 		x.send("10", x.set(x.claims(caep+"session-revoked", x.user("dave"), harness.Claims{"jti": "10"})))
-		harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.told("10"); return acked })
+		harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.result("10"); return acked })
 		if got := x.count("POST /realms/corp/streams"); got != 1 {
 			t.Errorf("%d streams", got)
 		}
@@ -255,11 +255,11 @@ func TestKeysOfPoll(t *testing.T) {
 	s := harness.StartWithAdmin(t, x.config("poll 1s", "bearer_token "+accessToken))
 	x.send("1", x.set(x.claims(caep+"session-revoked", x.user("alice"), harness.Claims{"jti": "1"})))
 	harness.Eventually(t, "the event waits", func() bool { return slices.Contains(resultsOf(s), any("unavailable")) })
-	if acked, code := x.told("1"); acked || code != "" {
+	if acked, code := x.result("1"); acked || code != "" {
 		t.Error(acked, code)
 	}
 	keys.Store("up", true)
-	harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.told("1"); return acked })
+	harness.Eventually(t, "the event is acknowledged", func() bool { acked, _ := x.result("1"); return acked })
 	harness.Eventually(t, "the token is revoked", func() bool { return s.Get("/", harness.Bearer(x.Token(old()))).Status == http.StatusUnauthorized })
 	wantRevoked(t, s, x.Token(old()), true)
 }

@@ -38,11 +38,11 @@ components:
 		reverse_proxy `+upstream(t)+`
 	}`)
 	key := harness.Header("X-Api-Key", "test")
-	kept := open(t, s, "/events", key, harness.Bearer(harness.Token(t, harness.Claims{"jti": "kept"})))
+	unaffected := open(t, s, "/events", key, harness.Bearer(harness.Token(t, harness.Claims{"jti": "kept"})))
 	first := open(t, s, "/events", key, harness.Bearer(harness.Token(t, harness.Claims{"jti": "first"})))
 	revoke(t, s, `{"jti": "first"}`)
 	first.ends()
-	kept.goesOn()
+	unaffected.goesOn()
 	revoke(t, s, `{"sub": "a", "scheme": "key"}`)
-	kept.ends()
+	unaffected.ends()
 }

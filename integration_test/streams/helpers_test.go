@@ -160,7 +160,7 @@ func (s *stream) goesOn() {
 	all := new(checks)
 	streams.Process.Add(all)
 	defer streams.Process.Remove(all)
-	harness.Eventually(s.t, "the responses are checked", func() bool { return all.made.Load() > 3 })
+	harness.Eventually(s.t, "the responses are checked", func() bool { return all.count.Load() > 3 })
 	got := s.got.Load()
 	harness.Eventually(s.t, "more comes", func() bool { return s.ended.Load() || s.got.Load() > got })
 	if s.ended.Load() {
@@ -169,9 +169,9 @@ func (s *stream) goesOn() {
 }
 
 // checks counts how often all responses are checked.
-type checks struct{ made atomic.Int64 }
+type checks struct{ count atomic.Int64 }
 
-func (c *checks) Check(time.Time) error { c.made.Add(1); return nil }
+func (c *checks) Check(time.Time) error { c.count.Add(1); return nil }
 func (c *checks) End(error)             {}
 
 // at sets the clock by which credentials end.

@@ -203,7 +203,7 @@ func TestEndsWithItsKey(t *testing.T) {
 	}
 	refresh()
 	withdrawn := open(t, s, "/streams/events", harness.Bearer(provider.Token()))
-	kept := open(t, s, "/streams/events", harness.Bearer(provider.Sign("key-2")))
+	unaffected := open(t, s, "/streams/events", harness.Bearer(provider.Sign("key-2")))
 	t.Run("a new key ends nothing", func(t *testing.T) {
 		provider.Publish(harness.DefaultKeyID, "key-2", "key-3")
 		refresh()
@@ -213,12 +213,12 @@ func TestEndsWithItsKey(t *testing.T) {
 		provider.Publish("key-2", "key-3")
 		refresh()
 		withdrawn.ends()
-		kept.goesOn()
+		unaffected.goesOn()
 	})
 	t.Run("an outage of the provider ends nothing", func(t *testing.T) {
 		provider.Down()
 		_ = s.Do(http.MethodPost, s.AdminURL("/auth/schemes/corp/refresh"))
-		kept.goesOn()
+		unaffected.goesOn()
 	})
 }
 
@@ -348,9 +348,9 @@ func TestEndsWithItsEntry(t *testing.T) {
 	t.Run("a user who gets another password", func(t *testing.T) {
 		s := harness.Start(t, config("basic {\n users_file "+write("users", "alice:"+hash+"\nbob:"+hash)+"\n}"))
 		changed := open(t, s, "/streams/events", harness.Basic("alice", "correct-horse"))
-		kept := open(t, s, "/streams/events", harness.Basic("bob", "correct-horse"))
+		unaffected := open(t, s, "/streams/events", harness.Basic("bob", "correct-horse"))
 		write("users", "alice:"+strings.Replace(hash, "UF0", "UF1", 1)+"\nbob:"+hash)
 		changed.ends()
-		kept.goesOn()
+		unaffected.goesOn()
 	})
 }
