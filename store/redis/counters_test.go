@@ -74,8 +74,8 @@ func TestCountersMakeWay(t *testing.T) {
 	t.Run("COUNT-1: a counter that was reset leaves nothing", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		one.Count(t.Context(), store.KeyOf("guesser"), time.Hour)
-		one.Reset(t.Context(), store.KeyOf("guesser"))
+		one.Count(t.Context(), store.KeyOf("client"), time.Hour)
+		one.Reset(t.Context(), store.KeyOf("client"))
 		if remaining := server.Keys(); len(remaining) != 0 {
 			t.Errorf("Redis has %q", remaining)
 		}

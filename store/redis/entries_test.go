@@ -194,7 +194,7 @@ func TestAllKeysEnd(t *testing.T) {
 	if _, err := one.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	one.Count(t.Context(), store.KeyOf("guesser"), time.Hour)
+	one.Count(t.Context(), store.KeyOf("client"), time.Hour)
 	if err := one.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestAllKeysEnd(t *testing.T) {
 			t.Errorf("%s has another prefix", name)
 		}
 	}
-	for _, word := range []string{"proof", "guesser", "token"} {
+	for _, word := range []string{"proof", "client", "token"} {
 		if strings.Contains(server.Dump(), word) {
 			t.Errorf("Redis knows the name %q", word)
 		}

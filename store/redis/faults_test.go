@@ -13,7 +13,7 @@ import (
 func TestResetElsewhereIsKnownWhenAlone(t *testing.T) {
 	wire := layWire(t, start(t).Addr())
 	all := group(t, wire.address, 2)
-	key := store.KeyOf("guesser")
+	key := store.KeyOf("client")
 	for range 5 {
 		all[0].Count(t.Context(), key, time.Minute)
 	}

@@ -39,9 +39,9 @@ func TestFloodOfGuesses(t *testing.T) {
 				}
 				return false
 			})
-			var guessing sync.WaitGroup
+			var attempts sync.WaitGroup
 			for i := range 10 * maxConnections {
-				guessing.Go(func() { guess(one, store.KeyOf("guess", strconv.Itoa(i))) })
+				attempts.Go(func() { guess(one, store.KeyOf("guess", strconv.Itoa(i))) })
 			}
 			eventually(t, "guesses wait for Redis", func() bool { return under.Load() >= maxGuesses })
 			for i := range 100 {
@@ -51,7 +51,7 @@ func TestFloodOfGuesses(t *testing.T) {
 				}
 			}
 			close(slow)
-			guessing.Wait()
+			attempts.Wait()
 			if err := one.outage.err(); err != nil {
 				t.Errorf("a flood is taken for an outage: %v", err)
 			}

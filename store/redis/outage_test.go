@@ -29,12 +29,12 @@ func TestStartWithoutRedis(t *testing.T) {
 	})
 	t.Run("LEAK-6: attempts are counted", func(t *testing.T) {
 		for want := range 5 {
-			if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != want+1 {
+			if got := one.Count(t.Context(), store.KeyOf("client"), time.Minute); got != want+1 {
 				t.Errorf("it stands at %d, want %d", got, want+1)
 			}
 		}
-		one.Reset(t.Context(), store.KeyOf("guesser"))
-		if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != 1 {
+		one.Reset(t.Context(), store.KeyOf("client"))
+		if got := one.Count(t.Context(), store.KeyOf("client"), time.Minute); got != 1 {
 			t.Errorf("after a reset it stands at %d", got)
 		}
 	})
@@ -75,7 +75,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	}
 	eventually(t, "both know", func() bool { return revoked(other, "before") })
 	for range 3 {
-		one.Count(t.Context(), store.KeyOf("guesser"), time.Minute)
+		one.Count(t.Context(), store.KeyOf("client"), time.Minute)
 	}
 	wire.cut()
 	eventually(t, "it is noticed", func() bool { return !one.Healthy() && !other.Healthy() })
@@ -83,7 +83,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	if _, err := one.HasRevocations(); err != nil || !revoked(one, "before") {
 		t.Error("the revocations that were known are not any longer", err)
 	}
-	if got := one.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != 4 {
+	if got := one.Count(t.Context(), store.KeyOf("client"), time.Minute); got != 4 {
 		t.Errorf("the counter does not go on: %d", got)
 	}
 	if err := one.Publish(t.Context(), revocation("meanwhile", time.Hour)); err == nil {

@@ -123,7 +123,7 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 		t.Error("a proof is new although nobody was asked")
 	}
 	for want := range 2 {
-		if got := module.Count(t.Context(), store.KeyOf("guesser"), time.Minute); got != want+1 {
+		if got := module.Count(t.Context(), store.KeyOf("client"), time.Minute); got != want+1 {
 			t.Errorf("the counter stands at %d", got)
 		}
 	}
