@@ -34,10 +34,10 @@ func (r read) names() string {
 
 const tokenBytes = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// parse reads exactly one challenge. It knows the grammar of RFC 9110 §11 and
-// nothing of the package under test, and takes only what every client takes:
-// one space after the scheme, `, ` between parameters, every value quoted, no
-// name twice, no byte outside printable ASCII, quoted pairs only where needed.
+// parse reads exactly one challenge. It implements the grammar of RFC 9110 §11 without
+// the package under test. It accepts only what every client accepts: one space after
+// the scheme, `, ` between parameters, and every value quoted. Names are unique, bytes
+// are printable ASCII, and quoted pairs appear only where needed.
 func parse(text string) (read, error) {
 	for i := range len(text) {
 		if text[i] < 0x20 || text[i] > 0x7e {

@@ -77,7 +77,7 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-// TestOrder writes every combination of parameters: the order stands.
+// TestOrder writes every combination of parameters in the same order.
 func TestChallengeOrder(t *testing.T) {
 	all := []struct {
 		set  func(*authn.Challenge)

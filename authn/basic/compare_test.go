@@ -176,7 +176,7 @@ func TestForgetting(t *testing.T) {
 		c := &counting{password: "secret"}
 		b := users(t, c, "alice")
 		try(b, "alice:secret")
-		for range 3 { // each use counts anew
+		for range 3 { // each use counts again
 			time.Sleep(rememberFor - time.Second) // the clock of the bubble
 			if n := c.since(func() { try(b, "alice:secret") }); n != 0 {
 				t.Errorf("before its time: %d computations", n)

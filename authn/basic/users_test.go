@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestCosts refuses hashes whose computation would keep others waiting, or is
-// worth nothing, before anybody logs in.
+// TestCosts refuses too slow and too weak hashes at load.
 func TestCosts(t *testing.T) {
 	bcrypt := func(cost string) string { return "$2a$" + cost + "$" + strings.Repeat("a", 53) }
 	argon := func(memory, passes, threads, size int) string {

@@ -22,17 +22,17 @@ func init() {
 
 // Bearer lets callers in by a signed token, a JWT in compact form.
 //
-// A token is good if its signature fits a key of the issuer, the algorithm is
-// one that the key is pinned to, `aud` names this API, `exp` is there and in
-// the future, and it is an access token and no other kind: ID tokens, logout
-// tokens and DPoP proofs are refused. A token that is bound to a key or a
-// certificate is good only together with a proof of that.
+// A token is valid if a key of the issuer verifies its signature, with an algorithm to
+// which the key is pinned. `aud` must name this API, and `exp` must be in the future.
+// The token must be an access token: the scheme refuses ID tokens, logout tokens and
+// DPoP proofs. A token that is bound to a key or a certificate also needs a proof of
+// possession.
 //
-// Keys come from the issuer by discovery (RFC 8414, OpenID Connect) unless
-// `jwks`, `key_files` or `hmac_secret` names them. The provider may be down
-// when Caddy starts: until the first key set is there requests with a token
-// are answered 503, never 401, so that no client throws a good token away. The
-// last good key set is kept while the provider is down.
+// Keys come from the issuer by discovery (RFC 8414, OpenID Connect) unless `jwks`,
+// `key_files` or `hmac_secret` names them. The provider may be down when Caddy starts.
+// Until the first key set arrives, requests with a token get 503. A 401 would make
+// clients discard valid tokens. The last good key set stays in use while the provider
+// is down.
 type Bearer struct {
 	// The realm in the challenge; `off` sends none. Default: the realm of the
 	// app.
@@ -53,8 +53,8 @@ type Bearer struct {
 	// meant.
 	Audiences []string `json:"audiences,omitempty"`
 
-	// Where the keys are: the URL or the file of a JWK Set. A file is read
-	// again whenever it changes. Default: by discovery from the issuer.
+	// The URL or the file of a JWK Set with the keys. A file is read again whenever it
+	// changes. Default: by discovery from the issuer.
 	JWKS string `json:"jwks,omitempty"`
 
 	// A file with the bearer token for the URL in `jwks`, read for each fetch, such as
@@ -72,10 +72,10 @@ type Bearer struct {
 	// none but this machine.
 	AllowHTTP []string `json:"allow_http,omitempty"`
 
-	// The tenants whose tokens are accepted where the issuer is a template with
-	// `{tenantid}` (Microsoft Entra ID): `iss` is then the template with the tenant in
-	// `tid`. `*` alone accepts every tenant, so everyone with an account anywhere; it
-	// must be written. Required with a template, and an error without one.
+	// The accepted tenants if the issuer is a template with `{tenantid}` (Microsoft Entra
+	// ID). `iss` is then the template with the tenant in `tid`. `*` alone accepts every
+	// tenant, so everyone with an account anywhere. Required with a template, and an error
+	// without one.
 	Tenants []string `json:"tenants,omitempty"`
 
 	// Files with a PEM public key or certificate, a JWK or a JWK Set, read
@@ -94,17 +94,17 @@ type Bearer struct {
 	// Default: what the keys allow.
 	Algorithms []string `json:"algorithms,omitempty"`
 
-	// How far the clocks of issuer and server may be apart. Default: 30s.
+	// The allowed difference between the clocks of issuer and server. Default: 30s.
 	ClockSkew *caddy.Duration `json:"clock_skew,omitempty"`
 
 	// `at+jwt` demands what RFC 9068 demands of an access token: the type, and
 	// the claims iss, exp, aud, sub, client_id, iat and jti.
 	Profile string `json:"profile,omitempty"`
 
-	// Where a token may be. Default: the Authorization header field. In another
-	// header field, such as Cf-Access-Jwt-Assertion or X-Goog-IAP-JWT-Assertion, it is
-	// alone or after `Bearer `. A cookie may be split as `<name>.0`, `<name>.1` and so
-	// on. With `websocket` the token follows the subprotocol `bearer`.
+	// The locations of a token. Default: the Authorization header field. In another header
+	// field, such as Cf-Access-Jwt-Assertion or X-Goog-IAP-JWT-Assertion, it is alone or
+	// after `Bearer `. A cookie may be split as `<name>.0`, `<name>.1` and so on. With
+	// `websocket` the token follows the subprotocol `bearer`.
 	//
 	// The same token in two locations is one; two different tokens are answered 400. A
 	// token that a browser sends without a script needs a safe method or a request of
@@ -112,9 +112,9 @@ type Bearer struct {
 	TokenFrom []authn.Location `json:"token_from,omitempty"`
 
 	// Accepts ID tokens (OpenID Connect Core §2) as access tokens, for providers that
-	// issue no others, such as Dex, Kakao, LINE or gcloud. An ID token says who has
-	// logged in to a client, and not what that client may do here, so its audience
-	// must be configured for this API. Default: off, as RFC 8725 §3.11 wants.
+	// issue no others, such as Dex, Kakao, LINE or gcloud. An ID token says who logged in
+	// to a client, not what the client may do here. So its audience must be configured for
+	// this API. Default: off, as RFC 8725 §3.11 wants.
 	AcceptIDTokens bool `json:"accept_id_tokens,omitempty"`
 
 	// The claims that name the client, of which the first with a value counts.
@@ -130,15 +130,14 @@ type Bearer struct {
 	// spaces. An invalid scope-token (RFC 6749 §3.3) is left out. Default: scope, scp.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
-	// The paths of the claims that hold roles: as a list, as one string, or as the
-	// names of the members of an object whose values are objects, as Zitadel does.
+	// The paths of the claims that hold roles: a list, one string, or an object whose
+	// members are objects, as Zitadel has it. The roles are then the names of the members.
 	// Default: roles, groups, realm_access.roles.
 	RoleClaims []string `json:"role_claims,omitempty"`
 
-	// Asks the issuer about tokens that are no JWTs (RFC 7662); with an issuer
-	// or keys JWTs are verified here, without any all tokens are asked about.
-	// What the endpoint says is judged like the claims of a JWT: an answer
-	// without `aud` is refused unless the audience is `*`.
+	// Asks the issuer about opaque tokens (RFC 7662), and about all tokens if neither an
+	// issuer nor keys are configured. The answer of the endpoint is checked like the
+	// claims of a JWT: an answer without `aud` is refused unless the audience is `*`.
 	Introspection *Introspection `json:"introspection,omitempty"`
 
 	// Tokens that are bound to a key, whose holder proves that they have it
@@ -157,10 +156,10 @@ type Bearer struct {
 	// refuses such tokens.
 	CertificateBound string `json:"certificate_bound,omitempty"`
 
-	// How much memory the verified tokens of this scheme take, in bytes: about
-	// one for 400 bytes. They are remembered for five minutes at most, and no
-	// longer than they and their keys are good. 0 remembers none. Default: one
-	// memory of 40 MiB that all schemes without this line share.
+	// The memory for verified tokens of this scheme, in bytes. A token takes about 400
+	// bytes. They are remembered for five minutes at most, and no longer than they and
+	// their keys are good. 0 remembers none. Default: one memory of 40 MiB that all
+	// schemes without this line share.
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources

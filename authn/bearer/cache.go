@@ -56,8 +56,8 @@ type cachedToken struct {
 	next    *cachedToken          // the same token at another configuration
 }
 
-// grant is what many tokens have in common: those of one client with the same
-// scopes and roles, which the same keys verified for the same configuration.
+// grant is what many tokens have in common. These are the tokens of one client with the
+// same scopes and roles, verified by the same keys for the same configuration.
 type grant struct {
 	config         configID
 	keys           uint64 // the fingerprint of the keys

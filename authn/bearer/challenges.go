@@ -27,9 +27,9 @@ var oauthErrors = map[authn.Code]struct{ name, description string }{
 	authn.CodeUseNonce:            {"use_dpop_nonce", "The DPoP proof needs the nonce of this server"},
 }
 
-// Challenges asks for a token and says what was wrong with the one there was
-// (RFC 6750 §3, RFC 9449 §7). Where every token has to be bound to a key, a
-// challenge for Bearer would mislead.
+// Challenges asks for a token and names the error of the presented one (RFC 6750 §3,
+// RFC 9449 §7). If every token must be bound to a key, there is no challenge for
+// Bearer.
 func (b *Bearer) Challenges(params authn.ChallengeParams) []authn.Challenge {
 	if _, known := oauthErrors[params.Code]; !known {
 		return nil

@@ -99,7 +99,7 @@ func (e expiredError) Unwrap() error { return e.ValueError }
 
 // refuse returns the outcome of a check that failed. Another scheme of the gate may
 // accept a token that this scheme cannot read, or that belongs to another issuer.
-// Where no issuer is configured, only the signature shows whose token it is.
+// Without a configured issuer only the signature shows whose token it is.
 func (b *Bearer) refuse(v *verification, step int, err error) authn.Outcome {
 	check := &checks[step]
 	outcome := authn.Reject(authn.CodeInvalidToken, err)

@@ -138,9 +138,9 @@ func hasAccessClaim(t *token) bool {
 	return slices.ContainsFunc(accessClaims, func(claim string) bool { return t.claims[claim] != nil && t.claims[claim] != "" })
 }
 
-// kindValues are claims by which providers tell their tokens apart: `typ` at
-// Keycloak, `token_use` at Cognito and, in introspection answers, at Ory Hydra,
-// and the values that access tokens have.
+// kindValues are claims that name the kind of a token, with the values of access
+// tokens. Keycloak uses `typ`. Cognito uses `token_use`, and so does Ory Hydra in
+// introspection answers.
 var kindValues = map[string][]string{
 	"typ":       {"Bearer", "DPoP", "at+jwt", "JWT"},
 	"token_use": {"access", "access_token"},

@@ -8,9 +8,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/capability"
 )
 
-// SecuritySchemes says how a token is sent: in Authorization, or wherever else
-// it may be. Where keys are found by discovery, there is an OpenID provider
-// that clients can find too.
+// SecuritySchemes says how a token is sent: in Authorization, or wherever else it may
+// be. If keys are found by discovery, clients can find the OpenID provider too.
 func (b *Bearer) SecuritySchemes() []authn.SecurityScheme {
 	var all []authn.SecurityScheme
 	var elsewhere []authn.Location

@@ -27,7 +27,7 @@ func (l late) Find(context.Context, keyset.Query) ([]*keyset.Key, error) { retur
 
 func (late) Fingerprint() uint64 { return 0 }
 
-// slowKey is a key with which a check takes until somebody says so.
+// slowKey is a key whose check waits until the test releases it.
 type slowKey struct {
 	public           ed25519.PublicKey
 	started, release chan struct{}

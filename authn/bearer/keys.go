@@ -29,8 +29,8 @@ func (s sources) Fingerprint() uint64 {
 	return all
 }
 
-// check asks until a source has the key that a token was signed with. Several may
-// have keys that could be it, because those of PEM files have no ID, as in a file
+// check asks until a source has the key that a token was signed with. Several sources
+// may have a matching key, because keys of PEM files have no ID. An example is a file
 // for the former key and one for the next. A source that may not know the key yet
 // counts only if no other has it.
 func (s sources) check(ctx context.Context, digest keyset.Digest, t *token, verify func([]*keyset.Key) error) (unavailable, failure error) {

@@ -116,7 +116,7 @@ func TestConfusion(t *testing.T) {
 	}
 }
 
-// TestNoCalls has a token that names keys and addresses; nobody is called.
+// TestNoCalls has a token that names keys and addresses. The scheme makes no call.
 func TestNoCalls(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

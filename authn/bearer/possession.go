@@ -164,10 +164,9 @@ func (b *Bearer) verifyProof(r *authn.Request, token string) (proof *dpop.Proof,
 	return nil, "", err
 }
 
-// targetsOf returns the method and the addresses of a request as the client sent
-// them, before rewrites. The scheme and the host come from the configuration
-// if it names them, and else from the request: a proxy in front is believed
-// if Caddy trusts it.
+// targetsOf returns the method and the addresses of a request as the client sent them,
+// before rewrites. The scheme and the host come from the configuration if it names
+// them, and else from the request. Fields of a proxy count if Caddy trusts it.
 func targetsOf(r *authn.Request) (method string, targets []string) {
 	original := r.Request
 	if unchanged, known := caddyrequest.Original(r.Request); known {

@@ -24,23 +24,22 @@ type Introspection struct {
 	// from the issuer.
 	Endpoint string `json:"endpoint"`
 
-	// Who asks. RFC 7662 §2.1 demands authentication.
+	// The client ID of the gate at the provider. RFC 7662 §2.1 demands authentication.
 	ClientID string `json:"client_id"`
 
 	// The secret, for client_secret_basic and client_secret_post.
 	// Placeholders such as `{env.INTROSPECT_SECRET}` are replaced at load.
 	ClientSecret string `json:"client_secret,omitempty"`
 
-	// How the client authenticates: `client_secret_basic`,
-	// `client_secret_post` or `private_key_jwt`. Default: client_secret_basic.
+	// The authentication method of the client: `client_secret_basic`, `client_secret_post`
+	// or `private_key_jwt`. Default: client_secret_basic.
 	ClientAuth introspection.Authentication `json:"client_auth,omitempty"`
 
 	// A file with the private key for private_key_jwt, PEM or JWK.
 	KeyFile string `json:"key_file,omitempty"`
 
-	// How long an answer is kept, never longer than the token is good. A
-	// token that is revoked may be accepted for that long. 0 keeps none.
-	// Default: 60s.
+	// The time for which an answer is kept, never longer than the token is valid. A
+	// revoked token may be accepted for that long. 0 keeps none. Default: 60s.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 

@@ -47,10 +47,9 @@ var flights singleflight.Group
 // verifyOnce checks a signature. Requests that come with the same new token at the
 // same time share one check: a page that loads asks for many things at once.
 //
-// The address identifies the keys, and not their fingerprint. The
-// fingerprint is zero for all schemes whose keys were not there yet when the
-// request began, and a signature by the keys of one scheme is worth nothing to
-// another (RFC 8725 §3.8).
+// The address identifies the keys, and not their fingerprint. The fingerprint is zero
+// for every scheme without keys when the request began. A signature by the keys of one
+// scheme must not count for another (RFC 8725 §3.8).
 func verifyOnce(v *verification, keys []*keyset.Key) error {
 	t := v.token
 	_, err, _ := flights.Do(fmt.Sprintf("%s %p", v.key.digest[:], keys), func() (any, error) { return nil, t.verify(keys) })
@@ -102,7 +101,7 @@ func (v *verification) foundKey() string {
 // errOtherTenant means that the keys at hand are for the tokens of others.
 var errOtherTenant = errors.New("the key may sign only for another issuer, which its member issuer names")
 
-// forIssuer returns the keys that may sign for the issuer of a token. Where many tenants
+// forIssuer returns the keys that may sign for the issuer of a token. If many tenants
 // share a document of keys, a JWK names its issuer, and some keys are for one tenant.
 func (b *Bearer) forIssuer(t *token, keys []*keyset.Key) []*keyset.Key {
 	other := func(key *keyset.Key) bool {

@@ -73,8 +73,8 @@ func (b *Bearer) checkFormat(v *verification) (err error) {
 	case len(text) > authn.MaxCredential:
 		return authn.ErrTooLarge
 	case v.credential.Location == authn.AuthorizationField && !authheader.IsToken68(text):
-		// An endpoint may read a token into such a text all the same, and a
-		// firewall before the endpoint may take it for an attack.
+		// An endpoint may still find a token in such a text, and a firewall before it may see
+		// an attack.
 		return errNotBearer
 	}
 	return nil

@@ -108,9 +108,9 @@ func (b *Bearer) lookup(r *authn.Request, key cacheKey, keys uint64, text string
 	return token, token.outcome(text), true
 }
 
-// checkPossession decides whether the sender of a token may use it: a token that is
-// bound to a key or a certificate is worth nothing without. It runs when all else
-// is well, so that only holders of good tokens reach the memory of used proofs.
+// checkPossession decides whether the sender of a token may use it. A token that is
+// bound to a key or a certificate is invalid without it. It runs when all else is well,
+// so that only holders of good tokens reach the memory of used proofs.
 //
 // It returns a nonce if the client should use another one from now on.
 func (b *Bearer) checkPossession(ctx context.Context, r *authn.Request, credential authn.Credential, bound confirmation) (nonce string, err error) {
@@ -200,8 +200,8 @@ func nameIn(claim any) string {
 	}
 }
 
-// keys are the keys of the revocations that would end the token: by its
-// digest, its id, its subject, its user and its session, of its issuer or of any.
+// keys are the keys of the revocations that would end the token. They are made of its
+// digest, its id, its subject, its user and its session, for its issuer or for any.
 func (n *names) keys(token, issuer, user string) []store.Key {
 	all := append(make([]store.Key, 0, 9), store.KeyOfToken(store.DigestOfToken(token)))
 	if n.tokenID != "" {

@@ -1,11 +1,11 @@
 // Package bruteforce throttles failed logins: passwords and API keys that a
 // client tries.
 //
-// A [Guard] counts failures by client and account, by client, and by account;
-// see [Limits]. A blocked client gets 429 before verification, even with the
-// correct password: otherwise the answer would confirm a guess, and each guess
-// would cost a hash. A limit is the same whether the account exists or not, so
-// that it discloses no account.
+// A [Guard] counts failures by client and account, by client, and by account; see
+// [Limits]. A blocked client gets 429 before verification, even with the correct
+// password. Otherwise the answer would confirm a guess, and each guess would cost a
+// hash. A limit is the same whether the account exists or not, so that it discloses no
+// account.
 //
 // Counters and blocks are in the [store.Store], which instances may share. The
 // attempts in flight and successful logins are in the memory of the process, see
@@ -245,9 +245,9 @@ func (g *Guard) failed(ctx context.Context, bounds []bound) {
 	}
 }
 
-// succeeded remembers the pair and the credential. The counter of the pair is
-// reset, but not with every success: a client that shares the address of the
-// account's owner could otherwise guess without end.
+// succeeded remembers the pair and the credential. The counter of the pair is reset,
+// but not with every success. A client that shares the address of the account's owner
+// could otherwise guess forever.
 func (g *Guard) succeeded(ctx context.Context, pair, credential store.Key) {
 	if pair != (store.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
 		g.store.Reset(ctx, pair)

@@ -42,7 +42,7 @@ type Limits struct {
 	// The longest wait. Default: `15m`.
 	MaxWait caddy.Duration `json:"max_wait,omitempty"`
 
-	// How long failures count; longer than `max_wait`. Default: `1h`.
+	// The time for which failures count; longer than `max_wait`. Default: `1h`.
 	Forget caddy.Duration `json:"forget,omitempty"`
 }
 

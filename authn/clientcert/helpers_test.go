@@ -138,7 +138,7 @@ func trusting(t testing.TB, config ClientCert, authorities ...*authority) Client
 	return config
 }
 
-// unverified is a connection on which the certificates came and nobody verified them.
+// unverified is a connection with certificates that Caddy did not verify.
 func unverified(certs ...*x509.Certificate) *tls.ConnectionState {
 	return &tls.ConnectionState{PeerCertificates: certs}
 }

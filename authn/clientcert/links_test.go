@@ -8,7 +8,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-// TestLinks has clients send certificates along that nobody has vouched for.
+// TestLinks has clients send certificates that no authority has signed.
 func TestLinks(t *testing.T) {
 	ca, stranger := create(t, nil, asAuthority("CA")), create(t, nil, asAuthority("CA"))
 	between := create(t, ca, asAuthority("between"))
