@@ -46,9 +46,9 @@ func Network(address string) string {
 const SubRequests = "sub-requests"
 
 // IsSubRequest reports whether the server made a request itself, as httpInclude of
-// Caddy's templates does. Such a request shows the address of this machine, and
-// the header fields of its visitor. Where Caddy trusts this machine as a proxy, a
-// visitor could choose an address in X-Forwarded-For.
+// Caddy's templates does. Such a request shows the address of this machine, and the
+// header fields of its visitor. If Caddy trusts this machine as a proxy, a visitor
+// could choose an address in X-Forwarded-For.
 func IsSubRequest(r *http.Request) bool {
 	return r.Context().Value(http.LocalAddrContextKey) == nil
 }

@@ -1,8 +1,8 @@
 // Package convert rewrites a Caddyfile for the gate: what other directives check is
 // checked by require_auth afterwards. The rest of the file stays as it is written.
 //
-// The result is never more open than the original. What has no equivalent is an error,
-// or stays in place below a comment that says why.
+// The result is never more open than the original. A line without an equivalent is an
+// error, or stays below a comment with the reason.
 package convert
 
 import (

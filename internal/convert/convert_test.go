@@ -117,7 +117,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// FuzzCaddyfile converts any text. What comes out is read again.
+// FuzzCaddyfile converts any text. The result is read again.
 func FuzzCaddyfile(f *testing.F) {
 	for _, seed := range []string{
 		"", "a {\nbasic_auth {\na $2a$x\n}\n}", "@d not header X-Api-Key a\nrespond @d 401", "@d {\nnot {\nheader X-Api-Key a\n}\n}\nabort @d",

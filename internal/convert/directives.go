@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/sourcepos"
 )
 
-// basicAuth converts Caddy's own basic_auth. What is not understood stays, because
-// Caddy has the directive.
+// basicAuth converts Caddy's own basic_auth. An unknown form stays, because Caddy has
+// the directive.
 func (c *converter) basicAuth(n *sourcepos.Node) error {
 	matcher, arguments := matcherOf(n)
 	if len(arguments) > 2 || len(arguments) > 0 && arguments[0] != "bcrypt" && arguments[0] != "argon2id" {

@@ -194,7 +194,8 @@ func (c *converter) environment(value string) (replaced, unset string) {
 	return replaced, unset
 }
 
-// schemeFor returns the scheme that accepts a credential in a field, or why there is none.
+// schemeFor returns the scheme that accepts a credential in a field, or the reason
+// without one.
 func schemeFor(field, value string) (lines []string, reason string) {
 	if value == "" || strings.ContainsAny(value, "*{}") {
 		return nil, "the value is a pattern: a gate needs the whole credential"

@@ -9,8 +9,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/dpop/dpoptest"
 )
 
-// FuzzVerify signs what it is given, or appends a signature. Whatever comes of
-// it, nothing may panic, and what is accepted must say what was asked for.
+// FuzzVerify signs what it is given, or appends a signature. No input may cause a
+// panic, and an accepted proof must have the claims of the request.
 func FuzzVerify(f *testing.F) {
 	key := edKey(f)
 	sound := proof(f, key, nil, nil)

@@ -101,8 +101,8 @@ func readKey(jwk map[string]any, algorithm string) (key any, thumbprint string, 
 }
 
 // requiredMembers are the members of a JWK for its thumbprint (RFC 7638 §3.2), spelled
-// as in RFC 7518 §6: coordinates of full length, numbers without leading zeros. Only
-// then is the thumbprint the same everywhere. The hash is of their JSON, which
+// as in RFC 7518 §6. Coordinates have their full length, and numbers no leading zeros.
+// Only then is the thumbprint the same everywhere. The hash is of their JSON, which
 // encoding/json sorts.
 func requiredMembers(key any) (map[string]string, error) {
 	text := base64.RawURLEncoding.EncodeToString

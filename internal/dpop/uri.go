@@ -16,10 +16,10 @@ var errNotURI = errors.New("not an absolute http or https URI")
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // Normalize returns the normal form of an absolute http or https URI, without query and
-// fragment (RFC 9449 §4.3, item 9; RFC 3986 §6.2.2 and §6.2.3). Scheme and host are in
-// lower case, without a default port, and an empty path is "/". Percent-encodings are
-// in upper case and only for characters that need one. There are no dot segments. The
-// letter case and a trailing slash of the path stay.
+// fragment. It follows RFC 9449 §4.3, item 9, and RFC 3986 §6.2.2 and §6.2.3. Scheme
+// and host are in lower case, without a default port, and an empty path is "/".
+// Percent-encodings are in upper case and only for characters that need one. There are
+// no dot segments. The letter case and a trailing slash of the path stay.
 //
 // Browsers leave characters such as `|` and `[` in a path, although RFC 3986 §3.3 does
 // not allow them. They are percent-encoded. User information, percent-encodings in the

@@ -6,8 +6,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// Harmless removes the parts of an HTTP app's configuration that have an effect when
-// they are loaded: health checks, connections, files that only the serving machine has,
+// Harmless removes the parts of an HTTP app's configuration that have an effect at
+// load. These are health checks, connections, files that only the serving machine has,
 // and certificates, for which Caddy would create an authority. Redirects to https stay.
 // A replaced handler keeps its name.
 func Harmless(app map[string]any) {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// An attempt to log in waits in two queues: for other attempts of the same client
-// or account, and for a processor to hash the password. AttemptTimeout exceeds
+// A login attempt waits in two queues: for other attempts of the same client or
+// account, and for a processor that hashes the password. AttemptTimeout exceeds
 // HashTimeout and the time of the slowest hash that a configuration may have, ten
-// seconds. So requests with one good password are not refused while the first of
-// them is verified.
+// seconds. So requests with one good password are not refused while the first of them
+// is verified.
 const (
 	HashTimeout    = 30 * time.Second
 	AttemptTimeout = HashTimeout + 15*time.Second

@@ -24,11 +24,10 @@ const (
 	maxIdle = 128
 )
 
-// NewClient returns a client for one provider. It follows at most three redirects
-// and none to another origin, which includes those from https to http: the operator
-// has not named who would answer then. Connecting and the TLS handshake may take 5
-// seconds each, the header of an answer 10, and everything together 30. The proxy is
-// taken from the environment.
+// NewClient returns a client for one provider. It follows at most three redirects, and
+// none to another origin or from https to http. The operator has not named such a
+// server. Connecting and the TLS handshake may take 5 seconds each, the header of an
+// answer 10, and everything together 30. The proxy is taken from the environment.
 func NewClient() *http.Client {
 	return &http.Client{Timeout: 30 * time.Second, CheckRedirect: checkRedirect, Transport: newTransport(new(tls.Config))}
 }

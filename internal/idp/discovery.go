@@ -47,10 +47,10 @@ func (m *Metadata) CheckEndpoint(member string, value any) (string, error) {
 	return address, nil
 }
 
-// Discover fetches the metadata of an issuer. It asks at each well-known place in
-// turn, and uses the first document whose issuer is the given one, code point by
-// code point (RFC 8414 §3.3). The issuer must come from the configuration, never
-// from a token (RFC 8725 §3.10). The hosts in httpHosts may be reached without TLS.
+// Discover fetches the metadata of an issuer. It tries each well-known location in
+// turn. It uses the first document whose issuer is the given one, code point by code
+// point (RFC 8414 §3.3). The issuer must come from the configuration, never from a
+// token (RFC 8725 §3.10). The hosts in httpHosts may be reached without TLS.
 //
 // The metadata of an issuer with [TenantPlaceholder] are those of its common tenant,
 // whose issuer is the template itself.
@@ -86,9 +86,8 @@ const TenantPlaceholder = "{tenantid}"
 // maxPlaceWait is how long a place may take before the next request begins.
 const maxPlaceWait = 2 * time.Second
 
-// firstMetadata asks the places in turn. One that does not answer does not keep the
-// next one waiting for longer than its share of the time that is left; it may still
-// answer, if it is only slow.
+// firstMetadata asks the places in turn. A location that does not answer delays the
+// next one only for its share of the remaining time. A slow answer still counts.
 func firstMetadata(ctx context.Context, client *http.Client, locations []string, issuer string) (map[string]any, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -146,9 +145,9 @@ func joined(failures []error) (all error) {
 	return all
 }
 
-// wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1
-// inserts the well-known part before the path, and drops a terminating slash;
-// OpenID Connect Discovery §4 appends it, and drops the slash as well.
+// wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1 inserts
+// the well-known part before the path, and OpenID Connect Discovery §4 appends it. Both
+// drop a terminating slash.
 func wellKnownPlaces(issuer *url.URL) []string {
 	host := issuer.Scheme + "://" + issuer.Host
 	path := strings.TrimRight(issuer.EscapedPath(), "/")
@@ -159,8 +158,8 @@ func wellKnownPlaces(issuer *url.URL) []string {
 	})
 }
 
-// transmitterPlaces lists where the metadata of a transmitter may be: at the inserted
-// place of the specification, at the appended one of Keycloak, and at that of RISC
+// transmitterPlaces lists the locations of the metadata of a transmitter. They are the
+// inserted one of the specification, the appended one of Keycloak, and the one of RISC
 // before the framework, which Google uses.
 func transmitterPlaces(issuer *url.URL) []string {
 	host := issuer.Scheme + "://" + issuer.Host

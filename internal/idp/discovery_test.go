@@ -238,8 +238,8 @@ func TestDiscoverPlacesThatHang(t *testing.T) {
 	}
 }
 
-// FuzzMetadata has a document either refused or read as anybody else would read
-// it, and never has anything asked for but by https.
+// FuzzMetadata has a document either refused or read as other readers would read it.
+// All its URLs use https.
 func FuzzMetadata(f *testing.F) {
 	const issuer = "https://id.example"
 	for _, seed := range []string{

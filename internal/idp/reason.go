@@ -48,8 +48,8 @@ type StatusError int
 
 func (s StatusError) Error() string { return "answered with status " + strconv.Itoa(int(s)) }
 
-// ReasonOf returns the kind of a failed fetch; empty for none. What was answered
-// and makes no sense is invalid.
+// ReasonOf returns the kind of a failed fetch; empty for none. An answer that makes no
+// sense is invalid.
 func ReasonOf(failure error) string {
 	var (
 		network     net.Error
@@ -74,8 +74,8 @@ func ReasonOf(failure error) string {
 	}
 }
 
-// Plain removes from an error what does not belong in a log or changes each time:
-// the whole URL, the port on this side of a connection, the present time.
+// Plain removes the parts of an error that do not belong in a log or change each time:
+// the whole URL, the local port, and the present time.
 func Plain(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -18,9 +18,8 @@ type Answer struct {
 	// Active is the member of the response. The caller must check the claims as well
 	// (RFC 7662 §4).
 	Active bool
-	// Claims is the whole response but for members that are null, in the types of
-	// package strictjson; nil unless the token is active (RFC 7662
-	// §2.2).
+	// Claims is the whole response without null members, in the types of package
+	// strictjson. It is nil unless the token is active (RFC 7662 §2.2).
 	Claims map[string]any
 	// Expires is when the token ends. It is zero if the response does not say.
 	Expires time.Time

@@ -28,11 +28,10 @@ const assertionFor = time.Minute
 
 // assertion signs a JWT for each call (RFC 7523 §3).
 //
-// Its audience is the issuer, where that is known: RFC 9126 §2 and FAPI 2.0
-// §5.3.2.1 have servers accept it at every endpoint, and the revision of
-// RFC 7523 (draft-ietf-oauth-rfc7523bis) accepts nothing else: a server could name the
-// endpoint of another one, and use the assertion there. Without an issuer it is the
-// endpoint.
+// Its audience is the issuer, if that is known. RFC 9126 §2 and FAPI 2.0 §5.3.2.1 have
+// servers accept it at every endpoint. The revision of RFC 7523
+// (draft-ietf-oauth-rfc7523bis) accepts nothing else: a server could name the endpoint
+// of another one, and use the assertion there. Without an issuer it is the endpoint.
 func (c Config) assertion() (authenticator, error) {
 	key, err := readSigner(c.SigningKey)
 	if err != nil {

@@ -74,8 +74,8 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// forgetfulServer answers one request on each connection and closes it when the
-// next one arrives, as a server does whose idle timeout is over at that moment.
+// forgetfulServer answers one request on each connection and closes it when the next
+// one arrives. So does a server whose idle timeout ends at that moment.
 func forgetfulServer(t *testing.T) string {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -1,9 +1,9 @@
 // Package introspection asks an authorization server about tokens that only it
 // can read (RFC 7662), and remembers the answers for a short time.
 //
-// Only a clear answer counts. An unreachable endpoint and an invalid answer mean that the
-// token cannot be decided at present, never that it is invalid: a client discards an
-// invalid token and logs its user out.
+// Only a clear answer counts. After an unreachable endpoint or an invalid answer the
+// token is undecided, never invalid. A client discards an invalid token and logs its
+// user out.
 //
 // Strangers choose the tokens. So calls are bounded and shared. Answers about invalid
 // tokens never evict those about valid ones. A failed call counts against its token.

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// badFor is how long the cache keeps an inactive token. It is long enough against a
-	// client that tries one in a loop, and short enough for a token that the endpoint
-	// does not know yet.
+	// badFor is how long the cache keeps an inactive token. It slows down a client that
+	// tries one in a loop, and is short enough for a token that the endpoint does not know
+	// yet.
 	badFor = 5 * time.Second
 	// failedFor is how long after a failed call the same token causes no other.
 	failedFor = time.Second
@@ -43,7 +43,7 @@ func (c *Config) digest(token string) (sum digest) {
 // invalid tokens cannot evict valid ones.
 //
 // Entries say themselves until when they may be used, by the clock of the
-// configuration. That of the caches only sets memory free.
+// configuration. The limit of the caches only frees memory.
 type memory struct {
 	lifetime time.Duration // of active answers; zero keeps none
 	good     *otter.Cache[digest, remembered]

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// certificateOf is one that has ended and that nobody trusts: the document vouches
-// for its key.
+// certificateOf returns an expired and untrusted certificate: only the document makes
+// its key trusted.
 func certificateOf(t testing.TB, key crypto.Signer) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1_000_000_000, 0)}

@@ -162,9 +162,9 @@ func certifiedKeyIn(entry members) (any, error) {
 	return certificate.PublicKey, nil
 }
 
-// checkPurpose refuses keys that were published for something else than
-// verifying signatures (RFC 7517 §4.2 and §4.3), and keys whose secret was
-// published with them, because those keys are compromised.
+// checkPurpose refuses keys for anything but verifying signatures (RFC 7517 §4.2 and
+// §4.3). It also refuses keys published with their secret, because they are
+// compromised.
 func checkPurpose(entry members) error {
 	if kty, _ := entry.text("kty"); kty == "oct" {
 		return errors.New("a symmetric key in a document of public keys")

@@ -119,9 +119,9 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-// checkEd25519 refuses a point of small order, which the standard library accepts:
-// under such a key one signature is valid for every eighth text, or for each. It also
-// refuses an invalid point, or another spelling of one (RFC 8032 §5.1.3).
+// checkEd25519 refuses a point of small order, which the standard library accepts.
+// Under such a key one signature is valid for every eighth text, or for every text. It
+// also refuses an invalid point, or another spelling of one (RFC 8032 §5.1.3).
 func checkEd25519(key ed25519.PublicKey) error {
 	if len(key) != ed25519.PublicKeySize {
 		return fmt.Errorf("an Ed25519 key has %d bytes, not %d", ed25519.PublicKeySize, len(key))

@@ -21,7 +21,7 @@ const minSecretBytes = 32
 var pemMarker = []byte("-----BEGIN ")
 
 // Parse reads verification keys from a PEM file, a JWK, a JWK Set or a JSON object of
-// certificates by key ID, as Firebase publishes them. The content decides which it is.
+// certificates by key ID (Firebase). The content decides which it is.
 //
 // A PEM file has one or several blocks of type PUBLIC KEY, RSA PUBLIC KEY or
 // CERTIFICATE. All of them must be valid, because the operator wrote it. Of a
@@ -58,11 +58,10 @@ func parseDocument(data []byte) (*Set, error) {
 	}
 }
 
-// FromSecret makes a set of one HMAC key without an ID. The secret must have at
-// least the size of the hash, so 32 bytes allow HS256, 48 also HS384, and 64
-// also HS512 (RFC 7518 §3.2). It must be random and no password (RFC 8725 §3.5),
-// and it must not be a document of keys, because public keys are no secret (RFC
-// 8725 §2.1).
+// FromSecret makes a set of one HMAC key without an ID. The secret must have at least
+// the size of the hash (RFC 7518 §3.2). So 32 bytes allow HS256, 48 also HS384, and 64
+// also HS512. It must be random and no password (RFC 8725 §3.5). A document of keys is
+// invalid, because public keys are not secret (RFC 8725 §2.1).
 func FromSecret(secret []byte) (*Set, error) {
 	if len(secret) < minSecretBytes {
 		return nil, fmt.Errorf("an HMAC secret needs at least %d bytes, not %d (RFC 7518 §3.2)", minSecretBytes, len(secret))

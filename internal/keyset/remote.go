@@ -14,10 +14,9 @@ import (
 // Remote is a source of keys that an identity provider publishes. One goroutine
 // fetches them. Readers get the last good set without a lock.
 //
-// Whatever the provider answers, be it an error, garbage, an empty set, too much
-// or nothing at all, the last good set stays in use until it is older than
-// maxStale. Keys that the provider has withdrawn are gone with the next good
-// set.
+// After an error, or an invalid, empty or too large set, the last good set stays in use
+// until it is older than maxStale. Keys that the provider has withdrawn are gone with
+// the next good set.
 type Remote struct {
 	config  RemoteConfig
 	current atomic.Pointer[edition]

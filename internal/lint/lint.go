@@ -37,7 +37,7 @@ type Rule struct {
 // Finding is a position where a rule applies.
 type Finding struct {
 	Rule *Rule
-	// What was found.
+	// What describes the finding.
 	What string
 	// Where is the position in the JSON, and Query the position in a Caddyfile.
 	Where string

@@ -143,7 +143,7 @@ func (r *operationReader) readPath(path, item *yaml.Node) error {
 	return nil
 }
 
-// operationsOf yields the operations of a path item by method. Those in
+// operationsOf yields the operations of a path item by method. The operations in
 // additionalOperations are new in OpenAPI 3.2.
 func operationsOf(item *yaml.Node) func(yield func(method, operation *yaml.Node) bool) {
 	return func(yield func(method, operation *yaml.Node) bool) {

@@ -1,6 +1,6 @@
-// Package openapi writes into an OpenAPI 3 document what a gate in front of the
-// described API requires, and reads what a document requires of its operations.
-// Existing members, their order and comments stay.
+// Package openapi writes the requirements of gates into an OpenAPI 3 document, and
+// reads the requirements of a document for its operations. Existing members, their
+// order and comments stay.
 //
 // A document comes from an upstream or a file and is not trusted. It is read
 // within bounds, and an ambiguous one is refused.

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzMatches holds a pattern that was accepted to what it says: an origin that
-// matches is the pattern itself, or one label below the domain that it names, by
-// the same scheme and port.
+// FuzzMatches checks accepted patterns. A matching origin is the pattern itself, or has
+// one label below its domain, with the same scheme and port.
 func FuzzMatches(f *testing.F) {
 	for _, pattern := range []string{"https://web.example", "https://*.example.com", "http://*.localhost:8080", "https://*.example.com:8443", "https://[::1]:9000"} {
 		for _, origin := range []string{

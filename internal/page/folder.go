@@ -93,8 +93,8 @@ func readBounded(folder fs.FS, name string) ([]byte, error) {
 }
 
 // addTexts reads files of texts. A missing text comes from the built-in texts of that
-// language, then from those of a wider one, such as pt for pt-BR, then from English. So
-// wider languages come first.
+// language. After them come those of a wider one, such as pt for pt-BR, and then
+// English. So wider languages come first.
 func (l *loader) addTexts(own map[language.Tag]textFile) error {
 	breadth := func(tag language.Tag) int {
 		if tag == language.English {

@@ -78,10 +78,10 @@ func TestNegotiate(t *testing.T) {
 	})
 }
 
-// FuzzAcceptLanguage asks with any Accept-Language. The answer is a language on
-// offer, always the same; ranges are bounded and stand in the order of their
-// weights; who asks for English first gets English, and so does who asks for
-// nothing that can be read, or for too much.
+// FuzzAcceptLanguage asks with any Accept-Language. The answer is an available
+// language, always the same one. Ranges are bounded and sorted by their weights. A
+// client that prefers English gets English, and so does one with an unreadable or too
+// long field.
 func FuzzAcceptLanguage(f *testing.F) {
 	for _, accept := range []string{
 		"", "*", "ko-KR,ko;q=0.9,en-US;q=0.8", "de;q=0.5;q=1", ";;;q=,,=", "ko;q=1e400", "pt;q=0x1p-2", "zh-Hant-TW-u-co-stroke-x-private",

@@ -23,10 +23,10 @@ const (
 )
 
 // Lookup finds the value for a request. Of the templates that its path matches, the
-// more concrete one counts: one with a fixed segment where others have a parameter.
-// Where that decides nothing, and where servers could read the path or the method in
-// another way, the values must be the same. A slash at the end, or none, makes no
-// difference unless both paths are there.
+// more concrete one counts: one with a fixed segment where others have a parameter. If
+// that decides nothing, or if servers could read the path or the method in another way,
+// the values must be the same. A slash at the end, or none, makes no difference unless
+// both paths are there.
 func (t *Tree[V]) Lookup(r *http.Request, same func(a, b V) bool) (value V, result Result) {
 	methods := methodsOf(r)
 	paths, ok := readings(r.URL)

@@ -161,8 +161,8 @@ func FuzzLookup(f *testing.F) {
 			return
 		}
 		address, _ := url.ParseRequestURI(path)
-		// What Go's own multiplexer would do after a server has decoded and cleaned the
-		// path twice, as two servers in a row may.
+		// Go's own multiplexer, after a server has decoded and cleaned the path twice, as two
+		// servers in a row may.
 		for _, reading := range []string{address.Path, withoutDots(mergeSlashes(address.Path)), withoutDots(strings.ReplaceAll(address.Path, `\`, "/"))} {
 			found := ""
 			for _, template := range []string{"/admin", "/admin/{x}", "/public", "/public/{x}", "/files/{name}.json", "/users/me", "/users/{id}"} {

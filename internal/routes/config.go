@@ -1,6 +1,6 @@
-// Package routes analyzes the routes of a Caddy server. It follows every path that
-// a request can take, and lists for each handler that answers: which requests
-// reach it, and which gates they pass before.
+// Package routes analyzes the routes of a Caddy server. It follows every path that a
+// request can take. For each handler that answers it lists the requests that reach it,
+// and the gates that they pass before.
 //
 // It has one model of a route tree, [Server], read from JSON or from the modules
 // of a server, and one table of handlers. Commands, lint, explain and
@@ -36,8 +36,7 @@ type Server struct {
 	Named  map[string]Route
 	// TLS says that connections are not plain.
 	TLS bool
-	// Where is the place in the configuration, as in the paths of Caddy's
-	// admin API.
+	// Where is the position in the configuration, as a path of Caddy's admin API.
 	Where string
 }
 
@@ -57,10 +56,10 @@ type Handler struct {
 	Config json.RawMessage
 	// Routes are those of a subroute, Errors its error routes.
 	Routes, Errors []Route
-	// Responses are the routes that a proxy or an intercept has for the answers
-	// of what stands behind it.
+	// Responses are the routes of a proxy or an intercept for the answers of later
+	// handlers.
 	Responses []Response
-	// Where is the place in the configuration.
+	// Where is the position in the configuration.
 	Where string
 	// Live is the running handler, where there is one.
 	Live any
@@ -68,8 +67,7 @@ type Handler struct {
 
 // Response says what happens with some answers.
 type Response struct {
-	// Statuses are those of the answers, or their first digits; none stands for
-	// any.
+	// Statuses are those of the answers, or their first digits. An empty list matches all.
 	Statuses []int
 	// Conditional says that it takes more than the status.
 	Conditional bool

@@ -28,8 +28,8 @@ func (s Substitute) same(other Substitute) bool {
 	return s.Where == other.Where && s.Live == other.Live
 }
 
-// Leak is a way on which a request that a gate denies may be answered with what
-// the gate guards: by a handler that goes by the path of the request.
+// Leak is a way by which a handler may answer a denied request with the guarded
+// resource, because it serves the path of the request.
 type Leak struct {
 	Row
 	// Denied is the gate, Substitute what has the routes of the answer.
@@ -247,7 +247,7 @@ func (l Leak) Always() bool {
 	return own(l.Set) && !slices.ContainsFunc(l.Except, func(s Set) bool { return !own(s) })
 }
 
-// What says what is wrong.
+// What describes the fault.
 func (l Leak) What() string {
 	how := "by the path of the request"
 	switch {

@@ -31,8 +31,8 @@ const (
 // module is what is known of a handler.
 type module struct {
 	kind func(Handler) Kind
-	// safe says that a dry run may run it: it decides, changes the request, or
-	// writes an answer that stands in the configuration.
+	// safe says that a dry run may run it: it decides, changes the request, or writes an
+	// answer from the configuration.
 	safe bool
 }
 
@@ -77,7 +77,7 @@ var modules = map[string]module{
 
 func always(kind Kind) func(Handler) Kind { return func(Handler) Kind { return kind } }
 
-// Kind tells what the handler does.
+// Kind returns the kind of the handler.
 func (h Handler) Kind() Kind {
 	if module, ok := modules[h.Name]; ok {
 		return module.kind(h)

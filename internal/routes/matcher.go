@@ -43,8 +43,8 @@ func (r Region) add(name string, raw json.RawMessage) Region {
 	return r
 }
 
-// addNot takes out what the nested sets match. What is nested twice is kept as
-// a condition that is known by name only.
+// addNot takes out what the nested sets match. A matcher that is nested twice is a
+// condition that is known by name only.
 func (r Region) addNot(raw json.RawMessage) Region {
 	var sets []MatcherSet
 	if json.Unmarshal(raw, &sets) != nil {

@@ -79,8 +79,8 @@ func tail(pattern string) string {
 	return pattern
 }
 
-// affix recognizes the patterns for which Caddy does not go by path segments:
-// those whose only wildcards are a `*` at one end or at both.
+// affix recognizes the patterns that Caddy does not match by path segments. Their only
+// wildcards are a `*` at one end or at both.
 func affix(pattern string) (inner string, begins, ends, ok bool) {
 	stars := strings.Count(pattern, "*")
 	begins = strings.HasPrefix(pattern, "*")

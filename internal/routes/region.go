@@ -7,7 +7,7 @@ import (
 // Set is a set of requests: those that meet every condition in it. The zero
 // value is the set of all requests.
 type Set struct {
-	// Hosts, Methods and Paths are alternatives; none stands for any.
+	// Hosts, Methods and Paths are alternatives. An empty list matches all.
 	Hosts   []string `json:"hosts,omitempty"`
 	Methods []string `json:"methods,omitempty"`
 	Paths   []Path   `json:"paths,omitempty"`
@@ -15,8 +15,8 @@ type Set struct {
 	Other []Condition `json:"other,omitempty"`
 }
 
-// Condition is a matcher that this package only knows by name, or one that
-// looks at a path which a rewrite has changed beyond what can be followed.
+// Condition is a matcher that this package only knows by name, or one for a path that a
+// rewrite has changed in an unknown way.
 type Condition struct {
 	Matcher string `json:"matcher"`
 	Value   string `json:"value,omitempty"`
@@ -183,7 +183,7 @@ func (r Region) And(other Region) (both Region, ok bool) {
 	return both.withoutAll(other.Except)
 }
 
-// Matcher is what a route matches: any of the regions. None stands for all
+// Matcher is what a route matches: any of the regions. An empty one matches all
 // requests.
 type Matcher []Region
 

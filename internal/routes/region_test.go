@@ -97,8 +97,8 @@ func randomSet(r *rand.Rand) (s Set) {
 	return s
 }
 
-// TestSplit compares the division of regions with what single requests meet:
-// every request of a region is in exactly one part, and in the right one.
+// TestSplit compares the division of regions with single requests. Every request of a
+// region is in exactly one part, the right one.
 func TestSplit(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {

@@ -47,8 +47,8 @@ func (s *Server) Handlers() iter.Seq[Handler] {
 	}
 }
 
-// matters reports whether it makes a difference who takes a route, for a request
-// on its way or, where it was denied, for the answer.
+// matters reports whether it makes a difference which requests a route matches, for a
+// request or, after a denial, for the answer.
 func (r Route) matters(denied bool) bool {
 	return r.Terminal || r.Group != "" || slices.ContainsFunc(r.Handle, func(h Handler) bool {
 		return h.Kind() != Passes || !h.Known() || slices.Contains(followed, h.Name) || len(h.Errors)+len(h.Responses) > 0 ||

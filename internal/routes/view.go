@@ -19,8 +19,8 @@ type View struct {
 	// Own says that no client chooses the path. It is known of the routes of
 	// [Substitute] only.
 	Own bool
-	// Files says that a rewrite looked for a file, so that the path is that of the
-	// request, or one that stands in the configuration.
+	// Files says that a rewrite looked for a file, so the path is that of the request or
+	// one of the configuration.
 	Files bool
 	// Unknown counts rewrites that cannot be followed; what was known before
 	// them does not help any more.
@@ -37,8 +37,8 @@ func (v View) Known() bool { return v.Unknown == 0 }
 // false if there are surely none.
 func (v View) Sent(seen Region) (sent Region, ok bool) { return v.translate(seen) }
 
-// translate says what a condition on the path as it is seen means for the path
-// as it was sent; ok is false if it surely does not hold.
+// translate turns a condition on the rewritten path into one on the original path. If
+// it surely does not hold, ok is false.
 func (v View) translate(r Region) (sent Region, ok bool) {
 	if sent.Set, ok = v.translateSet(r.Set); !ok {
 		return Region{}, false
@@ -91,8 +91,8 @@ func (v View) translateSet(s Set) (Set, bool) {
 // pathless are the matchers that do not look at the path or the query.
 var pathless = []string{"client_ip", "header", "header_regexp", "protocol", "remote_ip", "tls", "vars"}
 
-// onRewritten tells conditions that are known by name only from the same ones on
-// another path: a gate may match the one where an answer matches the other.
+// onRewritten marks conditions that are known by name only and apply to a rewritten
+// path. A gate may match the condition where an answer matches it on another path.
 func (v View) onRewritten(conditions []Condition) []Condition {
 	after := slices.Clone(conditions)
 	for i, condition := range after {
@@ -195,7 +195,7 @@ func (v View) after(r rewriting) View {
 
 func (v View) lost() View { return View{Unknown: v.Unknown + 1} }
 
-// placeholders that stand for the path or the whole URI as it is.
+// placeholders for the unchanged path or the whole URI.
 var pathPlaceholders = []string{"{http.request.uri}", "{http.request.uri.path}"}
 
 func (v View) afterURI(uri string) View {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// What is followed at most: ways at once, named routes that call each other,
-// and handlers in all.
+// The bounds of a walk: ways at once, named routes that call each other, and handlers
+// in all.
 const (
 	maxWays    = 400
 	maxInvokes = 20
@@ -26,7 +26,7 @@ type state struct {
 	last        Handler // the last handler of which it is not known what it does
 	substitutes []Substitute
 
-	// What the analysis of a denial knows of placeholders and handlers.
+	// The knowledge of placeholders and handlers for the analysis of a denial.
 	ownVars          []string // variables that no client chooses
 	ownFile          bool     // nor what a matcher of files has found
 	foreignRoot      bool     // a client chooses the root of file servers
@@ -62,9 +62,9 @@ func (w *walker) finish(s state) {
 	}
 }
 
-// routes follows all ways through a list of routes and returns those that come
-// out at its end. What a terminal route takes never comes to the routes behind
-// it, what one of a group takes never to the others of the group.
+// routes follows all ways through a list of routes and returns those that come out at
+// its end. Requests of a terminal route never reach the routes behind it. Requests of a
+// route in a group never reach the others of the group.
 func (w *walker) routes(list []Route, ways []state) []state {
 	scope := w.scope
 	defer func() { w.scope = scope }()
@@ -136,7 +136,7 @@ func (w *walker) noteMissed(route Route, outside []state) {
 	}
 }
 
-// gatesIn returns the gates that stand in a route itself.
+// gatesIn returns the gates that are handlers of the route itself.
 func (w *walker) gatesIn(route Route) (gates []Gate) {
 	for _, handler := range route.Handle {
 		if handler.Kind() == Guards {

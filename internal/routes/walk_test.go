@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// waysOf walks through routes and says of each row what stands in it.
+// waysOf walks through routes and describes each row.
 func waysOf(t *testing.T, routes string) (ways []string, found Analysis) {
 	t.Helper()
 	config, err := Parse([]byte(`{"apps": {"http": {"servers": {"srv0": {"routes": ` + routes + `,
@@ -104,8 +104,8 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestBounds has configurations that nobody could follow to the end: what is
-// said of them must not be that a gate is passed that is not.
+// TestBounds has configurations that exceed the bounds. Their analysis must not claim
+// that a request passes a gate that it does not pass.
 func TestBounds(t *testing.T) {
 	var routes []string
 	for i := range 40 {

@@ -1,7 +1,7 @@
 // Package strictjson decodes untrusted JSON (RFC 8259), and refuses what two readers
-// could understand differently. That is a repeated member name, text that is not UTF-8,
-// a lone surrogate, a number out of range, or text after the value. encoding/json
-// accepts most of these, which RFC 7519 §4 forbids for claims.
+// could understand differently. Such input has a repeated member name, text that is not
+// UTF-8, a lone surrogate, a number out of range, or text after the value.
+// encoding/json accepts most of these, which RFC 7519 §4 forbids for claims.
 //
 // It decodes in one pass and without reflection, because every new token needs it.
 package strictjson

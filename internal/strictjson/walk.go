@@ -32,8 +32,8 @@ func Walk(text string, each func(c *Cursor, name string) error) error {
 	return nil
 }
 
-// Walk calls a function at each member of the object here, with its name, or at each
-// element of the array here, whose name is empty. The function can read the value
+// Walk calls a function at each member of the current object, with its name. In an
+// array it does so at each element, with an empty name. The function can read the value
 // there, or else Walk skips it. Then the cursor is at the end of the object or the
 // array. The error for another value is [ErrScalar].
 func (c *Cursor) Walk(each func(c *Cursor, name string) error) error {

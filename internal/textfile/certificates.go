@@ -9,9 +9,9 @@ import (
 )
 
 // Certificates reads a text of PEM certificates. It refuses everything else, and a
-// certificate that [pem.Decode] skips, such as one behind a second byte order mark:
-// a pool that lacks an authority is noticed only by callers. Errors repeat only the
-// type of a block.
+// certificate that [pem.Decode] skips, such as one behind a second byte order mark.
+// Only callers would notice a pool without an authority. Errors repeat only the type of
+// a block.
 func Certificates(content []byte) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	count := bytes.Count(content, []byte("-----BEGIN "))

@@ -68,8 +68,8 @@ func TestWatcherErrors(t *testing.T) {
 	})
 }
 
-// TestBusyFolder has another file in the folder that is written to all the
-// time, such as a log: that must not keep a revoked user in.
+// TestBusyFolder has another file in the folder that is written all the time, such as a
+// log. It must not delay the removal of a user.
 func TestBusyFolder(t *testing.T) {
 	follow(t, func(t *testing.T, f *file, loaded chan string, notices chan error) {
 		write(t, f.path, "one")

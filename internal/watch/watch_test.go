@@ -15,7 +15,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// recorder is a load function that tells what it was handed.
+// recorder is a load function that records its input.
 func recorder() (load func([]byte) error, loaded chan string) {
 	loaded = make(chan string, 100)
 	return func(content []byte) error {
