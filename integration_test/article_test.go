@@ -1,5 +1,5 @@
-// Package integration holds what the project was begun for: the rules of the
-// well-known article on 401 and 403 in FastAPI, asked of a running Caddy.
+// Package integration tests a running Caddy by the rules of a well-known article on 401
+// and 403 in FastAPI. The project began with that article.
 package integration
 
 import (

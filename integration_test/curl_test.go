@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// curl does what the curl of that command line would do, as far as the README
-// uses it, so that the test needs nothing but Go. It returns what `-i` prints.
+// curl implements the options of curl that the README uses, so that the test needs only
+// Go. It returns what `-i` prints.
 func curl(t *testing.T, site string, arguments []string) string {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, "", nil)

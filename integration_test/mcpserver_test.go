@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// mcpServer is a server for the revisions 2025-06-18, 2025-11-25 and 2026-07-28
-// without authorization, and returns its address. Of the last one it compares
-// fields and body, as the specification asks; of the others, and without a
-// revision, it goes by the body alone, in any HTTP method.
+// mcpServer is a server for the revisions 2025-06-18, 2025-11-25 and 2026-07-28 without
+// authorization, and returns its address. For the last one it compares fields and body,
+// as the specification requires. For the others, and without a revision, it reads the
+// body alone, in any HTTP method.
 func mcpServer(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -278,8 +278,8 @@ var keysOfProviders = sync.OnceValue(func() (keys struct {
 	return keys
 })
 
-// documentOf puts the keys into a text: $n of the RSA key, $x and $y of the other,
-// and the certificate as $x5c, $x5t and $pem.
+// documentOf puts the keys into a text. $n belongs to the RSA key, $x and $y to the
+// other, and $x5c, $x5t and $pem to the certificate.
 func documentOf(text string) string {
 	keys := keysOfProviders()
 	point, err := keys.ec.PublicKey.Bytes()

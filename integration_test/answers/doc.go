@@ -1,3 +1,3 @@
-// Package answers holds tests that ask a running Caddy what a client sees: each
-// answer of the gate, header field by header field, and what goes on upstream.
+// Package answers tests the answers of a running Caddy, header field by header field,
+// and the requests that the upstream receives.
 package answers

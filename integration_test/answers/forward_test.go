@@ -24,7 +24,7 @@ func named(h http.Header) []string {
 	return all
 }
 
-// TestForward has clients that claim to be somebody.
+// TestForward has clients that send identity fields.
 func TestForward(t *testing.T) {
 	b := serve(t, nil)
 	lines := `
@@ -208,8 +208,8 @@ func TestForwardAndConditions(t *testing.T) {
 	}
 }
 
-// TestAfterAnotherHandler has Caddy's own basic_auth in front of a gate: it has
-// somebody else for the user.
+// TestAfterAnotherHandler has Caddy's own basic_auth in front of a gate, with another
+// user.
 func TestAfterAnotherHandler(t *testing.T) {
 	b := serve(t, nil)
 	s := harness.Start(t, site("route {\nbasic_auth {\nmallory "+passwordHash+"\n}\nrequire_auth partners {\nforward X-User {http.auth.user.id}\n}\nreverse_proxy "+b.addr+"\n}"))

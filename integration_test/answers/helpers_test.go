@@ -24,7 +24,7 @@ const (
 	apiKey   = "partner-key-5f0c2e9a77d14b63"
 )
 
-// What is said about them.
+// The challenges of the tests.
 const (
 	bare    = `Bearer realm="api"`
 	invalid = `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`

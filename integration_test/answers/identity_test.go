@@ -9,8 +9,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestForwardOfSeveralGates has two gates on one request, in both orders, that
-// tell the upstream of two callers.
+// TestForwardOfSeveralGates has two gates on one request, in both orders, that forward
+// two callers.
 func TestForwardOfSeveralGates(t *testing.T) {
 	b := serve(t, nil)
 	const (

@@ -9,7 +9,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// forged are the ways in which a client claims to be somebody.
+// forged are the ways in which a client sends an identity.
 var forged = with(harness.Header("X-User", "mallory"), harness.Header("x-uSER", "mallory"), harness.Header("X_User", "mallory"),
 	harness.Header("X!User", "mallory"), harness.Header("X-Team", "admins"), harness.Header("Connection", "X-User"))
 
@@ -115,7 +115,7 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 	})
 }
 
-// TestForgedInJSON has routes as nobody writes them in a Caddyfile.
+// TestForgedInJSON has routes that only JSON can express.
 func TestForgedInJSON(t *testing.T) {
 	b := serve(t, nil)
 	proxy := map[string]any{"handler": "reverse_proxy", "upstreams": []any{map[string]any{"dial": b.addr}}}

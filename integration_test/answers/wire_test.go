@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// raw sends bytes on a connection of its own and returns what comes back
-// until the server closes, or is silent for a second after it began.
+// raw sends bytes on a connection of its own and returns the answer. The answer ends
+// when the server closes the connection, or a second after its last byte.
 func raw(t *testing.T, s *harness.Server, lines ...string) string {
 	t.Helper()
 	connection := s.Dial()

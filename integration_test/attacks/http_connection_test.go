@@ -9,7 +9,8 @@ import (
 )
 
 // TestConnection has a proxy drop fields by naming them in Connection (RFC 9110
-// §7.6.1), so that an upstream takes the caller for another, or for nobody.
+// §7.6.1). The upstream would then take the caller for another, or for an anonymous
+// one.
 func TestConnection(t *testing.T) {
 	f := newFortress(t, `
 	require_auth /kept corp {

@@ -16,9 +16,9 @@ func get(path string, fields ...string) []string {
 	return append([]string{":method", "GET", ":scheme", "https", ":authority", "localhost", ":path", path}, fields...)
 }
 
-// TestEarlyData sends credentials in the first packets of a resumed connection.
-// Whoever has recorded those can send them again, and from any address, because
-// nobody has to hear an answer yet (RFC 8470 §2).
+// TestEarlyData sends credentials in the first packets of a resumed connection. An
+// attacker who recorded them can replay them from any address, because the sender needs
+// no answer yet (RFC 8470 §2).
 func TestEarlyData(t *testing.T) {
 	f := newFortress(t, `
 	route /hidden {

@@ -13,8 +13,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestFloodOfPasswords has one address send more passwords than can be hashed
-// for a while, each for another name, and then somebody else log in.
+// TestFloodOfPasswords has one address send more passwords than the gate can hash, each
+// for another name. Then another client logs in.
 func TestFloodOfPasswords(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), 10)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	apiKey   = "key-of-a-partner-0123456789"
 )
 
-// witness is an upstream that tells what reached it.
+// witness is an upstream that records the requests that reach it.
 type witness struct {
 	address  string
 	mutex    sync.Mutex

@@ -9,7 +9,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// impostors are the spellings in which somebody claims to be another.
+// impostors are the spellings of a forged identity field.
 var impostors = []string{
 	"X-User", "x-user", "X-USER", "X_User", "x_user", "X.User", "x.user", "X-user", "X_USER", "X-User_", "HTTP_X_USER", "X-Roles", "x_roles", "X_Roles",
 	"X!User", "x#user", "X$User", "X%User", "X&User", "X'User", "X*User", "X+User", "X^User", "X`User", "X|User", "x~user", "X!Roles",
@@ -97,8 +97,8 @@ func (r received) hasOnly(t *testing.T, name, user string) {
 	}
 }
 
-// asVariable writes a name as lighttpd does for CGI, which is the most that an
-// upstream makes of it: what is no letter and no digit is all the same.
+// asVariable writes a name as lighttpd does for CGI, the widest folding of an upstream.
+// All characters other than letters and digits become the same.
 func asVariable(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {

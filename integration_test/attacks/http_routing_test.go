@@ -32,10 +32,9 @@ func decoded(target string) string {
 	return target
 }
 
-// TestPathsReadApart looks for paths that pass a gate on /admin* though some
-// upstream would take them for one of /admin/. With a gate on the whole site
-// there are none. Which ones Caddy's matcher lets through is said in
-// SECURITY.md, and nothing else may get through.
+// TestPathsReadApart looks for paths that pass a gate on /admin* though some upstream
+// would take them for one of /admin/. With a gate on the whole site there are none.
+// SECURITY.md names those that Caddy's matcher passes. No other may pass.
 func TestPathsReadApart(t *testing.T) {
 	undecidable := map[string]bool{ // what a matcher on a path cannot know
 		"/%2561dmin/x": true, "/x/%252e%252e/admin/x": true, "/%255cadmin/x": true, "/%5cadmin/x": true, "/x%5c..%5cadmin/x": true,

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestSmuggling writes requests whose end, host or credential two readers could
-// see in different places. What is guarded stays so.
+// TestSmuggling writes requests whose end, host or credential two readers could see in
+// different places. A guarded path stays guarded.
 func TestSmuggling(t *testing.T) {
 	f := newFortress(t, "require_auth corp")
 	good := "Authorization: Bearer " + f.token

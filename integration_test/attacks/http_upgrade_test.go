@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// willing is an upstream that takes any Upgrade it is offered: it goes on as
-// the first protocol, and then serves whatever is asked for on the connection.
+// willing is an upstream that accepts any Upgrade. It switches to the first protocol,
+// and then serves every request on the connection.
 func willing(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

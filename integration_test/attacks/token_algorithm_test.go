@@ -18,7 +18,7 @@ import (
 
 func unsigned(string) []byte { return nil }
 
-// TestNone tries tokens that nobody has signed.
+// TestNone tries unsigned tokens.
 func TestNone(t *testing.T) {
 	s := newTarget(t)
 	honest := forge(`{"alg":"RS256"}`, claims(), s.rs256)

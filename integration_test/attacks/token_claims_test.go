@@ -125,8 +125,8 @@ func TestLookAlikes(t *testing.T) {
 	})
 }
 
-// TestNobody has subjects that an upstream could take for somebody else.
-func TestNobody(t *testing.T) {
+// TestSubjects has subjects that an upstream could take for another user.
+func TestSubjects(t *testing.T) {
 	s := newTarget(t)
 	for name, subject := range map[string]string{
 		"a line break":             `"alice\nX-Admin: true"`,

@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestFloodOfTokens makes up opaque tokens at one address, so many that their
-// issuer, who is slow, could be asked about nobody else's.
+// TestFloodOfTokens has one address send invented opaque tokens, so many that its slow
+// issuer has no time for those of others.
 func TestFloodOfTokens(t *testing.T) {
 	var waiting atomic.Int32
 	release := make(chan struct{})

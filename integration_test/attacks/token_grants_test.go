@@ -16,8 +16,8 @@ const (
 	granted = `"scope":"read"` // in the claims of the helpers
 )
 
-// newOffice has a gate for each kind of requirement, and tells the upstream all
-// that it knows.
+// newOffice has a gate for each kind of requirement, and forwards all parts of the
+// identity.
 func newOffice(t *testing.T) *target {
 	t.Helper()
 	s := &target{keys: issuerKeys()}

@@ -219,8 +219,8 @@ func (s *target) accepts(t *testing.T, path, token string) {
 	}
 }
 
-// refuses wants the whole denial of a bad token, nothing of it anywhere, and
-// nobody asked behind the gate.
+// refuses wants the whole denial of a bad token, no part of it in the output, and no
+// request at the upstream.
 func (s *target) refuses(t *testing.T, path, token string) {
 	t.Helper()
 	before := s.reached.Load()

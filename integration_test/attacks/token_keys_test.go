@@ -29,9 +29,9 @@ func withKey(t *testing.T, key string) *target {
 	return s
 }
 
-// smallOrder are the points of Edwards25519 that eight times are the neutral
-// one, in every encoding that a decoder may take: y below and above the prime,
-// and both signs of x.
+// smallOrder are the points of Edwards25519 whose order divides eight, in every
+// encoding that a decoder may accept. These have y below and above the prime, and both
+// signs of x.
 var smallOrder = map[string]string{
 	"order 1":                            "0100000000000000000000000000000000000000000000000000000000000000",
 	"order 1, with a sign":               "0100000000000000000000000000000000000000000000000000000000000080",
@@ -47,8 +47,8 @@ var smallOrder = map[string]string{
 	"order 8, the other one with a sign": "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
 }
 
-// TestSmallOrder has keys under which anybody can sign: what the signature says
-// of the text is multiplied by a point that has few multiples.
+// TestSmallOrder has keys under which any client can sign. Their point has few
+// multiples, so the signature hardly depends on the text.
 func TestSmallOrder(t *testing.T) {
 	for name, encoded := range smallOrder {
 		t.Run("JWT-14: an Ed25519 key of "+name, func(t *testing.T) {

@@ -39,8 +39,9 @@ func newEndpoint(t *testing.T, lines string) *endpoint {
 	return e
 }
 
-// TestRevokedOpaque has opaque tokens revoked of whom the endpoint does not say
-// who issued them, which it need not (RFC 7662 §2.2): it is the issuer's own.
+// TestRevokedOpaque has opaque tokens revoked for which the endpoint names no issuer.
+// The member is optional (RFC 7662 §2.2), and the token is then one of the configured
+// issuer.
 func TestRevokedOpaque(t *testing.T) {
 	for name, test := range map[string]struct{ members, revoked string }{
 		"by its jti at the issuer":  {`"sub":"alice","jti":"1"`, `{"jti":"1","issuer":"` + harness.Issuer + `"}`},
@@ -130,8 +131,8 @@ func TestOpaqueName(t *testing.T) {
 	}
 }
 
-// TestOpaqueText has what no bearer token can be (RFC 6750 §2.1), from which an
-// endpoint may make something: by trimming, by decoding, by taking the first word.
+// TestOpaqueText sends texts that no bearer token can be (RFC 6750 §2.1). An endpoint
+// may still find a token in them, by trimming, by decoding or by taking the first word.
 func TestOpaqueText(t *testing.T) {
 	e := newEndpoint(t, "")
 	for _, text := range []string{"opaque", "a.b.c", "-._~+/==", "v1.local~x/y+z="} {

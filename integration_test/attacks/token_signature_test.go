@@ -158,8 +158,8 @@ func TestRSA(t *testing.T) {
 	token := forge(`{"alg":"RS256"}`, claims(), s.rs256)
 	signed := token[:strings.LastIndexByte(token, '.')]
 	sum := sha256.Sum256([]byte(signed))
-	// What the good signature of SHA-256 encrypts: 00 01 FF… 00, the name of the
-	// hash, the hash (RFC 8017 §9.2).
+	// The plaintext of a valid signature with SHA-256: 00 01 FF… 00, the name of the hash,
+	// the hash (RFC 8017 §9.2).
 	info := append([]byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}, sum[:]...)
 	padded := func(kind byte, filling []byte, behind []byte) []byte {
 		block := append([]byte{0, kind}, filling...)
@@ -229,8 +229,8 @@ func raw(s *target, block []byte) []byte {
 	return m.Exp(m, s.rsa.D, s.rsa.N).FillBytes(make([]byte, s.rsa.Size()))
 }
 
-// TestEachLetter changes every letter of a token, one at a time. What is not
-// letter by letter what the issuer has signed is refused.
+// TestEachLetter changes every letter of a token, one at a time. The gate refuses a
+// text that differs in any character from the signed one.
 func TestEachLetter(t *testing.T) {
 	s := newTarget(t)
 	for name, kind := range families(s) {

@@ -8,17 +8,17 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// twinOf writes an ES256 token with the other signature that anybody can make of
-// one: s and the order less s are equally good.
+// twinOf writes an ES256 token with the second form of its signature, which needs no
+// key: s and the order minus s are equally valid.
 func twinOf(token string) string {
 	signature := signatureOf(token)
 	s := new(big.Int).SetBytes(signature[32:])
 	return resign(token, concat(new(big.Int).SetBytes(signature[:32]), s.Sub(elliptic.P256().Params().N, s)))
 }
 
-// TestRevokedTwin has a revoked token come back as its twin. Both are good before:
-// nobody can sign other claims by that, so the gate takes either (RFC 8725 says
-// nothing of it), but what is revoked is what was signed.
+// TestRevokedTwin has a revoked token come back as its twin. Both are valid before: an
+// attacker cannot sign other claims with it, so the gate accepts either. But a
+// revocation must cover the signed part.
 func TestRevokedTwin(t *testing.T) {
 	for name, test := range map[string]struct {
 		sent    string // to the gate before the revocation: what it remembers

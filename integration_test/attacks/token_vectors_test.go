@@ -8,7 +8,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// What RFC 7515 publishes: claims of the year 2011, signed in two ways.
+// The tokens of RFC 7515: claims of the year 2011, signed in two ways.
 const (
 	rfcClaims = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 

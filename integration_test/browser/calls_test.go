@@ -14,9 +14,8 @@ import (
 
 const apiKey = "key-of-a-browser"
 
-// startApplication runs an API on :8080, and on :8081 the application that
-// calls it: from http://localhost, which the API trusts, and from
-// http://127.0.0.1, which it does not.
+// startApplication runs an API on :8080, and on :8081 the application that calls it.
+// The API trusts the origin http://localhost, and not http://127.0.0.1.
 func startApplication(t *testing.T) *harness.Server {
 	t.Helper()
 	digest := sha256.Sum256([]byte(apiKey))

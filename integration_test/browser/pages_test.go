@@ -51,7 +51,7 @@ func (*oracle) Challenges(authn.ChallengeParams) []authn.Challenge {
 
 var _ caddyfile.Unmarshaler = (*oracle)(nil)
 
-// view is how somebody looks at a page.
+// view is a window in which a page is shown.
 type view struct {
 	URL     string            `json:"url"`
 	Header  map[string]string `json:"header"`
@@ -170,7 +170,7 @@ func check(t *testing.T, v view, got sight) {
 	}
 }
 
-// measure tells whether the corner of a picture is light, and its width.
+// measure returns whether the corner of a picture is light, and its width.
 func measure(t *testing.T, path string) (light bool, width int) {
 	t.Helper()
 	file, err := os.Open(path)

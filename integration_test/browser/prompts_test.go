@@ -94,7 +94,8 @@ http://localhost:8080 {
 	})
 }
 
-// guide is a page whose files are in other folders. It tells which it could load.
+// guide is a page whose files are in other folders. It reports which ones it could
+// load.
 const guide = `<!doctype html>
 <link rel="stylesheet" href="/assets/a.css">
 <script src="/assets/a.js"></script>

@@ -31,8 +31,8 @@ var (
 	consoleBlock   = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 )
 
-// TestDocs gives every command of docs/commands.md. What it prints has to be
-// what stands there; `…` stands for what differs or is left out.
+// TestDocs gives every command of docs/commands.md. Its output must be the text of the
+// page; `…` matches any text.
 func TestDocs(t *testing.T) {
 	page := readPage(t)
 	folder := t.TempDir()
@@ -97,8 +97,8 @@ func write(t *testing.T, path, content string) {
 // word is a word of a command line, in quotes or not.
 var word = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
 
-// give gives a command the way a shell would, as far as the page needs it:
-// with `<` for the standard input and `|| echo $?` for the exit code.
+// give runs a command as a shell would, as far as the page needs it. It supports `<`
+// for the standard input and `|| echo $?` for the exit code.
 func give(t *testing.T, folder, line string) string {
 	t.Helper()
 	line, showCode := strings.CutSuffix(line, " || echo $?")

@@ -14,10 +14,10 @@ import (
 // guarded is in every answer of what stands behind the gates below.
 const guarded = "TOP SECRET"
 
-// TestDenied has what may stand around a gate and answer when it denies: what
-// could answer with the guarded resource is refused, and what is loaded never
-// does. SITE stands for the folder of the site, PAGES for one with pages alone,
-// UP for the upstream.
+// TestDenied tests handlers around a gate that may answer when it denies. A
+// configuration that could answer with the guarded resource is refused, and a loaded
+// one never does. SITE stands for the folder of the site, PAGES for one with pages
+// alone, UP for the upstream.
 func TestDenied(t *testing.T) {
 	site, pages := t.TempDir(), t.TempDir()
 	for path, text := range map[string]string{

@@ -1,6 +1,6 @@
-// Package configuration tests what users write: Caddyfiles and the JSON they
-// become, what is refused and where the error points, and what a running Caddy
-// makes of a new configuration.
+// Package configuration tests Caddyfiles and the JSON that they become. It tests
+// refused ones with the position of the error, and the effect of a new configuration on
+// a running Caddy.
 //
 // After an intended change of what Caddyfiles become, or of an error:
 //

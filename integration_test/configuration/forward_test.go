@@ -6,8 +6,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestForwardedNames: who is somebody else upstream than here could be taken for
-// them.
+// TestForwardedNames has field names that an upstream could take for one another.
 func TestForwardedNames(t *testing.T) {
 	s := harness.Start(t, "{\nauth {\nbearer {"+harness.BearerLines+"}\n}\n}\nhttp://localhost:8080 {\nrequire_auth {\nforward X-User {http.auth.user.id}\n}\n"+
 		"respond \"[{header.X-User}]\"\n}\n")

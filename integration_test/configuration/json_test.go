@@ -183,8 +183,8 @@ func TestRefusedJSON(t *testing.T) {
 	})
 }
 
-// TestExampleAsJSON has the example three times: as it is, adapted, and as
-// somebody would write it in JSON.
+// TestExampleAsJSON has the example three times: as it is, adapted, and written by hand
+// in JSON.
 func TestExampleAsJSON(t *testing.T) {
 	example := harness.WithQuickHash(read(t, "../../Caddyfile.example"))
 	byHand := harness.WithQuickHash(read(t, "testdata/by_hand.json"))

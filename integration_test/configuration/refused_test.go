@@ -48,8 +48,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedAtLoad has Caddyfiles in which only loading shows what is wrong:
-// files, the environment, expressions. What ran before goes on.
+// TestRefusedAtLoad has Caddyfiles in which only loading shows what is wrong: files,
+// the environment, expressions. The former configuration stays in force.
 func TestRefusedAtLoad(t *testing.T) {
 	t.Setenv("SHORT_FOR_TESTS", "s3cret-short")
 	t.Setenv("PLAIN_FOR_TESTS", "s3cret-in-the-clear")

@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestUnknownKeysWhileItHangs has many clients come with keys that nobody knows
-// while the provider does not answer. All of them leave before it does.
+// TestUnknownKeysWhileItHangs has many clients send unknown key ids while the provider
+// does not answer. All of them leave before it does.
 func TestUnknownKeysWhileItHangs(t *testing.T) {
 	const clients = 500
 	var requests atomic.Int64

@@ -119,7 +119,7 @@ func TestMetadataAstray(t *testing.T) {
 	}
 }
 
-// TestUntrustedCertificate has a provider whose certificate nobody vouches for.
+// TestUntrustedCertificate has a provider with a certificate of an unknown authority.
 func TestUntrustedCertificate(t *testing.T) {
 	var requests atomic.Int64
 	provider := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))

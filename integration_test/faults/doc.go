@@ -1,5 +1,5 @@
-// Package faults breaks what the gate depends on: the provider, the files, the
-// store, the configuration. Whoever has a good credential goes on as long as
-// anything is known of it, and nobody else comes in meanwhile. The table of
-// docs/reliability.md says which fault does what.
+// Package faults breaks what the gate depends on: the provider, the files, the store,
+// the configuration. A caller with a valid credential passes as long as the gate can
+// decide it, and no other caller passes meanwhile. The table of docs/reliability.md
+// says which fault does what.
 package faults

@@ -20,8 +20,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// watched is a file that a scheme follows, with two versions of it: the second
-// lets in somebody else.
+// watched is a file that a scheme follows, with two versions of it. The second admits
+// another caller.
 type watched struct {
 	name          string
 	scheme        string // the lines of the scheme; %s is the file
@@ -97,8 +97,8 @@ func done(t *testing.T, err error) {
 	}
 }
 
-// TestFiles damages files while they are in use. What was good stays in force,
-// the log says so once, and a good file is taken when it is back.
+// TestFiles damages files while they are in use. The last good content stays in force,
+// the log says so once, and a good file is loaded again.
 func TestFiles(t *testing.T) {
 	for _, file := range watchedFiles(t) {
 		t.Run(file.name, func(t *testing.T) {

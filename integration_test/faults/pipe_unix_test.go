@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A named pipe has no end while nobody writes.
+// A named pipe without a writer never ends.
 func init() {
 	damages["is a named pipe now"] = func(t *testing.T, path, _ string) { done(t, syscall.Mkfifo(path, 0o600)) }
 	damages["is a link to a named pipe"] = func(t *testing.T, path, _ string) {

@@ -70,7 +70,7 @@ func drip(connection net.Conn, _ *http.Request) {
 	}
 }
 
-// endless goes on for as long as somebody reads.
+// endless writes as long as the client reads.
 func endless(w http.ResponseWriter, _ *http.Request) {
 	for block := strings.Repeat(" ", 1<<16); ; {
 		if _, err := fmt.Fprint(w, block); err != nil {
@@ -180,8 +180,8 @@ var ofDocuments = []fault{
 	{"says an error of OAuth", says(`{"error":"invalid_client"}`)},
 }
 
-// site has three schemes for each fault: one whose keys are known when it
-// begins, one whose keys are asked for then, and one that asks about tokens.
+// site has three schemes for each fault. One has its keys before the fault, one fetches
+// them during the fault, and one introspects tokens.
 func (p *provider) site() string {
 	var schemes, gates strings.Builder
 	for number := range p.faults {

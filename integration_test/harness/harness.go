@@ -38,8 +38,8 @@ func Start(t testing.TB, caddyfile string) *Server {
 	return s
 }
 
-// begin loads the first configuration, on other ports if somebody else on this
-// machine was faster.
+// begin loads the first configuration, on other ports if another process has taken
+// them.
 func (s *Server) begin(load func() error) {
 	s.t.Helper()
 	err := load()

@@ -24,9 +24,8 @@ const (
 	streamControl = 0x0
 )
 
-// SendHTTP3 is [Server.SendHTTP2] for a site that is written
-// https://localhost:8081, on a new connection. What TLS needs is put into the
-// configuration.
+// SendHTTP3 is [Server.SendHTTP2] for a site that is written https://localhost:8081, on
+// a new connection. It adds the options of TLS to the configuration.
 func (s *Server) SendHTTP3(config *tls.Config, fields []string, body string, trailers ...string) *Response {
 	s.t.Helper()
 	transport, packets := s.newTransport()
@@ -54,11 +53,10 @@ func (s *Server) Ticket() *tls.Config {
 	return config
 }
 
-// SendEarly sends a request of HTTP/3 in the first packets of a connection that
-// a ticket resumes, before the handshake that would show that they are no copies
-// and that their sender can be reached (early data, RFC 9001 §4.6.1). Nothing
-// that the server sends is heard while meanwhile runs, so the handshake cannot
-// end.
+// SendEarly sends a request of HTTP/3 as early data (RFC 9001 §4.6.1), in the first
+// packets of a resumed connection. The handshake that proves freshness and the source
+// address comes later. Nothing that the server sends is heard while meanwhile runs, so
+// the handshake cannot end.
 func (s *Server) SendEarly(ticket *tls.Config, fields []string, meanwhile func()) *Response {
 	s.t.Helper()
 	transport, packets := s.newTransport()
@@ -101,7 +99,7 @@ func (d *deafConn) ReadFrom(data []byte) (int, net.Addr, error) {
 	return d.PacketConn.ReadFrom(data)
 }
 
-// ticketBox tells when the ticket came that a connection can be resumed with.
+// ticketBox reports when the ticket for resumption arrives.
 type ticketBox struct {
 	tls.ClientSessionCache
 	arrived chan struct{}
@@ -141,8 +139,8 @@ func (s *Server) dialHTTP3(transport *quic.Transport, config *tls.Config) *quic.
 	return connection
 }
 
-// sendHTTP3 writes a request, and reads the answer when it was sent. Where the
-// server resets the stream, the status is 0.
+// sendHTTP3 writes a request, and reads the answer when it was sent. If the server
+// resets the stream, the status is 0.
 func (s *Server) sendHTTP3(connection *quic.Conn, fields []string, body string, trailers []string, sent func()) *Response {
 	s.t.Helper()
 	stream, err := connection.OpenStream()

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// ports are those of this process, below the ones that the system hands out:
-// Caddy shares its listeners (SO_REUSEPORT), so two processes on one port would
-// not notice, and answer each other's requests.
+// ports are those of this process, below the ones that the system hands out. Caddy
+// shares its listeners (SO_REUSEPORT), so two processes on one port would answer each
+// other's requests.
 var ports = struct{ first, count, next int }{first: 20_000 + os.Getpid()%120*100, count: 100}
 
 func freePort(t testing.TB) string {
@@ -48,12 +48,12 @@ func (s *Server) settled() {
 	Settled(s.t, addresses...)
 }
 
-// Settled waits until no configuration that was replaced listens on an address
-// any longer. Caddy has both listen for a moment (SO_REUSEPORT), and stops the
-// old one after loading has ended; the system resets a connection that this one
-// has not accepted yet. Clients try again then. A test that took every lost
-// connection for that would not see the ones that the gate loses, so tests wait.
-// Where the system does not tell who listens, Settled returns at once.
+// Settled waits until no configuration that was replaced listens on an address any
+// longer. Caddy has both listen for a moment (SO_REUSEPORT), and stops the old one
+// after loading. The system resets a connection that the old one has not accepted yet.
+// Clients try again then. A test that took every lost connection for that would not see
+// the ones that the gate loses, so tests wait. If the system does not list listeners,
+// Settled returns at once.
 func Settled(t testing.TB, addresses ...string) {
 	t.Helper()
 	var ports []string

@@ -53,8 +53,8 @@ func (r *Response) Problem() Problem {
 	return problem
 }
 
-// Want fails the test unless the status, the challenges (one for each field
-// line, in order) and, if it is not empty, the code are as given.
+// Want fails the test unless the status, the challenges and the code are as given.
+// There is one challenge for each field line, in order. An empty code is not compared.
 func (r *Response) Want(status int, code string, challenges ...string) *Response {
 	r.t.Helper()
 	if r.Status != status {

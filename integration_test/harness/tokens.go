@@ -10,7 +10,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// What the tokens and configurations of the tests have in common.
+// Values that tokens and configurations of the tests share.
 const (
 	Issuer   = "https://idp.example.com"
 	Audience = "https://api.example.com"

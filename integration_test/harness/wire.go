@@ -27,10 +27,10 @@ func (s *Server) Dial() net.Conn {
 	return connection
 }
 
-// Send writes the bytes of a request of HTTP/1.1 that no client would send, and
-// returns the answer, the first one if several come. Where the server closes
-// without one, also when asked again, the status is 0: it closes connections
-// that meet a configuration on its way out.
+// Send writes the bytes of a request of HTTP/1.1 that no client would send, and returns
+// the answer, the first one if several come. If the server closes without one, also at
+// a second try, the status is 0. It closes connections that reach a configuration that
+// ends.
 func (s *Server) Send(request string) *Response {
 	s.t.Helper()
 	for range 3 {
@@ -60,9 +60,9 @@ func (s *Server) sendOnce(request string) *Response {
 	return &Response{t: s.t, Status: response.StatusCode, Header: response.Header, Body: string(body)}
 }
 
-// SendHTTP2 does so with frames of HTTP/2 without TLS, which the site has to
-// speak: fields in pairs, pseudo fields among them, then a body, then trailers.
-// Where the server resets the stream, the status is 0.
+// SendHTTP2 sends a request as frames of HTTP/2 without TLS, which the site must
+// support. It sends fields in pairs, also pseudo fields, then a body, then trailers. If
+// the server resets the stream, the status is 0.
 func (s *Server) SendHTTP2(fields []string, body string, trailers ...string) *Response {
 	s.t.Helper()
 	connection := s.Dial()

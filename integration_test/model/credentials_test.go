@@ -18,8 +18,8 @@ func basic(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// prepare returns the fields of each credential by scheme, and makes true what
-// the words say: that a token is revoked, and that a client is throttled.
+// prepare returns the fields of each credential by scheme. It also revokes the revoked
+// token and throttles the client.
 func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 	t.Helper()
 	good := harness.Claims{"scope": "read", "roles": []string{"operator"}}
@@ -77,7 +77,7 @@ func (g *gates) prepare(t *testing.T) map[string]map[string][]string {
 // oversized is a credential of one byte more than there may be.
 var oversized = strings.Repeat("y", authn.MaxCredential-20) + "Zm9yIHRoZSBtb2RlbC45o"
 
-// secretsOf are the ends of the credentials that may be told to nobody.
+// secretsOf are the ends of the credentials, which no output may contain.
 func secretsOf(credentials map[string]map[string][]string) []string {
 	var all []string
 	for _, ofScheme := range credentials {
@@ -125,8 +125,8 @@ func (g *gates) fields(p point) []string {
 	return append(append(all, operation(p)...), g.credential(p)...)
 }
 
-// operation is what a request says that it is to do at an MCP server: it deletes
-// a file, reliably or by a revision that leaves that to the body.
+// operation is the operation of a request at an MCP server. It deletes a file, in the
+// fields or, in some revisions, only in the body.
 func operation(p point) []string {
 	revision := map[string]string{"tool met": "2026-07-28", "tool": "2026-07-28", "tool unclear": "2025-11-25"}[p.required]
 	if revision == "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// early gives requests to the running Caddy as if they had come in early data.
-// That a connection really brings them so is for the tests of attacks.
+// early gives requests to the running Caddy as if they had come in early data. The
+// tests of attacks send them over a connection.
 type early struct{}
 
 // RoundTrip returns the answer of the server that listens where the request is

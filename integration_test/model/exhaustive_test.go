@@ -56,8 +56,8 @@ func (g *gates) checkSecrets(a *answer) error {
 	return nil
 }
 
-// readLog looks for parts of credentials in what was logged. What Caddy's proxy
-// says at DEBUG of requests that were let in is its own.
+// readLog looks for parts of credentials in what was logged. Records of Caddy's proxy
+// at DEBUG about admitted requests do not count.
 func (g *gates) readLog() {
 	for line := range strings.Lines(g.LogText()) {
 		if strings.Contains(line, `"logger":"http.handlers.reverse_proxy"`) {

@@ -158,8 +158,8 @@ func FuzzGate(f *testing.F) {
 	})
 }
 
-// inEach is how many requests are made of one input: with a whole server to
-// watch, the fuzzer needs longer for its own work than the gate for an answer.
+// inEach is the number of requests for one input. The fuzzer's own work for each input
+// takes longer than an answer of the gate.
 const inEach = 64
 
 // variants are an input and others near it, the same each time.
@@ -293,8 +293,8 @@ func checkBody(r *http.Request, w *httptest.ResponseRecorder) string {
 	return ""
 }
 
-// TestSeeds sees to it that the seeds of the fuzzer get every kind of answer,
-// so that what it holds against the reference is worth something.
+// TestSeeds checks that the seeds of the fuzzer get every kind of answer. Otherwise the
+// comparison with the reference would prove little.
 func TestSeeds(t *testing.T) {
 	handler, d := serve(t), newDictionary(t)
 	counts := map[int]int{}

@@ -30,8 +30,8 @@ func digestOf(key string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// declared are the schemes. The keys of `down` cannot be had. Who is good has
-// the scope read and the role operator, by each of them.
+// declared are the schemes. The keys of `down` cannot be had. A valid caller has the
+// scope read and the role operator, by each of them.
 func declared(t testing.TB) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -98,7 +98,7 @@ func accepted(p point) string {
 	return accepts
 }
 
-// path is where the gate for a point stands.
+// path is the path of the gate for a point.
 func path(p point) string {
 	return "/" + strings.NewReplacer(" ", "-").Replace(accepted(p)+"/"+p.required+"/"+p.option)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // decideByLocation is [judge] for a gate that takes tokens out of the query and a
-// cookie too. Two good tokens of different callers are too many, and where something else stands
-// beside one it is enough that nobody else is let in.
+// cookie too. Two valid tokens of different callers are too many. Beside other text a
+// valid token may be refused, but no other caller may pass.
 func (g rule) decideByLocation(r *http.Request, callers map[carrier]caller) verdict {
 	authorization, cookies := r.Header["Authorization"], strings.Join(r.Header["Cookie"], ";")
 	written := slices.Clone(authorization)
@@ -52,9 +52,9 @@ func (g rule) decideByLocation(r *http.Request, callers map[carrier]caller) verd
 	return may.unlessForged(r, g)
 }
 
-// decideOperation is [judge] for a known caller at an MCP server where deleting
-// takes the scope admin. What does not say in plain words what it is about is
-// let in only where it cannot be about that.
+// decideOperation is [judge] for a known caller at an MCP server where deleting takes
+// the scope admin. A request without a plain operation passes only if it cannot be one
+// that deletes.
 func (g rule) decideOperation(r *http.Request, identity caller) verdict {
 	may := g.decideNamed(r, identity)
 	switch leaves, doubtful := leavesHTTP(r.Header["Upgrade"]); {
@@ -78,7 +78,7 @@ func leavesHTTP(fields []string) (leaves, doubtful bool) {
 	return leaves, doubtful
 }
 
-// decideNamed goes by what a request says of itself.
+// decideNamed decides by the fields and the body of a request.
 func (g rule) decideNamed(r *http.Request, identity caller) verdict {
 	if slices.Contains([]string{"GET", "HEAD", "OPTIONS", "DELETE"}, r.Method) {
 		if len(r.Header["X-Http-Method-Override"]) > 0 {

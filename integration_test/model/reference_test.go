@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// caller is somebody whom the gates know, by the exact text of a credential.
+// caller is a caller whom the gates know by the exact text of a credential.
 type caller struct {
 	user   string
 	scopes []string
@@ -45,16 +45,15 @@ var rules = map[string]rule{
 	"/mcp":      {accepts: []string{"bearer"}, mcp: true},
 }
 
-// verdict is which statuses the reference allows, and who may be told to the
-// upstream: nobody, or one of these.
+// verdict lists the statuses that the reference allows, and the users that the upstream
+// may see.
 type verdict struct {
 	statuses []int
 	users    []string
 }
 
-// decide says what may come of a request. It is written without a look at how
-// the gate does it: it knows nobody but by the exact text of a credential, and
-// where it is in doubt it denies.
+// decide says what may come of a request. It is written independently of the gate. It
+// knows callers only by the exact text of a credential, and denies in doubt.
 func decide(r *http.Request, callers map[carrier]caller) verdict {
 	gate, guarded := rules[r.URL.Path]
 	if !guarded {
@@ -118,8 +117,8 @@ func (g rule) anonymous() verdict {
 	}
 }
 
-// stranger has said something, but nothing that anybody knows. To an optional
-// gate what is of no scheme accepted there is nothing.
+// stranger decides a request with an unknown credential. To an optional gate what is of
+// no scheme accepted there is nothing.
 func (g rule) stranger(authorization, keys []string) verdict {
 	applies := len(authorization) > 1
 	for _, value := range authorization {
@@ -152,8 +151,8 @@ func (g rule) authorize(identity caller) verdict {
 	}
 }
 
-// crowd has a good credential among others: whoever is let in has to be one of
-// those found, and has to be enough.
+// crowd decides a request with a valid credential among others. An admitted caller must
+// be one of those found, and authorized.
 func (g rule) crowd(found []caller) verdict {
 	all := verdict{statuses: []int{400, 401}}
 	if g.hideAll {

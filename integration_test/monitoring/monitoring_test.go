@@ -1,6 +1,6 @@
-// Package monitoring checks the files of docs/operations: that Prometheus can
-// read them, and that they ask for nothing that does not exist. What exists is
-// in metrics.txt, which the tests of the plugin compare with a running server.
+// Package monitoring checks the files of docs/operations: that Prometheus can read
+// them, and that they ask for nothing that does not exist. The file metrics.txt lists
+// the metrics, and the tests of the plugin compare it with a running server.
 package monitoring
 
 import (
@@ -41,7 +41,7 @@ func series(t *testing.T) map[string][]string {
 	lines := bufio.NewScanner(bytes.NewReader(read(t, "metrics.txt")))
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		// What Prometheus adds to whatever it scrapes.
+		// Labels that Prometheus adds to each sample.
 		known := append(fields[2:], model.MetricNameLabel, "instance", "job")
 		if fields[1] != "histogram" {
 			all[fields[0]] = known

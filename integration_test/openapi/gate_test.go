@@ -192,9 +192,9 @@ func testFastAPI(t *testing.T, document string) {
 	})
 }
 
-// TestLargeDocuments has the shapes of two large public documents: the one of GitHub, with
-// 1,200 operations and no security at all, and the one of Stripe, with two schemes as
-// alternatives for all of 600 paths and an operation at another server.
+// TestLargeDocuments has the shapes of two large public documents. The one of GitHub
+// has 1,200 operations and no security. The one of Stripe has two alternative schemes
+// for 600 paths, and an operation at another server.
 func TestLargeDocuments(t *testing.T) {
 	var github, stripe strings.Builder
 	github.WriteString("openapi: 3.0.3\nservers: [{url: 'https://api.github.com'}]\npaths:\n  /: {get: {}}\n")

@@ -1,5 +1,5 @@
-// Package openapi asks a running Caddy for the OpenAPI document of an upstream
-// behind gates, and for operations behind a gate that goes by a document.
+// Package openapi tests the OpenAPI document of an upstream behind gates of a running
+// Caddy, and gates that enforce a document.
 package openapi
 
 import (

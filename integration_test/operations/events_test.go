@@ -88,7 +88,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("heard %v", got)
 	}
 
-	// Who no longer listens is told no more.
+	// A listener that has ended gets no more events.
 	s.Reload(one)
 	eventsNamed("")
 	s.Get("/")

@@ -9,7 +9,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// What nobody may ever see in an answer, a metric or a log.
+// Texts that must not appear in an answer, a metric or a log.
 const (
 	password = "correct-horse"
 	// hash is that of password, at the lowest cost.

@@ -1,7 +1,7 @@
-// Package realparts asks a running Caddy with parts that nobody here wrote: the
-// authorization server oidc-provider, the clients oauth4webapi, those of the MCP SDKs
-// for TypeScript and Go, public clients of MCP, grpc-js, FastAPI, and programs such as curl and
-// skopeo.
+// Package realparts tests a running Caddy with software of other projects. It has the
+// authorization server oidc-provider, the client oauth4webapi, and the MCP SDKs for
+// TypeScript and Go. It also has public clients of MCP, grpc-js, FastAPI, and programs
+// such as curl and skopeo.
 //
 // The tests have the build tag realparts. They need the programs that .ci/run names for
 // them, and the packages of package-lock.json:

@@ -96,8 +96,9 @@ func image(t *testing.T) (folder string) {
 	return folder
 }
 
-// TestSkopeo has skopeo at a container registry: with a password alone, and with a token
-// server that the realm of the challenge names, which is behind a gate of its own.
+// TestSkopeo runs skopeo at a container registry. One part uses a password alone,
+// another a token server that the realm of the challenge names. A gate guards the token
+// server too.
 func TestSkopeo(t *testing.T) {
 	upstream := httptest.NewServer(&registry{blobs: make(map[string][]byte), manifests: make(map[string][]byte)})
 	t.Cleanup(upstream.Close)

@@ -1,6 +1,6 @@
-// Package redis tests several instances that share their state: real Caddy
-// processes, asked from outside, and a real redis-server that is stopped,
-// started again and frozen under load.
+// Package redis tests several instances that share their state. They are real Caddy
+// processes with a real redis-server, which the tests stop, start and freeze under
+// load.
 //
 // The tests need the program redis-server and are left out without the build
 // tag redis:

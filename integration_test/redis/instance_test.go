@@ -124,8 +124,8 @@ func (i *instance) stop() {
 	}
 }
 
-// try asks for a path as if it came from outside, and returns the status, 0 if
-// there is none, and the code of a denial.
+// try sends a request for a path from outside. It returns the status, or 0 without one,
+// and the code of a denial.
 func (i *instance) try(path string, options ...harness.Option) (status int, code string) {
 	status, body := i.get(path, options...)
 	var problem harness.Problem

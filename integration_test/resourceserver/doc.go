@@ -1,4 +1,4 @@
-// Package resourceserver asks a running Caddy for what an OAuth 2 resource
-// server does beyond plain tokens: step-up, opaque tokens, tokens bound to a
-// key or a certificate, metadata.
+// Package resourceserver tests a running Caddy as an OAuth 2 resource server beyond
+// plain tokens. It has step-up, opaque tokens, tokens bound to a key or a certificate,
+// and metadata.
 package resourceserver

@@ -52,8 +52,8 @@ func textFiles(t *testing.T) map[string]textFile {
 	}
 }
 
-// TestByteOrderMark has files as Windows editors write them. What begins with a
-// mark is read as if it did not, and what is not UTF-8 is refused with its line.
+// TestByteOrderMark has files as Windows editors write them. A byte order mark at the
+// beginning is ignored, and text that is not UTF-8 is refused with its line.
 func TestByteOrderMark(t *testing.T) {
 	for name, file := range textFiles(t) {
 		path := filepath.Join(t.TempDir(), "file")

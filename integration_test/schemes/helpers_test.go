@@ -146,8 +146,8 @@ func lineOf(caddyfile, marker string) string {
 	return fmt.Sprintf("Caddyfile:%d", strings.Count(before, "\n")+1)
 }
 
-// Busy is a scheme of another plugin: its credential stands in X-Busy and can
-// never be judged just now.
+// Busy is a scheme of another plugin that is always unavailable. Its credential is in
+// X-Busy.
 type Busy struct{}
 
 func init() { caddy.RegisterModule(new(Busy)) }
@@ -165,7 +165,7 @@ func (*Busy) Find(r *authn.Request) (authn.Credential, error) {
 	return authn.FindIn(r, []authn.Location{{Kind: authn.InHeader, Name: "X-Busy"}})
 }
 
-// Verify cannot tell.
+// Verify is always unavailable.
 func (*Busy) Verify(context.Context, *authn.Request, authn.Credential) authn.Outcome {
 	return authn.Unavailable(1500*time.Millisecond, errors.New("busy as ever"))
 }

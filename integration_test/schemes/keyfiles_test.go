@@ -123,8 +123,8 @@ func TestOpenSSLKeys(t *testing.T) {
 	})
 }
 
-// TestP521 has keys of the largest curve, whose coordinates have 521 bits: the
-// first of 66 octets is 0 or 1, and some software leaves a zero out.
+// TestP521 has keys of the largest curve, whose coordinates have 521 bits. The first of
+// 66 octets is 0 or 1, and some software omits a zero.
 func TestP521(t *testing.T) {
 	text := base64.RawURLEncoding.EncodeToString
 	jwk := func(key *ecdsa.PublicKey, octets func([]byte) []byte, more string) string {

@@ -44,8 +44,8 @@ func callerFiles(t *testing.T) []callerFile {
 	}
 }
 
-// TestLastCaller withdraws the last key and the last user of a file. What says
-// nothing about them, such as a file that a full disk has cut, changes nothing.
+// TestLastCaller withdraws the last key and the last user of a file. A file that names
+// no callers because a full disk has cut it changes nothing.
 func TestLastCaller(t *testing.T) {
 	for _, file := range callerFiles(t) {
 		path := filepath.Join(t.TempDir(), "callers")

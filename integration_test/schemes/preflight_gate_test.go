@@ -43,7 +43,7 @@ func chatty(t *testing.T) (address string, observed *observation) {
 	}), observed
 }
 
-// answered wants what a gate answers to a preflight: nothing of anybody.
+// answered wants the empty answer of a gate to a preflight.
 func answered(t *testing.T, r *harness.Response) {
 	t.Helper()
 	if r.Status != http.StatusNoContent || r.Body != "" {

@@ -61,8 +61,8 @@ func wantWait(t *testing.T, r *harness.Response, most int) {
 	}
 }
 
-// PIN is a scheme of another plugin that can be guessed: its credential stands
-// in X-Pin.
+// PIN is a scheme of another plugin whose secrets can be guessed. Its credential is in
+// X-Pin.
 type PIN struct{}
 
 func init() { caddy.RegisterModule(new(PIN)) }

@@ -12,9 +12,10 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// fixtures are security event tokens as the examples of the specifications have them, and
-// as the transmitter of Keycloak 26.x makes them: its guide "Shared Signals Framework (SSF)"
-// names the formats, and SecurityEventTokenMapper has the members. Issuer, audience and times are those of the test.
+// fixtures are security event tokens of the specifications' examples, and of the
+// transmitter of Keycloak 26.x. Its guide "Shared Signals Framework (SSF)" names the
+// formats, and SecurityEventTokenMapper has the members. Issuer, audience and times are
+// those of the test.
 var fixtures = map[string]struct {
 	claims   string
 	revokes  harness.Claims // of a token; nil for none

@@ -19,10 +19,11 @@ const (
 	accessToken  = "the-access-token-of-the-gate"
 )
 
-// service is a transmitter with the endpoints of SSF 1.0 §8.1 and RFC 8936. It behaves as
-// Keycloak's guide "Shared Signals Framework (SSF)" of 26.x says: its metadata are at the
-// appended place, a receiver has one stream whose audience Keycloak chooses, a second one
-// is 409, every poll returns at once, and a stream is verified when it is created.
+// service is a transmitter with the endpoints of SSF 1.0 §8.1 and RFC 8936. It behaves
+// as Keycloak's guide "Shared Signals Framework (SSF)" of 26.x says. Its metadata are
+// at the appended location. A receiver has one stream, whose audience Keycloak chooses,
+// and a second one is 409. Every poll returns at once, and a stream is verified when it
+// is created.
 type service struct {
 	transmitter
 

@@ -1,5 +1,5 @@
-// Package securityevents asks a running Caddy about the receiver of security events:
-// what a transmitter is answered, and what becomes of the tokens of a subject.
+// Package securityevents tests the receiver of security events in a running Caddy: its
+// answers to a transmitter, and the revocation of a subject's tokens.
 package securityevents
 
 import (
