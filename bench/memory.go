@@ -9,8 +9,8 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
 
-// measureMemory prints what tokens cost in memory: live heap after a collection, what
-// the process holds, and what it holds besides files, such as the program.
+// measureMemory prints the memory of tokens: live heap after a collection, memory of
+// the process, and memory without files such as the program.
 func measureMemory(out io.Writer, folder string, keys *signers) error {
 	global, err := configuration(keys)
 	if err != nil {

@@ -31,8 +31,8 @@ type row struct {
 	fresh      func(round int) [][]byte // requests of a round, instead, each sent once
 	bareStatus int                      // if another
 
-	// What the gated site answers to other requests: that shows that the gate does what
-	// the name of the row says.
+	// The answers of the gated site to other requests, which prove that the gate does what
+	// the row claims.
 	denies map[int][][]byte
 }
 

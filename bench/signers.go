@@ -136,8 +136,8 @@ func (s *signers) tokens(algorithm jwa.SignatureAlgorithm, first, count int) []s
 	return all
 }
 
-// forged are requests with different tokens of 8 KB whose signature is not of the key
-// that they name, and whose claims cost most to read.
+// forged are requests with different tokens of 8 KB. Their signature does not fit the
+// named key, and their claims cost most to read.
 func (s *signers) forged(round, count int) [][]byte {
 	encode := base64.RawURLEncoding.EncodeToString
 	header := encode([]byte(`{"alg":"ES256","kid":"key-ES256"}`))

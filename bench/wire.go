@@ -83,8 +83,8 @@ func measureWire(out io.Writer, times int, folder string, keys *signers) error {
 	return nil
 }
 
-// cost is the processor time of a request in µs, and how many bytes it takes on the
-// wire, apart from the first one of a connection.
+// cost is the processor time of a request in µs, and its bytes on the wire. The first
+// request of a connection does not count.
 func (p protocol) cost(s *server, f field, times int) (cost float64, sent int, err error) {
 	r := httptest.NewRequest(f.method, "/", nil)
 	f.put(r, 3700) // fits into the table of HTTP/2

@@ -47,8 +47,8 @@ func run(file string) {
 	}
 }
 
-// usage is the processor time in nanoseconds, and in bytes the live heap (after a
-// collection only), the resident memory, and how much of that is besides files.
+// usage is the processor time in nanoseconds, and memory in bytes. The memory is the
+// live heap (after a collection only), the resident memory, and its part without files.
 func usage(collect bool) string {
 	var heap runtime.MemStats
 	if collect {

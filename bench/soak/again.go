@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// again sends a request once more when its connection is cut, and counts that. At
-// a reload the old and the new configuration listen together for a moment, and
-// the system resets what the old one has not accepted; Caddy does that without
-// the plugin too, and clients connect again. One that was accepted and then cut
-// has been judged already: its proof would be used when it comes again.
+// again sends a request once more when its connection is cut, and counts that. At a
+// reload the old and the new configuration listen together for a moment. The system
+// resets connections that the old one has not accepted. Caddy does that without the
+// plugin too, and clients connect again. One that was accepted and then cut has been
+// judged already: its proof would be used when it comes again.
 type again struct {
 	transport http.RoundTripper
 	cut       atomic.Int64

@@ -223,7 +223,7 @@ func (p *prover) prove(r *http.Request, issuer *provider) error {
 	return nil
 }
 
-// replay sends a proof that was sent already, or none as long as there is none.
+// replay sends a proof a second time, or none before the first one.
 func (p *prover) replay(r *http.Request) error {
 	if used, ok := p.used.Load().([2]string); ok {
 		p.set(r, used[0], used[1])

@@ -1,7 +1,7 @@
-// Command soak runs Caddy with the plugin under everything at once, for a long
-// time: good tokens and new ones, expired, forged and unknown ones, passwords and
-// keys right and wrong, proofs of possession, a provider that changes its keys and
-// goes away, and reloads, of which some fail to load.
+// Command soak runs Caddy with the plugin under a mixed load for a long time. Clients
+// send valid, new, expired, forged and unknown tokens, valid and invalid passwords and
+// keys, and proofs of possession. The provider changes its keys and becomes
+// unavailable. Configurations are reloaded, and some of them fail to load.
 //
 //	go -C bench run ./soak
 //	go -C bench run ./soak -time 1h

@@ -183,8 +183,8 @@ func (s *server) reload() error {
 	return nil
 }
 
-// admin asks the admin API. It is begun anew with each configuration, so its
-// connections are not kept.
+// admin asks the admin API. It starts again with each configuration, so its connections
+// are not kept.
 var admin = &http.Client{Transport: &again{transport: &http.Transport{DisableKeepAlives: true}}}
 
 func (s *server) load(caddyfile string) (int, error) {
