@@ -223,7 +223,7 @@ func refreshScheme(app *App, r *http.Request) (any, error) {
 	case errors.Is(err, capability.ErrNothingToRefresh):
 		return nil, apiError(http.StatusConflict, err)
 	case err != nil:
-		// What the provider wrote stays in the log.
+		// The answer of the provider stays in the log.
 		return nil, apiError(http.StatusBadGateway, fmt.Errorf("the keys could not be fetched: %s", idp.ReasonOf(err)))
 	}
 	return view.status(scheme), nil

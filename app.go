@@ -48,14 +48,12 @@ type App struct {
 	// Default: `api`.
 	Realm string `json:"realm,omitempty"`
 
-	// Where the trace id of a denial comes from: placeholders of which the
-	// first that is not empty wins. A value that could not stand in a header
-	// field as it is counts as empty, and Caddy's request id comes last in any
-	// case. Default: `{http.request.header.X-Trace-Id}`, then
-	// `{http.request.uuid}`.
+	// Placeholders for the trace id of a denial. The first with a value wins. A value that
+	// is invalid in a header field counts as empty, and Caddy's request id is always the
+	// last. Default: `{http.request.header.X-Trace-Id}`, then `{http.request.uuid}`.
 	TraceID []string `json:"trace_id,omitempty"`
 
-	// Scopes that grant other scopes: who holds the one holds the others too.
+	// Scopes that grant other scopes: a caller with the first has the others too.
 	ScopeImplies map[string][]string `json:"scope_implies,omitempty"`
 
 	// A folder of HTML pages in more languages and of other looks: files of
@@ -64,13 +62,12 @@ type App struct {
 	// pages that are built in, in English and Korean.
 	Pages string `json:"pages,omitempty"`
 
-	// What must outlive a configuration, and what several instances share: the
-	// proofs of possession that were used, and who fails too often.
-	// Default: `memory`.
+	// The store for state that outlives a configuration and that several instances share:
+	// used proofs of possession, revocations and counters of failed attempts. Default:
+	// `memory`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=auth.stores inline_key=store"`
 
-	// How often a client may fail with a password or an API key before it must
-	// wait. Default: see there.
+	// The limits for failed attempts with passwords and API keys. Default: see there.
 	Attempts *bruteforce.Limits `json:"attempts,omitempty"`
 
 	// Identity providers whose security events revoke tokens, see docs/security-events.md.

@@ -61,8 +61,8 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	}
 	var routes []httpcaddyfile.ConfigValue
 	for _, place := range gate.documents() {
-		// First, and with one long path: that is what Caddy leaves in front among
-		// the routes of a directive, so that the gate does not guard the document.
+		// The document comes first, with one long path. Caddy keeps such a route before the
+		// others of a directive, so the gate does not guard the document.
 		matcher := caddy.ModuleMap{"path": h.JSON([]string{place.path})}
 		routes = append(routes, h.NewRoute(matcher, place.handler)...)
 	}
@@ -94,9 +94,9 @@ func (g *RequireAuth) documents() (all []document) {
 	return all
 }
 
-// parseResource reads the directive `protected_resource`: the document of a
-// resource whose gates stand where no route of theirs is reached, such as in a
-// `handle` with another path.
+// parseResource reads the directive `protected_resource`. It serves the document of a
+// resource if no route of its gates is reached, such as in a `handle` with another
+// path.
 func parseResource(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	start := block.Here(h.Dispenser)

@@ -68,9 +68,8 @@ func adaptErrorRoutes(site caddyfile.ServerBlock, auth any) ([]byte, bool) {
 	return adapted, err == nil
 }
 
-// siteOf returns the block in which a directive stands. Caddy has no way to ask
-// for it, so the field is read as it is; where there is none, the check is left
-// to the load.
+// siteOf returns the block of the site that contains a directive. Caddy does not export
+// it, so the field is read by reflection. Without the field the check happens at load.
 func siteOf(h httpcaddyfile.Helper) (site caddyfile.ServerBlock, ok bool) {
 	field := reflect.ValueOf(&h).Elem().FieldByName("parentBlock")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[caddyfile.ServerBlock]() {

@@ -130,9 +130,9 @@ func missingPage(ctx caddy.Context) caddyhttp.HandlerError {
 	return missing
 }
 
-// outermost returns the writer that Caddy's server answers errors with. What the
-// handlers on the way here have put around it never sees an error: it would take
-// a field away, or compress a page, and so reveal a hidden denial.
+// outermost returns the writer that Caddy's server answers errors with. The writers of
+// handlers before the gate never see an error. They would remove a field or compress a
+// page, and so reveal a hidden denial.
 func outermost(w http.ResponseWriter) http.ResponseWriter {
 	var recorder http.ResponseWriter // of the access log, which must not miss the answer
 	for {
@@ -164,10 +164,9 @@ func (g *RequireAuth) hides(d *decision) bool {
 		errors.Is(d.Reason, errUndeclared) && g.OpenAPI.Undeclared != openapi.UndeclaredForbidden
 }
 
-// challenges returns the field values of WWW-Authenticate: from the scheme
-// whose credential was presented with what was wrong, from the others, in an
-// answer to a caller who is not known, with how to become known. No challenge
-// makes a credential smaller.
+// challenges returns the field values of WWW-Authenticate. The scheme of the presented
+// credential names the error. In an answer to an unauthenticated caller the other
+// schemes add theirs. No challenge makes a credential smaller.
 func (g *RequireAuth) challenges(r *http.Request, d *decision) []string {
 	if d.tooLarge() {
 		return nil
@@ -207,8 +206,8 @@ func isXMLHttpRequest(r *http.Request) bool {
 	return r.Header.Get("X-Requested-With") == "XMLHttpRequest" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
-// withoutPrompt takes out what makes a browser open its password window, which
-// no script can close: Basic challenges, or their name if there is no other.
+// withoutPrompt keeps a browser from opening its password window, which no script can
+// close. It removes Basic challenges, or renames them if there is no other.
 func withoutPrompt(all []authn.Challenge) []authn.Challenge {
 	var others, basic []authn.Challenge
 	for _, c := range all {
@@ -227,9 +226,9 @@ func withoutPrompt(all []authn.Challenge) []authn.Challenge {
 // errDenied is what error pages see as `{http.error.message}`: it is public.
 func errDenied(answer denial.Denial) error { return errors.New(answer.Detail()) }
 
-// checkLoginURL refuses what is no link to a page, a path or a URL of http or
-// https, and what a browser could read as another one. The link is the same for
-// everybody: placeholders would let a request say where it leads.
+// checkLoginURL accepts a path or a URL of http or https. It refuses one that a browser
+// could read as another. The link is the same for everybody: placeholders would let a
+// request say where it leads.
 func checkLoginURL(login string) error {
 	if login == "" {
 		return nil

@@ -24,7 +24,7 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
-// question is what somebody wants explained: a request, or a token alone.
+// question is the request to explain, or a token alone.
 type question struct {
 	Method string
 	URL    string
@@ -194,9 +194,9 @@ func (q question) request(ctx context.Context) (*http.Request, error) {
 	return r, err
 }
 
-// connection is what TLS says of the request. A certificate counts as verified
-// by Caddy, because that depends on what the server does when a connection
-// begins; a scheme with a trust pool verifies it all the same.
+// connection returns the TLS state of the request. A certificate counts as verified by
+// Caddy, because only a connection shows whether Caddy verifies it. A scheme with a
+// trust pool still verifies it.
 func (q question) connection(address *url.URL) (*tls.ConnectionState, error) {
 	if address.Scheme != "https" {
 		if q.Certificate != "" {

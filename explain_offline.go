@@ -86,8 +86,7 @@ func withKeys(jwks string) func(object) error {
 	}
 }
 
-// giveKeys has bearer schemes that would fetch keys read a file, wherever the
-// schemes stand.
+// giveKeys has all bearer schemes read a file instead of fetching keys.
 func giveKeys(value any, path string) {
 	switch value := value.(type) {
 	case []any:

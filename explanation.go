@@ -21,8 +21,8 @@ type Explanation struct {
 	Gates []GateExplanation `json:"gates,omitempty"`
 	// Schemes are what each scheme says of a token that came without a request.
 	Schemes []SchemeExplanation `json:"schemes,omitempty"`
-	// Skipped are handlers that were not run, because nobody knows what they
-	// do: what they would have changed is not considered.
+	// Skipped are unknown handlers that were not run. Their changes of the request are not
+	// considered.
 	Skipped []string `json:"skipped,omitempty"`
 	// Reaches is the handler that would have answered, had it been asked.
 	Reaches string `json:"reaches,omitempty"`
@@ -46,7 +46,7 @@ type GateExplanation struct {
 	Code authn.Code `json:"code,omitempty"`
 	// Status is the status of an answer by the gate.
 	Status int `json:"status,omitempty"`
-	// Reason is why; it is told to nobody else.
+	// Reason is the cause. No client gets it.
 	Reason string `json:"reason,omitempty"`
 	// Missing is what the caller lacks, such as scopes.
 	Missing []string `json:"missing,omitempty"`
@@ -156,8 +156,7 @@ func (g *RequireAuth) describe() string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
 }
 
-// status is what an operator may see of the gate; where it stands is not known
-// to it.
+// status is what an operator may see of the gate, which does not know its own position.
 func (g *RequireAuth) status() GateStatus {
 	return GateStatus{Required: g.describe(), Optional: g.Optional, gate: g}
 }

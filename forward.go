@@ -114,9 +114,9 @@ func (n fieldNames) has(name string) bool {
 	return slices.ContainsFunc(n, func(folded string) bool { return fieldname.Equal(name, folded) })
 }
 
-// removeFrom takes what a client claims about itself out of a request: fields
-// of these names in any spelling, and their mention in Connection, which would
-// make a proxy drop the ones that are set here. Fields that a gate has set stay.
+// removeFrom removes from a request what a client claims about itself: fields of these
+// names in any spelling. It also removes their names from Connection, with which a
+// proxy would drop the fields of the gate. Fields that a gate has set stay.
 func (n fieldNames) removeFrom(r *http.Request, set []forwardedField) {
 	if len(n) == 0 {
 		return
@@ -149,12 +149,12 @@ func (n fieldNames) removeFromConnection(h http.Header, fields []string) {
 	h.Set("Connection", strings.Join(rest, ", "))
 }
 
-// setOn sets the fields of an identity that this gate has admitted. They replace
-// those that an earlier gate set under the same names, so that no upstream takes
-// fields of two callers for one. A value that no field may carry is left out: it
-// comes from a claim, and an upstream that hears nothing grants nothing. That goes
-// for space around it too, which would be lost on the way and make one user of
-// two, and for a tab, at which an upstream may take one scope for two.
+// setOn sets the fields of an identity that this gate has admitted. They replace those
+// that an earlier gate set under the same names, so that no upstream takes fields of
+// two callers for one. A value that no field may carry is left out: it comes from a
+// claim, and an upstream that hears nothing grants nothing. So is space around it,
+// which would be lost on the way and make two users one. So is a tab, at which an
+// upstream may take one scope for two.
 func (f *forwarding) setOn(r *http.Request, state *requestState) {
 	if len(f.names) == 0 {
 		return
@@ -177,11 +177,11 @@ func dropBody(r *http.Request) {
 	r.Header.Del("Content-Length")
 }
 
-// keepToHTTPRequest removes from a request the wish to go on in another kind of HTTP on
-// the same connection: after the answer 101 a client could ask an upstream for
-// anything, and no gate would see it. That goes for `h2c`, which servers may
-// ignore anyway (RFC 9113 §3.1), and for `HTTP/…` and `TLS/…`. WebSockets and
-// other protocols are what the one request is about, and go on.
+// keepToHTTPRequest removes the request to change to another kind of HTTP on the same
+// connection. After the answer 101 a client could send the upstream any request, and no
+// gate would see it. It removes `h2c`, which servers may ignore anyway (RFC 9113 §3.1),
+// and `HTTP/…` and `TLS/…`. WebSockets and other protocols are what the one request is
+// about, and go on.
 func keepToHTTPRequest(h http.Header) {
 	fields, asked := h["Upgrade"]
 	if !asked {

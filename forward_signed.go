@@ -22,7 +22,7 @@ import (
 
 // SignedIdentity is the identity of a caller as a short JWT that an upstream verifies.
 type SignedIdentity struct {
-	// Who the JWT is for: its `aud`. The upstream must compare it. Required.
+	// The audience of the JWT: its `aud`. The upstream must compare it. Required.
 	Audiences []string `json:"audiences,omitempty"`
 
 	// The claims of the caller's credential that the JWT repeats, by their paths, such as
@@ -30,7 +30,7 @@ type SignedIdentity struct {
 	// there is no claim of that name. Default: none.
 	Claims []string `json:"claims,omitempty"`
 
-	// How long the JWT lasts, from 10s to 10m. It never outlasts the credential by more
+	// The lifetime of the JWT, from 10s to 10m. It never outlasts the credential by more
 	// than 10s. The same JWT is used until a quarter of this time is left. Default: 60s.
 	TTL caddy.Duration `json:"ttl,omitempty"`
 

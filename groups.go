@@ -85,8 +85,8 @@ func (s *schemeGroup) index() {
 	}
 }
 
-// candidatesFor returns the members that may accept a credential. Where none may,
-// the first member refuses it.
+// candidatesFor returns the members that may accept a credential. If none may, the
+// first member refuses it.
 func (s *schemeGroup) candidatesFor(r *authn.Request, credential authn.Credential) []*namedScheme {
 	if len(s.members) == 1 {
 		return s.members

@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// readers are the packages whose functions go through a whole text, apart from
-// those that stop at what they look for or look at a fixed number of bytes.
+// readers are the packages whose functions read a whole text. Functions that stop at a
+// match or read a fixed number of bytes do not count.
 var readers = map[string]bool{"strings": true, "bytes": true, "url": true, "textproto": true, "base64": true, "hex": true, "norm": true}
 
 var stopping = map[string]bool{"HasPrefix": true, "CutPrefix": true, "IndexByte": true, "Index": true, "IndexAny": true, "IndexFunc": true}
 
-// remainders returns where a loop gives the rest of a text to a function that
-// goes through all of it, which takes the square of its length.
+// remainders returns the loops that pass the rest of a text to a function that reads
+// all of it. Such a loop takes quadratic time.
 func remainders(file *ast.File) (found []token.Pos) {
 	ast.Inspect(file, func(node ast.Node) bool {
 		var body *ast.BlockStmt

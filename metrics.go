@@ -29,9 +29,9 @@ const (
 // or what was presented is ambiguous.
 const noScheme = "none"
 
-// What is counted belongs to the process and is registered with each
-// configuration, whose registries come and go. Labels are constants and
-// configured names, never anything out of a request.
+// The counters belong to the process and are registered with each configuration,
+// because each has its own registry. Labels are constants and configured names, never
+// anything out of a request.
 var (
 	decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: metricDecisions,

@@ -1,9 +1,9 @@
 // Package requireauth is an authentication and authorization gate for Caddy.
 //
-// It registers the app `auth`, which declares authentication schemes, and the
-// handler `require_auth`, which lets requests pass that meet what a route
-// requires, and answers all others as the specifications ask for: 401 with a
-// challenge if the caller is not known, 403 if they are and may not.
+// It registers the app `auth`, which declares authentication schemes, and the handler
+// `require_auth`. The handler passes requests that meet the requirements of a route.
+// All others get 401 with a challenge if the caller is unauthenticated, or 403 if the
+// caller is not authorized.
 package requireauth
 
 import (
@@ -35,9 +35,9 @@ func init() {
 	caddy.RegisterModule(new(RequireAuth))
 }
 
-// RequireAuth is a gate: it passes a request to the next handler if one of the
-// accepted schemes authenticates the caller and the caller meets the requirements.
-// Otherwise it answers itself:
+// RequireAuth is a gate. It passes a request if one of the accepted schemes
+// authenticates the caller and the caller meets the requirements. Otherwise it answers
+// itself:
 //
 //   - 401 with one challenge for each accepted scheme if the caller is unauthenticated,
 //   - 403 if the caller is authenticated and not authorized,
@@ -56,9 +56,9 @@ func init() {
 // gate is asked, unless `preflight` says that the upstream answers. An OPTIONS
 // request with a credential is an ordinary request.
 //
-// The gate accepts no credential in early data (0-RTT), which HTTP/3 has on resumed
-// connections: the data can be replayed and its source address is unverified. The
-// answer is 425. Clients then repeat the request after the handshake (RFC 8470 §5.2).
+// The gate accepts no credential in early data (0-RTT) of resumed HTTP/3 connections.
+// Early data can be replayed, and its source address is unverified. The answer is 425.
+// Clients then repeat the request after the handshake (RFC 8470 §5.2).
 //
 // Several gates may match one request. All of them must let it pass. A credential
 // is verified once, apart from what depends on the gate: an audience, and a proof
@@ -95,7 +95,7 @@ type RequireAuth struct {
 	// denied. Requirements apply to authenticated callers.
 	Optional bool `json:"optional,omitempty"`
 
-	// What is required of an authenticated caller.
+	// The requirements for an authenticated caller.
 	authz.Requirement
 
 	// Requires what an OpenAPI document declares for each operation: its security
@@ -103,30 +103,28 @@ type RequireAuth struct {
 	// `optional` or `mcp`.
 	OpenAPI *openapi.Policy `json:"openapi,omitempty"`
 
-	// Makes the gate known to OAuth clients as a protected resource (RFC 9728):
-	// challenges say where its metadata is, and its URL is an accepted
-	// audience here. The handler `protected_resource` serves the document; in
-	// a Caddyfile it is added by itself.
+	// Makes the gate a protected resource for OAuth clients (RFC 9728). Challenges name
+	// the URL of its metadata, and its URL is an accepted audience here. The handler
+	// `protected_resource` serves the document. A Caddyfile adds it automatically.
 	Resource *resource.Resource `json:"protected_resource,omitempty"`
 
 	// Makes the gate one for an MCP server: scopes for single operations, and
 	// protection against browsers of other sites.
 	MCP *mcp.Policy `json:"mcp,omitempty"`
 
-	// Answers a denial as a 404 with the status, the fields and the body of a
-	// missing page: `denied` does so for 403, `all` for every denial, also for 503. The
+	// Answers a denial as a 404 with the status, the fields and the body of a missing
+	// page. `denied` does so for 403, and `all` for every denial, also for 503. The
 	// response time can still reveal a gate, for example where a password is checked.
 	// Default: off.
 	Hide string `json:"hide,omitempty"`
 
-	// Header fields for the upstream: their names, and their values with
-	// placeholders. They describe the caller whom this gate admitted; a caller
-	// who passes an `optional` gate without a credential sets none. A value that
-	// is empty sets no field. Fields of these names that a client sent, however
-	// spelled, and its trailers are removed from every request to the site, also
-	// on routes without a gate, before any route matches. The site is all that
-	// the host of the request can reach on this server. A field in which a scheme
-	// looks for a credential is removed by the gate, after it has verified it.
+	// Header fields for the upstream: their names, and their values with placeholders.
+	// They describe the caller whom this gate admitted; a caller who passes an `optional`
+	// gate without a credential sets none. An empty value sets no field. The site removes
+	// fields and trailers of these names, in any spelling, from every request before any
+	// route matches. This also protects routes without a gate. The site is all that the
+	// host of the request can reach on this server. A field in which a scheme looks for a
+	// credential is removed by the gate, after it has verified it.
 	Forward map[string]string `json:"forward,omitempty"`
 
 	// Ends responses whose credential ends while they run: the credential expires or is
@@ -146,12 +144,12 @@ type RequireAuth struct {
 	// client sent are removed as those of `forward` are.
 	ForwardSigned map[string]*SignedIdentity `json:"forward_signed,omitempty"`
 
-	// Who answers a CORS preflight: `answer`, the gate, or `forward`, the upstream,
-	// which then has a CORS configuration of its own. A preflight goes on without
-	// a body, without identity fields and without a credential in its query. Of
-	// the upstream's answer only the status, `Access-Control-*` and `Vary` pass.
-	// At a gate with `mcp` only a preflight from an accepted origin goes on.
-	// Default: `answer`; the log then says once for each site how to change it.
+	// The answer to a CORS preflight: `answer` is that of the gate, `forward` is that of
+	// an upstream with a CORS configuration of its own. A preflight goes on without a
+	// body, without identity fields and without a credential in its query. Of the
+	// upstream's answer only the status, `Access-Control-*` and `Vary` pass. At a gate
+	// with `mcp` only a preflight from an accepted origin goes on. Default: `answer`; the
+	// log then says once for each site how to change it.
 	Preflight string `json:"preflight,omitempty"`
 
 	// Lets every request pass, also those that the gate would deny. The decision is
@@ -168,7 +166,7 @@ type RequireAuth struct {
 	// `text`. Default: `auto`, by the Accept field of the request.
 	ErrorFormat denial.Format `json:"error_format,omitempty"`
 
-	// Where the HTML page of a 401 links to for signing in.
+	// The URL for signing in, to which the HTML page of a 401 links.
 	LoginURL string `json:"login_url,omitempty"`
 
 	app       *App

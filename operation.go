@@ -32,8 +32,8 @@ type operation struct {
 
 // access is what an operation requires.
 type access struct {
-	// public operations pass every request, and do not verify credentials. Those that
-	// are anonymous pass a request without a credential.
+	// public operations pass every request, and do not verify credentials. Anonymous
+	// operations pass a request without a credential.
 	public, anonymous bool
 	// ways are the alternatives.
 	ways []way
@@ -116,8 +116,8 @@ func (g *RequireAuth) acceptedFor(d *decision) []*namedScheme {
 }
 
 // authenticateOperation authenticates the caller of an operation by the schemes that
-// the document has for it. A request for no operation needs any scheme of the gate:
-// whoever is unauthenticated does not learn which operations there are.
+// the document has for it. A request for no operation needs any scheme of the gate, so
+// an unauthenticated client does not learn the operations.
 func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request, d *decision) {
 	loaded := g.operations.Load()
 	if loaded == nil {
@@ -167,7 +167,7 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 	op.settle(d, all)
 }
 
-// find returns the operation of a request. Where there is none, it is the one of
+// find returns the operation of a request. Without one it returns the operation of
 // undeclared requests, with an error.
 func (o *operations) find(r *http.Request) (*operation, error) {
 	found, result := o.tree.Lookup(r, func(a, b *operation) bool { return a.access == b.access })
@@ -261,8 +261,8 @@ func (a *access) settle(d *decision, all []verified) {
 }
 
 // fit returns the verified credentials in the order of the way, with what each must
-// grant, and whether they grant it; nil if the way needs others. Those that the way
-// does not need come last.
+// grant, and whether they grant it. It returns nil if the way needs others. The
+// credentials that the way does not need come last.
 func (w way) fit(all []verified) (fitting []verified, covers bool) {
 	rest := slices.Clone(all)
 	covers = true

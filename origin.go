@@ -26,8 +26,8 @@ func (g *RequireAuth) allowsOrigin(r *http.Request) bool {
 // browserCredentials names the credentials that browsers send by themselves.
 var browserCredentials = map[authn.LocationKind]string{authn.InCookie: "cookie", authn.InTLS: "certificate", authn.InHeader: "kept password"}
 
-// modesWithoutScript are the modes of requests in which no script can have set the
-// field Authorization (Fetch §2.2.5), so that it holds a password the browser keeps.
+// modesWithoutScript are the modes of requests in which no script can set the field
+// Authorization (Fetch §2.2.5). A field there holds a password that the browser keeps.
 var modesWithoutScript = []string{"navigate", "no-cors", "websocket"}
 
 // sentByBrowser reports whether a browser may have added a credential by itself.

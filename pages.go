@@ -15,10 +15,10 @@ import (
 // errorPages are the error routes that apply to a gate: in the Caddyfile the
 // `handle_errors` of its site.
 //
-// Caddy would run them itself if the gate returned an error. But where no route
-// matches, for example because only another site on the same listener has any,
-// Caddy answers with an empty body, and the gate does not learn of it. So the gate
-// runs them, and writes its own body if they wrote none.
+// Caddy would run them itself if the gate returned an error. If no route matches, for
+// example because only another site on the listener has one, Caddy answers with an
+// empty body. The gate does not learn of it. So the gate runs them, and writes its own
+// body if they wrote none.
 type errorPages struct {
 	// inner are the error routes of the innermost subroute around the gate
 	// that has some; nil to use those of the server.
@@ -64,8 +64,8 @@ func dried(r *http.Request, routes caddyhttp.RouteList) caddyhttp.RouteList {
 	return dry
 }
 
-// serve runs the error routes for a status and reports whether they answered.
-// What the error says is public.
+// serve runs the error routes for a status and reports whether they answered. The text
+// of the error is public.
 func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, public error) bool {
 	routes := p.routes(r)
 	if len(routes) == 0 {
@@ -140,10 +140,10 @@ func (p *pageWriter) FlushError() error {
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
-// finish reports whether there is an answer. One without a body is one if it
-// says something else than the denial, such as a redirect, or describes a
-// body, as an answer to HEAD does. What is empty beyond that is what Caddy
-// writes where no error route matches.
+// finish reports whether there is an answer. An answer without a body counts if it
+// differs from the denial, such as a redirect. So does one that describes a body, as an
+// answer to HEAD does. Any other empty answer is the one of Caddy without a matching
+// error route.
 func (p *pageWriter) finish(denied int) bool {
 	if p.written {
 		return true

@@ -148,8 +148,8 @@ func jsonText(value any) any {
 	}
 }
 
-// escapeCommas writes the commas inside the strings of a JSON text as `\u002c`:
-// the text means the same, and a reader of lists finds no member in a string.
+// escapeCommas writes the commas inside the strings of a JSON text as `\u002c`. The
+// meaning stays, and a reader of lists finds no member in a string.
 func escapeCommas(text string) string {
 	var b strings.Builder
 	quoted := false

@@ -27,8 +27,9 @@ func checkPreflight(mode string) error {
 	return nil
 }
 
-// isPreflight reports whether a request is a CORS preflight. What an earlier gate
-// has decided by a credential is none, also where the credential was removed since.
+// isPreflight reports whether a request is a CORS preflight. A request with a
+// credential for an earlier gate is not a preflight, even if the credential was removed
+// since.
 func (g *RequireAuth) isPreflight(state *requestState, r *http.Request) bool {
 	return len(state.verified) == 0 && cors.IsPreflight(r) && !g.app.CarriesCredential(r)
 }
@@ -80,8 +81,8 @@ func (g *RequireAuth) notePreflight(r *http.Request) {
 		zap.String("to_keep_it", "write `preflight answer` in require_auth"))
 }
 
-// removeFromQuery takes the credentials of all declared schemes out of the query,
-// and the parameter of RFC 6750 §2.3: a preflight repeats the URL of its request.
+// removeFromQuery removes the credentials of all declared schemes from the query, and
+// the parameter of RFC 6750 §2.3. A preflight repeats the URL of its request.
 func (a *App) removeFromQuery(r *http.Request) {
 	request := authn.NewRequest(r)
 	for _, location := range append(a.credentialLocations(request), authn.Location{Kind: authn.InQuery, Name: "access_token"}) {
@@ -91,9 +92,9 @@ func (a *App) removeFromQuery(r *http.Request) {
 	}
 }
 
-// closeUnlessBodySent ends the connection after the answer where the client holds
-// its body back until `100 Continue`: without this the server would wait for
-// the body before it sends the answer.
+// closeUnlessBodySent ends the connection after the answer if the client holds its body
+// back until `100 Continue`. Otherwise the server would wait for the body before the
+// answer.
 func closeUnlessBodySent(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 && r.Header.Get("Expect") != "" {
 		w.Header().Set("Connection", "close")

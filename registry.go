@@ -39,8 +39,8 @@ type declaredScheme struct {
 	gate *RequireAuth // nil for one of the app
 }
 
-// addSchemes adds a gate, or the app if there is none, with the schemes that are
-// declared there.
+// addSchemes adds a gate, or the app for a nil gate, with the schemes that are declared
+// there.
 func (r *registry) addSchemes(gate *RequireAuth, schemes map[string]authn.Scheme) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -152,9 +152,9 @@ var (
 	errCallerRevoked = errors.New("the credential was revoked")
 )
 
-// Check asks what the running configuration says about the credential: whether it still
-// has the scheme, whether the scheme still accepts it, whether it has expired or was
-// revoked. Each question costs next to nothing until its answer may have changed.
+// Check verifies the credential by the running configuration: whether the scheme still
+// exists and accepts it, and whether the credential has expired or was revoked. Each
+// question costs next to nothing until its answer may have changed.
 func (s *stream) Check(now time.Time) error {
 	if err := s.followReload(); err != nil {
 		return err

@@ -52,10 +52,10 @@ type Handler struct {
 	// refused: every sandboxed frame on the web has that origin.
 	Origins []string `json:"origins,omitempty"`
 
-	// Whether scripts may send cookies, client certificates and passwords of the
-	// browser, and read the answers. Scripts need no permission for a token that they
-	// put into Authorization themselves. With it, any script on one of the origins can
-	// act as its visitors. Default: false.
+	// Lets scripts send cookies, client certificates and passwords of the browser, and
+	// read the answers. Scripts need no permission for a token that they put into
+	// Authorization themselves. With it, any script on one of the origins can act as its
+	// visitors. Default: false.
 	Credentials bool `json:"credentials,omitempty"`
 
 	// The methods that scripts may use. A script cannot read the answer to another
@@ -72,9 +72,9 @@ type Handler struct {
 	// be used with credentials. Default: none.
 	Expose []string `json:"expose,omitempty"`
 
-	// How long a browser may remember the answer to a preflight, in whole seconds.
-	// Browsers limit it to two hours, Firefox to a day. Default: 0, which leaves it to
-	// the browser (5 seconds).
+	// The time for which a browser may remember the answer to a preflight, in whole
+	// seconds. Browsers limit it to two hours, Firefox to a day. Default: 0, which leaves
+	// it to the browser (5 seconds).
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	protocol *library.Cors

@@ -396,7 +396,7 @@ func TestDocumentsReadableByAll(t *testing.T) {
 	})
 }
 
-// upstream is what stands behind the handler and has opinions on CORS.
+// upstream is the handler behind, with a CORS configuration of its own.
 var upstream = fields{
 	"Access-Control-Allow-Origin", "https://evil.example",
 	"Access-Control-Allow-Credentials", "true",

@@ -27,8 +27,8 @@ func IsPreflight(r *http.Request) bool {
 func one(values []string) bool { return len(values) == 1 && values[0] != "" }
 
 // absentFromPreflights are the request fields, folded, that no browser sends with a
-// preflight: credentials that would pass the gate, method overrides that an upstream
-// would follow, and fields that switch the protocol of the connection.
+// preflight. They are credentials that would pass the gate, method overrides that an
+// upstream would follow, and fields that switch the protocol of the connection.
 var absentFromPreflights = map[string]bool{
 	"authorization":          true,
 	"proxy-authorization":    true,

@@ -47,17 +47,17 @@ type Policy struct {
 
 	// Reads the body of each request up to this size, in bytes. The rules then hold for
 	// the revisions 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, and for every
-	// message of a batch of the first. Header fields and body must agree. A larger body
-	// is 413. These bodies are 400: one that is not strict JSON in UTF-8, one with a
-	// repeated member or a content coding, and one that takes longer than 30 seconds.
+	// message of a batch of the first. Header fields and body must agree. A larger body is
+	// 413. The gate answers 400 to a body that is not strict JSON in UTF-8, or that has a
+	// repeated member or a content coding. A body may take 30 seconds, or it is 400 too.
 	// The body passes unchanged. Default: bodies are not read.
 	BodyLimit uint64 `json:"inspect,omitempty"`
 
-	// `filtered` removes the elements that the caller lacks a scope for from the
-	// answers to tools/list, prompts/list, resources/list and resources/templates/list,
-	// in JSON and in event streams. These answers become 502: one over 8 MiB, one in
-	// another media type, one with a content coding, and one that cannot be read. Needs
-	// `inspect` and a rule for a name. Default: lists pass unchanged.
+	// `filtered` removes elements from lists if the caller lacks a scope for them. It
+	// applies to tools/list, prompts/list, resources/list and resources/templates/list, in
+	// JSON and in event streams. These answers become 502: one over 8 MiB, one in another
+	// media type, one with a content coding, and one that cannot be read. Needs `inspect`
+	// and a rule for a name. Default: lists pass unchanged.
 	List string `json:"list,omitempty"`
 }
 

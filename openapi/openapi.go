@@ -23,19 +23,19 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler adds to the OpenAPI 3 document of an upstream, on its way to the
-// client, what the gates of the site require: the security schemes, which
-// operations need which, and the answers 401 and 403. So the Authorize button
-// of Swagger UI works although the gate and not the application authenticates.
+// Handler adds the requirements of the site's gates to the OpenAPI 3 document of an
+// upstream, on its way to the client. It adds the security schemes, the operations that
+// need them, and the answers 401 and 403. So the Authorize button of Swagger UI works
+// although the gate and not the application authenticates.
 //
 // Only a 200 in JSON changes. Existing members stay: the document's own security
 // is joined with that of the gates, and its own answers count. A document over
 // `max_size`, with more than a million values, or that is not OpenAPI 3 passes
 // unchanged, with a warning in the log.
 //
-// Gates with `hide all` are left out. A gate whose route has a matcher other than
-// path, host, method and not may or may not match: its operations are described
-// with and without it.
+// Gates with `hide all` are left out. A gate may or may not match if its route has a
+// matcher other than path, host, method and not. Its operations are then described with
+// and without it.
 //
 // In a Caddyfile a directive without a matcher applies to /openapi.json.
 type Handler struct {

@@ -18,9 +18,9 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/watch"
 )
 
-// Policy makes a gate require what an OpenAPI document declares: for each operation
-// the security schemes, and the scopes of their credentials. The document is OpenAPI
-// 3.0, 3.1 or 3.2, in JSON or YAML.
+// Policy makes a gate require the security schemes and scopes that an OpenAPI document
+// declares for each operation. The document is OpenAPI 3.0, 3.1 or 3.2, in JSON or
+// YAML.
 //
 // A request is for the operation whose method and path template it matches. A template
 // with a fixed segment comes before one with a parameter. A parameter is one segment,
@@ -37,18 +37,19 @@ import (
 // Of the alternatives in `security` one must hold, and of a combination everything.
 // `security: []`, or none at all, makes an operation public: it passes without an
 // identity, whatever credential it has. With an empty alternative a request without
-// credentials passes as anonymous. What else the gate requires applies on top; with
-// such a line no operation is public. All credentials of a combination must be valid.
-// The caller is that of the first scheme in the order of the gate.
+// credentials passes as anonymous. The other requirements of the gate apply on top;
+// with such a line no operation is public. All credentials of a combination must be
+// valid. The caller is that of the first scheme in the order of the gate.
 //
 // A security scheme of the document is the scheme of the gate with the same name, or
-// all those that take its kind of credential: bearer tokens for `oauth2`,
-// `openIdConnect` and `http` with `bearer`. Where several of both are left over, write
-// the line `scheme`. Lists of scopes are roles for the types `http`, `apiKey` and
+// all those that take its kind of credential. The kind is a bearer token for `oauth2`,
+// `openIdConnect` and `http` with `bearer`. The line `scheme` is needed if several of
+// both remain. Lists of scopes are roles for the types `http`, `apiKey` and
 // `mutualTLS`, as OpenAPI 3.1 says.
 //
-// References within the document are followed. Those to other documents, and circles,
-// are errors where an operation depends on them. Nothing else is ever fetched.
+// References within the document are followed. References to other documents, and
+// circular ones, are errors if an operation depends on them. Nothing else is ever
+// fetched.
 type Policy struct {
 	// The document: a path, or a URL that begins with https (http only for this
 	// machine). A file is read when the configuration loads and when it changes; an
@@ -63,7 +64,7 @@ type Policy struct {
 	// other lines of the gate alone. Unauthenticated callers get 401. Default: `404`.
 	Undeclared string `json:"undeclared,omitempty"`
 
-	// Which schemes of the gate count for a security scheme of the document.
+	// The schemes of the gate for a security scheme of the document, by its name.
 	Schemes map[string][]string `json:"schemes,omitempty"`
 
 	// `any` or `all`: how many of the alternatives in `security` must hold. OpenAPI
@@ -75,7 +76,7 @@ type Policy struct {
 	// strips a prefix.
 	BasePaths []string `json:"base_paths,omitempty"`
 
-	// How often a URL is fetched. Default: 1m; at least 1s.
+	// The time between two fetches of a URL. Default: 1m; at least 1s.
 	Refresh caddy.Duration `json:"refresh,omitempty"`
 
 	// Hosts that may be reached without TLS.

@@ -10,7 +10,7 @@ import (
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
-// read reads a block as it stands in a gate, and returns the token behind it.
+// read reads a block as in a gate, and returns the token behind it.
 func read(text string) (r resource.Resource, next string, err error) {
 	d := caddyfile.NewTestDispenser("require_auth {\n" + text + "\nscope behind\n}")
 	d.Next()

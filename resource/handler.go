@@ -24,17 +24,15 @@ func init() {
 // Handler is a middleware that serves the metadata of protected resources (RFC 9728) at
 // `/.well-known/oauth-protected-resource` and below. Every other request passes.
 //
-// A Caddyfile does not write it: the line `protected_resource` of `require_auth` adds
-// it to the site before the gates, because a client that reads a document has no token
-// yet.
+// In a Caddyfile the line `protected_resource` of `require_auth` adds it to the site.
+// It comes before the gates, because a client that reads a document has no token yet.
 //
 // The document of `https://api.example.com/mcp` is at
-// `/.well-known/oauth-protected-resource/mcp`. The same path with a slash at the end,
-// or without the slash of the resource, is the same document, unless another resource
-// has that path. The document of a single resource is also at
-// `/.well-known/oauth-protected-resource`. Any other path below gets 404, and never the
-// document of another resource. Paths are compared with case. The query matters only if
-// the resource has one.
+// `/.well-known/oauth-protected-resource/mcp`. A slash at the end of the path makes no
+// difference, unless another resource has that path. The document of a single resource
+// is also at `/.well-known/oauth-protected-resource`. Any other path below gets 404,
+// and never the document of another resource. Paths are compared with case. The query
+// matters only if the resource has one.
 //
 // Documents contain the configuration, and what the gates of the resource require and
 // accept. They contain no part of the request, such as its host or a forwarding field.

@@ -141,7 +141,7 @@ func warnings(t *testing.T, resources string, paths ...string) []string {
 	})
 }
 
-// readFile returns a file, or nothing where there is none.
+// readFile returns a file, or nothing without one.
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(name)

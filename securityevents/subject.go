@@ -61,8 +61,9 @@ func formatOf(members map[string]any) string {
 }
 
 // readComplex reads a complex subject (Shared Signals Framework 1.0). All members
-// describe one subject. The session is the narrowest that a token names. Where only the
-// user is of use, all tokens of the user are meant: too many rather than too few.
+// describe one subject. The session is the narrowest that a token names. If only the
+// user is usable, the event applies to all tokens of the user: too many rather than too
+// few.
 func (s subjects) readComplex(members map[string]any) ([]store.Revocation, error) {
 	var ofUser []store.Revocation
 	for _, part := range []struct {
@@ -191,8 +192,8 @@ func textIn(members map[string]any, member string) (string, error) {
 	return value, nil
 }
 
-// userMembers are the members of the formats that name a user by one text, which is the
-// `sub` of a token or the user by `user_claim`.
+// userMembers are the members of the formats that name a user by one text. The text is
+// the `sub` of a token or the user by `user_claim`.
 var userMembers = map[string]string{"account": "uri", "did": "url", "email": "email", "phone_number": "phone_number", "phone": "phone", "uri": "uri"}
 
 // issuersFor returns the issuers of the tokens that an issuer in a subject means. The

@@ -1,6 +1,7 @@
 // Package securityevents receives security events of identity providers and turns them
-// into revocations: Shared Signals Framework 1.0, CAEP and RISC, by push (RFC 8935) and
-// poll (RFC 8936), and requests of Global Token Revocation.
+// into revocations. It supports the Shared Signals Framework 1.0, CAEP and RISC, by
+// push (RFC 8935) and poll (RFC 8936). It also accepts requests of Global Token
+// Revocation.
 package securityevents
 
 import (
@@ -26,11 +27,11 @@ import (
 
 // Transmitter is an identity provider whose security events revoke tokens here.
 //
-// The events `session-revoked`, `token-claims-change` and `credential-change` of CAEP,
-// and `sessions-revoked`, `account-disabled`, `account-purged`, `credential-compromise`
-// and `account-credential-change-required` of RISC become revocations in the store: of
-// the tokens of their subject that were issued before the event. Other events are
-// acknowledged and ignored.
+// An event becomes a revocation in the store, of the tokens of its subject that were
+// issued before it. The events of CAEP are `session-revoked`, `token-claims-change` and
+// `credential-change`. The events of RISC are `sessions-revoked`, `account-disabled`,
+// `account-purged`, `credential-compromise` and `account-credential-change-required`.
+// Other events are acknowledged and ignored.
 type Transmitter struct {
 	// The issuer: the exact value of `iss` in its security event tokens. Required. Keys
 	// and endpoints come from its metadata at `/.well-known/ssf-configuration`.
@@ -39,8 +40,8 @@ type Transmitter struct {
 	// The audiences, one of which `aud` must name. Required.
 	Audiences []string `json:"audiences,omitempty"`
 
-	// Where the keys of the transmitter are: the URL or the file of a JWK Set. A file is
-	// read again when it changes. Default: by discovery from the issuer.
+	// The URL or the file of a JWK Set with the keys of the transmitter. A file is read
+	// again when it changes. Default: by discovery from the issuer.
 	JWKS string `json:"jwks,omitempty"`
 
 	// The issuers whose tokens the transmitter may revoke. Default: the issuer.
@@ -51,9 +52,9 @@ type Transmitter struct {
 	// proves who sent an event.
 	Authorization string `json:"authorization,omitempty"`
 
-	// The bearer token of requests of Global Token Revocation, at least 32 bytes. Who
-	// has it can revoke the tokens of any user of the issuer. Default: such requests
-	// are refused.
+	// The bearer token of requests of Global Token Revocation, at least 32 bytes. A client
+	// with it can revoke the tokens of any user of the issuer. Default: such requests are
+	// refused.
 	GlobalRevocation string `json:"global_revocation,omitempty"`
 
 	// Polls the transmitter for events (RFC 8936) this often, from 1s to 1h. The stream is
@@ -78,7 +79,8 @@ type Transmitter struct {
 	// The scopes of that token. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// Where that token is issued. Default: by discovery from the issuer (RFC 8414).
+	// The endpoint that issues that token. Default: by discovery from the issuer (RFC
+	// 8414).
 	TokenEndpoint string `json:"token_endpoint,omitempty"`
 
 	// A file with PEM certificates of authorities, trusted beside those of the system.

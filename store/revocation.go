@@ -176,9 +176,9 @@ func KeyOfSession(issuer, session string) Key { return KeyOf("sid", issuer, sess
 // of an API key.
 func KeyOfCaller(scheme, id string) Key { return KeyOf("caller", scheme, id) }
 
-// DigestOfToken is a SHA-256 digest that identifies a token. It covers the signed part
-// of a signed token: an ECDSA signature (r, s) has a second valid form (r, n-s), so
-// a holder can rewrite the signature. It covers the whole of any other token.
+// DigestOfToken is a SHA-256 digest that identifies a token. For a signed token it
+// covers the signed part. An ECDSA signature (r, s) has a second valid form (r, n-s),
+// so a holder can rewrite the signature. It covers the whole of any other token.
 func DigestOfToken(token string) Key {
 	if end := strings.LastIndexByte(token, '.'); end > 0 && isSigned(token[:end]) {
 		return sha256.Sum256([]byte(token[:end]))
@@ -186,8 +186,8 @@ func DigestOfToken(token string) Key {
 	return sha256.Sum256([]byte(token))
 }
 
-// isSigned reports whether a text is the signed part of a compact JWS: two parts, of
-// which the first is a JSON object (RFC 7515 §7.1).
+// isSigned reports whether a text is the signed part of a compact JWS. Such a text has
+// two parts, and the first is a JSON object (RFC 7515 §7.1).
 func isSigned(text string) bool {
 	header, claims, _ := strings.Cut(text, ".")
 	if claims == "" || strings.Contains(claims, ".") {

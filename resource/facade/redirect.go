@@ -24,7 +24,7 @@ var (
 	// loopback is a redirect URI of a program on the device, with any port (RFC 8252
 	// §7.3).
 	loopback = regexp.MustCompile(`^(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([1-9][0-9]{0,4}))?(` + pathOfURI + queryOfURI + `)$`)
-	// web is a redirect URI of a site in the form of a browser: in lower case, and
+	// web is a redirect URI of a site in the form of a browser. It is in lower case,
 	// without a dot at the end of the host.
 	web = regexp.MustCompile(`^https://(?:[a-z0-9-]+\.)*[a-z0-9-]*[a-z][a-z0-9-]*(?::[1-9][0-9]{0,4})?` + pathOfURI + queryOfURI + `$`)
 	// app is a redirect URI with the scheme of an app (RFC 8252 §7.1).

@@ -114,8 +114,8 @@ func TestMissedChange(t *testing.T) {
 	if err := one.Publish(t.Context(), revocation("first", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	// A change whose predecessor is not there any more, as after the loss of a
-	// server: what it left can only be found among the marks.
+	// A change without its predecessor, as after the loss of a server. Its effect is only
+	// in the entries.
 	lost := revocation("lost", time.Hour)
 	before, until := encodeEntry(lost)
 	server.HSet(one.keys.entries(store.EntryRevoked), encode(lost.Key), before+" "+until)

@@ -16,8 +16,8 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// TestFloodOfGuesses has more guesses than there are connections, before any of
-// them is counted: nobody was told to wait yet.
+// TestFloodOfGuesses has more guesses than connections before any of them is counted,
+// so no client waits yet.
 func TestFloodOfGuesses(t *testing.T) {
 	for name, guess := range map[string]func(one *shared, key store.Key){
 		"counters": func(one *shared, key store.Key) { one.Count(t.Context(), key, time.Hour) },

@@ -16,8 +16,8 @@ func init() {
 	redis.SetLogger(quiet{})
 }
 
-// Redis keeps the state that several instances share in a Redis server, 6.2 or
-// newer, or in a server with the same protocol: used proofs of possession,
+// Redis keeps the state that several instances share in a Redis server, 6.2 or newer,
+// or in a compatible server. The state consists of used proofs of possession,
 // revocations, counters of failed attempts, and the public keys of `forward_signed`.
 // Instances with the same server and prefix are one group.
 //
