@@ -81,20 +81,24 @@ var digestKey = func() (key [32]byte) {
 	return key
 }()
 
-// DigestOf returns the digest of a whole credential for the memory of this process. It
-// computes the digest of one credential once.
+// DigestOf returns the [Digest] of a credential. It computes that of one credential once.
+func (r *Request) DigestOf(credential string) store.Key {
+	if r.digested != credential || credential == "" {
+		r.digested, r.digest = credential, Digest(credential)
+	}
+	return r.digest
+}
+
+// Digest returns the digest of a whole credential for the memory of this process.
 //
 // It is HighwayHash-256 under a random key, a published pseudo-random function
 // (arXiv:1612.06257), four times as fast as SHA-256. A forged token passes for a
 // remembered one only with the same 256 bits. Without the key, and without seeing a
 // digest, a client can only guess them.
-func (r *Request) DigestOf(credential string) store.Key {
-	if r.digested != credential || credential == "" {
-		steps.Add(len(credential))
-		bytes := unsafe.Slice(unsafe.StringData(credential), len(credential)) // only read
-		r.digested, r.digest = credential, highwayhash.Sum(bytes, digestKey[:])
-	}
-	return r.digest
+func Digest(credential string) store.Key {
+	steps.Add(len(credential))
+	bytes := unsafe.Slice(unsafe.StringData(credential), len(credential)) // only read
+	return highwayhash.Sum(bytes, digestKey[:])
 }
 
 // Gate is what schemes may know about the gate.

@@ -369,7 +369,7 @@ func (b *Bearer) IssuerOf(r *authn.Request, credential authn.Credential) string 
 	if issuer, found := issuers.get(digest); found {
 		return issuer
 	}
-	issuer, _ := jose.Claims(credential.Value)["iss"].(string)
+	issuer := jose.Issuer(credential.Value)
 	issuer = strings.Clone(issuer[:min(len(issuer), maxIssuer)])
 	issuers.put(digest, issuer)
 	return issuer

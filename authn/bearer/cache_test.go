@@ -229,6 +229,22 @@ func TestCacheOutlivesConfiguration(t *testing.T) {
 	}
 }
 
+// TestIsCached shows that a stream whose token the cache has needs no signature check,
+// until the keys change.
+func TestIsCached(t *testing.T) {
+	r := newRemembering(t)
+	token := r.mint(t, "alice", "api")
+	if r.isCached(token) {
+		t.Error("cached before it was verified")
+	}
+	if outcome := r.verify(token, ""); outcome.Verdict != authn.Accepted || !r.isCached(token) {
+		t.Errorf("%+v, cached %t", outcome, r.isCached(token))
+	}
+	if r.static.Replace(&keyset.Set{}); r.isCached(token) {
+		t.Error("cached by the keys of before")
+	}
+}
+
 // TestCacheEntry compares what the cache has of a token with what the checks found.
 func TestCacheEntry(t *testing.T) {
 	for name, claims := range map[string]map[string]any{

@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -48,7 +47,7 @@ func (b *Bearer) isCached(text string) bool {
 	if b.cache == nil {
 		return false
 	}
-	token := b.cache.token(cacheKey{digest: sha256.Sum256([]byte(text)), config: b.config})
+	token := b.cache.token(cacheKey{digest: authn.Digest(text), config: b.config})
 	return token != nil && token.grant.Value().keys == b.keys.Fingerprint()
 }
 

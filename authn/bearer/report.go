@@ -2,11 +2,11 @@ package bearer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"net/url"
 	"time"
 
+	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
@@ -113,7 +113,8 @@ func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) 
 	if err != nil || b.isIssuer(t) != nil {
 		return time.Time{}, false
 	}
-	if unavailable, err := b.keys.check(ctx, sha256.Sum256([]byte(credential)), t, t.verify); unavailable != nil || err != nil {
+	unavailable, err := b.keys.check(ctx, authn.Digest(credential), t, t.verify)
+	if unavailable != nil || err != nil || t.decodeClaims() != nil {
 		return time.Time{}, false
 	}
 	expires, err := expiry(t)

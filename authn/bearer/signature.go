@@ -30,8 +30,10 @@ func (b *Bearer) checkSignature(v *verification) error {
 		return nil
 	case unavailable != nil:
 		return undecidedError{unavailable, errors.Is(err, errBadSignature)}
+	case err != nil:
+		return b.diagnose(v.token, err)
 	}
-	return b.diagnose(v.token, err)
+	return v.decodeClaims()
 }
 
 var (
@@ -69,6 +71,13 @@ func (t *token) verify(keys []*keyset.Key) error {
 		failure = errBadSignature
 	}
 	return failure
+}
+
+// decodeClaims reads the claims of a verified token.
+func (t *token) decodeClaims() error {
+	err := t.signed.DecodeClaims()
+	t.claims = t.signed.Claims
+	return err
 }
 
 // diagnose adds the cause to the error of a signature.

@@ -15,8 +15,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
-// token is a token taken apart. Before it is verified its claims must not be
-// used for anything but finding out whose it says it is.
+// token is a token taken apart. Before its signature is checked it has only the claims
+// that say whose it is.
 type token struct {
 	signed *jose.JWS // nil for an opaque token
 	claims map[string]any
@@ -53,6 +53,7 @@ func (t *token) literal(path string) (string, error) {
 
 // reader refuses other spellings of the members that have a meaning here.
 var reader = jose.Reader{
+	Early:       []string{"iss", "tid"}, // they decide which keys count
 	SameHeaders: true,
 
 	Header: []string{"alg", "kid", "typ", "crit", "b64", "jku", "jwk", "x5u", "x5c"},

@@ -22,9 +22,11 @@ import (
 // JWS is a parsed compact JWS with a JSON object as payload. It is not verified.
 type JWS struct {
 	Header map[string]any
-	// Claims are untrusted before [JWS.Verify].
+	// Claims are untrusted before [JWS.Verify], and those of [Reader.Early] alone before
+	// [JWS.DecodeClaims].
 	Claims    map[string]any
 	signed    string // the signed part of the text
+	payload   []byte
 	signature []byte
 
 	header string // the header as written
@@ -38,6 +40,10 @@ type JWS struct {
 // something else.
 type Reader struct {
 	Header, Claims []string
+
+	// Early are the claims that are decoded before the signature is checked. The others
+	// are only checked, so that a forged text costs little. Empty: all are decoded.
+	Early []string
 
 	// SameHeaders means that many texts have the same header, as the tokens of one key
 	// do. Then the reader caches the headers of verified texts. They must not change.
@@ -65,13 +71,36 @@ func (r *Reader) Parse(text string) (*JWS, error) {
 	if j.Header, err = r.parseHeader(header); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if j.Claims, err = object(claims, r.Claims); err != nil {
+	if err = j.readClaims(claims); err != nil {
 		return nil, fmt.Errorf("claims: %w", err)
 	}
 	if j.signature, err = decode(signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", err)
 	}
 	return j, nil
+}
+
+// readClaims checks the claims, and decodes those that are needed before the signature
+// is checked.
+func (j *JWS) readClaims(part string) (err error) {
+	if j.payload, err = decode(part); err != nil {
+		return err
+	}
+	if len(j.reader.Early) == 0 {
+		return j.DecodeClaims()
+	}
+	j.Claims, err = strictjson.Members(j.payload, func(name string) (bool, error) {
+		return slices.Contains(j.reader.Early, name), checkSpelling(name, j.reader.Claims)
+	})
+	return err
+}
+
+// DecodeClaims decodes all claims.
+func (j *JWS) DecodeClaims() (err error) {
+	if j.Claims, err = strictjson.Object(j.payload); err != nil {
+		return err
+	}
+	return CheckSpelling(j.Claims, j.reader.Claims)
 }
 
 // IsEncrypted reports whether a text has the form of an encrypted token: a compact JWE
@@ -114,6 +143,22 @@ func (r *Reader) remember(header string, members map[string]any) {
 	}
 }
 
+// Issuer returns the issuer that a text names, or an empty text.
+func Issuer(text string) string {
+	_, rest, _ := strings.Cut(text, ".")
+	part, _, _ := strings.Cut(rest, ".")
+	data, err := decode(part)
+	if err != nil {
+		return ""
+	}
+	claims, err := strictjson.Members(data, func(name string) (bool, error) { return name == "iss", nil })
+	if err != nil {
+		return ""
+	}
+	issuer, _ := claims["iss"].(string)
+	return issuer
+}
+
 // Claims decodes the claims of a text that was verified before. They are nil for any
 // other text.
 func Claims(text string) map[string]any {
@@ -128,12 +173,7 @@ func Claims(text string) map[string]any {
 
 // Numbers decodes the claims again, with the numbers as written.
 func (j *JWS) Numbers() map[string]any {
-	_, part, _ := strings.Cut(j.signed, ".")
-	data, err := decode(part)
-	if err != nil {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder := json.NewDecoder(bytes.NewReader(j.payload))
 	decoder.UseNumber()
 	var claims map[string]any
 	if decoder.Decode(&claims) != nil {
@@ -158,13 +198,20 @@ func object(part string, names []string) (map[string]any, error) {
 // CheckSpelling refuses one of the names in another letter case.
 func CheckSpelling(members map[string]any, names []string) error {
 	for name := range members {
-		if isLower(name) {
-			continue // as nearly all are: no other spelling folds to it
+		if err := checkSpelling(name, names); err != nil {
+			return err
 		}
-		for _, exact := range names {
-			if strings.EqualFold(name, exact) {
-				return fmt.Errorf("%s is spelled in other letter case", exact)
-			}
+	}
+	return nil
+}
+
+func checkSpelling(name string, names []string) error {
+	if isLower(name) {
+		return nil // as nearly all are: no other spelling folds to it
+	}
+	for _, exact := range names {
+		if strings.EqualFold(name, exact) {
+			return fmt.Errorf("%s is spelled in other letter case", exact)
 		}
 	}
 	return nil

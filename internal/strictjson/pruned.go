@@ -29,10 +29,43 @@ func Pruned(text string, shape Shape) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return value, d.end()
+}
+
+// end refuses text after the value.
+func (d *decoder) end() error {
 	if d.space(); d.at < len(d.text) {
-		return nil, d.fail("text after the value")
+		return d.fail("text after the value")
 	}
-	return value, nil
+	return nil
+}
+
+// Members decodes one JSON object as [Object] does, but only the members that a
+// function picks. The others are checked as strictly. An error of the function ends it.
+func Members(data []byte, pick func(name string) (bool, error)) (map[string]any, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	d := decoder{text: string(data), names: make([]string, 0, manyNames)}
+	if d.space(); d.peek() != '{' {
+		return nil, d.fail("not an object")
+	}
+	members := make(map[string]any)
+	err := d.parts(MaxDepth, func(name string) error {
+		picked, err := pick(name)
+		switch {
+		case err != nil:
+			return err
+		case !picked:
+			return d.skip(MaxDepth - 1)
+		}
+		members[name], err = d.value(MaxDepth - 1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return members, d.end()
 }
 
 func (d *decoder) pruned(depth int, shape Shape) (any, error) {

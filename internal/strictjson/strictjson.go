@@ -45,10 +45,7 @@ func Value(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.space(); d.at < len(d.text) {
-		return nil, d.fail("text after the value")
-	}
-	return value, nil
+	return value, d.end()
 }
 
 type decoder struct {

@@ -106,6 +106,9 @@ func TestObjectRefuses(t *testing.T) {
 		if got, err := Object([]byte(text)); err == nil {
 			t.Errorf("%s: %s was read as %v", name, text, got)
 		}
+		if _, err := Members([]byte(text), func(string) (bool, error) { return false, nil }); err == nil {
+			t.Errorf("%s: %s was skipped", name, text)
+		}
 	}
 }
 
@@ -117,8 +120,15 @@ func FuzzObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := Object(data)
+		picked, pickErr := Members(data, func(name string) (bool, error) { return name == "a", nil })
+		if (err == nil) != (pickErr == nil) {
+			t.Fatalf("Object: %v, Members: %v", err, pickErr)
+		}
 		if err != nil {
 			return
+		}
+		if value, present := got["a"]; len(picked) > 1 || present != (len(picked) == 1) || !reflect.DeepEqual(value, picked["a"]) {
+			t.Fatalf("picked %v of %v", picked, got)
 		}
 		var want map[string]any
 		if err := json.Unmarshal(data, &want); err != nil {
