@@ -300,6 +300,12 @@ func TestPetstore(t *testing.T) {
 		{"the same with another credential", "GET /v2/store/inventory", with(""), "401 missing_credentials"},
 		{"security of the document", "GET /v2/store/order/1", []harness.Option{key}, "200 partner"},
 		{"an empty list is public", "GET /v2/user/logout", nil, "200"},
+		{"a slash at the end", "GET /v2/pet/findByStatus/", with("read:pets"), "200 bob"},
+		{"an encoded letter", "GET /v2/pet/findBy%53tatus", with("read:pets"), "200 bob"},
+		{"an encoded letter, with the credential of the parameter", "GET /v2/pet/findBy%53tatus", []harness.Option{key}, "401 missing_credentials"},
+		{"an encoded slash", "GET /v2/store%2Forder/1", []harness.Option{key}, "404"},
+		{"a doubled slash", "GET /v2/pet//7", []harness.Option{key}, "404"},
+		{"dots", "GET /v2/user/../pet/7", []harness.Option{key}, "404"},
 	})
 }
 
@@ -480,6 +486,105 @@ func TestDocumentAtURL(t *testing.T) {
 	harness.Eventually(t, "the next version", func() bool { return status("/api/v1/y") == 200 })
 }
 
+// anchors is a document whose aliases stand for ten times as many values with each step.
+func anchors(steps int) string {
+	var b strings.Builder
+	b.WriteString("openapi: 3.1.0\nx0: &x0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range steps {
+		fmt.Fprintf(&b, "x%d: &x%[1]d [%s]\n", i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i), 10), ", "))
+	}
+	fmt.Fprintf(&b, "paths: {/x: {get: {x-y: *x%d}}}\n", steps)
+	return b.String()
+}
+
+// TestLaterVersions has versions of a file that no configuration would load.
+func TestLaterVersions(t *testing.T) {
+	const good = "openapi: 3.1.0\npaths: {/x: {get: {security: [{corp: [me]}]}}}\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\n"
+	first := strings.Replace(good, "[me]", "[]", 1)
+	path := written(t, first)
+	s := harness.StartWithAdmin(t, gatedConfig(t, path, ""))
+	current := func(want string) func() bool {
+		return func() bool {
+			return strings.Contains(s.Do(http.MethodGet, s.AdminURL("/metrics")).Body, "caddy_auth_openapi_current{document=\""+path+"\"} "+want+"\n")
+		}
+	}
+	write := func(content string) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct{ document, says string }{
+		"references in a circle":       {"openapi: 3.1.0\npaths:\n  /x: {$ref: '#/paths/~1y'}\n  /y: {$ref: '#/paths/~1x'}\n", `line 3, paths[\"/x\"]: the references form a circle`},
+		"a reference to a file":        {"openapi: 3.1.0\npaths:\n  /x: {$ref: 'other.yaml#/x'}\n", `line 3, paths[\"/x\"].$ref: references to other documents are not followed`},
+		"paths that differ in names":   {"openapi: 3.1.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {put: {}}\n", `line 4, paths[\"/x/{b}\"]`},
+		"50 MiB":                       {"openapi: 3.1.0\n#" + strings.Repeat(" ", 50<<20), "over 16777216 bytes"},
+		"anchors that grow":            {anchors(9), "line 2: more than 1000000 values"},
+		"nothing, as of a broken copy": {"", "the document is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(c.document)
+			harness.Eventually(t, "the metric says that the version is invalid", current("0"))
+			if log := s.LogText(); !strings.Contains(log, c.says) {
+				t.Errorf("the log does not say %s", c.says)
+			}
+			if got := s.Get("/x", token(t, "")).Status; got != 200 {
+				t.Errorf("the last good version does not stay: %d", got)
+			}
+			write(good)
+			harness.Eventually(t, "the metric says that the version is good", current("1"))
+			write(first)
+			harness.Eventually(t, "the first version", func() bool { return s.Get("/x", token(t, "")).Status == 200 })
+		})
+	}
+}
+
+// TestNothingIsFetched has a document that refers to another host wherever it can, and to
+// a file.
+func TestNothingIsFetched(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s is fetched", r.URL) }))
+	defer elsewhere.Close()
+	const document = `
+openapi: 3.1.0
+$schema: URL/schema
+jsonSchemaDialect: URL/dialect
+externalDocs: {url: URL/docs}
+info: {title: x, version: "1", termsOfService: URL/terms}
+paths:
+  /x:
+    parameters: [{$ref: URL/parameter}]
+    get:
+      security: [{corp: []}]
+      requestBody: {$ref: 'URL/body#/x'}
+      responses: {"200": {$ref: URL/response}, "201": {content: {a/b: {schema: {$ref: other.yaml}, examples: {y: {externalValue: URL/example}}}}}}
+      callbacks: {done: {$ref: URL/callback}}
+webhooks: {w: {$ref: URL/webhook}}
+components:
+  schemas: {s: {$ref: URL/schema2, $id: URL/id}}
+  securitySchemes:
+    corp: {type: openIdConnect, openIdConnectUrl: URL/.well-known/openid-configuration}
+    other: {$ref: URL/scheme}
+`
+	text := strings.ReplaceAll(document, "URL", elsewhere.URL)
+	path := written(t, text)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "other.yaml"), []byte("get: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := gated(t, path, "")
+	ask(t, s, []row{
+		{"without a credential", "GET /x", nil, "401 missing_credentials"},
+		{"with a token", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
+	})
+	for place, change := range map[string]string{"a path at another host": "  /y: {$ref: URL/path}\n", "a path in a file": "  /y: {$ref: other.yaml}\n"} {
+		t.Run(place, func(t *testing.T) {
+			changed := strings.ReplaceAll(strings.Replace(document, "webhooks:", change+"webhooks:", 1), "URL", elsewhere.URL)
+			err := s.TryReload(gatedConfig(t, written(t, changed), ""))
+			if err == nil || !strings.Contains(err.Error(), `paths["/y"].$ref: references to other documents are not followed`) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestDocumentRefused has documents with which no configuration loads.
 func TestDocumentRefused(t *testing.T) {
 	const (
@@ -493,7 +598,10 @@ func TestDocumentRefused(t *testing.T) {
 		{"a reference to a file", "openapi: 3.1.0\npaths:\n  /x: {$ref: '/etc/passwd'}\n", "", "references to other documents are not followed"},
 		{"a reference to another host", "openapi: 3.1.0\npaths:\n  /x: {$ref: 'http://localhost:1/x'}\n", "", "references to other documents are not followed"},
 		{"paths that differ in names", "openapi: 3.1.0\npaths:\n  /x/{a}: {get: {}}\n  /x/{b}: {put: {}}\n", "", `openapi.yaml: line 4, paths["/x/{b}"]: the path differs from "/x/{a}" in line 3 at most in the names of parameters, so OpenAPI forbids both: write all operations below one of them`},
-		{"over 16 MiB", "openapi: 3.1.0\n#" + strings.Repeat(" ", 16<<20), "", "over 16777216 bytes"},
+		{"over 16 MiB", "openapi: 3.1.0\n#" + strings.Repeat(" ", 16<<20), "", "openapi.yaml: over 16777216 bytes"},
+		{"50 MiB", "openapi: 3.1.0\npaths:\n" + strings.Repeat("  /x: {get: {}}\n", 50<<20/16), "", "openapi.yaml: over 16777216 bytes"},
+		{"anchors that grow", anchors(9), "", "openapi.yaml: line 2: more than 1000000 values"},
+		{"an anchor that holds itself", "openapi: 3.1.0\npaths: &a {/x: *a}\n", "", "openapi.yaml: "},
 		{"a credential that no scheme takes", head + "{type: http, scheme: digest}" + tail, "", "line 7, components.securitySchemes[\"Token\"]: no scheme of the gate takes such a credential (http digest): write `scheme Token <scheme>`"},
 		{"a key in another field", head + "{type: apiKey, in: query, name: key}" + tail, "", "no scheme of the gate takes such a credential (apiKey query key)"},
 		{"a scheme of the name that takes something else", strings.ReplaceAll(head+"{type: apiKey, in: header, name: X-API-Key}"+tail, "Token", "corp"), "", "the scheme corp of the gate takes another kind of credential"},

@@ -43,9 +43,9 @@ func (r *reader) lineAt(offset int64) int {
 }
 
 // enter counts one value.
-func (r *reader) enter(depth int) error {
+func (r *reader) enter(line, depth int) error {
 	if r.remaining--; depth > MaxDepth || r.remaining < 0 {
-		return errBounds
+		return fmt.Errorf("line %d: %w", line, errBounds)
 	}
 	return nil
 }
@@ -95,13 +95,13 @@ func documentOf(root *yaml.Node) (*yaml.Node, error) {
 // decode reads a value of JSON, or the name of a member.
 func (r *reader) decode(d *json.Decoder, depth int) (*yaml.Node, error) {
 	token, err := d.Token()
-	if err == nil {
-		err = r.enter(depth)
-	}
 	if err != nil {
 		return nil, err
 	}
 	line := r.lineAt(d.InputOffset())
+	if err := r.enter(line, depth); err != nil {
+		return nil, err
+	}
 	switch token := token.(type) {
 	case json.Delim:
 		node := &yaml.Node{Kind: yaml.MappingNode, Line: line}
@@ -132,7 +132,7 @@ func (r *reader) decode(d *json.Decoder, depth int) (*yaml.Node, error) {
 // expand copies a value and replaces aliases, because operations that share a
 // value may have different gates.
 func (r *reader) expand(node *yaml.Node, depth int) (*yaml.Node, error) {
-	if err := r.enter(depth); err != nil {
+	if err := r.enter(node.Line, depth); err != nil {
 		return nil, err
 	}
 	if node.Kind == yaml.AliasNode {
