@@ -570,7 +570,7 @@ components:
 		t.Fatal(err)
 	}
 	s := gated(t, path, "")
-	ask(t, s, []row{
+	send(t, s, []row{
 		{"without a credential", "GET /x", nil, "401 missing_credentials"},
 		{"with a token", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
 	})
