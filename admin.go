@@ -246,7 +246,7 @@ func readMembers(r *http.Request, known ...string) (map[string]any, error) {
 	}
 	members, err := strictjson.Object(body)
 	if repeated, ok := errors.AsType[*strictjson.RepeatedError](err); ok {
-		return nil, apiError(http.StatusBadRequest, fmt.Errorf("%s is there twice", sayable(repeated.Name)))
+		return nil, apiError(http.StatusBadRequest, fmt.Errorf("duplicate member %s", sayable(repeated.Name)))
 	}
 	if err != nil {
 		return nil, apiError(http.StatusBadRequest, fmt.Errorf("invalid JSON object in the body: %w", err))

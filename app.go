@@ -158,7 +158,7 @@ func loadSchemes(ctx caddy.Context, module any, field string) (map[string]authn.
 	for name, module := range modules {
 		scheme, ok := module.(authn.Scheme)
 		if !ok {
-			return nil, fmt.Errorf("scheme %q: module %T is no authentication scheme", name, module)
+			return nil, fmt.Errorf("scheme %q: invalid module %T: it does not implement authn.Scheme", name, module)
 		}
 		schemes[name] = scheme
 	}
@@ -291,7 +291,7 @@ func checkChoice(names, declared []string) error {
 		case !slices.Contains(declared, name):
 			return fmt.Errorf("unknown scheme %q: declared are %s", name, strings.Join(declared, ", "))
 		case slices.Contains(names[:i], name):
-			return fmt.Errorf("scheme %q is named twice", name)
+			return fmt.Errorf("duplicate scheme %q", name)
 		}
 	}
 	return nil

@@ -267,7 +267,7 @@ func onlyOnce(target *[]string) block.Line {
 	read := block.Strings(target)
 	return func(d *caddyfile.Dispenser) error {
 		if len(*target) > 0 {
-			return d.Errf("%s is written twice: write the alternatives on one line, or a second require_auth", d.Val())
+			return d.Errf("duplicate %s: write the alternatives on one line, or a second require_auth", d.Val())
 		}
 		return read(d)
 	}
@@ -289,7 +289,7 @@ func (g *RequireAuth) readClaim(d *caddyfile.Dispenser) error {
 // quotes around it, as Caddy's matcher does.
 func (g *RequireAuth) readCondition(d *caddyfile.Dispenser) error {
 	if g.If != "" {
-		return d.Err("if is written twice: combine the conditions with &&")
+		return d.Err("duplicate if: combine the conditions with &&")
 	}
 	if d.CountRemainingArgs() == 0 {
 		return d.ArgErr()
@@ -352,7 +352,7 @@ func (g *RequireAuth) readForward(d *caddyfile.Dispenser) error {
 		return d.Err("write `forward <field> <value>`")
 	}
 	if _, twice := g.Forward[name]; twice {
-		return d.Errf("forward %s is written twice: keep one", name)
+		return d.Errf("duplicate forward %s: keep one", name)
 	}
 	if g.Forward == nil {
 		g.Forward = make(map[string]string)

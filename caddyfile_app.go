@@ -86,7 +86,7 @@ func (a *App) readStore(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	if a.StoreRaw != nil {
-		return d.Err("store is written twice: keep one")
+		return d.Err("duplicate store: keep one")
 	}
 	kind := d.Val()
 	store, err := caddyfile.UnmarshalModule(d, store.Namespace+"."+kind)
@@ -99,7 +99,7 @@ func (a *App) readStore(d *caddyfile.Dispenser) error {
 
 func (a *App) readAttempts(d *caddyfile.Dispenser) error {
 	if a.Attempts != nil {
-		return d.Err("attempts is written twice: keep one")
+		return d.Err("duplicate attempts: keep one")
 	}
 	a.Attempts = new(bruteforce.Limits)
 	return a.Attempts.ReadLine(d)
@@ -125,7 +125,7 @@ func addSchemes(lines block.Lines, declared *map[string]json.RawMessage) {
 				name = d.Val()
 			}
 			if _, twice := (*declared)[name]; twice {
-				return d.Errf("scheme %q is declared twice: give one another name", name)
+				return d.Errf("duplicate scheme %q: rename one", name)
 			}
 			scheme, err := caddyfile.UnmarshalModule(d, string(module.ID))
 			if err != nil {

@@ -84,7 +84,7 @@ func questionOf(members map[string]any) (question, error) {
 		}
 		text, ok := value.(string)
 		if !ok || text == "" {
-			return q, fmt.Errorf("%s is not a string with something in it", name)
+			return q, fmt.Errorf("invalid %s: write a string that is not empty", name)
 		}
 		*target = text
 	}
@@ -174,11 +174,11 @@ func (x *explainer) explain(ctx context.Context, q question) (*Explanation, erro
 func (q question) request(ctx context.Context) (*http.Request, error) {
 	address, err := url.Parse(q.URL)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return nil, errors.New("url is no URL of http or https with a host")
+		return nil, errors.New("invalid url: write a URL of http or https with a host")
 	}
 	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Method, http.MethodGet), q.URL, strings.NewReader(q.Body))
 	if err != nil {
-		return nil, errors.New("method is no method")
+		return nil, errors.New("invalid method")
 	}
 	r.Header = q.Header.Clone()
 	if q.Token != "" {

@@ -119,7 +119,7 @@ func (e *Explanation) withoutRevocations() {
 	correct := func(checks []trace.Check) {
 		for i := range checks {
 			if checks[i].Check == "revocation" && checks[i].Result == trace.OK {
-				checks[i].Result, checks[i].Detail = trace.Skipped, "only a running server knows what was revoked"
+				checks[i].Result, checks[i].Detail = trace.Skipped, "only a running server has the revocations"
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func (g GateExplanation) print(out *strings.Builder, number int) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	accepts := strings.Join(g.Accepts, " ")
 	if g.Optional {
-		accepts += ", or nobody"
+		accepts += ", or an anonymous caller"
 	}
 	_, _ = fmt.Fprintf(table, "  accepts\t%s\n", accepts)
 	if g.Required != "" {

@@ -76,7 +76,7 @@ func (s *SignedIdentity) check() error {
 			return fmt.Errorf("claims: the gate itself sets %s where there is one", claim)
 		}
 		if slices.Contains(s.Claims[:i], claim) {
-			return fmt.Errorf("claims: %s is written twice", claim)
+			return fmt.Errorf("claims: duplicate %s", claim)
 		}
 	}
 	if ttl := time.Duration(s.TTL); ttl != 0 && (ttl < signer.MinTTL || ttl > signer.MaxTTL) {
@@ -93,7 +93,7 @@ func (g *RequireAuth) readForwardSigned(d *caddyfile.Dispenser) error {
 		return d.Err("write `forward_signed <field> { audience <id> }`")
 	}
 	if g.ForwardSigned[name] != nil {
-		return d.Errf("forward_signed %s is written twice: keep one", name)
+		return d.Errf("duplicate forward_signed %s: keep one", name)
 	}
 	identity := new(SignedIdentity)
 	if err := block.Read(d, block.Lines{

@@ -71,7 +71,7 @@ type verified struct {
 }
 
 var (
-	errUndeclared  = errors.New("the OpenAPI document has no such operation")
+	errUndeclared  = errors.New("operation not found in the OpenAPI document")
 	errAmbiguous   = fmt.Errorf("%w: servers could read the request in different ways, for which the document requires different things", errUndeclared)
 	errNoDocument  = errors.New("the OpenAPI document has not been fetched yet")
 	errNotCombined = errors.New("the operation needs a combination of credentials, and not all of one are there")

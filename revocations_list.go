@@ -66,7 +66,7 @@ func pageOf(query url.Values) (limit int, after *store.Entry, err error) {
 		case name != "limit" && name != "after":
 			return 0, nil, fmt.Errorf("unrecognized parameter %s: write limit or after", sayable(name))
 		case len(values) > 1:
-			return 0, nil, fmt.Errorf("%s is there twice", name)
+			return 0, nil, fmt.Errorf("duplicate parameter %s", name)
 		case name == "limit":
 			if limit, err = strconv.Atoi(value); err != nil || limit < 1 || limit > maxPage {
 				return 0, nil, fmt.Errorf("invalid limit: write a number from 1 to %d", maxPage)

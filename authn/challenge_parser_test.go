@@ -69,7 +69,7 @@ func parse(text string) (read, error) {
 		}
 		for _, earlier := range c.params {
 			if strings.EqualFold(earlier.name, p.name) {
-				return read{}, fmt.Errorf("%s is there twice", p.name)
+				return read{}, fmt.Errorf("duplicate member %s", p.name)
 			}
 		}
 		c.params = append(c.params, p)

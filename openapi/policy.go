@@ -227,7 +227,7 @@ func (p *Policy) readScheme(d *caddyfile.Dispenser) error {
 		return d.Err("write `scheme <name in the document> <scheme>...`")
 	}
 	if _, twice := p.Schemes[arguments[0]]; twice {
-		return d.Errf("scheme %s is written twice: keep one", arguments[0])
+		return d.Errf("duplicate scheme %s: keep one", arguments[0])
 	}
 	if p.Schemes == nil {
 		p.Schemes = make(map[string][]string)

@@ -54,7 +54,7 @@ func TestReadBlock(t *testing.T) {
 		"two URLs":                    {"protected_resource https://h/a https://h/b", ":2", "argument"},
 		"an unknown line":             {"protected_resource {\nscopes read\n}", ":3", "write one of authorization_server, authorization_server_facade, documentation, name, policy_uri, scope, tos_uri"},
 		"a line without an argument":  {"protected_resource {\nname\n}", ":3", "exactly one value"},
-		"a line twice":                {"protected_resource {\nname a\nname b\n}", ":4", "twice"},
+		"a line twice":                {"protected_resource {\nname a\nname b\n}", ":4", "duplicate name"},
 		"R9728-8: a bad issuer":       {"protected_resource {\nscope read\nauthorization_server idp.example\n}", ":4", "authorization_server: the URL must begin"},
 		"R9728-8: a bad page":         {"protected_resource {\ntos_uri terms\n}", ":3", "tos_uri: write the URL"},
 		"R9728-8: a scope with quote": {"protected_resource {\nscope a \"b c\"\n}", ":3", "invalid scope"},

@@ -36,7 +36,7 @@ func Check(transmitters []*Transmitter) error {
 			return err
 		}
 		if seen[t.Issuer] {
-			return fmt.Errorf("security_events %s is written twice: keep one", t.Issuer)
+			return fmt.Errorf("duplicate security_events %s: keep one", t.Issuer)
 		}
 		seen[t.Issuer] = true
 	}

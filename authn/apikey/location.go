@@ -48,7 +48,7 @@ func checkLocations(locations []authn.Location) error {
 		}
 		name := schemeOf(location)
 		if schemes[name] {
-			return fmt.Errorf("authorization %s is listed twice: keep one", name)
+			return fmt.Errorf("duplicate authorization %s: keep one", name)
 		}
 		schemes[name] = true
 	}

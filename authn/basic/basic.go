@@ -135,7 +135,7 @@ func (b *Basic) check() error {
 	seen := make(map[string]bool, len(b.Users))
 	for _, user := range b.Users {
 		if seen[user.Name] {
-			return fmt.Errorf("user %q is declared twice", user.Name)
+			return fmt.Errorf("duplicate user %q", user.Name)
 		}
 		seen[user.Name] = true
 		if err := user.check(); err != nil {

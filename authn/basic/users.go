@@ -178,7 +178,7 @@ func newDirectory(accounts []account) (*directory, error) {
 	d := &directory{byName: make(map[string]*account, len(accounts)), decoys: newDecoys(accounts), generation: directories.Add(1)}
 	for i := range accounts {
 		if d.byName[accounts[i].name] != nil {
-			return nil, fmt.Errorf("user %q is declared twice", accounts[i].name)
+			return nil, fmt.Errorf("duplicate user %q", accounts[i].name)
 		}
 		d.byName[accounts[i].name] = &accounts[i]
 	}

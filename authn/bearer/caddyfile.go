@@ -133,7 +133,7 @@ func (b *Bearer) readLocation(d *caddyfile.Dispenser) error {
 		return d.WrapErr(err)
 	}
 	if slices.Contains(b.TokenFrom, location) {
-		return d.Err("this location is written twice: keep one")
+		return d.Err("duplicate location: keep one")
 	}
 	b.TokenFrom = append(b.TokenFrom, location)
 	return nil

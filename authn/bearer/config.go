@@ -118,11 +118,11 @@ func (b *Bearer) checkKeys() error {
 	public := b.JWKS != "" || len(b.KeyFiles) > 0
 	switch {
 	case len(b.HMACSecret) > 0 && public:
-		return errors.New("an HMAC secret beside public keys lets whoever knows a public key forge tokens: declare two schemes")
+		return errors.New("an HMAC secret beside public keys lets clients forge tokens with a public key: declare two schemes")
 	case len(b.HMACSecret) > 0:
 		for i, text := range b.HMACSecret {
 			if slices.Contains(b.HMACSecret[:i], text) {
-				return errors.New("hmac_secret is written twice with the same secret: keep one")
+				return errors.New("hmac_secret: duplicate secret: keep one")
 			}
 			if _, err := decodeSecret(text); err != nil && !block.HasPlaceholder(text) {
 				return err

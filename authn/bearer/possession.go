@@ -99,7 +99,7 @@ func readMembers(claims map[string]any) (confirmation, error) {
 		case name == "x5t#S256":
 			c.certificate = text
 		default:
-			return c, errors.New("cnf asks for a proof that is not known here")
+			return c, errors.New("cnf requires an unknown kind of proof")
 		}
 	}
 	return c, nil

@@ -49,7 +49,7 @@ func (b *Bearer) checkTenants() error {
 	case count == 0 && len(b.Tenants) > 0:
 		return errors.New("tenants needs `{tenantid}` in the issuer, such as https://login.microsoftonline.com/{tenantid}/v2.0")
 	case count > 1:
-		return errors.New("the issuer has `{tenantid}` twice")
+		return errors.New("invalid issuer: write `{tenantid}` once")
 	case count == 1 && len(b.Tenants) == 0:
 		return errors.New("the issuer has `{tenantid}`: add `tenants <id>...`, or `tenants *` if users of every tenant are meant")
 	case count == 1 && b.Introspection != nil && b.Introspection.Endpoint == autoEndpoint:

@@ -78,7 +78,7 @@ func (i *Introspection) check(issuer string, httpHosts []string) error {
 	case i.Endpoint == autoEndpoint && issuer == "":
 		return errors.New("introspection auto needs `issuer <url>`")
 	case i.ClientID == "":
-		return errors.New("introspection without client_id: the endpoint must know who asks (RFC 7662 §2.1)")
+		return errors.New("introspection without client_id: the endpoint requires authentication (RFC 7662 §2.1)")
 	case i.ClientSecret == "" && i.KeyFile == "":
 		return errors.New("introspection needs `client_secret <secret>`, or `client_auth private_key_jwt` and `key_file <path>`")
 	case i.Endpoint != autoEndpoint:

@@ -113,7 +113,7 @@ func parse(text string) (*token, error) {
 var (
 	errNotBearer = errors.New("not the form of credentials in the Authorization field (RFC 6750 §2.1)")
 	errEncrypted = errors.New("the token is encrypted (JWE): have the provider issue signed access tokens; Auth0 does so where the client names an audience")
-	errSpace     = errors.New("the token has a space in it: is the word Bearer in the field twice?")
+	errSpace     = errors.New("the token contains a space: the field may repeat the word Bearer")
 )
 
 // checkHeader refuses an algorithm that is not accepted and a token that says

@@ -73,7 +73,7 @@ func TestCaddyfileRefuses(t *testing.T) {
 		"trust_pool without a file":        {"client_cert {\n trust_pool\n}", []string{"Testfile:2"}},
 		"user_from without a field":        {"client_cert {\n user_from\n}", []string{"Testfile:2"}},
 		"user_from with two fields":        {"client_cert {\n user_from subject san_dns\n}", []string{"Testfile:2"}},
-		"user_from twice":                  {"client_cert {\n user_from subject\n user_from san_dns\n}", []string{"written twice", "Testfile:3"}},
+		"user_from twice":                  {"client_cert {\n user_from subject\n user_from san_dns\n}", []string{"duplicate user_from", "Testfile:3"}},
 		"user_from of no field":            {"client_cert {\n realm x\n user_from cn\n}", []string{`user_from "cn"`, "subject, common_name, san_dns, san_uri or san_email", "Testfile:3"}},
 		"user_from of another's name":      {"client_cert {\n user_from issuer\n}", []string{`user_from "issuer"`, "Testfile:2"}},
 		"user_from in capitals":            {"client_cert {\n user_from Subject\n}", []string{`user_from "Subject"`, "Testfile:2"}},
@@ -90,7 +90,7 @@ func TestCaddyfileRefuses(t *testing.T) {
 		"only_matching with a value":       {"client_cert {\n only_matching yes\n}", []string{"Testfile:2"}},
 		"only_matching without a rule":     {"\nclient_cert {\n only_matching\n}", []string{"refuses every certificate", "Testfile:2"}},
 		"a realm that cannot be sent":      {"client_cert {\n realm é\n}", []string{"realm", "Testfile:1"}},
-		"the same line of a block again":   {"client_cert {\n only_matching\n only_matching\n}", []string{"written twice", "Testfile:3"}},
+		"the same line of a block again":   {"client_cert {\n only_matching\n only_matching\n}", []string{"duplicate only_matching", "Testfile:3"}},
 		"a role outside a rule of its own": {"client_cert {\n role x\n}", []string{`unrecognized subdirective "role"`, "Testfile:2"}},
 	} {
 		t.Run(name+" is refused at its place", func(t *testing.T) {

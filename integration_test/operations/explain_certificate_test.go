@@ -114,11 +114,11 @@ https://localhost:8080 {
 		t.Fatal(err)
 	}
 	for says, question := range map[string]map[string]any{
-		"https":                   {"url": s.URL("/"), "certificate": text(robot)},
-		"no PEM certificate":      {"url": secure("/"), "certificate": "x"},
-		"PRIVATE KEY in a file":   {"url": secure("/"), "certificate": text(robot) + string(secret)},
-		"certificate is not a st": {"url": secure("/"), "certificate": 1},
-		"url is missing":          {"token": "a", "certificate": text(robot)},
+		"https":                               {"url": s.URL("/"), "certificate": text(robot)},
+		"no PEM certificate":                  {"url": secure("/"), "certificate": "x"},
+		"PRIVATE KEY in a file":               {"url": secure("/"), "certificate": text(robot) + string(secret)},
+		"invalid certificate: write a string": {"url": secure("/"), "certificate": 1},
+		"url is missing":                      {"token": "a", "certificate": text(robot)},
 	} {
 		t.Run("refused: "+says, func(t *testing.T) {
 			response := askToExplain(t, s, question)

@@ -274,7 +274,7 @@ func TestExplainRefused(t *testing.T) {
 		"two tokens":          {`{"url": "` + at + `", "token": "a", "headers": {"authorization": "Bearer b"}}`, "token"},
 		"a scheme for a URL":  {`{"url": "` + at + `", "scheme": "bearer"}`, "scheme"},
 		"an unknown scheme":   {`{"token": "a", "scheme": "other"}`, "scheme"},
-		"a member repeated":   {`{"token": "a", "token": "b"}`, "token is there twice"},
+		"a member repeated":   {`{"token": "a", "token": "b"}`, "duplicate member token"},
 		"a token that is not": {`{"token": 1}`, "token"},
 	} {
 		t.Run(name, func(t *testing.T) {

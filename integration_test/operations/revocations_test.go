@@ -120,7 +120,7 @@ func TestRevocationsRefused(t *testing.T) {
 		"an unknown member":            {`{"jti": "a", "reason": "b"}`, "reason"},
 		"another case":                 {`{"JTI": "a"}`, "JTI"},
 		"a member with a strange name": {`{"` + expired + `": "a"}`, "strange name"},
-		"a repeated member":            {`{"jti": "a", "jti": "b"}`, "jti is there twice"},
+		"a repeated member":            {`{"jti": "a", "jti": "b"}`, "duplicate member jti"},
 		"a number":                     {`{"jti": 1}`, "jti"},
 		"null":                         {`{"jti": "a", "until": null}`, "until"},
 		"an empty one":                 {`{"sub": ""}`, "sub"},

@@ -582,7 +582,7 @@ http://localhost:8080 {
 		"a scheme of users":    {"http://localhost:8080/mcp", "authorization_server_facade ops {\nclient_id a\n}", "name a bearer scheme that this gate accepts"},
 		"no scheme":            {"http://localhost:8080/mcp", "authorization_server_facade {\nclient_id a\n}", "authorization_server_facade <bearer scheme>"},
 		"no client":            {"http://localhost:8080/mcp", "authorization_server_facade entra", "client_id is missing"},
-		"twice":                {"http://localhost:8080/mcp", good + "\n" + good, "written twice"},
+		"twice":                {"http://localhost:8080/mcp", good + "\n" + good, "duplicate authorization_server_facade"},
 		"a query":              {"http://localhost:8080/mcp?a=b", good, "no query"},
 		"beside another one":   {"http://localhost:8080/mcp", good + "\nauthorization_server https://idp.example.com", "take the line authorization_server out"},
 		"an unknown line":      {"http://localhost:8080/mcp", "authorization_server_facade entra {\nclient_id a\nallow all\n}", "unrecognized subdirective"},

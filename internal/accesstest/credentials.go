@@ -258,7 +258,7 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 	return nil
 }
 
-var errClaimConflict = errors.New("a claim is given twice, or has a value that is not an object")
+var errClaimConflict = errors.New("duplicate claim, or one inside a value that is not an object")
 
 // token signs the claims of a caller. A claim of the caller replaces the usual issuer,
 // audience or time.

@@ -73,7 +73,7 @@ func (p Position) Wrap(err error) error {
 func String(target *string) Line {
 	return func(d *caddyfile.Dispenser) error {
 		if *target != "" {
-			return d.Errf("%s is written twice: keep one", d.Val())
+			return d.Errf("duplicate %s: keep one", d.Val())
 		}
 		name := d.Val()
 		var value string
@@ -305,7 +305,7 @@ func Once(line Line) Line {
 	seen := false
 	return func(d *caddyfile.Dispenser) error {
 		if seen {
-			return d.Errf("%s is written twice: keep one", d.Val())
+			return d.Errf("duplicate %s: keep one", d.Val())
 		}
 		seen = true
 		return line(d)

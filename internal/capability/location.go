@@ -12,7 +12,7 @@ import (
 func CheckDistinct(locations []authn.Location) error {
 	for i, location := range locations {
 		if slices.ContainsFunc(locations[:i], location.Same) {
-			return fmt.Errorf("%s %s is listed twice: keep one", location.Kind, location.Name)
+			return fmt.Errorf("duplicate %s %s: keep one", location.Kind, location.Name)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func TestStays(t *testing.T) {
 		"a variable that is unset":  {"@d not header Authorization \"Bearer {$KEY}\"\nrespond @d 401", "variable KEY, which is not set"},
 		"a pattern":                 {"@d not header Authorization \"Bearer *\"\nrespond @d 401", "is a pattern"},
 		"no scheme":                 {"@d not header Authorization secret\nrespond @d 401", "no scheme such as Bearer"},
-		"a password without a name": {"@d not header Authorization \"Basic eHg=\"\nrespond @d 401", "no base64 of name:password"},
+		"a password without a name": {"@d not header Authorization \"Basic eHg=\"\nrespond @d 401", "invalid credential of Basic"},
 		"an answer that is a page":  {"@d not header Authorization \"Bearer a\"\nrespond @d 200", "compares a credential"},
 		"two uses":                  {"@d not header X-Api-Key a\nrespond @d 401\nrewrite @d /x", "compares a credential"},
 		"one good answer":           {"@ok header X-Api-Key a\nreverse_proxy @ok localhost:1", "compares a credential"},

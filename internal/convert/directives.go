@@ -26,7 +26,7 @@ func (c *converter) basicAuth(n *sourcepos.Node) error {
 	}
 	for _, account := range n.Children {
 		if len(account.Words) != 2 || account.Words[0] == "import" || len(account.Children) > 0 {
-			c.keep(n, "the line %q is no user with a hash; this basic_auth stays", account.Words[0])
+			c.keep(n, "the line %q has no user with a hash; this basic_auth stays", account.Words[0])
 			return nil
 		}
 		lines = append(lines, quoteAll("user", account.Words[0], decodedHash(account.Words[1])))

@@ -213,7 +213,7 @@ func schemeFor(field, value string) (lines []string, reason string) {
 	decoded, err := base64.StdEncoding.DecodeString(credential)
 	user, password, both := strings.Cut(string(decoded), ":")
 	if err != nil || !both {
-		return nil, "the credential of Basic is no base64 of name:password"
+		return nil, "invalid credential of Basic: it must be the base64 of name:password"
 	}
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost+4) // as `caddy hash-password` does
 	if err != nil {

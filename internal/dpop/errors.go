@@ -29,5 +29,5 @@ var (
 	errNoReplay     = errors.New("no memory is configured")
 	errReplay       = errors.New("it was used before")
 	errNonceMissing = errors.New("nonce is missing")
-	errNonceStale   = errors.New("nonce is not a current one")
+	errNonceStale   = errors.New("nonce is not current")
 )

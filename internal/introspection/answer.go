@@ -34,7 +34,7 @@ type Answer struct {
 func parse(body []byte) (Answer, error) {
 	members, err := strictjson.Object(body)
 	if err != nil {
-		return Answer{}, fmt.Errorf("the answer is not a sound JSON object: %w", err)
+		return Answer{}, fmt.Errorf("the answer is not a valid JSON object: %w", err)
 	}
 	active, ok := members["active"].(bool)
 	switch {

@@ -35,7 +35,7 @@ func (a Authentication) Check(hasSecret, hasKey bool) error {
 			return fmt.Errorf("introspection: %s needs a private key (RFC 7662 §2.1)", a)
 		}
 	default:
-		return fmt.Errorf("introspection: client authentication %.64q is none of %s, %s and %s", a, ClientSecretBasic, ClientSecretPost, PrivateKeyJWT)
+		return fmt.Errorf("introspection: invalid client authentication %.64q: write %s, %s or %s", a, ClientSecretBasic, ClientSecretPost, PrivateKeyJWT)
 	}
 	return nil
 }

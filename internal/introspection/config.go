@@ -55,7 +55,7 @@ func (c Config) completed() (Config, authenticator, error) {
 		return c, nil, err
 	}
 	if c.ClientID == "" {
-		return c, nil, errors.New("introspection without a client ID: the endpoint must know who asks (RFC 7662 §2.1)")
+		return c, nil, errors.New("introspection without a client ID: the endpoint requires authentication (RFC 7662 §2.1)")
 	}
 	if c.Cache < 0 {
 		return c, nil, errors.New("introspection: cache must not be negative")

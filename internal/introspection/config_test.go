@@ -24,7 +24,7 @@ func TestNew(t *testing.T) {
 		{"R7662-1: a key is enough", func(c *Config) {
 			c.ClientSecret, c.SigningKey, c.Authentication = "", key, PrivateKeyJWT
 		}, ""},
-		{"R7662-1: no other method", func(c *Config) { c.Authentication = "none" }, "is none of"},
+		{"R7662-1: no other method", func(c *Config) { c.Authentication = "none" }, "invalid client authentication"},
 		{"R7662-1: https", func(c *Config) { c.Endpoint = "http://id.example/introspect" }, "https://"},
 		{"R7662-1: http on this machine", func(c *Config) { c.Endpoint = "http://127.0.0.1:9000/introspect" }, ""},
 		{"an endpoint or an issuer is given", func(c *Config) { c.Endpoint = "" }, "needs an endpoint"},

@@ -52,7 +52,7 @@ func TestParsePEM(t *testing.T) {
 		{"a key for key exchange", pemOf(t, exchange.PublicKey()), nil, "not supported"},
 		{"JWT-14: a private key", pemBlock("EC PRIVATE KEY", ecDER), nil, "configure the public key"},
 		{"a private key after a public one", slices.Concat(rsaPEM, pemBlock("PRIVATE KEY", nil)), nil, "block 2: a private key"},
-		{"another type", pemBlock("CERTIFICATE REQUEST", nil), nil, "is none of"},
+		{"another type", pemBlock("CERTIFICATE REQUEST", nil), nil, "invalid type"},
 		{"not the type it says", pemBlock("CERTIFICATE", ecDER), nil, "block 1"},
 		{"a block that is cut off", append(slices.Clone(rsaPEM), rsaPEM[:len(rsaPEM)/2]...), nil, "1 of 2"},
 		{"too many blocks", bytes.Repeat(pemMarker, MaxKeys+2), nil, "may have 2000 blocks"},

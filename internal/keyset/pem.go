@@ -65,6 +65,6 @@ func publicKeyOf(block *pem.Block) (any, error) {
 	case strings.HasSuffix(block.Type, "PRIVATE KEY"):
 		return nil, errors.New("a private key has no place here: configure the public key instead, and keep the private one where tokens are signed")
 	default:
-		return nil, fmt.Errorf("type %.32q is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE", block.Type)
+		return nil, fmt.Errorf("invalid type %.32q: expected PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE", block.Type)
 	}
 }

@@ -132,7 +132,7 @@ func (r *operationReader) readPath(path, item *yaml.Node) error {
 				name = strings.ToUpper(name)
 			}
 			if seen[name] {
-				return at(operation, place, errors.New("the path has the operation twice, here and in what $ref refers to"))
+				return at(operation, place, errors.New("duplicate operation: it is here and in the target of $ref"))
 			}
 			seen[name] = true
 			if err := r.readOperation(name, path.Value, operation, place, servers); err != nil {

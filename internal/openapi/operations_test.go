@@ -104,7 +104,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a path at another host", "openapi: 3.1.0\npaths:\n  /a: {$ref: 'https://h/a.yaml'}", "not followed"},
 		{"a path in a circle", "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/paths/~1b'}\n  /b: {$ref: '#/paths/~1a'}", "circle"},
 		{"a path that is not there", "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/x/y'}", `"#/x/y" not found`},
-		{"an operation in both places", "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/x', get: {}}\nx: {get: {}}", "has the operation twice"},
+		{"an operation in both places", "openapi: 3.1.0\npaths:\n  /a: {$ref: '#/x', get: {}}\nx: {get: {}}", "duplicate operation"},
 		{"a scheme in another file", "openapi: 3.1.0\nsecurity: [{R: []}]\npaths: {/a: {get: {}}}\ncomponents: {securitySchemes: {R: {$ref: x.yaml}}}", `components.securitySchemes["R"].$ref: references to other documents`},
 		{"a scheme in a circle", "openapi: 3.1.0\nsecurity: [{R: []}]\npaths: {/a: {get: {}}}\ncomponents: {securitySchemes: {R: {$ref: '#/components/securitySchemes/R'}}}", "circle"},
 		{"a scheme of another type", "openapi: 3.1.0\nsecurity: [{R: []}]\npaths: {/a: {get: {}}}\ncomponents: {securitySchemes: {R: {type: basic}}}", "write type apiKey"},

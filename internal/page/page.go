@@ -90,7 +90,7 @@ type view struct {
 func (s *Set) Render(facts Facts, acceptLanguage []string) (Page, error) {
 	edition, found := s.editions[facts.Status]
 	if !found {
-		return Page{}, fmt.Errorf("there is no page for the status %d", facts.Status)
+		return Page{}, fmt.Errorf("no page for the status %d", facts.Status)
 	}
 	chosen := edition.translations[negotiate(acceptLanguage, edition.languages)]
 	html, err := chosen.render(facts)

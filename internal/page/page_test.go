@@ -202,7 +202,7 @@ func TestRefused(t *testing.T) {
 		"a file that is too long":             {folder("401.html", strings.Repeat("x", 65<<10)), []string{"401.html: ", "64 KiB"}},
 		"texts that are no JSON":              {folder("de.json", "{"), []string{"de.json: "}},
 		"texts that are no object":            {folder("de.json", "[]"), []string{"de.json: "}},
-		"a text that is a number":             {folder("de.json", `{"sign_in": 1}`), []string{"de.json: ", `"sign_in" is no text`}},
+		"a text that is a number":             {folder("de.json", `{"sign_in": 1}`), []string{"de.json: ", `invalid text "sign_in"`}},
 		"a text of an unknown name":           {folder("de.json", `{"signin": "x"}`), []string{"de.json: ", `"signin"`}},
 		"a text written twice":                {folder("de.json", `{"sign_in": "x", "sign_in": "y"}`), []string{"de.json: "}},
 		"texts that are not UTF-8":            {folder("de.json", "{\"sign_in\": \"\xff\"}"), []string{"de.json: ", "UTF-8"}},

@@ -25,7 +25,7 @@ func readTexts(data []byte, base, english texts) (texts, error) {
 	for name, value := range object {
 		text, ok := value.(string)
 		if !ok {
-			return nil, fmt.Errorf("%q is no text", name)
+			return nil, fmt.Errorf("invalid text %q: write a string", name)
 		}
 		if _, found := english[name]; !found && english != nil {
 			return nil, fmt.Errorf("unknown text %q: use the names of the English texts, see docs/pages.md", name)

@@ -75,7 +75,7 @@ func readRules() ([]rule, error) {
 		return nil, fmt.Errorf("%s: %w", rulesFile, err)
 	}
 	if len(rows) < 2 {
-		return nil, errors.New("there are no rules")
+		return nil, errors.New("rules not found")
 	}
 	var rules []rule
 	for _, row := range rows[1:] {
