@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -65,27 +64,6 @@ func Settled(t testing.TB, addresses ...string) {
 		ports = append(ports, port)
 	}
 	Eventually(t, "what was replaced no longer listens", func() bool { return !twice(listening(ports)) })
-}
-
-// listening returns the local addresses of TCP listeners on some ports, as the
-// kernel writes them (proc(5), /proc/net/tcp).
-func listening(ports []string) (addresses []string) {
-	const local, state, listen = 1, 3, "0A"
-	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		content, _ := os.ReadFile(table) // other systems have none
-		for line := range strings.Lines(string(content)) {
-			fields := strings.Fields(line)
-			if len(fields) <= state || fields[state] != listen {
-				continue
-			}
-			_, digits, _ := strings.Cut(fields[local], ":")
-			port, err := strconv.ParseUint(digits, 16, 16)
-			if err == nil && slices.Contains(ports, strconv.FormatUint(port, 10)) {
-				addresses = append(addresses, fields[local])
-			}
-		}
-	}
-	return addresses
 }
 
 func twice(all []string) bool {
