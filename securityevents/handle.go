@@ -129,20 +129,11 @@ func (t *Transmitter) revoke(ctx context.Context, named []store.Revocation, befo
 		if err != nil {
 			return refused, refusal{invalidRequest, err}
 		}
-		if t.holds(entry) {
-			continue
-		}
+		// Also if this instance has the entry: the last attempt may not have reached the store.
 		if err := t.sink.Store.Publish(ctx, entry); err != nil {
 			return unavailable, err
 		}
 		t.sink.Published(entry)
 	}
 	return accepted, nil
-}
-
-// holds reports whether the store has a revocation that is as wide.
-func (t *Transmitter) holds(entry store.Entry) bool {
-	known, found := t.sink.Store.Lookup(store.EntryRevoked, entry.Key)
-	return found && !known.Until.Before(entry.Until) &&
-		(known.Before.IsZero() || !entry.Before.IsZero() && !known.Before.Before(entry.Before))
 }
