@@ -29,6 +29,20 @@ const declared = `{
 }
 `
 
+// findings are what lint finds in a Caddyfile.
+func findings(t *testing.T, caddyfile string) []lint.Finding {
+	t.Helper()
+	config, err := harness.Adapt(caddyfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := routes.Parse(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lint.Run(parsed)
+}
+
 // TestLint has for each rule what it finds, and what is next to it and fine.
 // Rules about open paths are left out where they are not meant.
 func TestLint(t *testing.T) {
@@ -122,16 +136,8 @@ func TestLint(t *testing.T) {
 		"all subdomains, no credentials": {site: "a.example.com {\n auth_cors https://*.example.com\n require_auth corp\n respond z\n}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config, err := harness.Adapt(fmt.Sprintf(declared, c.scheme) + c.site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed, err := routes.Parse(config)
-			if err != nil {
-				t.Fatal(err)
-			}
 			var found []string
-			for _, finding := range lint.Run(parsed) {
+			for _, finding := range findings(t, fmt.Sprintf(declared, c.scheme)+c.site) {
 				id := finding.Rule.ID
 				expected := slices.Contains(strings.Fields(c.want), id) || !slices.Contains([]string{"open-beside-guarded", "prefix-with-dots", "error-log", "preflight-answered"}, id) && (id != "prefix-without-root" || c.want == "" && strings.Contains(name, "root"))
 				if expected && !slices.Contains(found, id) {
@@ -163,16 +169,8 @@ func TestLintOfPreflights(t *testing.T) {
 		"a gate of Caddy":         {"a.example.com {\nbasic_auth {\na $2a$14$XPj.RKKq.qtvfeX8eu1Q7.vjurU9hltoGAhuoaNzsgGw5sKrOmBXy\n}\nreverse_proxy localhost:9000\n}", 0},
 	} {
 		t.Run("CORS-1: "+name, func(t *testing.T) {
-			config, err := harness.Adapt(fmt.Sprintf(declared, "") + c.site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed, err := routes.Parse(config)
-			if err != nil {
-				t.Fatal(err)
-			}
 			found := 0
-			for _, finding := range lint.Run(parsed) {
+			for _, finding := range findings(t, fmt.Sprintf(declared, "")+c.site) {
 				if finding.Rule.ID == "preflight-answered" {
 					found++
 				}
@@ -195,16 +193,8 @@ func TestLintOfPublishedPaths(t *testing.T) {
 		"signed identities":                {"require_auth /mcp* corp {\nforward_signed X-Identity {\naudience https://b.example.com\n}\n}\nrespond z", "everything else"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config, err := harness.Adapt(fmt.Sprintf(declared, "") + "a.example.com {\n" + c.site + "\n}")
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed, err := routes.Parse(config)
-			if err != nil {
-				t.Fatal(err)
-			}
 			var open []string
-			for _, finding := range lint.Run(parsed) {
+			for _, finding := range findings(t, fmt.Sprintf(declared, "")+"a.example.com {\n"+c.site+"\n}") {
 				if what, found := strings.CutSuffix(finding.What, " is open, while other paths of the site are guarded"); found {
 					open = append(open, what)
 				}
