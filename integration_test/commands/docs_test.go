@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/excorp/caddy-require-auth/internal/lint"
 )
@@ -60,6 +61,37 @@ func TestDocs(t *testing.T) {
 				t.Errorf("it prints\n%s", got)
 			}
 		})
+	}
+}
+
+// TestDocsWorkflow runs the step of a GitHub workflow. The report that the next step
+// uploads is there, also if a case fails.
+func TestDocsWorkflow(t *testing.T) {
+	page := readPage(t)
+	_, snippet, _ := strings.Cut(page, "```yaml\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	var steps []struct {
+		Run, Uses, If string
+		With          struct{ Path string }
+	}
+	if err := yaml.Unmarshal([]byte(snippet), &steps); err != nil || len(steps) != 2 || steps[1].Uses == "" || steps[1].If != "always()" {
+		t.Fatalf("%v: %+v", err, steps)
+	}
+	for cases, fails := range map[string]bool{"anonymous GET /me 401\n": false, "anonymous GET /me pass\n": true} {
+		folder := t.TempDir()
+		for name, content := range documented {
+			write(t, filepath.Join(folder, name), content)
+		}
+		write(t, filepath.Join(folder, "Caddyfile"), caddyfileBlock.FindStringSubmatch(page)[1])
+		write(t, filepath.Join(folder, "access.test"), "site https://api.example.com\n"+cases)
+		output := give(t, folder, strings.TrimPrefix(steps[0].Run, "./")+" || echo $?")
+		if failed := strings.HasSuffix(strings.TrimSpace(output), "\n1"); failed != fails {
+			t.Errorf("%s fails: %t\n%s", cases, failed, output)
+		}
+		report, err := os.ReadFile(filepath.Join(folder, steps[1].With.Path))
+		if err != nil || strings.Contains(string(report), "<failure") != fails {
+			t.Errorf("%v: %s", err, report)
+		}
 	}
 }
 
