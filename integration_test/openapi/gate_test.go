@@ -240,11 +240,11 @@ func TestManyOperations(t *testing.T) {
 		var document strings.Builder
 		document.WriteString("openapi: 3.1.0\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\nsecurity: [{corp: []}]\npaths:\n")
 		for i := range resources {
-			fmt.Fprintf(&document, "  /v1/thing%04d: {get: {}, post: {}}\n  /v1/thing%04[1]d/{id}: {get: {}, delete: {}}\n  /v1/thing%04[1]d/{id}:stop: {post: {}}\n", i)
+			fmt.Fprintf(&document, "  /v1/thing%04d: {get: {}, post: {}}\n  /v1/thing%04[1]d/{id}: {get: {}, delete: {}}\n  /v1/jobs/{id}:stop%04[1]d: {post: {}}\n  /v1/Thing%04[1]d({id})/parts: {get: {}}\n", i)
 		}
 		s := gated(t, written(t, document.String()), "")
 		send := func() {
-			for request, want := range map[string]int{"DELETE /v1/thing%04d/7": 200, "POST /v1/thing%04d/7:stop": 200, "GET /v1/thing%04d/7/8": 404} {
+			for request, want := range map[string]int{"DELETE /v1/thing%04d/7": 200, "POST /v1/jobs/7:stop%04d": 200, "GET /v1/Thing%04d(7)/parts": 200, "GET /v1/thing%04d/7/8": 404} {
 				method, path, _ := strings.Cut(fmt.Sprintf(request, resources-1), " ")
 				if got := s.Do(method, s.URL(path), caller); got.Status != want {
 					t.Errorf("%s %s: %d %s", method, path, got.Status, got.Body)
@@ -256,7 +256,7 @@ func TestManyOperations(t *testing.T) {
 	}
 	few, many := cost(2), cost(2000)
 	if few == 0 || many != few {
-		t.Errorf("%d steps with 10 operations, %d with 10,000", few, many)
+		t.Errorf("%d steps with 12 operations, %d with 12,000", few, many)
 	}
 }
 

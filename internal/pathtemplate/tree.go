@@ -9,12 +9,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// Tree has a value for each method of each path template. Its cost depends on the
-// length of a path, not on the number of templates.
+// Tree has a value for each method of each path template. The cost of a search depends on
+// the length of a path, and on the templates that match it, not on the number of others.
 type Tree[V any] struct {
 	root  node[V]
 	depth int // of the longest template, in segments
@@ -26,7 +27,8 @@ type node[V any] struct {
 	kind   kind
 	text   string                // of a fixed segment
 	fixed  map[string][]*node[V] // by their text in lower case
-	others []*node[V]
+	others map[affixes][]*node[V]
+	sizes  []sizes // the different sizes of the keys of others
 
 	// Of a segment with parameters: the fixed parts around them, as written and in
 	// lower case.
@@ -35,6 +37,13 @@ type node[V any] struct {
 	// The values by method, of templates that end here without and with a slash.
 	plain, slashed map[string]V
 }
+
+// affixes are the text before the first parameter of a segment and after the last one, in
+// lower case.
+type affixes struct{ prefix, suffix string }
+
+// sizes are the lengths of affixes.
+type sizes struct{ prefix, suffix int }
 
 // kind orders segments: a fixed one is more concrete than one with a parameter.
 type kind uint8
@@ -116,7 +125,7 @@ func parseSegment(segment string) ([]string, error) {
 			return nil, fmt.Errorf("invalid segment %q: a path has no query, no fragment, no semicolon and pairs of braces", segment)
 		}
 		text, err := url.PathUnescape(before)
-		if err != nil || strings.Contains(text, "/") {
+		if err != nil || strings.Contains(text, "/") || !utf8.ValidString(text) {
 			return nil, fmt.Errorf("invalid escape in the segment %q", segment)
 		}
 		parts = append(parts, text)
@@ -138,17 +147,7 @@ func parseSegment(segment string) ([]string, error) {
 // child returns the node of a segment, and adds it.
 func (n *node[V]) child(parts []string) *node[V] {
 	if len(parts) > 1 {
-		for _, other := range n.others {
-			if slices.Equal(other.parts, parts) {
-				return other
-			}
-		}
-		child := &node[V]{parent: n, kind: variable, parts: parts}
-		for _, part := range parts {
-			child.folded = append(child.folded, strings.ToLower(part))
-		}
-		n.others = append(n.others, child)
-		return child
+		return n.variableChild(parts)
 	}
 	key := strings.ToLower(parts[0])
 	for _, other := range n.fixed[key] {
@@ -161,6 +160,28 @@ func (n *node[V]) child(parts []string) *node[V] {
 		n.fixed = make(map[string][]*node[V])
 	}
 	n.fixed[key] = append(n.fixed[key], child)
+	return child
+}
+
+// variableChild returns the node of a segment with parameters, and adds it.
+func (n *node[V]) variableChild(parts []string) *node[V] {
+	child := &node[V]{parent: n, kind: variable, parts: parts}
+	for _, part := range parts {
+		child.folded = append(child.folded, strings.ToLower(part))
+	}
+	key := affixes{child.folded[0], child.folded[len(parts)-1]}
+	for _, other := range n.others[key] {
+		if slices.Equal(other.parts, parts) {
+			return other
+		}
+	}
+	if n.others == nil {
+		n.others = make(map[affixes][]*node[V])
+	}
+	n.others[key] = append(n.others[key], child)
+	if size := (sizes{len(key.prefix), len(key.suffix)}); !slices.Contains(n.sizes, size) {
+		n.sizes = append(n.sizes, size)
+	}
 	return child
 }
 
@@ -180,16 +201,23 @@ func (n *node[V]) walk(method string, segments []string, slash, exact bool, foun
 		return n.ends(method, slash, exact, found)
 	}
 	segment, rest := segments[0], segments[1:]
-	for _, child := range n.fixed[strings.ToLower(segment)] {
+	folded := strings.ToLower(segment)
+	for _, child := range n.fixed[folded] {
 		steps.Add(1)
 		found = child.walk(method, rest, slash, exact && child.text == segment, found)
 	}
-	for _, child := range n.others {
+	for _, size := range n.sizes {
 		steps.Add(1)
-		if matchesParts(child.parts, segment) {
-			found = child.walk(method, rest, slash, exact, found)
-		} else if matchesParts(child.folded, strings.ToLower(segment)) {
-			found = child.walk(method, rest, slash, false, found)
+		if size.prefix+size.suffix >= len(folded) {
+			continue // a parameter is not empty
+		}
+		for _, child := range n.others[affixes{folded[:size.prefix], folded[len(folded)-size.suffix:]}] {
+			steps.Add(1)
+			if matchesParts(child.parts, segment) {
+				found = child.walk(method, rest, slash, exact, found)
+			} else if matchesParts(child.folded, folded) {
+				found = child.walk(method, rest, slash, false, found)
+			}
 		}
 	}
 	return found

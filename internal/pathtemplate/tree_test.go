@@ -2,9 +2,11 @@ package pathtemplate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -127,8 +129,61 @@ func TestMethods(t *testing.T) {
 	}
 }
 
+// TestSearch compares the search with one that tries every template.
+func TestSearch(t *testing.T) {
+	dice := rand.New(rand.NewPCG(16, 3986))
+	text := func(letters ...string) (all string) {
+		for range dice.IntN(4) {
+			all += letters[dice.IntN(len(letters))]
+		}
+		return all
+	}
+	// A Kelvin sign and a dotted I are shorter in lower case.
+	letters := []string{"a", "A", "k", "\u212a", "\u0130", "é", "É", "-", "."}
+	for range 300 {
+		made := new(Tree[string])
+		parts := make(map[string][]string)
+		for range 30 {
+			segment := text(letters...) + "{x}" + text(letters...)
+			if dice.IntN(3) == 0 {
+				segment += "{y}" + text(letters...)
+			}
+			if made.Add("GET", "/"+segment, segment) == nil {
+				parts[segment], _ = parseSegment(segment)
+			}
+		}
+		for range 100 {
+			segment := text(append(letters, "\xc3", "\xa9")...) + text(letters...)
+			if segment == "" {
+				continue
+			}
+			var want, got []string
+			for template, parts := range parts {
+				var folded []string
+				for _, part := range parts {
+					folded = append(folded, strings.ToLower(part))
+				}
+				switch {
+				case matchesParts(parts, segment):
+					want = append(want, template+" true")
+				case matchesParts(folded, strings.ToLower(segment)):
+					want = append(want, template+" false")
+				}
+			}
+			for _, m := range made.root.walk("GET", []string{segment}, false, true, nil) {
+				got = append(got, fmt.Sprint(m.value, " ", m.exact))
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%q matches %q, want %q", segment, got, want)
+			}
+		}
+	}
+}
+
 func TestAddRefuses(t *testing.T) {
-	for _, template := range []string{"", "a", "/a?b", "/a#b", "/{a", "/a}", "/{}", "/{a{b}}", "/a/../b", "/./a", "/%zz", "/a%2Fb", `/a\b`, "/a;b"} {
+	for _, template := range []string{"", "a", "/a?b", "/a#b", "/{a", "/a}", "/{}", "/{a{b}}", "/a/../b", "/./a", "/%zz", "/a%2Fb", `/a\b`, "/a;b", "/{x}%A9"} {
 		if err := new(Tree[int]).Add("GET", template, 1); err == nil {
 			t.Errorf("%s is taken", template)
 		}
