@@ -12,11 +12,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
+
+func init() { keyset.SetFirstWait(time.Second) }
 
 // The credentials besides [harness.Token].
 const (

@@ -17,9 +17,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
+
+func init() { keyset.SetFirstWait(time.Second) }
 
 var update = flag.Bool("update", false, "rewrite the expected parts of testdata")
 

@@ -20,7 +20,10 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
+
+func init() { keyset.SetFirstWait(time.Second) }
 
 // fault is how a provider answers, or does not.
 type fault struct {

@@ -5,9 +5,13 @@ import (
 	"net/http"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
+
+func init() { keyset.SetFirstWait(time.Second) }
 
 const metadata = `
 {

@@ -13,7 +13,10 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
+	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
+
+func init() { keyset.SetFirstWait(time.Second) }
 
 const (
 	caep = "https://schemas.openid.net/secevent/caep/event-type/"

@@ -21,11 +21,16 @@ const (
 	maxBackoff = time.Minute
 	// timeout is that of one fetch, discovery included.
 	timeout = 10 * time.Second
-	// firstWait is how long a request waits for the first set.
-	firstWait = 3 * time.Second
 	// maxStale is how long the last good set is used while fetches fail.
 	maxStale = 24 * time.Hour
 )
+
+// firstWait is how long a request waits for the first set.
+var firstWait = 3 * time.Second
+
+// SetFirstWait shortens that wait, for tests without a key set. It must come before the
+// first request.
+func SetFirstWait(wait time.Duration) { firstWait = wait }
 
 // The results of a fetch.
 const (
