@@ -60,11 +60,11 @@ func parseGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		}
 	}
 	var routes []httpcaddyfile.ConfigValue
-	for _, place := range gate.documents() {
+	for _, doc := range gate.documents() {
 		// The document comes first, with one long path. Caddy keeps such a route before the
 		// others of a directive, so the gate does not guard the document.
-		matcher := caddy.ModuleMap{"path": h.JSON([]string{place.path})}
-		routes = append(routes, h.NewRoute(matcher, place.handler)...)
+		matcher := caddy.ModuleMap{"path": h.JSON([]string{doc.path})}
+		routes = append(routes, h.NewRoute(matcher, doc.handler)...)
 	}
 	return append(routes, h.NewRoute(matchers, gate)...), nil
 }
@@ -80,12 +80,12 @@ func (g *RequireAuth) documents() (all []document) {
 	if g.Resource != nil {
 		described := *g.Resource
 		described.Facade = nil // its secret stays with the gate
-		places := []string{resource.WellKnown}
+		paths := []string{resource.WellKnown}
 		if g.Resource.Facade != nil {
-			places = append(places, facade.MetadataPlace, facade.OpenIDPlace, facade.EndpointPlace)
+			paths = append(paths, facade.MetadataPath, facade.OpenIDPath, facade.EndpointPath)
 		}
-		for _, place := range places {
-			all = append(all, document{place + "*", &resource.Handler{Resources: []resource.Resource{described}}})
+		for _, path := range paths {
+			all = append(all, document{path + "*", &resource.Handler{Resources: []resource.Resource{described}}})
 		}
 	}
 	if len(g.ForwardSigned) > 0 {

@@ -146,7 +146,7 @@ func (x *explainer) explain(ctx context.Context, q question) (*Explanation, erro
 	defer cancel()
 	explained := new(Explanation)
 	if q.URL == "" {
-		return explained, explained.judgeToken(ctx, x.app, q)
+		return explained, explained.explainToken(ctx, x.app, q)
 	}
 	r, err := q.request(ctx)
 	if err != nil {
@@ -268,8 +268,8 @@ func (s *requestState) explain(in *Explanation) {
 	s.explained, s.request.Trace = in, new(trace.Trace)
 }
 
-// judgeToken has schemes judge a token that came without a request.
-func (e *Explanation) judgeToken(ctx context.Context, app *App, q question) error {
+// explainToken has schemes judge a token that came without a request.
+func (e *Explanation) explainToken(ctx context.Context, app *App, q question) error {
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + q.Token}}}).WithContext(ctx)
 	known := false
 	for _, scheme := range app.registry.allSchemes() {

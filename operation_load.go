@@ -186,7 +186,7 @@ func (g *RequireAuth) schemesOf(api *oas.API) (map[string][]*namedScheme, error)
 		case scheme == nil:
 			unmatched[declared.Carrier] = append(unmatched[declared.Carrier], name)
 		case !carries(scheme, declared.Carrier):
-			return nil, fmt.Errorf("%s: the scheme %s of the gate takes another kind of credential: write `scheme %s <scheme>`", declared.Place, name, name)
+			return nil, fmt.Errorf("%s: the scheme %s of the gate takes another kind of credential: write `scheme %s <scheme>`", declared.Position, name, name)
 		default:
 			found[name] = []*namedScheme{scheme}
 		}
@@ -204,13 +204,13 @@ func (g *RequireAuth) addByCarrier(found map[string][]*namedScheme, left map[str
 		names := left[carrier]
 		fitting := slices.DeleteFunc(g.allSchemes(), func(s *namedScheme) bool { return !carries(s, carrier) })
 		free := slices.DeleteFunc(slices.Clone(fitting), func(s *namedScheme) bool { return slices.Contains(taken, s) })
-		switch place := api.Schemes[names[0]].Place; {
+		switch position := api.Schemes[names[0]].Position; {
 		case len(fitting) == 0:
-			return fmt.Errorf("%s: no scheme of the gate takes such a credential (%s): write `scheme %s <scheme>`", place, carrier, names[0])
+			return fmt.Errorf("%s: no scheme of the gate takes such a credential (%s): write `scheme %s <scheme>`", position, carrier, names[0])
 		case len(fitting) == 1:
 			free = fitting
 		case len(names) > 1 || len(free) == 0:
-			return fmt.Errorf("%s: %w: write `scheme %s <scheme>`", place, errAmbiguousScheme, names[0])
+			return fmt.Errorf("%s: %w: write `scheme %s <scheme>`", position, errAmbiguousScheme, names[0])
 		}
 		for _, name := range names {
 			found[name] = free

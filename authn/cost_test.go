@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// TestCostOfPlaces has a hundred schemes that look at places of their own.
-func TestCostOfPlaces(t *testing.T) {
+// TestCostOfLocations has a hundred schemes that look at places of their own.
+func TestCostOfLocations(t *testing.T) {
 	var locations []authn.Location
 	for i := range 100 {
 		name := "token" + strconv.Itoa(i)

@@ -14,7 +14,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 )
 
-func TestPlaceCheck(t *testing.T) {
+func TestLocationCheck(t *testing.T) {
 	for _, location := range []authn.Location{{Kind: "header", Name: "X-API-Key"}, {Kind: "query", Name: "a b"}, {Kind: "cookie", Name: "__Host-id"}, {Kind: "form", Name: "t"}} {
 		t.Run("KEY-5: "+string(location.Kind)+" "+location.Name+" is a place", func(t *testing.T) {
 			if err := location.Check(); err != nil {

@@ -66,7 +66,7 @@ func (o *lintOptions) run(cmd *cobra.Command) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	location, err := config.placer()
+	location, err := config.locator()
 	if err != nil {
 		return exitFailed, err
 	}
@@ -95,9 +95,9 @@ func (o *lintOptions) checkAllowed() error {
 	return nil
 }
 
-// placer returns a function for the position of a finding. In a Caddyfile it searches
+// locator returns a function for the position of a finding. In a Caddyfile it searches
 // for the text, otherwise it is the path in the JSON.
-func (c *configuration) placer() (func(lint.Finding) []string, error) {
+func (c *configuration) locator() (func(lint.Finding) []string, error) {
 	inJSON := func(f lint.Finding) []string { return []string{f.Where} }
 	if c.adapter != "caddyfile" || c.file == "-" {
 		return inJSON, nil

@@ -161,8 +161,8 @@ func newRoute(row routes.Row) route {
 }
 
 // public is [configuration.public], with documents that cannot be read noted.
-func (r *routesReport) public(config *configuration, row routes.Row, placed []routes.PlacedGate) []route {
-	public, err := config.public(row, placed)
+func (r *routesReport) public(config *configuration, row routes.Row, location []routes.PlacedGate) []route {
+	public, err := config.public(row, location)
 	if err != nil && !slices.Contains(r.Unread, err.Error()) {
 		r.Unread = append(r.Unread, err.Error())
 	}
@@ -170,7 +170,7 @@ func (r *routesReport) public(config *configuration, row routes.Row, placed []ro
 }
 
 // public returns a line for each operation on a way that OpenAPI documents make public.
-func (c *configuration) public(row routes.Row, placed []routes.PlacedGate) ([]route, error) {
+func (c *configuration) public(row routes.Row, location []routes.PlacedGate) ([]route, error) {
 	if row.Kind != routes.Answers || row.Open() {
 		return nil, nil
 	}
@@ -193,8 +193,8 @@ func (c *configuration) public(row routes.Row, placed []routes.PlacedGate) ([]ro
 		if err != nil {
 			return nil, err
 		}
-		at := slices.IndexFunc(placed, func(p routes.PlacedGate) bool { return p.Where == gate.Where })
-		open = narrow(open, operations, placed[at].View)
+		at := slices.IndexFunc(location, func(p routes.PlacedGate) bool { return p.Where == gate.Where })
+		open = narrow(open, operations, location[at].View)
 	}
 	return open, nil
 }

@@ -131,7 +131,7 @@ func (o *testOptions) run(cmd *cobra.Command, files []string) (int, error) {
 	}
 	if o.coverage {
 		coverage := accesstest.Cover(loaded.Gates(), all)
-		if err := config.locate(coverage.Missing); err != nil {
+		if err := config.replacePaths(coverage.Missing); err != nil {
 			return exitFailed, err
 		}
 		report.Coverage = &coverage
@@ -165,9 +165,9 @@ func readCases(files []string) ([][]accesstest.Case, error) {
 	return cases, nil
 }
 
-// locate replaces paths in the JSON by lines of the Caddyfile.
-func (c *configuration) locate(missing []accesstest.Uncovered) error {
-	place, err := c.placer()
+// replacePaths replaces paths in the JSON by lines of the Caddyfile.
+func (c *configuration) replacePaths(missing []accesstest.Uncovered) error {
+	position, err := c.locator()
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (c *configuration) locate(missing []accesstest.Uncovered) error {
 	}
 	for i, one := range missing {
 		if gate, ok := gates[one.Where]; ok {
-			missing[i].Where = strings.Join(place(lint.FindingAt(gate)), " or ")
+			missing[i].Where = strings.Join(position(lint.FindingAt(gate)), " or ")
 		}
 	}
 	return nil

@@ -164,8 +164,8 @@ func TestInspectSlowBody(t *testing.T) {
 			r.Body, r.ContentLength = io.NopCloser(body), -1
 			began := time.Now()
 			_, _, err := guarded.Inspect(r, func(at time.Time) error { body.deadline = at; return nil })
-			if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != bodyTime {
-				t.Errorf("%v after %s", err, took)
+			if elapsed := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || elapsed != bodyTime {
+				t.Errorf("%v after %s", err, elapsed)
 			}
 		})
 	})

@@ -65,8 +65,8 @@ func (h *Handler) findFacades() facades {
 		count++
 	}
 	if count == 1 {
-		for _, place := range []string{facade.MetadataPlace, facade.OpenIDPlace} {
-			found[place] = found[canonical(place+last.Path())]
+		for _, location := range []string{facade.MetadataPath, facade.OpenIDPath} {
+			found[location] = found[canonical(location+last.Path())]
 		}
 	}
 	return found

@@ -23,7 +23,7 @@ func mixed(t *testing.T, many int) *directory {
 	return directory
 }
 
-func TestStandIns(t *testing.T) {
+func TestDecoys(t *testing.T) {
 	kinds := func(d *directory) (all []string) {
 		for i := range 1000 {
 			all = append(all, hashParameters(d.decoy(fmt.Sprint("nobody-", i)).hash))

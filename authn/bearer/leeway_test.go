@@ -70,9 +70,9 @@ func TestDates(t *testing.T) {
 	})
 }
 
-// FuzzJudge signs whatever claims: judging never panics, and who is accepted
-// has what a gate builds on.
-func FuzzJudge(f *testing.F) {
+// FuzzSignedClaims signs any claims. Verification never panics, and an accepted caller
+// has what a gate needs.
+func FuzzSignedClaims(f *testing.F) {
 	for _, claims := range []map[string]any{nil, {"cnf": map[string]any{"jkt": "x"}}, {"scope": []any{1}, "roles": map[string]any{}}, {"exp": 1e300}} {
 		seed, err := json.Marshal(goodClaims(claims))
 		if err != nil {

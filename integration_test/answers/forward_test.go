@@ -155,9 +155,9 @@ func TestForward(t *testing.T) {
 	})
 }
 
-// TestForwardInItsPlace has a gate that puts something else in the field that the
+// TestForwardFieldOrder has a gate that puts something else in the field that the
 // credential comes in.
-func TestForwardInItsPlace(t *testing.T) {
+func TestForwardFieldOrder(t *testing.T) {
 	b := serve(t, nil)
 	const fields = "corp ops partners {\npreflight forward\nforward Authorization \"Basic inside\"\nforward X-API-Key inside\n"
 	s := harness.Start(t, site("require_auth /known* "+fields+"}\nrequire_auth /optional* "+fields+"optional\n}\nreverse_proxy "+b.addr))

@@ -183,8 +183,8 @@ func TestSchemesOfOneKind(t *testing.T) {
 	})
 }
 
-// TestInPlace has a scheme that one gate declares for itself.
-func TestInPlace(t *testing.T) {
+// TestInlineScheme has a scheme that one gate declares for itself.
+func TestInlineScheme(t *testing.T) {
 	s := harness.Start(t, configure("", schemes, `
 		require_auth /own {
 			basic mine {

@@ -10,8 +10,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// everyPlace declares schemes that look for their credentials at all places.
-var everyPlace = strings.Replace(schemes, harness.BearerLines, harness.BearerLines+`
+// everyLocation declares schemes that look for their credentials at all places.
+var everyLocation = strings.Replace(schemes, harness.BearerLines, harness.BearerLines+`
 	dpop optional
 	token_from header
 	token_from query access_token
@@ -21,7 +21,7 @@ var everyPlace = strings.Replace(schemes, harness.BearerLines, harness.BearerLin
 
 // TestOversized has credentials over 16 KiB in all places of all schemes.
 func TestOversized(t *testing.T) {
-	s := harness.Start(t, configure("servers {\nmax_header_size 64KiB\n}", everyPlace, `
+	s := harness.Start(t, configure("servers {\nmax_header_size 64KiB\n}", everyLocation, `
 		require_auth /all corp ops partners
 		require_auth /bearer corp
 		require_auth /basic ops

@@ -34,7 +34,7 @@ type keyKind struct {
 	sign         signer
 }
 
-func families(s *target) map[string]keyKind {
+func keyKinds(s *target) map[string]keyKind {
 	return map[string]keyKind{
 		"RS256": {rsGate, `{"alg":"RS256"}`, s.rs256},
 		"PS256": {rsGate, `{"alg":"PS256"}`, s.ps256},
@@ -47,7 +47,7 @@ func families(s *target) map[string]keyKind {
 // TestSignature cuts, fills and turns signatures.
 func TestSignature(t *testing.T) {
 	s := newTarget(t)
-	for name, kind := range families(s) {
+	for name, kind := range keyKinds(s) {
 		token := forge(kind.header, claims(), kind.sign)
 		s.accepts(t, kind.path, token)
 		good := signatureOf(token)
@@ -233,7 +233,7 @@ func raw(s *target, block []byte) []byte {
 // text that differs in any character from the signed one.
 func TestEachLetter(t *testing.T) {
 	s := newTarget(t)
-	for name, kind := range families(s) {
+	for name, kind := range keyKinds(s) {
 		token := forge(kind.header, claims(), kind.sign)
 		s.accepts(t, kind.path, token)
 		t.Run("JWT-1 JWT-4: every letter of a token of "+name, func(t *testing.T) {

@@ -235,12 +235,12 @@ func TestConvertedWithoutLists(t *testing.T) {
 		"one that has no end": {harness.Token(t, claims, harness.Claims{"exp": nil}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for place, r := range map[string]*harness.Response{
+			for position, r := range map[string]*harness.Response{
 				"Authorization": s.Get("/", harness.Bearer(test.token)), "the query": s.Get("/?access_token=" + test.token),
 				"the field": s.Get("/", harness.Header("X-Api-Token", test.token)), "the cookie": s.Get("/", harness.Header("Cookie", "user_session="+test.token)),
 			} {
 				if r.Status != test.status || r.Status == 200 && r.Body != "3406327963516932 true" {
-					t.Errorf("%s: %d %s", place, r.Status, r.Body)
+					t.Errorf("%s: %d %s", position, r.Status, r.Body)
 				}
 			}
 		})

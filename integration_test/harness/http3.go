@@ -68,13 +68,13 @@ func (s *Server) SendEarly(ticket *tls.Config, fields []string, meanwhile func()
 }
 
 // newTransport sends from a port of its own, and hears nothing yet.
-func (s *Server) newTransport() (*quic.Transport, *deafConn) {
+func (s *Server) newTransport() (*quic.Transport, *silentConn) {
 	s.t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	packets := &deafConn{PacketConn: socket, hears: make(chan struct{})}
+	packets := &silentConn{PacketConn: socket, hears: make(chan struct{})}
 	transport := &quic.Transport{Conn: packets}
 	s.t.Cleanup(func() {
 		packets.listen()
@@ -84,17 +84,17 @@ func (s *Server) newTransport() (*quic.Transport, *deafConn) {
 	return transport, packets
 }
 
-// deafConn hears nothing until it listens.
-type deafConn struct {
+// silentConn hears nothing until it listens.
+type silentConn struct {
 	net.PacketConn
 	hears chan struct{}
 	once  sync.Once
 }
 
-func (d *deafConn) listen() { d.once.Do(func() { close(d.hears) }) }
+func (d *silentConn) listen() { d.once.Do(func() { close(d.hears) }) }
 
 // ReadFrom reads a packet, as soon as it may.
-func (d *deafConn) ReadFrom(data []byte) (int, net.Addr, error) {
+func (d *silentConn) ReadFrom(data []byte) (int, net.Addr, error) {
 	<-d.hears
 	return d.PacketConn.ReadFrom(data)
 }

@@ -112,11 +112,11 @@ func seeds(d *dictionary) [][]byte {
 			[]byte{1, byte(path), 9, 23, 12, 0xc0, 'a', '<', 0, 19, 36}, []byte{0, byte(path), 10, 27, 9, 24}, []byte{3, byte(path), 9, 25},
 		)
 	}
-	return slices.Concat(all, seedsOfPlaces(d), seedsOfOperations(d))
+	return slices.Concat(all, seedsByLocation(d), seedsOfOperations(d))
 }
 
-// seedsOfPlaces have tokens in cookies, also from another site.
-func seedsOfPlaces(d *dictionary) [][]byte {
+// seedsByLocation have tokens in cookies, also from another site.
+func seedsByLocation(d *dictionary) [][]byte {
 	var all [][]byte
 	path := byte(slices.Index(d.paths, "/places"))
 	for cookie := range byte(3) {

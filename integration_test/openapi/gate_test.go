@@ -574,8 +574,8 @@ components:
 		{"without a credential", "GET /x", nil, "401 missing_credentials"},
 		{"with a token", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
 	})
-	for place, change := range map[string]string{"a path at another host": "  /y: {$ref: URL/path}\n", "a path in a file": "  /y: {$ref: other.yaml}\n"} {
-		t.Run(place, func(t *testing.T) {
+	for position, change := range map[string]string{"a path at another host": "  /y: {$ref: URL/path}\n", "a path in a file": "  /y: {$ref: other.yaml}\n"} {
+		t.Run(position, func(t *testing.T) {
 			changed := strings.ReplaceAll(strings.Replace(document, "webhooks:", change+"webhooks:", 1), "URL", elsewhere.URL)
 			err := s.TryReload(gatedConfig(t, written(t, changed), ""))
 			if err == nil || !strings.Contains(err.Error(), `paths["/y"].$ref: references to other documents are not followed`) {

@@ -20,16 +20,16 @@ import (
 func metrics(t *testing.T, s *harness.Server) map[string]*dto.MetricFamily {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(s.Do("GET", s.AdminURL("/metrics")).Body))
+	byName, err := parser.TextToMetricFamilies(strings.NewReader(s.Do("GET", s.AdminURL("/metrics")).Body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range families {
+	for name := range byName {
 		if !strings.HasPrefix(name, "caddy_auth_") {
-			delete(families, name)
+			delete(byName, name)
 		}
 	}
-	return families
+	return byName
 }
 
 // value sums what has these labels, written name=value.
@@ -141,11 +141,11 @@ func TestMetrics(t *testing.T) {
 	})
 	t.Run("labels are constants and configured names", func(t *testing.T) {
 		s.Get("/admin/x", harness.Bearer(p.Token(harness.Claims{"sub": "mallory-the-subject", "iss": "https://mallory.example"})), harness.Header("X-Trace-Id", "mallory"))
-		families := metrics(t, s)
-		if len(families) != 9 {
-			t.Errorf("%d metrics", len(families))
+		byName := metrics(t, s)
+		if len(byName) != 9 {
+			t.Errorf("%d metrics", len(byName))
 		}
-		for name, metric := range families {
+		for name, metric := range byName {
 			if text := metric.String(); strings.Contains(text, "mallory") {
 				t.Errorf("%s: %s", name, text)
 			}

@@ -137,13 +137,13 @@ func TestListOfRevocations(t *testing.T) {
 		t.Fatalf("at first there are %+v", got)
 	}
 	token := harness.Token(t)
-	var announced []requireauth.Revoked
+	var published []requireauth.Revoked
 	for _, names := range []string{
 		`{"jti": "a", "issuer": "` + harness.Issuer + `"}`, `{"sub": "last", "scheme": "partners"}`, `{"sub": "mallory"}`, `{"token": "` + token + `"}`, `{"jti": "b"}`,
 	} {
 		revoked := decode[requireauth.Revoked](t, post(s, "/auth/revocations", names))
 		revoked.Schemes = nil
-		announced = append(announced, revoked)
+		published = append(published, revoked)
 	}
 	same := func(t *testing.T, got, want requireauth.Revoked) {
 		t.Helper()
@@ -152,7 +152,7 @@ func TestListOfRevocations(t *testing.T) {
 		}
 	}
 	byID := map[string]requireauth.Revoked{}
-	for _, revoked := range announced {
+	for _, revoked := range published {
 		byID[revoked.ID] = revoked
 	}
 	t.Run("all at once, the newest first", func(t *testing.T) {
@@ -192,10 +192,10 @@ func TestListOfRevocations(t *testing.T) {
 	})
 	t.Run("undone by its id", func(t *testing.T) {
 		before := listed(t, s, "").Total
-		for _, revoked := range announced {
+		for _, revoked := range published {
 			same(t, decode[requireauth.Revoked](t, undo(s, `{"id": "`+revoked.ID+`"}`)), revoked)
 		}
-		if got := listed(t, s, "").Total; got != before-len(announced) {
+		if got := listed(t, s, "").Total; got != before-len(published) {
 			t.Errorf("%d are left of %d", got, before)
 		}
 	})
@@ -205,7 +205,7 @@ func TestListOfRevocations(t *testing.T) {
 		}
 		for body, says := range map[string]string{
 			`{}`: "id, jti, sub, sid and token", `{"id": "x"}`: "invalid id", `{"id": 1}`: "id", `{"jti": "a", "sub": "b"}`: "jti and sub",
-			`{"id": "` + announced[0].ID + `", "sub": "b"}`: "no other member", `{"sub": "a", "before": "2001-01-01T00:00:00Z"}`: "unrecognized member before",
+			`{"id": "` + published[0].ID + `", "sub": "b"}`: "no other member", `{"sub": "a", "before": "2001-01-01T00:00:00Z"}`: "unrecognized member before",
 		} {
 			wantError(t, undo(s, body), http.StatusBadRequest, says)
 		}
@@ -218,9 +218,9 @@ func TestRevocationsAreTold(t *testing.T) {
 	eventsNamed("")
 	count := func(action string) float64 { return value(t, s, "caddy_auth_revocations_total", "action="+action) }
 	revokes, undos := count("revoke"), count("undo")
-	families := metrics(t, s)["caddy_auth_revocations_total"]
-	if len(families.GetMetric()) != 2 {
-		t.Errorf("the series do not exist from the start: %v", families)
+	metric := metrics(t, s)["caddy_auth_revocations_total"]
+	if len(metric.GetMetric()) != 2 {
+		t.Errorf("the series do not exist from the start: %v", metric)
 	}
 	token := harness.Token(t)
 	for _, names := range []string{`{"sub": "last", "scheme": "partners"}`, `{"token": "` + token + `"}`} {

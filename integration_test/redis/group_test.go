@@ -67,7 +67,7 @@ func TestAttemptsAreCountedTogether(t *testing.T) {
 func TestRevocationReachesAll(t *testing.T) {
 	server := startRedis(t)
 	group := startGroup(t, server.address()+patient)
-	announcer := member(t, 0, redis.Redis{Addresses: []string{server.address()}})
+	publisher := member(t, 0, redis.Redis{Addresses: []string{server.address()}})
 	startLoad(t, group)
 	slowest := time.Duration(0)
 	for round := range 20 {
@@ -80,7 +80,7 @@ func TestRevocationReachesAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := announcer.Publish(t.Context(), start); err != nil {
+		if err := publisher.Publish(t.Context(), start); err != nil {
 			t.Fatal(err)
 		}
 		for _, each := range group {

@@ -41,7 +41,7 @@ type fakeProvider struct {
 	tokenRequests []url.Values // forms of the token endpoint
 }
 
-func startStandIn(t *testing.T, change func(*fakeProvider)) *fakeProvider {
+func startFakeProvider(t *testing.T, change func(*fakeProvider)) *fakeProvider {
 	t.Helper()
 	p := &fakeProvider{t: t, keys: harness.StartProvider(t), codes: make(map[string]url.Values), refreshes: make(map[string]bool)}
 	if change != nil {

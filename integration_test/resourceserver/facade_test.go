@@ -52,7 +52,7 @@ http://localhost:8080 {
 // entra is a facade in front of a provider that refuses as Entra does.
 func entra(t *testing.T) (*harness.Server, *fakeProvider) {
 	t.Helper()
-	p := startStandIn(t, func(p *fakeProvider) { p.refuses, p.scopes = []string{"resource"}, []string{"api://mcp/.default"} })
+	p := startFakeProvider(t, func(p *fakeProvider) { p.refuses, p.scopes = []string{"resource"}, []string{"api://mcp/.default"} })
 	return startFacade(t, p, "issuer "+p.URL, "drop resource\nscope api://mcp/.default\nredirect_uri https://app.example/cb"), p
 }
 
@@ -173,11 +173,11 @@ func TestFacadeLogin(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) (*harness.Server, *fakeProvider){
 		"Entra": entra,
 		"Okta": func(t *testing.T) (*harness.Server, *fakeProvider) {
-			p := startStandIn(t, nil)
+			p := startFakeProvider(t, nil)
 			return startFacade(t, p, "issuer "+p.URL, ""), p
 		},
 		"GitHub": func(t *testing.T) (*harness.Server, *fakeProvider) {
-			p := startStandIn(t, func(p *fakeProvider) { p.noMetadata, p.opaque, p.ignorePKCE = true, true, true })
+			p := startFakeProvider(t, func(p *fakeProvider) { p.noMetadata, p.opaque, p.ignorePKCE = true, true, true })
 			return startFacade(t, p, "introspection "+p.URL+"/introspect {\nclient_id gate\nclient_secret gate\n}",
 				"drop resource\nscope read:user\nauthorization_endpoint "+p.URL+"/authorize?prompt=consent\ntoken_endpoint "+p.URL+"/token"), p
 		},
@@ -231,13 +231,13 @@ func TestFacadeMetadata(t *testing.T) {
 	s, _ := entra(t)
 	t.Run("FACADE-1: the same document at each place, for every origin", func(t *testing.T) {
 		var first string
-		for _, place := range []string{"oauth-authorization-server/mcp", "oauth-authorization-server", "openid-configuration/mcp", "openid-configuration"} {
-			r := s.Get("/.well-known/"+place, harness.Header("Origin", "https://any.example"))
+		for _, path := range []string{"oauth-authorization-server/mcp", "oauth-authorization-server", "openid-configuration/mcp", "openid-configuration"} {
+			r := s.Get("/.well-known/"+path, harness.Header("Origin", "https://any.example"))
 			if first == "" {
 				first = r.Body
 			}
 			if r.Status != http.StatusOK || r.Body != first || r.Header.Get("Access-Control-Allow-Origin") != "*" || r.Header.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("%s: %d %v\n%s", place, r.Status, r.Header, r.Body)
+				t.Errorf("%s: %d %v\n%s", path, r.Status, r.Header, r.Body)
 			}
 		}
 		document := members(t, s.Get("/.well-known/oauth-authorization-server/mcp"))

@@ -287,8 +287,8 @@ func TestEndsAfterReload(t *testing.T) {
 	})
 }
 
-// TestEndsAfterReloadInPlace has schemes of one name that gates declare in place.
-func TestEndsAfterReloadInPlace(t *testing.T) {
+// TestEndsAfterReloadOfInlineScheme has schemes of one name that gates declare in place.
+func TestEndsAfterReloadOfInlineScheme(t *testing.T) {
 	backend := upstream(t)
 	const another = "another-secret-for-tests-of-32-bytes-or-more"
 	gate := func(path, secret string) string {

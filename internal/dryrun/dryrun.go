@@ -16,11 +16,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/routes"
 )
 
-// Standin is the variable under which `vars` has the name of a replaced handler, and
-// standinKind its kind, see [Harmless].
+// HandlerVariable is the variable under which `vars` has the name of a replaced handler, and
+// kindVariable its kind, see [Harmless].
 const (
-	Standin     = "auth.dryrun.handler"
-	standinKind = "auth.dryrun.kind"
+	HandlerVariable = "auth.dryrun.handler"
+	kindVariable    = "auth.dryrun.kind"
 )
 
 // Walk records the handlers that a request met.
@@ -73,7 +73,7 @@ func (b *builder) routes(routes caddyhttp.RouteList) caddyhttp.RouteList {
 	for i, route := range routes {
 		dry[i] = caddyhttp.Route{Group: route.Group, Terminal: route.Terminal, MatcherSets: route.MatcherSets}
 		for _, handler := range route.Handlers {
-			dry[i].Handlers = append(dry[i].Handlers, b.inPlaceOf(handler))
+			dry[i].Handlers = append(dry[i].Handlers, b.replace(handler))
 		}
 		// Nothing is raw, so Provision loads no module and only chains the handlers.
 		if err := dry[i].ProvisionHandlers(ctx, nil); err != nil && b.err == nil {
@@ -90,28 +90,28 @@ func (b *builder) errors(config *caddyhttp.HTTPErrorConfig) *caddyhttp.HTTPError
 	return &caddyhttp.HTTPErrorConfig{Routes: b.routes(config.Routes)}
 }
 
-func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.MiddlewareHandler {
+func (b *builder) replace(handler caddyhttp.MiddlewareHandler) caddyhttp.MiddlewareHandler {
 	switch handler := handler.(type) {
-	case standin:
+	case inertHandler:
 		return handler
 	case *caddyhttp.Subroute:
 		return &caddyhttp.Subroute{Routes: b.routes(handler.Routes), Errors: b.errors(handler.Errors)}
 	case *caddyhttp.StaticResponse:
 		if handler.Abort {
-			return standin{"abort", routes.Answers}
+			return inertHandler{"abort", routes.Answers}
 		}
 	case *caddyhttp.VarsMiddleware:
-		if name, ok := (*handler)[Standin].(string); ok {
-			return named(name, (*handler)[standinKind])
+		if name, ok := (*handler)[HandlerVariable].(string); ok {
+			return named(name, (*handler)[kindVariable])
 		}
 	case caddyhttp.VarsMiddleware:
-		if name, ok := handler[Standin].(string); ok {
-			return named(name, handler[standinKind])
+		if name, ok := handler[HandlerVariable].(string); ok {
+			return named(name, handler[kindVariable])
 		}
 	}
 	module, ok := handler.(caddy.Module)
 	if !ok {
-		return standin{name: fmt.Sprintf("%T", handler)}
+		return inertHandler{name: fmt.Sprintf("%T", handler)}
 	}
 	described := routes.Handler{Name: module.CaddyModule().ID.Name()}
 	if described.Safe() {
@@ -120,32 +120,32 @@ func (b *builder) inPlaceOf(handler caddyhttp.MiddlewareHandler) caddyhttp.Middl
 	if config, err := json.Marshal(handler); err == nil {
 		described.Config = config
 	}
-	return standinFor(described)
+	return inertFor(described)
 }
 
-// standin replaces a handler that does not run. Its kind is empty for an unknown
+// inertHandler replaces a handler that does not run. Its kind is empty for an unknown
 // handler.
-type standin struct {
+type inertHandler struct {
 	name string
 	kind routes.Kind
 }
 
-func standinFor(h routes.Handler) standin {
+func inertFor(h routes.Handler) inertHandler {
 	if !h.Known() {
-		return standin{name: h.Name}
+		return inertHandler{name: h.Name}
 	}
-	return standin{h.Name, h.Kind()}
+	return inertHandler{h.Name, h.Kind()}
 }
 
-// named returns the standin for a handler whose kind [Harmless] kept.
-func named(name string, kind any) standin {
+// named returns the inert handler for a handler whose kind [Harmless] kept.
+func named(name string, kind any) inertHandler {
 	text, _ := kind.(string)
-	return standin{name, routes.Kind(text)}
+	return inertHandler{name, routes.Kind(text)}
 }
 
 // ServeHTTP records the handler, and passes the request on unless the handler would
 // answer.
-func (s standin) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (s inertHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	walk, ok := r.Context().Value(walkKey{}).(*Walk)
 	switch {
 	case !ok:

@@ -43,7 +43,7 @@ func disarm(value any) any {
 				if config, err := json.Marshal(value); err == nil {
 					h.Config = config
 				}
-				return map[string]any{"handler": "vars", Standin: name, standinKind: standinFor(h).kind}
+				return map[string]any{"handler": "vars", HandlerVariable: name, kindVariable: inertFor(h).kind}
 			}
 		}
 		for name, member := range value {

@@ -55,13 +55,13 @@ func (m *Metadata) CheckEndpoint(member string, value any) (string, error) {
 // The metadata of an issuer with [TenantPlaceholder] are those of its common tenant,
 // whose issuer is the template itself.
 func Discover(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
-	return discover(ctx, client, wellKnownPlaces, issuer, httpHosts)
+	return discover(ctx, client, wellKnownLocations, issuer, httpHosts)
 }
 
 // DiscoverTransmitter is [Discover] for a transmitter of security events (Shared
 // Signals Framework 1.0 §7.2).
 func DiscoverTransmitter(ctx context.Context, client *http.Client, issuer string, httpHosts ...string) (*Metadata, error) {
-	return discover(ctx, client, transmitterPlaces, issuer, httpHosts)
+	return discover(ctx, client, transmitterLocations, issuer, httpHosts)
 }
 
 func discover(ctx context.Context, client *http.Client, locations func(*url.URL) []string, issuer string, httpHosts []string) (*Metadata, error) {
@@ -83,22 +83,22 @@ func discover(ctx context.Context, client *http.Client, locations func(*url.URL)
 // (Microsoft Entra ID).
 const TenantPlaceholder = "{tenantid}"
 
-// maxPlaceWait is how long a place may take before the next request begins.
-const maxPlaceWait = 2 * time.Second
+// maxLocationWait is how long a place may take before the next request begins.
+const maxLocationWait = 2 * time.Second
 
 // firstMetadata asks the places in turn. A location that does not answer delays the
 // next one only for its share of the remaining time. A slow answer still counts.
 func firstMetadata(ctx context.Context, client *http.Client, locations []string, issuer string) (map[string]any, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	wait := maxPlaceWait
+	wait := maxLocationWait
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline)/time.Duration(len(locations)+1))
 	}
 	type answer struct {
-		place   int
-		members map[string]any
-		err     error
+		location int
+		members  map[string]any
+		err      error
 	}
 	answers, started := make(chan answer, len(locations)), 0 // has room for those that come too late
 	timer := time.NewTimer(wait)
@@ -123,7 +123,7 @@ func firstMetadata(ctx context.Context, client *http.Client, locations []string,
 			if found.err == nil {
 				return found.members, nil
 			}
-			failures[found.place] = found.err
+			failures[found.location] = found.err
 			answered++
 			start()
 		}
@@ -145,10 +145,10 @@ func joined(failures []error) (all error) {
 	return all
 }
 
-// wellKnownPlaces lists where the metadata of an issuer may be. RFC 8414 §3.1 inserts
+// wellKnownLocations lists where the metadata of an issuer may be. RFC 8414 §3.1 inserts
 // the well-known part before the path, and OpenID Connect Discovery §4 appends it. Both
 // drop a terminating slash.
-func wellKnownPlaces(issuer *url.URL) []string {
+func wellKnownLocations(issuer *url.URL) []string {
 	host := issuer.Scheme + "://" + issuer.Host
 	path := strings.TrimRight(issuer.EscapedPath(), "/")
 	return slices.Compact([]string{
@@ -158,10 +158,10 @@ func wellKnownPlaces(issuer *url.URL) []string {
 	})
 }
 
-// transmitterPlaces lists the locations of the metadata of a transmitter. They are the
+// transmitterLocations lists the locations of the metadata of a transmitter. They are the
 // inserted one of the specification, the appended one of Keycloak, and the one of RISC
 // before the framework, which Google uses.
-func transmitterPlaces(issuer *url.URL) []string {
+func transmitterLocations(issuer *url.URL) []string {
 	host := issuer.Scheme + "://" + issuer.Host
 	path := strings.TrimRight(issuer.EscapedPath(), "/")
 	return slices.Compact([]string{
@@ -171,14 +171,14 @@ func transmitterPlaces(issuer *url.URL) []string {
 	})
 }
 
-func fetchMetadata(ctx context.Context, client *http.Client, place, issuer string) (map[string]any, error) {
-	found, err := Fetch(ctx, client, place, http.Header{"Accept": {"application/json"}})
+func fetchMetadata(ctx context.Context, client *http.Client, location, issuer string) (map[string]any, error) {
+	found, err := Fetch(ctx, client, location, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return nil, err
 	}
 	members, err := readMetadata(found, issuer)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", place, err)
+		return nil, fmt.Errorf("%s: %w", location, err)
 	}
 	return members, nil
 }

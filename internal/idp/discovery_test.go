@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestWellKnownPlaces(t *testing.T) {
+func TestWellKnownLocations(t *testing.T) {
 	const host = "https://id.example"
 	inserted := []string{
 		host + "/.well-known/oauth-authorization-server/t",
@@ -38,7 +38,7 @@ func TestWellKnownPlaces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := wellKnownPlaces(address); !slices.Equal(got, want) {
+			if got := wellKnownLocations(address); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
@@ -79,9 +79,9 @@ func (s *site) paths() []string {
 }
 
 const (
-	oauthPlace  = "/.well-known/oauth-authorization-server/t"
-	openIDPlace = "/.well-known/openid-configuration/t"
-	appended    = "/t/.well-known/openid-configuration"
+	oauthPath  = "/.well-known/oauth-authorization-server/t"
+	openIDPath = "/.well-known/openid-configuration/t"
+	appended   = "/t/.well-known/openid-configuration"
 )
 
 func TestDiscover(t *testing.T) {
@@ -92,19 +92,19 @@ func TestDiscover(t *testing.T) {
 		asked             int
 		fail              string
 	}{
-		{"R8414-3: first place", "application/json", map[string]string{oauthPlace: good, openIDPlace: `{}`}, 1, ""},
-		{"R8414-3: second place", "application/json; charset=utf-8", map[string]string{openIDPlace: good}, 2, ""},
+		{"R8414-3: first place", "application/json", map[string]string{oauthPath: good, openIDPath: `{}`}, 1, ""},
+		{"R8414-3: second place", "application/json; charset=utf-8", map[string]string{openIDPath: good}, 2, ""},
 		{"R8414-3: third place", "application/vnd.id+json", map[string]string{appended: good}, 3, ""},
 		{"R8414-4: the document of another issuer is passed over", "application/json",
-			map[string]string{oauthPlace: `{"issuer":"{{host}}/other","jwks_uri":"{{host}}/evil"}`, appended: good}, 3, ""},
-		{"R8414-4: a slash more", "application/json", map[string]string{oauthPlace: `{"issuer":"{{host}}/t/"}`}, 3, "another issuer"},
-		{"R8414-4: another case", "application/json", map[string]string{oauthPlace: `{"issuer":"{{host}}/T"}`}, 3, "another issuer"},
-		{"R8414-4: percent encoding", "application/json", map[string]string{oauthPlace: `{"issuer":"{{host}}/%74"}`}, 3, "another issuer"},
-		{"R8414-4: another member name", "application/json", map[string]string{oauthPlace: `{"Issuer":"{{host}}/t"}`}, 3, "another issuer"},
-		{"R8414-4: no issuer", "application/json", map[string]string{oauthPlace: `{}`}, 3, "another issuer"},
-		{"R8414-1: content type", "text/html", map[string]string{oauthPlace: good}, 3, "content type"},
+			map[string]string{oauthPath: `{"issuer":"{{host}}/other","jwks_uri":"{{host}}/evil"}`, appended: good}, 3, ""},
+		{"R8414-4: a slash more", "application/json", map[string]string{oauthPath: `{"issuer":"{{host}}/t/"}`}, 3, "another issuer"},
+		{"R8414-4: another case", "application/json", map[string]string{oauthPath: `{"issuer":"{{host}}/T"}`}, 3, "another issuer"},
+		{"R8414-4: percent encoding", "application/json", map[string]string{oauthPath: `{"issuer":"{{host}}/%74"}`}, 3, "another issuer"},
+		{"R8414-4: another member name", "application/json", map[string]string{oauthPath: `{"Issuer":"{{host}}/t"}`}, 3, "another issuer"},
+		{"R8414-4: no issuer", "application/json", map[string]string{oauthPath: `{}`}, 3, "another issuer"},
+		{"R8414-1: content type", "text/html", map[string]string{oauthPath: good}, 3, "content type"},
 		{"not found", "application/json", nil, 3, "status 404"},
-		{"garbage", "application/json", map[string]string{oauthPlace: `[]`}, 3, "not a JSON object"},
+		{"garbage", "application/json", map[string]string{oauthPath: `[]`}, 3, "not a JSON object"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -175,18 +175,18 @@ func TestDiscoverTenants(t *testing.T) {
 	}
 }
 
-// TestDiscoverPlacesThatHang has places that never answer, and one that is slow.
-func TestDiscoverPlacesThatHang(t *testing.T) {
+// TestDiscoverLocationsThatHang has places that never answer, and one that is slow.
+func TestDiscoverLocationsThatHang(t *testing.T) {
 	for name, test := range map[string]struct {
 		hang     []string
 		good     string
 		complete bool // whether the places that hang answer in the end
 	}{
-		"R8414-3: the first place hangs":       {[]string{oauthPlace}, openIDPlace, false},
-		"R8414-3: the first two places hang":   {[]string{oauthPlace, openIDPlace}, appended, false},
+		"R8414-3: the first place hangs":       {[]string{oauthPath}, openIDPath, false},
+		"R8414-3: the first two places hang":   {[]string{oauthPath, openIDPath}, appended, false},
 		"R8414-3: the last place is slow":      {[]string{appended}, appended, true},
-		"R8414-3: every place hangs":           {[]string{oauthPlace, openIDPlace, appended}, "", false},
-		"R8414-3: one hangs, and no other has": {[]string{openIDPlace}, "", false},
+		"R8414-3: every place hangs":           {[]string{oauthPath, openIDPath, appended}, "", false},
+		"R8414-3: one hangs, and no other has": {[]string{openIDPath}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -282,13 +282,13 @@ func FuzzMetadata(f *testing.F) {
 
 func TestDiscoverTransmitter(t *testing.T) {
 	const good = `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/keys"}`
-	for name, place := range map[string]string{
+	for name, location := range map[string]string{
 		"at the inserted place (SSF 1.0 §7.2.1)": "/.well-known/ssf-configuration/t",
 		"at the appended place of Keycloak":      "/t/.well-known/ssf-configuration",
 		"at the place of RISC before SSF":        "/.well-known/risc-configuration/t",
 	} {
 		t.Run(name, func(t *testing.T) {
-			site := newSite(t, "application/json", map[string]string{place: good, oauthPlace: `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/others"}`})
+			site := newSite(t, "application/json", map[string]string{location: good, oauthPath: `{"issuer":"{{host}}/t","jwks_uri":"{{host}}/others"}`})
 			metadata, err := DiscoverTransmitter(t.Context(), site.Client(), site.URL+"/t")
 			if err != nil {
 				t.Fatal(err)

@@ -16,9 +16,9 @@ const curveParameters = "EC PARAMETERS"
 // parsePEM reads every block of a PEM file. Text around the blocks is allowed, as
 // OpenSSL writes it. A block that cannot be decoded is an error.
 func parsePEM(data []byte) (*Set, error) {
-	announced := bytes.Count(data, pemMarker)
-	if announced > MaxKeys {
-		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", MaxKeys, announced)
+	blocks := bytes.Count(data, pemMarker)
+	if blocks > MaxKeys {
+		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", MaxKeys, blocks)
 	}
 	var keys []*Key
 	decoded := 0
@@ -34,8 +34,8 @@ func parsePEM(data []byte) (*Set, error) {
 		keys = append(keys, key)
 	}
 	switch {
-	case decoded != announced:
-		return nil, fmt.Errorf("only %d of %d PEM blocks can be decoded", decoded, announced)
+	case decoded != blocks:
+		return nil, fmt.Errorf("only %d of %d PEM blocks can be decoded", decoded, blocks)
 	case len(keys) == 0:
 		return nil, errors.New("the PEM file has no key")
 	}

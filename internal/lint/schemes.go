@@ -118,13 +118,13 @@ func eachScheme(find func(*subject, scheme) []Finding) func(*subject) []Finding 
 func credentialInQuery(_ *subject, one scheme) (found []Finding) {
 	for _, kind := range []struct {
 		line, member, message string
-		places                []location
+		locations             []location
 	}{
 		{"token_from", "token_from", "a token in the query", one.TokenFrom}, {"from", "from", "a key in the query", one.From},
 	} {
-		for _, place := range kind.places {
-			if place.In == "query" {
-				found = append(found, one.at(kind.message, kind.member, sourcepos.Line{Names: []string{kind.line}, Words: []string{"query", place.Name}}))
+		for _, each := range kind.locations {
+			if each.In == "query" {
+				found = append(found, one.at(kind.message, kind.member, sourcepos.Line{Names: []string{kind.line}, Words: []string{"query", each.Name}}))
 			}
 		}
 	}

@@ -84,11 +84,11 @@ func (s Source) Read(document *yaml.Node) (*API, error) {
 }
 
 // at adds the place of a node to an error.
-func at(node *yaml.Node, place string, err error) error {
+func at(node *yaml.Node, position string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("line %d, %s: %w", max(node.Line, 1), place, err)
+	return fmt.Errorf("line %d, %s: %w", max(node.Line, 1), position, err)
 }
 
 type operationReader struct {
@@ -105,17 +105,17 @@ type operationReader struct {
 
 // readPath reads the operations of a path.
 func (r *operationReader) readPath(path, item *yaml.Node) error {
-	place := fmt.Sprintf("paths[%q]", path.Value)
+	position := fmt.Sprintf("paths[%q]", path.Value)
 	key, err := pathtemplate.Key(path.Value)
 	if err != nil {
-		return at(path, place, err)
+		return at(path, position, err)
 	}
 	if other, exists := r.keys[key]; exists {
-		return at(path, place, fmt.Errorf("the path differs from %q in line %d at most in the names of parameters, "+
+		return at(path, position, fmt.Errorf("the path differs from %q in line %d at most in the names of parameters, "+
 			"so OpenAPI forbids both: write all operations below one of them", other.Value, other.Line))
 	}
 	r.keys[key] = path
-	items, err := r.follow(item, place)
+	items, err := r.follow(item, position)
 	if err != nil {
 		return err
 	}
@@ -126,16 +126,16 @@ func (r *operationReader) readPath(path, item *yaml.Node) error {
 	seen := make(map[string]bool)
 	for _, one := range items {
 		for method, operation := range operationsOf(one) {
-			place := place + "." + method.Value
+			position := position + "." + method.Value
 			name := method.Value
 			if slices.Contains(methods, name) {
 				name = strings.ToUpper(name)
 			}
 			if seen[name] {
-				return at(operation, place, errors.New("duplicate operation: it is here and in the target of $ref"))
+				return at(operation, position, errors.New("duplicate operation: it is here and in the target of $ref"))
 			}
 			seen[name] = true
-			if err := r.readOperation(name, path.Value, operation, place, servers); err != nil {
+			if err := r.readOperation(name, path.Value, operation, position, servers); err != nil {
 				return err
 			}
 		}
@@ -161,21 +161,21 @@ func operationsOf(item *yaml.Node) func(yield func(method, operation *yaml.Node)
 }
 
 // readOperation reads an operation, once for each path of its servers.
-func (r *operationReader) readOperation(method, path string, operation *yaml.Node, place string, servers *yaml.Node) error {
+func (r *operationReader) readOperation(method, path string, operation *yaml.Node, position string, servers *yaml.Node) error {
 	if operation.Kind != yaml.MappingNode {
-		return at(operation, place, errors.New("write an object"))
+		return at(operation, position, errors.New("write an object"))
 	}
-	security, err := r.readSecurity(operation, place)
+	security, err := r.readSecurity(operation, position)
 	if err != nil {
 		return err
 	}
-	bases, err := r.basesOf(r.serversOf(operation, servers), place)
+	bases, err := r.basesOf(r.serversOf(operation, servers), position)
 	if err != nil {
 		return err
 	}
 	for _, base := range bases {
 		if len(r.api.Operations) >= maxPaths {
-			return at(operation, place, fmt.Errorf("more than %d paths, counted for each server", maxPaths))
+			return at(operation, position, fmt.Errorf("more than %d paths, counted for each server", maxPaths))
 		}
 		r.api.Operations = append(r.api.Operations, DeclaredOperation{Method: method, Path: base + path, Security: security})
 	}

@@ -11,13 +11,13 @@ import (
 )
 
 // follow returns a path item and those that it refers to.
-func (r *operationReader) follow(item *yaml.Node, place string) (items []*yaml.Node, err error) {
+func (r *operationReader) follow(item *yaml.Node, position string) (items []*yaml.Node, err error) {
 	for {
 		if item.Kind != yaml.MappingNode {
-			return nil, at(item, place, errors.New("write an object"))
+			return nil, at(item, position, errors.New("write an object"))
 		}
 		if slices.Contains(items, item) {
-			return nil, at(item, place, errors.New("the references form a circle"))
+			return nil, at(item, position, errors.New("the references form a circle"))
 		}
 		items = append(items, item)
 		reference := get(item, "$ref")
@@ -25,7 +25,7 @@ func (r *operationReader) follow(item *yaml.Node, place string) (items []*yaml.N
 			return items, nil
 		}
 		if item, err = r.resolve(reference); err != nil {
-			return nil, at(reference, place+".$ref", err)
+			return nil, at(reference, position+".$ref", err)
 		}
 	}
 }

@@ -29,25 +29,25 @@ type Credential struct {
 type DeclaredScheme struct {
 	// Carrier says how the credential is sent, see [Carrier].
 	Carrier string
-	// Place is where it is declared, for errors.
-	Place string
+	// Position is where it is declared, for errors.
+	Position string
 }
 
 // readSecurity reads the security of an operation, or that of the whole document.
-func (r *operationReader) readSecurity(operation *yaml.Node, place string) (*Security, error) {
+func (r *operationReader) readSecurity(operation *yaml.Node, position string) (*Security, error) {
 	list := get(operation, "security")
 	if list == nil {
-		list, place = get(r.root, "security"), "security"
+		list, position = get(r.root, "security"), "security"
 	} else {
-		place += ".security"
+		position += ".security"
 	}
 	security := new(Security)
 	if list != nil {
 		if list.Kind != yaml.SequenceNode {
-			return nil, at(list, place, errors.New("write a list"))
+			return nil, at(list, position, errors.New("write a list"))
 		}
 		for i, requirement := range list.Content {
-			combination, err := r.readRequirement(requirement, fmt.Sprintf("%s[%d]", place, i))
+			combination, err := r.readRequirement(requirement, fmt.Sprintf("%s[%d]", position, i))
 			if err != nil {
 				return nil, err
 			}
@@ -101,30 +101,30 @@ func union(x, y []string) []string {
 }
 
 // readRequirement reads a security requirement.
-func (r *operationReader) readRequirement(requirement *yaml.Node, place string) (Combination, error) {
+func (r *operationReader) readRequirement(requirement *yaml.Node, position string) (Combination, error) {
 	if requirement.Kind != yaml.MappingNode {
-		return nil, at(requirement, place, errors.New("write an object"))
+		return nil, at(requirement, position, errors.New("write an object"))
 	}
 	var combination Combination
 	for name, list := range members(requirement) {
-		place := fmt.Sprintf("%s[%q]", place, name.Value)
-		scheme, err := r.readScheme(name, place)
+		position := fmt.Sprintf("%s[%q]", position, name.Value)
+		scheme, err := r.readScheme(name, position)
 		if err != nil {
 			return nil, err
 		}
 		if list.Kind != yaml.SequenceNode {
-			return nil, at(list, place, errors.New("write a list of scopes"))
+			return nil, at(list, position, errors.New("write a list of scopes"))
 		}
 		one := Credential{Scheme: name.Value}
 		for _, value := range list.Content {
 			if value.ShortTag() != "!!str" || value.Value == "" {
-				return nil, at(value, place, errors.New("write the names of scopes"))
+				return nil, at(value, position, errors.New("write the names of scopes"))
 			}
 			switch kind := getText(scheme, "type"); {
 			case kind == "oauth2" || kind == "openIdConnect":
 				one.Scopes = union(one.Scopes, []string{value.Value})
 			case r.old:
-				return nil, at(value, place, errors.New("in OpenAPI 3.0 only oauth2 and openIdConnect have scopes: leave the list empty"))
+				return nil, at(value, position, errors.New("in OpenAPI 3.0 only oauth2 and openIdConnect have scopes: leave the list empty"))
 			default:
 				one.Roles = union(one.Roles, []string{value.Value})
 			}
@@ -135,11 +135,11 @@ func (r *operationReader) readRequirement(requirement *yaml.Node, place string) 
 }
 
 // readScheme returns the security scheme of a name.
-func (r *operationReader) readScheme(name *yaml.Node, place string) (*yaml.Node, error) {
+func (r *operationReader) readScheme(name *yaml.Node, position string) (*yaml.Node, error) {
 	scheme := r.member(get(get(r.root, "components"), "securitySchemes"), name.Value)
 	where := fmt.Sprintf("components.securitySchemes[%q]", name.Value)
 	if scheme == nil {
-		return nil, at(name, place, errors.New("the security scheme is not in components.securitySchemes"))
+		return nil, at(name, position, errors.New("the security scheme is not in components.securitySchemes"))
 	}
 	for range MaxDepth {
 		reference := get(scheme, "$ref")
@@ -159,6 +159,6 @@ func (r *operationReader) readScheme(name *yaml.Node, place string) (*yaml.Node,
 	if !known || kind == "apiKey" && (getText(scheme, "in") == "" || getText(scheme, "name") == "") || kind == "http" && getText(scheme, "scheme") == "" {
 		return nil, at(cmp.Or(scheme, name), where, errors.New("write type apiKey with in and name, http with scheme, mutualTLS, oauth2 or openIdConnect"))
 	}
-	r.api.Schemes[name.Value] = DeclaredScheme{Carrier: Carrier(scheme), Place: fmt.Sprintf("line %d, %s", max(scheme.Line, 1), where)}
+	r.api.Schemes[name.Value] = DeclaredScheme{Carrier: Carrier(scheme), Position: fmt.Sprintf("line %d, %s", max(scheme.Line, 1), where)}
 	return scheme, nil
 }

@@ -19,7 +19,7 @@ func (r *operationReader) serversOf(holder, around *yaml.Node) *yaml.Node {
 }
 
 // basesOf returns the different paths of servers, without a slash at the end.
-func (r *operationReader) basesOf(servers *yaml.Node, place string) (bases []string, err error) {
+func (r *operationReader) basesOf(servers *yaml.Node, position string) (bases []string, err error) {
 	if len(r.BasePaths) > 0 {
 		for _, base := range r.BasePaths {
 			bases = append(bases, strings.TrimSuffix(base, "/"))
@@ -33,16 +33,16 @@ func (r *operationReader) basesOf(servers *yaml.Node, place string) (bases []str
 		return cached, nil
 	}
 	if servers.Kind != yaml.SequenceNode {
-		return nil, at(servers, place, errors.New("servers: write a list"))
+		return nil, at(servers, position, errors.New("servers: write a list"))
 	}
 	for _, server := range servers.Content {
 		address, err := expandVariables(server)
 		if err != nil {
-			return nil, at(server, place+" servers", err)
+			return nil, at(server, position+" servers", err)
 		}
 		parsed, err := url.Parse(address)
 		if err != nil || parsed.Opaque != "" {
-			return nil, at(server, place+" servers", errors.New("invalid URL of a server"))
+			return nil, at(server, position+" servers", errors.New("invalid URL of a server"))
 		}
 		if base := r.baseOf(parsed); !slices.Contains(bases, base) {
 			bases = append(bases, base)

@@ -87,8 +87,8 @@ func (t *Tree[V]) lookup(method, path string, same func(a, b V) bool) (value V, 
 			segments = append(segments, strings.ReplaceAll(segment, keptSlash, "/"))
 		}
 	}
-	var place [4]match[V]
-	found := t.root.walk(method, segments, slash, true, place[:0])
+	var matches [4]match[V]
+	found := t.root.walk(method, segments, slash, true, matches[:0])
 	best, result := choose(found, func(m match[V]) bool { return m.exact && m.own }, same)
 	for _, kind := range []func(match[V]) bool{
 		func(m match[V]) bool { return m.exact && !m.own },

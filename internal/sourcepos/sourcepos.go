@@ -48,10 +48,10 @@ func Tree(tokens []caddyfile.Token) *Node {
 }
 
 // Walk calls a function with each line below the node, from top to bottom.
-func (n *Node) Walk(visit func(*Node)) {
+func (n *Node) Walk(call func(*Node)) {
 	for _, child := range n.Children {
-		visit(child)
-		child.Walk(visit)
+		call(child)
+		child.Walk(call)
 	}
 }
 

@@ -65,8 +65,8 @@ func decode(path string, content []byte) ([]byte, error) {
 // Decode returns a text without the byte order mark of Windows editors. It refuses
 // UTF-16 and UTF-32, which they also write.
 func Decode(content []byte) ([]byte, error) {
-	for _, mark := range otherMarks {
-		if bytes.HasPrefix(content, mark) {
+	for _, position := range otherMarks {
+		if bytes.HasPrefix(content, position) {
 			return nil, errors.New("line 1: UTF-16 or UTF-32: save the file as UTF-8")
 		}
 	}

@@ -49,7 +49,7 @@ func (f *Facade) showConsent(w http.ResponseWriter, r *http.Request, request log
 	}
 	facts := page.Consent{
 		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer,
-		Action: EndpointPlace + "/consent" + f.path, Request: sealed,
+		Action: EndpointPath + "/consent" + f.path, Request: sealed,
 	}
 	if facts.AppHost = facts.RedirectHost; request.ClientID != f.ClientID {
 		facts.AppHost = strings.TrimPrefix(originOf(request.ClientID), "https://")

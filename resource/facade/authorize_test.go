@@ -36,8 +36,8 @@ func TestDocumentedClient(t *testing.T) {
 				"code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
 			}
 			recorder := httptest.NewRecorder()
-			r := httptest.NewRequest(http.MethodGet, EndpointPlace+"/authorize/mcp?"+query.Encode(), nil)
-			Paths("/mcp")[EndpointPlace+"/authorize/mcp"].Serve(f, recorder, r)
+			r := httptest.NewRequest(http.MethodGet, EndpointPath+"/authorize/mcp?"+query.Encode(), nil)
+			Paths("/mcp")[EndpointPath+"/authorize/mcp"].Serve(f, recorder, r)
 			if recorder.Code != want {
 				t.Fatalf("%d %s", recorder.Code, recorder.Body)
 			}

@@ -117,12 +117,12 @@ func (f *Facade) replacePlaceholders() error {
 
 // The locations of a facade. The path of the issuer follows each.
 const (
-	// MetadataPlace is the location of metadata in RFC 8414 §3.1.
-	MetadataPlace = "/.well-known/oauth-authorization-server"
-	// OpenIDPlace is where clients with only OpenID Connect look.
-	OpenIDPlace = "/.well-known/openid-configuration"
-	// EndpointPlace is the location of all endpoints.
-	EndpointPlace = "/.well-known/auth/oauth"
+	// MetadataPath is the location of metadata in RFC 8414 §3.1.
+	MetadataPath = "/.well-known/oauth-authorization-server"
+	// OpenIDPath is where clients with only OpenID Connect look.
+	OpenIDPath = "/.well-known/openid-configuration"
+	// EndpointPath is the location of all endpoints.
+	EndpointPath = "/.well-known/auth/oauth"
 )
 
 // Endpoint is one endpoint of a facade.
@@ -138,21 +138,21 @@ type Endpoint struct {
 
 // endpoints maps each location to its endpoint.
 var endpoints = map[string]Endpoint{
-	MetadataPlace:                {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
-	OpenIDPlace:                  {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
-	EndpointPlace + "/register":  {Public: true, methods: "POST", serve: (*Facade).register},
-	EndpointPlace + "/token":     {Public: true, methods: "POST", serve: (*Facade).token},
-	EndpointPlace + "/authorize": {methods: "GET, HEAD", serve: (*Facade).authorize},
-	EndpointPlace + "/consent":   {methods: "POST", serve: (*Facade).consent},
-	EndpointPlace + "/callback":  {methods: "GET, HEAD", serve: (*Facade).callback},
+	MetadataPath:                {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
+	OpenIDPath:                  {Public: true, Pure: true, methods: "GET, HEAD", serve: (*Facade).serveMetadata},
+	EndpointPath + "/register":  {Public: true, methods: "POST", serve: (*Facade).register},
+	EndpointPath + "/token":     {Public: true, methods: "POST", serve: (*Facade).token},
+	EndpointPath + "/authorize": {methods: "GET, HEAD", serve: (*Facade).authorize},
+	EndpointPath + "/consent":   {methods: "POST", serve: (*Facade).consent},
+	EndpointPath + "/callback":  {methods: "GET, HEAD", serve: (*Facade).callback},
 }
 
 // Paths returns the endpoints of a facade by their canonical paths, for an issuer with
 // this path.
 func Paths(path string) map[string]Endpoint {
 	all := make(map[string]Endpoint, len(endpoints))
-	for place, endpoint := range endpoints {
-		all[place+path] = endpoint
+	for location, endpoint := range endpoints {
+		all[location+path] = endpoint
 	}
 	return all
 }
@@ -186,7 +186,7 @@ func isEarly(state *tls.ConnectionState) bool { return state != nil && !state.Ha
 
 // url returns the URL of an endpoint.
 func (f *Facade) url(name string) string {
-	return strings.TrimSuffix(f.origin(), "/") + EndpointPlace + "/" + name + f.path
+	return strings.TrimSuffix(f.origin(), "/") + EndpointPath + "/" + name + f.path
 }
 
 func (f *Facade) origin() string {

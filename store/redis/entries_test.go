@@ -217,7 +217,7 @@ func TestAllKeysEnd(t *testing.T) {
 	}
 }
 
-func TestForeignMarks(t *testing.T) {
+func TestForeignEntries(t *testing.T) {
 	key := encode(store.KeyOf("token"))
 	for _, each := range [][2]string{
 		{"", "0 1"}, {"short", "0 1"}, {key + "A", "0 1"}, {key, ""}, {key, "0"}, {key, "0 x"}, {key, "x 1"}, {key, "0 1 2"},

@@ -176,10 +176,10 @@ func TestAuthoritiesBehindByteOrderMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const mark = "\ufeff"
+	const byteOrderMark = "\ufeff"
 	for content, says := range map[string]string{
-		mark + string(pem):               "",
-		string(pem) + mark + string(pem): "2 certificates begin in it, but only 1",
+		byteOrderMark + string(pem):               "",
+		string(pem) + byteOrderMark + string(pem): "2 certificates begin in it, but only 1",
 	} {
 		file := filepath.Join(t.TempDir(), "ca.pem")
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {

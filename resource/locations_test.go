@@ -9,7 +9,7 @@ import (
 	"github.com/excorp/caddy-require-auth/resource"
 )
 
-func TestPlaces(t *testing.T) {
+func TestLocations(t *testing.T) {
 	const (
 		h    = "https://api.example.com"
 		root = resource.WellKnown
