@@ -22,7 +22,7 @@ var (
 	jsonBlock  = regexp.MustCompile("(?s)`([^`\n]+)`:\n\n```json\n(.*?)```")
 )
 
-// upstream says who is calling, as far as it was told.
+// upstream prints the caller of a request by the identity fields.
 func upstream(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +32,7 @@ func upstream(t *testing.T) string {
 			}
 			return otherwise
 		}
-		fmt.Fprintf(w, "%s %s by %s with %s", r.Method, r.URL.Path, substitute("X-User", "nobody"), substitute("X-Scope", "nothing"))
+		fmt.Fprintf(w, "%s %s by %s with %s", r.Method, r.URL.Path, substitute("X-User", "anonymous"), substitute("X-Scope", "nothing"))
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
