@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if serve.Asked() {
+	if serve.Run() {
 		return
 	}
 	os.Exit(m.Run())
@@ -74,7 +74,7 @@ func (r row) check(t *testing.T, program, folder, global string) {
 	}
 	for want, requests := range answers {
 		for _, request := range requests {
-			if got, err := p.clients[1].all[0].ask(slices.Clone(request)); err != nil || got != want {
+			if got, err := p.clients[1].all[0].send(slices.Clone(request)); err != nil || got != want {
 				t.Errorf("%s: %d instead of %d, %v", r.name, got, want, err)
 			}
 		}
@@ -220,7 +220,7 @@ func BenchmarkChain(b *testing.B) {
 			b.ReportAllocs()
 			w := httptest.NewRecorder()
 			for b.Loop() {
-				if err := chain.ask(w, token); err != nil {
+				if err := chain.serve(w, token); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -23,8 +23,8 @@ type parsed struct {
 	request *http.Request
 }
 
-// of returns the request of a text.
-func (p *parsed) of(text []byte) (*http.Request, error) {
+// read returns the request of a text.
+func (p *parsed) read(text []byte) (*http.Request, error) {
 	if p.request != nil && &p.text[0] == &text[0] {
 		return p.request, nil
 	}
@@ -44,10 +44,10 @@ func (p *parsed) of(text []byte) (*http.Request, error) {
 type client2 struct {
 	*http2.Framer
 	parsed
-	connection net.Conn
-	block      bytes.Buffer
-	encoder    *hpack.Encoder
-	size, sent int
+	connection      net.Conn
+	block           bytes.Buffer
+	encoder         *hpack.Encoder
+	size, sentBytes int
 }
 
 func open2(address string) (client, error) {
@@ -64,8 +64,8 @@ func open2(address string) (client, error) {
 
 func (c *client2) close() { c.connection.Close() }
 
-func (c *client2) ask(text []byte) (int, error) {
-	request, err := c.of(text)
+func (c *client2) send(text []byte) (int, error) {
+	request, err := c.read(text)
 	if err != nil {
 		return 0, err
 	}
@@ -83,8 +83,8 @@ func (c *client2) ask(text []byte) (int, error) {
 		}
 	}
 	c.size = c.block.Len() + 9
-	c.sent++
-	err = c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*c.sent - 1), BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: true})
+	c.sentBytes++
+	err = c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*c.sentBytes - 1), BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: true})
 	for status := 0; err == nil; {
 		var frame http2.Frame
 		if frame, err = c.ReadFrame(); err != nil {
@@ -123,17 +123,17 @@ func open3(address string) (client, error) {
 
 func (c *client3) close() { c.Transport.Close() }
 
-func (c *client3) ask(text []byte) (int, error) {
-	request, err := c.of(text)
+func (c *client3) send(text []byte) (int, error) {
+	request, err := c.read(text)
 	if err != nil {
 		return 0, err
 	}
-	sent, err := http.NewRequest(request.Method, "https://"+c.address+request.URL.RequestURI(), nil)
+	copied, err := http.NewRequest(request.Method, "https://"+c.address+request.URL.RequestURI(), nil)
 	if err != nil {
 		return 0, err
 	}
-	sent.Header, sent.Host = request.Header, "localhost"
-	response, err := c.RoundTrip(sent)
+	copied.Header, copied.Host = request.Header, "localhost"
+	response, err := c.RoundTrip(copied)
 	if err != nil {
 		return 0, err
 	}

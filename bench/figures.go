@@ -12,10 +12,10 @@ type figures []float64
 // at returns the value below which a part of the figures is.
 func (f figures) at(part float64) float64 {
 	sorted := slices.Sorted(slices.Values(f))
-	place := part * float64(len(sorted)-1)
-	low := int(place)
+	rank := part * float64(len(sorted)-1)
+	low := int(rank)
 	high := min(low+1, len(sorted)-1)
-	return sorted[low] + (sorted[high]-sorted[low])*(place-float64(low))
+	return sorted[low] + (sorted[high]-sorted[low])*(rank-float64(low))
 }
 
 func (f figures) median() float64 { return f.at(0.5) }

@@ -38,7 +38,7 @@ func bearer(token string) []byte { return request("Authorization: Bearer " + tok
 
 // client sends a request on its connection and reads the answer.
 type client interface {
-	ask(request []byte) (status int, err error)
+	send(request []byte) (status int, err error)
 	close()
 }
 
@@ -90,7 +90,7 @@ func (c *clients) send(l load) (int, time.Duration, error) {
 				if l.time == 0 && number >= len(l.requests) || l.time > 0 && time.Since(began) >= l.time {
 					return
 				}
-				status, err := one.ask(l.requests[number%len(l.requests)])
+				status, err := one.send(l.requests[number%len(l.requests)])
 				if err == nil && status != l.status {
 					err = fmt.Errorf("%s answers %d, not %d", c.address, status, l.status)
 				}
@@ -122,7 +122,7 @@ func open1(address string) (client, error) {
 
 func (c *client1) close() { c.Close() }
 
-func (c *client1) ask(request []byte) (int, error) {
+func (c *client1) send(request []byte) (int, error) {
 	if _, err := c.Write(request); err != nil {
 		return 0, err
 	}

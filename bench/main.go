@@ -36,7 +36,7 @@ type options struct {
 
 func main() {
 	log.SetFlags(0)
-	if serve.Asked() {
+	if serve.Run() {
 		return
 	}
 	var o options

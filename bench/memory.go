@@ -21,11 +21,11 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 		return err
 	}
 	defer s.stop()
-	asking, err := dial(open1, s.address("site"))
+	pool, err := dial(open1, s.address("site"))
 	if err != nil {
 		return err
 	}
-	defer asking.close()
+	defer pool.close()
 	const part, mib = 50_000, 1 << 20
 	tableHead(out, "memory", "bound", "resident", "without files", "live heap")
 	state := func(name, bound string, u usage) {
@@ -37,7 +37,7 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 	}
 	state("at the start", "", u)
 	for number := part; number <= 10*part; number += part {
-		if err := sendGood(asking, keys.tokens(jwa.EdDSA, 10_000_000+number, part)); err != nil {
+		if err := sendGood(pool, keys.tokens(jwa.EdDSA, 10_000_000+number, part)); err != nil {
 			return err
 		}
 		if number == 2*part {
@@ -52,7 +52,7 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 		return err
 	}
 	state("500,000 tokens in turn", "≤ 110 MiB", before)
-	if err := sendForged(asking, keys.token(jwa.EdDSA, 1), part); err != nil {
+	if err := sendForged(pool, keys.token(jwa.EdDSA, 1), part); err != nil {
 		return err
 	}
 	if u, err = s.used("collect"); err != nil {
@@ -68,12 +68,12 @@ func measureMemory(out io.Writer, folder string, keys *signers) error {
 }
 
 // sendGood sends each token once.
-func sendGood(asking *clients, tokens []string) error {
+func sendGood(pool *clients, tokens []string) error {
 	var requests [][]byte
 	for _, token := range tokens {
 		requests = append(requests, bearer(token))
 	}
-	_, _, err := asking.send(load{requests: requests, status: 200})
+	_, _, err := pool.send(load{requests: requests, status: 200})
 	return err
 }
 
@@ -94,14 +94,14 @@ func (s *server) settle(u usage, before int64) (usage, int, error) {
 }
 
 // sendForged sends a token with a million invalid signatures, in parts.
-func sendForged(asking *clients, token string, part int) error {
-	kept, signature := token[:strings.LastIndexByte(token, '.')+1], token[strings.LastIndexByte(token, '.')+9:]
+func sendForged(pool *clients, token string, part int) error {
+	prefix, signature := token[:strings.LastIndexByte(token, '.')+1], token[strings.LastIndexByte(token, '.')+9:]
 	for number := 0; number < 1_000_000; number += part {
 		requests := make([][]byte, part)
 		for i := range requests {
-			requests[i] = bearer(fmt.Sprintf("%s%08d%s", kept, number+i, signature))
+			requests[i] = bearer(fmt.Sprintf("%s%08d%s", prefix, number+i, signature))
 		}
-		if _, _, err := asking.send(load{requests: requests, status: 401}); err != nil {
+		if _, _, err := pool.send(load{requests: requests, status: 401}); err != nil {
 			return err
 		}
 	}

@@ -59,8 +59,8 @@ func newChain(app object, handlers ...object) (*chain, error) {
 	return &chain{handler: server.(*caddyhttp.App).Servers["s"].Routes.Compile(next)}, nil
 }
 
-// ask sends a request with a token.
-func (c *chain) ask(w *httptest.ResponseRecorder, token string) error {
+// serve sends a request with a token.
+func (c *chain) serve(w *httptest.ResponseRecorder, token string) error {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header["Authorization"] = []string{"Bearer " + token}
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
@@ -73,10 +73,10 @@ func (c *chain) ask(w *httptest.ResponseRecorder, token string) error {
 	return nil
 }
 
-// asking is the work of one request, for [timed].
-func (c *chain) asking(token string) func() error {
+// request is the work of one request, for [timed].
+func (c *chain) request(token string) func() error {
 	w := httptest.NewRecorder()
-	return func() error { return c.ask(w, token) }
+	return func() error { return c.serve(w, token) }
 }
 
 // processorTime is what one call takes of the processors in ns, with its share of
@@ -98,12 +98,12 @@ func inTurn(o options, works ...func() error) (all []figures, err error) {
 	times := make([]int, len(works))
 	for i, work := range works { // warms up, too
 		times[i] = 1
-		for taken := 0.0; taken < float64(o.time)/10; times[i] *= 2 {
+		for spent := 0.0; spent < float64(o.time)/10; times[i] *= 2 {
 			one, err := processorTime(work, times[i])
 			if err != nil {
 				return nil, err
 			}
-			taken = one * float64(times[i])
+			spent = one * float64(times[i])
 		}
 	}
 	for range o.launches * o.pairs {
@@ -119,8 +119,8 @@ func inTurn(o options, works ...func() error) (all []figures, err error) {
 }
 
 // combined are figures of the same turn, combined.
-func combined(with func(turn int) float64, turns int) figures {
-	all := make(figures, turns)
+func combined(with func(round int) float64, rounds int) figures {
+	all := make(figures, rounds)
 	for turn := range all {
 		all[turn] = with(turn)
 	}
@@ -175,14 +175,14 @@ func measureHandler(out io.Writer, o options, name string, keys *signers) error 
 		return err
 	}
 	token := keys.token(jwa.RS256, 1)
-	all, err := inTurn(o, bare.asking(token), gated.asking(token))
+	all, err := inTurn(o, bare.request(token), gated.request(token))
 	if err != nil {
 		return err
 	}
 	more := combined(func(turn int) float64 { return all[1][turn] - all[0][turn] }, len(all[0]))
 	limit := nanos(900)
 	tableLine(out, name, "more than the chain without it", limit, limit.show(more.median()), more.half("%.0f"))
-	count := func(c *chain) float64 { return testing.AllocsPerRun(1000, func() { _ = c.asking(token)() }) }
+	count := func(c *chain) float64 { return testing.AllocsPerRun(1000, func() { _ = c.request(token)() }) }
 	limit = bound{3, "%.0f", ""}
 	tableLine(out, "", "allocations", limit, limit.show(count(gated)-count(bare)), "")
 	return nil
@@ -211,7 +211,7 @@ func measureNew(out io.Writer, o options, name string, keys *signers) error {
 			}
 			return nil
 		}
-		all, err := inTurn(o, bare.asking(token), gated.asking(token), checking)
+		all, err := inTurn(o, bare.request(token), gated.request(token), checking)
 		if err != nil {
 			return err
 		}
@@ -289,11 +289,11 @@ func measureScale(out io.Writer, o options, _ string, keys *signers) error {
 		if err != nil {
 			return err
 		}
-		taken, err := inTurn(o, bare.asking(test.token), alone.asking(test.token), among.asking(test.token))
+		costs, err := inTurn(o, bare.request(test.token), alone.request(test.token), among.request(test.token))
 		if err != nil {
 			return fmt.Errorf("%s: %w", test.kind, err)
 		}
-		times := combined(func(turn int) float64 { return (taken[2][turn] - taken[0][turn]) / (taken[1][turn] - taken[0][turn]) }, len(taken[0]))
+		times := combined(func(turn int) float64 { return (costs[2][turn] - costs[0][turn]) / (costs[1][turn] - costs[0][turn]) }, len(costs[0]))
 		limit := ratio(1.1)
 		tableLine(out, test.kind, "times the cost of one", limit, limit.show(times.median()), times.half("%.2f"))
 	}

@@ -219,7 +219,7 @@ func (s setting) everyTokenNew(round int) [][]byte {
 }
 
 // measureServers prints the rows that compare servers.
-func measureServers(out io.Writer, o options, program, folder string, keys *signers, of func(setting) ([]row, error)) error {
+func measureServers(out io.Writer, o options, program, folder string, keys *signers, rowsOf func(setting) ([]row, error)) error {
 	site, err := upstreamSite(folder)
 	if err != nil {
 		return err
@@ -237,7 +237,7 @@ func measureServers(out io.Writer, o options, program, folder string, keys *sign
 	if err != nil {
 		return err
 	}
-	all, err := of(setting{o, keys, folder, certificate, upstream.address("site")})
+	all, err := rowsOf(setting{o, keys, folder, certificate, upstream.address("site")})
 	if err != nil {
 		return err
 	}
@@ -345,10 +345,10 @@ func (p *pair) run(job load, which int) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	answered, took, err := p.clients[which].send(job)
+	answered, elapsed, err := p.clients[which].send(job)
 	if err != nil {
 		return sample{}, err
 	}
 	after, err := p.servers[which].used("cpu")
-	return sample{rate: float64(answered) / took.Seconds(), cpu: float64(after.cpu-before.cpu) / float64(answered) / 1e3}, err
+	return sample{rate: float64(answered) / elapsed.Seconds(), cpu: float64(after.cpu-before.cpu) / float64(answered) / 1e3}, err
 }

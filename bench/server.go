@@ -17,10 +17,10 @@ import (
 
 // server is a running process.
 type server struct {
-	command *exec.Cmd
-	ask     io.WriteCloser
-	answers *bufio.Reader
-	ports   map[string]string
+	command  *exec.Cmd
+	commands io.WriteCloser
+	answers  *bufio.Reader
+	ports    map[string]string
 }
 
 // start runs a server with sites, by name; each has a port of its own. The program is
@@ -54,7 +54,7 @@ func start(program, folder, name, global string, sites map[string]string) (*serv
 	s.command = exec.Command(program, serve.Command, file)
 	s.command.Stderr = os.Stderr
 	var err error
-	if s.ask, err = s.command.StdinPipe(); err != nil {
+	if s.commands, err = s.command.StdinPipe(); err != nil {
 		return nil, err
 	}
 	output, err := s.command.StdoutPipe()
@@ -72,7 +72,7 @@ func start(program, folder, name, global string, sites map[string]string) (*serv
 }
 
 func (s *server) stop() {
-	s.ask.Close()
+	s.commands.Close()
 	if err := s.command.Wait(); err != nil {
 		log.Print(err)
 	}
@@ -85,7 +85,7 @@ type usage struct{ cpu, heap, resident, anonymous int64 }
 
 // used asks the server what it has used, for `collect` after a collection.
 func (s *server) used(question string) (u usage, err error) {
-	if _, err = fmt.Fprintln(s.ask, question); err != nil {
+	if _, err = fmt.Fprintln(s.commands, question); err != nil {
 		return
 	}
 	_, err = fmt.Fscanln(s.answers, &u.cpu, &u.heap, &u.resident, &u.anonymous)

@@ -65,7 +65,7 @@ func measureWire(out io.Writer, times int, folder string, keys *signers) error {
 	for _, f := range wireFields() {
 		line := []any{fmt.Sprintf("`%s`, `%s`", f.name, f.unit)}
 		for _, p := range protocols {
-			cost, sent, err := p.cost(s, f, times)
+			cost, size, err := p.cost(s, f, times)
 			if err != nil {
 				return fmt.Errorf("%s over %s: %w", f.name, p.name, err)
 			}
@@ -74,7 +74,7 @@ func measureWire(out io.Writer, times int, folder string, keys *signers) error {
 				continue
 			}
 			more := cost - base[p.name]
-			line = append(line, fmt.Sprintf("%.0f µs, %.2f µs of %d", more, more/float64(sent), sent))
+			line = append(line, fmt.Sprintf("%.0f µs, %.2f µs of %d", more, more/float64(size), size))
 		}
 		if len(line) > 1 {
 			tableLine(out, line...)
@@ -85,7 +85,7 @@ func measureWire(out io.Writer, times int, folder string, keys *signers) error {
 
 // cost is the processor time of a request in µs, and its bytes on the wire. The first
 // request of a connection does not count.
-func (p protocol) cost(s *server, f field, times int) (cost float64, sent int, err error) {
+func (p protocol) cost(s *server, f field, times int) (cost float64, size int, err error) {
 	r := httptest.NewRequest(f.method, "/", nil)
 	f.put(r, 3700) // fits into the table of HTTP/2
 	if f.name == nothing {
@@ -94,30 +94,30 @@ func (p protocol) cost(s *server, f field, times int) (cost float64, sent int, e
 	lines := []string{}
 	for name, values := range r.Header {
 		lines = append(lines, name+": "+values[0])
-		sent += len(name) + len(values[0])
+		size += len(name) + len(values[0])
 	}
 	text := requestFor("GET "+r.URL.RequestURI()+" HTTP/1.1", "", lines...)
-	sent += len(r.URL.RequestURI())
-	asking, err := dial(p.open, s.address(p.site))
+	size += len(r.URL.RequestURI())
+	pool, err := dial(p.open, s.address(p.site))
 	if err != nil {
 		return 0, 0, err
 	}
-	defer asking.close()
-	if _, _, err = asking.send(load{requests: slices.Repeat([][]byte{text}, max(connections, times/10)), status: http.StatusNotFound}); err != nil {
+	defer pool.close()
+	if _, _, err = pool.send(load{requests: slices.Repeat([][]byte{text}, max(connections, times/10)), status: http.StatusNotFound}); err != nil {
 		return 0, 0, err
 	}
 	before, err := s.used("cpu")
 	if err != nil {
 		return 0, 0, err
 	}
-	if _, _, err = asking.send(load{requests: slices.Repeat([][]byte{text}, times), status: http.StatusNotFound}); err != nil {
+	if _, _, err = pool.send(load{requests: slices.Repeat([][]byte{text}, times), status: http.StatusNotFound}); err != nil {
 		return 0, 0, err
 	}
 	after, err := s.used("cpu")
-	if c, is2 := asking.all[0].(*client2); is2 {
-		sent = c.size
+	if c, is2 := pool.all[0].(*client2); is2 {
+		size = c.size
 	}
-	return float64(after.cpu-before.cpu) / float64(times) / 1e3, sent, err
+	return float64(after.cpu-before.cpu) / float64(times) / 1e3, size, err
 }
 
 // selfSigned writes a certificate and returns the line that names it.

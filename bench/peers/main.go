@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	if !serve.Asked() {
+	if !serve.Run() {
 		log.Fatal("run `go -C bench run . -peers`")
 	}
 }
@@ -45,7 +45,7 @@ type middleware struct {
 	Issuer   string `json:"issuer"`
 	Audience string `json:"audience"`
 
-	of *jwtmiddleware.JWTMiddleware
+	inner *jwtmiddleware.JWTMiddleware
 }
 
 // CaddyModule returns the Caddy module information.
@@ -77,11 +77,11 @@ func (m *middleware) Provision(caddy.Context) error {
 		return err
 	}
 	keyOf := func(context.Context) (any, error) { return key, nil }
-	of, err := validator.New(keyOf, validator.RS256, m.Issuer, []string{m.Audience}, validator.WithAllowedClockSkew(time.Minute))
+	tokens, err := validator.New(keyOf, validator.RS256, m.Issuer, []string{m.Audience}, validator.WithAllowedClockSkew(time.Minute))
 	if err != nil {
 		return err
 	}
-	m.of = jwtmiddleware.New(of.ValidateToken, jwtmiddleware.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
+	m.inner = jwtmiddleware.New(tokens.ValidateToken, jwtmiddleware.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	return nil
@@ -89,6 +89,6 @@ func (m *middleware) Provision(caddy.Context) error {
 
 // ServeHTTP lets good tokens pass.
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
-	m.of.CheckJWT(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { err = next.ServeHTTP(w, r) })).ServeHTTP(w, r)
+	m.inner.CheckJWT(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { err = next.ServeHTTP(w, r) })).ServeHTTP(w, r)
 	return err
 }

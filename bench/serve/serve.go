@@ -18,8 +18,8 @@ import (
 // Command makes a program a server, with the file of its Caddyfile behind it.
 const Command = "serve"
 
-// Asked runs the server that the command line asks for, and reports whether it did.
-func Asked() bool {
+// Run runs the server that the command line asks for, and reports whether it did.
+func Run() bool {
 	if len(os.Args) != 3 || os.Args[1] != Command {
 		return false
 	}

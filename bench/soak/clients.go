@@ -28,7 +28,7 @@ type clients struct {
 	http     *http.Client
 	wire     *again // of http
 
-	sent, unexpected atomic.Int64
+	requests, unexpected atomic.Int64
 }
 
 // during lets them ask for a time, while reloads, new keys and outages go on.
@@ -85,7 +85,7 @@ func (c *clients) run(k kind, stop <-chan struct{}) {
 			return
 		case <-ticks.C:
 		}
-		if err := c.ask(k); err != nil {
+		if err := c.send(k); err != nil {
 			if c.unexpected.Add(1) <= 20 {
 				fmt.Fprintf(os.Stderr, "%s: %v\n", k.name, err)
 			}
@@ -93,7 +93,7 @@ func (c *clients) run(k kind, stop <-chan struct{}) {
 	}
 }
 
-func (c *clients) ask(k kind) error {
+func (c *clients) send(k kind) error {
 	r, err := http.NewRequest(http.MethodGet, "http://"+c.server.site+"/", nil)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (c *clients) ask(k kind) error {
 		return err
 	}
 	defer response.Body.Close()
-	c.sent.Add(1)
+	c.requests.Add(1)
 	body, err := io.ReadAll(response.Body)
 	if err == nil && !slices.Contains(k.allow, response.StatusCode) {
 		return fmt.Errorf("status %d %s", response.StatusCode, body)
@@ -119,10 +119,10 @@ func (c *clients) ask(k kind) error {
 func (c *clients) verdict() error {
 	switch {
 	case c.unexpected.Load() > 0:
-		return fmt.Errorf("%d of %d answers were not as documented", c.unexpected.Load(), c.sent.Load())
+		return fmt.Errorf("%d of %d answers were not as documented", c.unexpected.Load(), c.requests.Load())
 	case c.wire.cut.Load() > int64(len(c.kinds)*c.server.reloads):
 		return fmt.Errorf("%d connections were cut at %d reloads", c.wire.cut.Load(), c.server.reloads)
-	case c.sent.Load() == 0:
+	case c.requests.Load() == 0:
 		return errors.New("nothing was asked")
 	default:
 		return nil

@@ -33,11 +33,11 @@ func keyDigest() string {
 var (
 	good      = []int{http.StatusOK}
 	bad       = []int{http.StatusUnauthorized}
-	guessed   = []int{http.StatusUnauthorized, http.StatusTooManyRequests}
+	throttled = []int{http.StatusUnauthorized, http.StatusTooManyRequests}
 	ambiguous = []int{http.StatusBadRequest}
 	little    = []int{http.StatusForbidden}
 	// Nothing is known of it here, and the provider may be away.
-	asked = []int{http.StatusOK, http.StatusServiceUnavailable}
+	introspected = []int{http.StatusOK, http.StatusServiceUnavailable}
 	// The keys may have changed, and the provider may be away.
 	unknown = []int{http.StatusUnauthorized, http.StatusServiceUnavailable}
 )
@@ -51,7 +51,7 @@ func newClients(s *server, p *provider) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	nobody, err := newKey("key-of-nobody")
+	unknownKey, err := newKey("key-of-nobody")
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func newClients(s *server, p *provider) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.kinds = append(c.withTokens(stranger, nobody), c.withSecrets()...)
+	c.kinds = append(c.withTokens(stranger, unknownKey), c.withSecrets()...)
 	c.kinds = append(c.kinds,
 		kind{"a token with a proof", seldom, good, func(r *http.Request) error { return prover.prove(r, p) }},
 		kind{"a proof again", seldom, bad, prover.replay})
@@ -67,7 +67,7 @@ func newClients(s *server, p *provider) (*clients, error) {
 }
 
 // withTokens are kinds that send tokens, good ones and those that others made.
-func (c *clients) withTokens(stranger, nobody jwk.Key) []kind {
+func (c *clients) withTokens(stranger, unknownKey jwk.Key) []kind {
 	signed := func(key func() jwk.Key, more map[string]any) func(*http.Request) error {
 		return func(r *http.Request) error {
 			token, err := c.provider.sign(key(), more)
@@ -101,17 +101,17 @@ func (c *clients) withTokens(stranger, nobody jwk.Key) []kind {
 		{"a token that has expired", often, bad, signed(own, map[string]any{"exp": 1_000_000_000})},
 		{"a token for somebody else", often, bad, signed(own, map[string]any{"aud": "https://other.example"})},
 		{"a forged token", often, bad, signed(forging, nil)},
-		{"a token of an unknown key", often, unknown, signed(func() jwk.Key { return nobody }, nil)},
+		{"a token of an unknown key", often, unknown, signed(func() jwk.Key { return unknownKey }, nil)},
 		{"too little scope", often, little, func(r *http.Request) error {
 			r.URL.Path = "/admin"
 			return signed(own, nil)(r)
 		}},
-		{"an opaque token", often, asked, func(r *http.Request) error {
-			r.Header.Set("Authorization", fmt.Sprint("Bearer opaque-", c.sent.Load()/5000))
+		{"an opaque token", often, introspected, func(r *http.Request) error {
+			r.Header.Set("Authorization", fmt.Sprint("Bearer opaque-", c.requests.Load()/5000))
 			return nil
 		}},
 		{"an opaque token that nobody knows", seldom, unknown, func(r *http.Request) error {
-			r.Header.Set("Authorization", fmt.Sprint("Bearer made-up-", c.sent.Load()))
+			r.Header.Set("Authorization", fmt.Sprint("Bearer made-up-", c.requests.Load()))
 			return nil
 		}},
 	}
@@ -131,23 +131,23 @@ func (c *clients) withSecrets() []kind {
 			r.SetBasicAuth("alice", password)
 			return nil
 		}},
-		{"a wrong password from anywhere", 4 * seldom, guessed, func(r *http.Request) error {
-			r.Header.Set("X-Forwarded-For", fmt.Sprintf("2001:db8:%x::1", c.sent.Load()&0xffff))
-			r.SetBasicAuth("alice", fmt.Sprint("guess ", c.sent.Load()))
+		{"a wrong password from anywhere", 4 * seldom, throttled, func(r *http.Request) error {
+			r.Header.Set("X-Forwarded-For", fmt.Sprintf("2001:db8:%x::1", c.requests.Load()&0xffff))
+			r.SetBasicAuth("alice", fmt.Sprint("guess ", c.requests.Load()))
 			return nil
 		}},
-		{"a wrong password for nobody", 4 * seldom, guessed, func(r *http.Request) error {
+		{"a wrong password for nobody", 4 * seldom, throttled, func(r *http.Request) error {
 			r.Header.Set("X-Forwarded-For", "198.51.100.1")
-			r.SetBasicAuth(fmt.Sprint("user", c.sent.Load()), "guess")
+			r.SetBasicAuth(fmt.Sprint("user", c.requests.Load()), "guess")
 			return nil
 		}},
 		{"a key", often, good, func(r *http.Request) error {
 			r.Header.Set("X-Api-Key", apiKey)
 			return nil
 		}},
-		{"a wrong key", seldom, guessed, func(r *http.Request) error {
-			r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.0.1", c.sent.Load()%256))
-			r.Header.Set("X-Api-Key", fmt.Sprint("guess-", c.sent.Load()))
+		{"a wrong key", seldom, throttled, func(r *http.Request) error {
+			r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.0.1", c.requests.Load()%256))
+			r.Header.Set("X-Api-Key", fmt.Sprint("guess-", c.requests.Load()))
 			return nil
 		}},
 	}
@@ -171,7 +171,7 @@ type prover struct {
 	public     jwk.Key
 	thumbprint string
 	site       string
-	sent       [2]string    // a token and a proof that are being sent
+	current    [2]string    // a token and a proof that are being sent
 	used       atomic.Value // [2]string: those before, which were answered
 	number     atomic.Int64
 }
@@ -215,10 +215,10 @@ func (p *prover) prove(r *http.Request, issuer *provider) error {
 	if err != nil {
 		return err
 	}
-	if p.sent[0] != "" {
-		p.used.Store(p.sent)
+	if p.current[0] != "" {
+		p.used.Store(p.current)
 	}
-	p.sent = [2]string{token, string(proof)}
+	p.current = [2]string{token, string(proof)}
 	p.set(r, token, string(proof))
 	return nil
 }

@@ -56,8 +56,8 @@ func soak(long, report time.Duration) error {
 	fmt.Println("  after   requests  unexpected   cut  reloads  refused to load  new keys  outages  resident MiB  live heap MiB  goroutines  files")
 	line := func(after time.Duration) (figures, error) {
 		f, err := server.figures()
-		fmt.Printf("%7s %10d %11d %5d %8d %16d %9d %8d %13d %14.1f %11d %6d\n", after.Round(time.Second), clients.sent.Load(), clients.unexpected.Load(), clients.wire.cut.Load(),
-			server.reloads, server.refused, provider.rotations.Load(), provider.outages.Load(), f.resident>>20, float64(f.heap)/(1<<20), f.goroutines, f.files)
+		fmt.Printf("%7s %10d %11d %5d %8d %16d %9d %8d %13d %14.1f %11d %6d\n", after.Round(time.Second), clients.requests.Load(), clients.unexpected.Load(), clients.wire.cut.Load(),
+			server.reloads, server.failures, provider.rotations.Load(), provider.outages.Load(), f.resident>>20, float64(f.heap)/(1<<20), f.goroutines, f.files)
 		return f, err
 	}
 	// All has been there once before the first figures are taken.

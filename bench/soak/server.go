@@ -50,7 +50,7 @@ type server struct {
 	admin, site string // host and port
 	caddyfile   func(realm string) string
 	reloads     int
-	refused     int
+	failures    int
 }
 
 func startServer(folder, provider string) (*server, error) {
@@ -179,7 +179,7 @@ func (s *server) reload() error {
 	if status, err := s.load(late); err != nil || status == http.StatusOK {
 		return fmt.Errorf("a configuration that fails was answered %d, %w", status, err)
 	}
-	s.refused++
+	s.failures++
 	return nil
 }
 
