@@ -25,20 +25,20 @@ func convertCommand(load LoadForTest) *cobra.Command {
 		Use:   "convert",
 		Short: "Converts a Caddyfile with other authentication directives",
 		Long: `
-Reads a Caddyfile and prints it with require_auth in the place of
+Reads a Caddyfile and prints it with require_auth instead of
 
   basic_auth                     of Caddy
   jwtauth                        of github.com/ggicci/caddy-jwt
   token                          of github.com/loafoe/caddy-token
-  header Authorization "Bearer…" a matcher of a credential that decides who gets an
-                                 answer, also of X-API-Key and similar fields
+  header Authorization "Bearer…" a matcher of a credential that decides the answer,
+                                 also of X-API-Key and similar fields
 
-The rest of the file stays. What needs attention is a comment that begins with
-"# convert:", and is printed on the standard error.
+The rest of the file stays. A line that needs attention gets a comment that begins
+with "# convert:". The standard error has the comments, too.
 
 The result is never more open than the original, and it loads: the command loads it
-without a network before it prints. What it cannot convert is an error with the line,
-and nothing is written. A directive of Caddy that it does not understand stays.
+without a network before it prints. A line that it cannot convert is an error, and
+nothing is written. A directive of Caddy in an unknown form stays.
 
 Variables such as {$API_KEY} in a credential are read from the environment, because
 a gate needs the digest of the credential.`,

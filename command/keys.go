@@ -28,7 +28,7 @@ func (o *keyOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.id, "id", "partner-a", "the name of the key, for logs and as the caller's id")
 	flags.StringSliceVar(&o.scopes, "scope", nil, "a scope of the holder; may be repeated")
 	flags.StringSliceVar(&o.roles, "role", nil, "a role of the holder; may be repeated")
-	flags.StringVar(&o.expires, "expires", "", "when the key ends: 2099-01-01T00:00:00Z, or in how long: 90d")
+	flags.StringVar(&o.expires, "expires", "", "the end of the key: a time such as 2099-01-01T00:00:00Z, or a duration such as 90d")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON; without the key it is an element of a keys_file")
 }
 

@@ -25,9 +25,9 @@ func lintCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "lint",
 		Short: "Finds valid but dangerous choices",
-		Long: "\nFinds valid but dangerous choices in a configuration, and says what to do instead.\n" +
+		Long: "\nFinds valid but dangerous choices in a configuration, and names the remedy.\n" +
 			"A finding has the file and line of a Caddyfile, or the path in the JSON.\n\n" +
-			"The exit code is 2 if there is a warning, with --strict also if there is a note.\n" +
+			"The exit code is 2 after a warning, with --strict also after a note.\n" +
 			"--allow leaves a rule out. The rules:\n\n" + rulesText(),
 		Example: `  caddy auth lint
   caddy auth lint --config caddy.json --strict --allow hmac`,

@@ -60,14 +60,14 @@ of --claim is JSON if it can be read as JSON, and a string otherwise.`,
 	flags.StringVar(&options.secret, "secret", "", "the HMAC secret; others on this machine can see it while the command runs")
 	flags.StringVar(&options.secretEnv, "secret-env", "", "the environment variable that holds the HMAC secret")
 	flags.StringVar(&options.keyFile, "key", "", "a file with a private key, PEM or JWK")
-	flags.StringVar(&options.algorithm, "alg", "", "the algorithm (default: HS256, or what the key is made for)")
+	flags.StringVar(&options.algorithm, "alg", "", "the algorithm (default: HS256, or that of the key)")
 	flags.StringVar(&options.kind, "typ", "JWT", "the type in the header, for example at+jwt")
 	flags.StringVar(&options.issuer, "issuer", "", "iss")
 	flags.StringVar(&options.subject, "subject", "", "sub")
 	flags.StringSliceVar(&options.audiences, "audience", nil, "aud; may be repeated")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "scope, separated by spaces; may be repeated")
 	flags.StringSliceVar(&options.roles, "role", nil, "roles; may be repeated")
-	flags.DurationVar(&options.expires, "expires", time.Hour, "how long the token is good; negative for one that has expired")
+	flags.DurationVar(&options.expires, "expires", time.Hour, "the lifetime of the token; negative for an expired one")
 	flags.StringArrayVar(&options.claims, "claim", nil, "any claim as name=value; may be repeated")
 	return command
 }

@@ -29,14 +29,14 @@ func reportCommand() *cobra.Command {
 	var options reportOptions
 	command := &cobra.Command{
 		Use:   "report",
-		Short: "Sums up what report_only would deny",
+		Short: "Sums up the requests that report_only would deny",
 		Long: `
-Sums up which requests would be denied, whose they are, why, and what would let
-them pass. Numbers and ids in paths count as one.
+Sums up the requests that would be denied, with their callers, the reason and a
+remedy. Numbers and ids in paths count as one.
 
-With --log it reads the records of gates in a log of JSON lines. Other lines are
-left out. With --address it asks a running server, through its admin API. The
-server counts from when its configuration was loaded.
+With --log it reads the records of gates in a log of JSON lines, and ignores other
+lines. With --address it asks a running server, through its admin API. The server
+counts since it loaded its configuration.
 
 The exit code is 2 if a request would be denied.`,
 		Example: `  caddy auth report --log /var/log/caddy/default.log
@@ -51,7 +51,7 @@ The exit code is 2 if a request would be denied.`,
 	flags.StringVar(&options.log, "log", "", "the log; - is the standard input")
 	flags.StringVar(&options.address, "address", "", "the admin API of a running server, such as localhost:2019 or unix//run/caddy/admin.sock")
 	flags.StringVar(&options.decision, "decision", denials.WouldDeny, "would_deny, or denied for requests that were denied")
-	flags.IntVar(&options.top, "top", 50, "how many rows to print at most")
+	flags.IntVar(&options.top, "top", 50, "the largest number of rows")
 	flags.BoolVar(&options.asJSON, "json", false, "print JSON")
 	return command
 }

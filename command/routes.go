@@ -27,10 +27,10 @@ func routesCommand() *cobra.Command {
 	var options routesOptions
 	command := &cobra.Command{
 		Use:   "routes",
-		Short: "Lists what each route requires",
+		Short: "Lists the requirements of each route",
 		Long: `
-Lists the routes with the handler that answers, and what a request needs to get
-there. A route without a credential is marked OPEN.
+Lists the routes with the handler that answers, and the requirements for a request.
+A route without a credential is marked OPEN.
 
 The command follows the configuration as a request does. A gate counts only for the
 handlers after it, and the first handler that answers ends the route. A matcher
@@ -38,8 +38,9 @@ other than path, host, method and not may match a request or not. If a request m
 take one of two routes, both are listed.
 
 With --fail-on-open the exit code is 2 if a route is open. --allow names paths that
-may be open. An optional gate leaves its routes open. Of a gate with an OpenAPI
-document, the operations without a credential are open: each has its own line. A document at a URL is not fetched: --openapi names a copy.`,
+may be open. An optional gate leaves its routes open. At a gate with an OpenAPI
+document, each operation without a credential is open and has its own line. A
+document at a URL is not fetched: --openapi names a copy.`,
 		Example: `  caddy auth routes
   caddy auth routes --config caddy.json --json
   caddy auth routes --fail-on-open --allow /health --allow '/public/*'`,

@@ -54,8 +54,8 @@ request and the expected answer:
   alice     GET /admin 403 insufficient_scope admin
 
 The gates decide by the same code as in a server, and nothing leaves this process.
-No credential is needed: the configuration is loaded with keys and passwords that
-only this run knows. The exit code is 1 if a case fails. An OpenAPI document at a URL
+No credential is needed: the configuration is loaded with keys and passwords of this
+run. The exit code is 1 if a case fails. An OpenAPI document at a URL
 is not fetched: --openapi names a copy.
 
 --coverage lists the gates and the rules that no case exercises.`,

@@ -20,7 +20,7 @@ var doorRules = []*Rule{
 	},
 	{
 		ID: "openapi-undeclared", Level: Warning,
-		Danger: "`undeclared allow` passes operations that the OpenAPI document does not have to every authenticated caller, whatever scopes the upstream means for them",
+		Danger: "`undeclared allow` passes operations outside the OpenAPI document to every authenticated caller, without a scope",
 		Remedy: "Add the operations to the document, and remove the line.",
 		find:   undeclaredAllowed,
 	},
@@ -38,7 +38,7 @@ var doorRules = []*Rule{
 	},
 	{
 		ID: "path-info", Level: Warning,
-		Danger: "PHP runs the script before `.php/` and tells it the rest, so that a front controller serves a guarded path by another one",
+		Danger: "PHP runs the script before `.php/` with the rest as its path, so a front controller serves a guarded path under another one",
 		Remedy: "Match these paths too, `*.php/*`, or let the gate match everything but what is public.",
 		find:   pathInfos,
 	},

@@ -17,8 +17,8 @@ var preflightRules = []*Rule{
 	},
 	{
 		ID: "preflight-forward", Level: Note,
-		Danger: "the upstream answers requests without a credential that are shaped like a preflight, whatever they make it do",
-		Remedy: "Keep it if the upstream has a CORS configuration of its own; else take the line out, or write `auth_cors`.",
+		Danger: "the upstream answers unauthenticated requests that look like a preflight, with all their effects",
+		Remedy: "Keep it if the upstream has a CORS configuration of its own; else remove the line, or write `auth_cors`.",
 		find:   forwardedPreflights,
 	},
 }

@@ -13,13 +13,13 @@ var routeRules = []*Rule{
 	{
 		ID: "bypass", Level: Warning,
 		Danger: "an earlier handler answers requests that the gate matches, so the gate never sees them",
-		Remedy: "Put the gate in front, or keep these paths out of what it matches so that the reader sees it.",
+		Remedy: "Put the gate in front, or exclude these paths from its matcher.",
 		find:   bypasses,
 	},
 	{
 		ID: "rewrite-before-gate", Level: Warning,
-		Danger: "the gate compares the rewritten path, so requests for the path that is written there come past it",
-		Remedy: "Write the gate for the path that the rewrite makes, or put it in front of the rewrite with `route`.",
+		Danger: "the gate compares the rewritten path, so requests for the path in its matcher pass it by",
+		Remedy: "Write the gate for the rewritten path, or put it in front of the rewrite with `route`.",
 		find:   missedGates,
 	},
 	{
@@ -31,7 +31,7 @@ var routeRules = []*Rule{
 	{
 		ID: "errors-serve-guarded", Level: Warning,
 		Danger: "a denied request gets the protected content as the body of the denial",
-		Remedy: "Rewrite to a page first, such as `rewrite * /{err.status_code}.html`, or match the statuses that are meant.",
+		Remedy: "Rewrite to a page first, such as `rewrite * /{err.status_code}.html`, or match the intended statuses.",
 		find:   servedDenials,
 	},
 	{
