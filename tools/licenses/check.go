@@ -81,15 +81,15 @@ func corrected(module, detected string) string {
 // check counts the licenses, the most frequent first. The error names every part
 // without an allowed license.
 func check(parts []part) ([]count, error) {
-	var refused []error
+	var problems []error
 	found := map[string]int{}
 	for _, p := range parts {
 		if len(p.licenses) == 0 {
-			refused = append(refused, fmt.Errorf("%s: no license was found", p.name))
+			problems = append(problems, fmt.Errorf("%s: no license was found", p.name))
 		}
 		for _, license := range p.licenses {
 			if !slices.Contains(allowed, license) && exceptions[p.name] != license {
-				refused = append(refused, fmt.Errorf("%s: %s is not allowed", p.name, license))
+				problems = append(problems, fmt.Errorf("%s: %s is not allowed", p.name, license))
 			}
 			found[license]++
 		}
@@ -101,5 +101,5 @@ func check(parts []part) ([]count, error) {
 	slices.SortFunc(counts, func(a, b count) int {
 		return cmp.Or(b.parts-a.parts, strings.Compare(a.license, b.license))
 	})
-	return counts, errors.Join(refused...)
+	return counts, errors.Join(problems...)
 }
