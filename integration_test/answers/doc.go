@@ -1,3 +1,3 @@
 // Package answers tests the answers of a running Caddy, header field by header field,
-// and the requests that the upstream receives.
+// their pages and streams, and the requests that the upstream receives.
 package answers

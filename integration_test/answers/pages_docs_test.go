@@ -1,6 +1,4 @@
-// Package pages asks a running Caddy for the pages that people see, as
-// docs/pages.md describes them.
-package pages
+package answers
 
 import (
 	"net/http"

@@ -1,5 +1,4 @@
-// Package reload has what outlives a configuration, and what must not.
-package reload
+package faults
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package streams
+package answers
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// configure has gates of each kind in front of the upstream.
-func configure(upstream, schemes string) string {
+// configureStreams has gates of each kind in front of the upstream.
+func configureStreams(upstream, schemes string) string {
 	return `{
 	servers {
 		protocols h1 h2c
@@ -90,7 +90,7 @@ var kinds = map[string]struct {
 }
 
 func TestEnds(t *testing.T) {
-	s := harness.StartWithAdmin(t, configure(upstream(t), corp))
+	s := harness.StartWithAdmin(t, configureStreams(upstream(t), corp))
 	bystander := open(t, s, "/streams/events", harness.Bearer(harness.Token(t, harness.Claims{"sub": "bob", "exp": time.Now().Add(48 * time.Hour).Unix()})))
 	for name, kind := range kinds {
 		t.Run(name+" ends when its token is revoked", func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestEnds(t *testing.T) {
 
 func TestEndsWithItsKey(t *testing.T) {
 	provider := harness.StartProvider(t)
-	s := harness.StartWithAdmin(t, configure(upstream(t), `bearer corp {
+	s := harness.StartWithAdmin(t, configureStreams(upstream(t), `bearer corp {
 		issuer `+harness.Issuer+`
 		audience `+harness.Audience+`
 		jwks `+provider.KeySet()+`
@@ -228,7 +228,7 @@ func TestEndsWithIntrospection(t *testing.T) {
 		fmt.Fprintf(w, `{"active": true, "sub": "olga", "aud": %q, "exp": %d}`, harness.Audience, time.Now().Add(time.Hour).Unix())
 	}))
 	t.Cleanup(endpoint.Close)
-	s := harness.StartWithAdmin(t, configure(upstream(t), `bearer corp {
+	s := harness.StartWithAdmin(t, configureStreams(upstream(t), `bearer corp {
 		issuer `+harness.Issuer+`
 		audience `+harness.Audience+`
 		jwks `+provider.KeySet()+`
@@ -258,13 +258,13 @@ func TestEndsWithIntrospection(t *testing.T) {
 
 func TestEndsAfterReload(t *testing.T) {
 	backend := upstream(t)
-	s := harness.StartWithAdmin(t, configure(backend, corp))
+	s := harness.StartWithAdmin(t, configureStreams(backend, corp))
 	opened := func(name string, options ...harness.Option) *stream {
 		t.Helper()
 		return open(t, s, "/streams/"+name, append(options, harness.Bearer(harness.Token(t, harness.Claims{"jti": name})))...)
 	}
 	events, socket := opened("events"), opened("socket", upgrade)
-	s.Reload(configure(backend, "realm other\n"+corp))
+	s.Reload(configureStreams(backend, "realm other\n"+corp))
 	events.goesOn()
 	socket.goesOn()
 	t.Run("by a revocation", func(t *testing.T) {
@@ -276,13 +276,13 @@ func TestEndsAfterReload(t *testing.T) {
 	})
 	t.Run("because the secret was replaced", func(t *testing.T) {
 		events := open(t, s, "/streams/events", harness.Bearer(harness.Token(t)))
-		s.Reload(configure(backend, strings.ReplaceAll(corp, harness.Secret, "another-secret-for-tests-of-32-bytes-or-more")))
+		s.Reload(configureStreams(backend, strings.ReplaceAll(corp, harness.Secret, "another-secret-for-tests-of-32-bytes-or-more")))
 		events.ends()
-		s.Reload(configure(backend, corp))
+		s.Reload(configureStreams(backend, corp))
 	})
 	t.Run("because the scheme is gone", func(t *testing.T) {
 		events := open(t, s, "/streams/events", harness.Bearer(harness.Token(t)))
-		s.Reload(strings.ReplaceAll(configure(backend, corp), "bearer corp", "bearer renamed"))
+		s.Reload(strings.ReplaceAll(configureStreams(backend, corp), "bearer corp", "bearer renamed"))
 		events.ends()
 	})
 }
@@ -323,7 +323,7 @@ func TestEndsWithItsEntry(t *testing.T) {
 		keys = `[{"id": "a", "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]`
 		hash = "$2a$04$UF0wlFsJrWagK55jlDNQG.Vci3cZcH8kNwj4TLEglMlkxCjfeC3za"
 	)
-	config := func(scheme string) string { return configure(upstream(t), scheme) }
+	config := func(scheme string) string { return configureStreams(upstream(t), scheme) }
 	key := harness.Header("X-Api-Key", "test")
 	t.Run("a key that leaves the file", func(t *testing.T) {
 		s := harness.Start(t, config("api_key {\n keys_file "+write("keys", keys)+"\n}"))

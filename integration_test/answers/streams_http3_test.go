@@ -1,4 +1,4 @@
-package streams
+package answers
 
 import (
 	"crypto/tls"
