@@ -25,20 +25,7 @@ func Run(t *testing.T, instances ...store.Store) {
 	}
 	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
 	t.Run("a key is used once it was new, and Used does not use it", func(t *testing.T) { used(t, instances) })
-	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) {
-		key := store.KeyOf(t.Name())
-		if fresh, err := first.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
-			t.Fatal(fresh, err)
-		}
-		eventually(t, "it is not used any more", func() bool {
-			used, err := last.Used(t.Context(), store.KeyOf("token"), key)
-			return !used && err == nil
-		})
-		eventually(t, "it is forgotten", func() bool {
-			fresh, err := last.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
-			return fresh && err == nil
-		})
-	})
+	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) { forgotten(t, first, last) })
 	t.Run("LEAK-6: what is counted is counted together", func(t *testing.T) {
 		key := store.KeyOf(t.Name())
 		for i := range 6 {
@@ -159,6 +146,23 @@ func once(t *testing.T, instances []store.Store) {
 	if fresh.Load() != 1 {
 		t.Errorf("it was new %d times", fresh.Load())
 	}
+}
+
+// forgotten waits for the end of a key.
+func forgotten(t *testing.T, first, last store.Store) {
+	t.Helper()
+	key := store.KeyOf(t.Name())
+	if fresh, err := first.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
+		t.Fatal(fresh, err)
+	}
+	eventually(t, "it is not used any more", func() bool {
+		used, err := last.Used(t.Context(), store.KeyOf("token"), key)
+		return !used && err == nil
+	})
+	eventually(t, "it is forgotten", func() bool {
+		fresh, err := last.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(time.Minute))
+		return fresh && err == nil
+	})
 }
 
 // used asks each instance for a key before and after it was new.
