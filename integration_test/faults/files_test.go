@@ -97,39 +97,65 @@ func done(t *testing.T, err error) {
 	}
 }
 
-// TestFiles damages files while they are in use. The last good content stays in force,
-// the log says so once, and a good file is loaded again.
+// TestFiles damages files while they are in use, all kinds of files at once. What was
+// good stays in force, the log says so once, and a good file is taken when it is back.
 func TestFiles(t *testing.T) {
-	for _, file := range watchedFiles(t) {
-		t.Run(file.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "watched")
-			put(t, path, file.first)
-			s := harness.Start(t, "{\nauto_https off\nauth {\nattempts off\n"+fmt.Sprintf(file.scheme, path)+"\n}\n}\nhttp://localhost:8080 {\nrequire_auth\nrespond ok\n}")
-			letsIn := func(option harness.Option) bool { return s.Get("/", option).Status == 200 }
-			for name, damage := range damages {
-				t.Run("GW-5: "+name, func(t *testing.T) {
-					complained := strings.Count(s.LogText(), "cannot be used")
-					done(t, os.RemoveAll(path))
-					damage(t, path, file.first)
-					harness.Eventually(t, "a complaint", func() bool { return strings.Count(s.LogText(), "cannot be used") > complained })
-					if !letsIn(file.one) || letsIn(file.two) {
-						t.Error("what was good is no longer in force")
-					}
-					done(t, os.RemoveAll(path))
-					put(t, path, file.second)
-					harness.Eventually(t, "the second version", func() bool { return letsIn(file.two) })
-					if letsIn(file.one) {
-						t.Error("the first version is still in force")
-					}
-					put(t, path+".new", file.first)
-					done(t, os.Rename(path+".new", path))
-					harness.Eventually(t, "the first version again", func() bool { return letsIn(file.one) })
-				})
+	files, folder := watchedFiles(t), t.TempDir()
+	path := func(i int) string { return filepath.Join(folder, fmt.Sprint(i), "watched") }
+	var schemes, gates strings.Builder
+	for i, file := range files {
+		done(t, os.Mkdir(filepath.Dir(path(i)), 0o700))
+		put(t, path(i), file.first)
+		schemes.WriteString(strings.Replace(fmt.Sprintf(file.scheme, path(i)), " {", fmt.Sprintf(" s%d {", i), 1) + "\n")
+		fmt.Fprintf(&gates, "require_auth /%d s%[1]d\n", i)
+	}
+	s := harness.Start(t, "{\nauto_https off\nauth {\nattempts off\n"+schemes.String()+"}\n}\nhttp://localhost:8080 {\n"+gates.String()+"respond ok\n}")
+	letsIn := func(i int, option harness.Option) bool { return s.Get(fmt.Sprint("/", i), option).Status == 200 }
+	complaints := func(i int) (count int) {
+		for line := range strings.Lines(s.LogText()) {
+			if strings.Contains(line, "cannot be used") && strings.Contains(line, path(i)) {
+				count++
 			}
-			if log := s.LogText(); strings.Contains(log, file.first) || strings.Contains(log, strings.TrimSpace(file.second)) {
-				t.Error("the log repeats the file")
+		}
+		return count
+	}
+	for name, damage := range damages {
+		t.Run("GW-5: "+name, func(t *testing.T) {
+			before := make([]int, len(files))
+			for i, file := range files {
+				before[i] = complaints(i)
+				done(t, os.RemoveAll(path(i)))
+				damage(t, path(i), file.first)
+			}
+			for i, file := range files {
+				harness.Eventually(t, "a complaint about the "+file.name, func() bool { return complaints(i) > before[i] })
+				if !letsIn(i, file.one) || letsIn(i, file.two) {
+					t.Errorf("%s: what was good is no longer in force", file.name)
+				}
+			}
+			for i, file := range files {
+				done(t, os.RemoveAll(path(i)))
+				put(t, path(i), file.second)
+			}
+			for i, file := range files {
+				harness.Eventually(t, "the second version of the "+file.name, func() bool { return letsIn(i, file.two) })
+				if letsIn(i, file.one) {
+					t.Errorf("%s: the first version is still in force", file.name)
+				}
+			}
+			for i, file := range files {
+				put(t, path(i)+".new", file.first)
+				done(t, os.Rename(path(i)+".new", path(i)))
+			}
+			for i, file := range files {
+				harness.Eventually(t, "the first version of the "+file.name+" again", func() bool { return letsIn(i, file.one) })
 			}
 		})
+	}
+	for _, file := range files {
+		if log := s.LogText(); strings.Contains(log, file.first) || strings.Contains(log, strings.TrimSpace(file.second)) {
+			t.Errorf("the log repeats the %s", file.name)
+		}
 	}
 }
 

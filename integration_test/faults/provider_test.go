@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -51,6 +52,7 @@ func speaks(text string, after func(net.Conn, *http.Request)) http.HandlerFunc {
 			panic(err)
 		}
 		defer connection.Close()
+		defer context.AfterFunc(r.Context(), func() { _ = connection.Close() })()
 		fmt.Fprint(connection, text)
 		if after != nil {
 			after(connection, r)
@@ -109,6 +111,8 @@ type provider struct {
 	faults  []fault
 	ill     atomic.Bool
 	well    atomic.Bool
+	illness context.Context // it ends what a fault has begun
+	heal    context.CancelFunc
 	strayed atomic.Int64 // requests that were sent elsewhere
 	key     ed25519.PrivateKey
 }
@@ -120,6 +124,7 @@ func newProvider(t *testing.T) *provider {
 		t.Fatal(err)
 	}
 	p := &provider{key: private}
+	p.illness, p.heal = context.WithCancel(context.Background())
 	set := `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}]}`
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		which, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -129,14 +134,17 @@ func newProvider(t *testing.T) *provider {
 			p.strayed.Add(1)
 			says(set)(w, r)
 		case p.ill.Load(), strings.HasSuffix(r.URL.Path, "/late") && !p.well.Load():
-			p.faults[number].serve(w, r)
+			p.faults[number].serve(w, r.WithContext(p.illness))
 		case strings.HasSuffix(r.URL.Path, "/tokens"):
 			says(`{"active":true,"sub":"olga","aud":"`+harness.Audience+`"}`)(w, r)
 		default:
 			says(set)(w, r)
 		}
 	}))
-	t.Cleanup(p.Close)
+	t.Cleanup(func() {
+		p.heal()
+		p.Close()
+	})
 	elsewhere := strings.Replace(p.URL, "127.0.0.1", "localhost", 1) + "/stray"
 	p.faults = append(common(elsewhere), ofDocuments...)
 	return p
@@ -257,6 +265,7 @@ func TestProvider(t *testing.T) {
 	}
 	p.ill.Store(false)
 	p.well.Store(true)
+	p.heal()
 	t.Run("JWT-14: once it is well again, everybody comes in", func(t *testing.T) {
 		for number := range p.faults {
 			s.Do("POST", s.AdminURL(fmt.Sprintf("/auth/schemes/late%d/refresh", number))).Want(200, "")
