@@ -193,10 +193,10 @@ func (r *Request) form() url.Values {
 	if r.gate != nil && r.gate.Hidden && r.Header.Get("Expect") != "" {
 		return nil
 	}
-	if r.posted == nil {
-		r.posted = r.readForm()
+	if r.formValues == nil {
+		r.formValues = r.readForm()
 	}
-	return r.posted
+	return r.formValues
 }
 
 // readForm reads a form under the conditions of RFC 6750 §2.2: a method with a body,

@@ -87,19 +87,19 @@ func (r *Request) inCookies(name string) ([]string, error) {
 	}
 	if r.names == nil || !r.names.cookies.all[name] {
 		one := new(Names).At([]Location{{Kind: InCookie, Name: name}}).cookies.pairs(fields)
-		return one.joined(name)
+		return one.join(name)
 	}
 	if r.cookies == nil || !slices.Equal(r.cookies.in, fields) {
 		pairs := r.names.cookies.pairs(fields)
 		pairs.in = slices.Clone(fields)
 		r.cookies = &pairs
 	}
-	return r.cookies.joined(name)
+	return r.cookies.join(name)
 }
 
-// joined returns the values of a cookie. Login libraries split a value that is too long
+// join returns the values of a cookie. Login libraries split a value that is too long
 // for one cookie: name.0 has its beginning, and name.1 to name.99 have the rest.
-func (f *namedValues) joined(name string) ([]string, error) {
+func (f *namedValues) join(name string) ([]string, error) {
 	whole := f.values[name]
 	if f.parts[name] == 0 {
 		return whole, nil

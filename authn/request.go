@@ -35,7 +35,7 @@ type Request struct {
 
 	authorization authheader.Authorization
 	problem       error
-	posted        url.Values // nil before a form is read
+	formValues    url.Values // nil before a form is read
 	names         *Names
 	query         *namedValues // nil before it is read
 	cookies       *namedValues
@@ -43,8 +43,8 @@ type Request struct {
 	gateUsed      bool  // whether a scheme has read the gate
 	spent         []store.Key
 
-	digested string // the credential of digest
-	digest   store.Key
+	digestInput string // the credential of digest
+	digest      store.Key
 }
 
 // NewRequest reads the Authorization field of r.
@@ -83,8 +83,8 @@ var digestKey = func() (key [32]byte) {
 
 // DigestOf returns the [Digest] of a credential. It computes that of one credential once.
 func (r *Request) DigestOf(credential string) store.Key {
-	if r.digested != credential || credential == "" {
-		r.digested, r.digest = credential, Digest(credential)
+	if r.digestInput != credential || credential == "" {
+		r.digestInput, r.digest = credential, Digest(credential)
 	}
 	return r.digest
 }

@@ -41,8 +41,8 @@ func newCondition(ctx caddy.Context, expression string) (*condition, error) {
 
 var errFalse = errors.New("the condition is false")
 
-// met returns nil if the expression is true, and otherwise the reason.
-func (c *condition) met(r *http.Request) error {
+// check returns nil if the expression is true, and otherwise the reason.
+func (c *condition) check(r *http.Request) error {
 	match, err := c.matcher.MatchWithError(r)
 	if err != nil {
 		return fmt.Errorf("the condition failed: %w", err)

@@ -27,7 +27,7 @@ var rules = []rule{
 		"session", (*Requirement).decideSession,
 		(*Requirement).describeSession,
 		func(_ *Requirement, caller *authn.Identity) string {
-			return "acr " + printed(caller, "acr") + " and auth_time " + printed(caller, "auth_time")
+			return "acr " + printClaim(caller, "acr") + " and auth_time " + printClaim(caller, "auth_time")
 		},
 	},
 	{
@@ -51,7 +51,7 @@ var rules = []rule{
 		func(q *Requirement, caller *authn.Identity) string {
 			present := make([]string, len(q.Claims))
 			for i, claim := range q.Claims {
-				present[i] = claim.Path + " " + printed(caller, claim.Path)
+				present[i] = claim.Path + " " + printClaim(caller, claim.Path)
 			}
 			return join(present...)
 		},
@@ -136,7 +136,7 @@ func orNothing(values []string) string {
 	return "nothing"
 }
 
-func printed(caller *authn.Identity, claim string) string {
+func printClaim(caller *authn.Identity, claim string) string {
 	value, present := caller.Claim(claim)
 	if !present {
 		return "nothing"

@@ -259,7 +259,7 @@ func (q *Requirement) decideClaims(_ *http.Request, caller *authn.Identity) *Dec
 
 func (q *Requirement) decideCondition(r *http.Request, _ *authn.Identity) *Decision {
 	if q.condition != nil {
-		if err := q.condition.met(r); err != nil {
+		if err := q.condition.check(r); err != nil {
 			return deny("if", err)
 		}
 	}

@@ -69,8 +69,8 @@ type grant struct {
 // remembered.
 const listEnd = "\x00"
 
-// joined is a list as one text, which can be compared and shared.
-func joined(list []string) string {
+// join returns a list as one text, which can be compared and shared.
+func join(list []string) string {
 	var all strings.Builder
 	for _, text := range list {
 		all.WriteString(text + listEnd)
@@ -92,7 +92,7 @@ func (b *Bearer) newCachedToken(v *verification) *cachedToken {
 		until: min(identity.Expires.Add(b.skew).UnixMilli(), b.now().Add(cacheFor).UnixMilli()),
 		grant: unique.Make(grant{
 			config: v.key.config, keys: v.keys, client: identity.Client, issuer: identity.Issuer,
-			scopes: joined(identity.Scopes), roles: joined(identity.Roles),
+			scopes: join(identity.Scopes), roles: join(identity.Roles),
 		}),
 	}
 	names := namesOf(v.claims)
@@ -112,9 +112,9 @@ func (c *cachedToken) outcome(token string) authn.Outcome {
 	})
 	grant := c.grant.Value()
 	list := found.room[:0]
-	split := func(joined string) []string {
+	split := func(join string) []string {
 		start := len(list)
-		for text, rest, more := strings.Cut(joined, listEnd); more; text, rest, more = strings.Cut(rest, listEnd) {
+		for text, rest, more := strings.Cut(join, listEnd); more; text, rest, more = strings.Cut(rest, listEnd) {
 			list = append(list, text)
 		}
 		return list[start:len(list):len(list)]
@@ -147,8 +147,8 @@ func (c *cachedToken) alone() *cachedToken {
 	return &cachedToken{until: c.until, expires: c.expires, user: c.user, grant: c.grant, extra: c.extra}
 }
 
-// detached returns a copy that shares no memory with the token.
-func (c *cachedToken) detached() *cachedToken {
+// detach returns a copy that shares no memory with the token.
+func (c *cachedToken) detach() *cachedToken {
 	copied := c.alone()
 	copied.user = strings.Clone(c.user)
 	if c.extra != nil {
@@ -207,7 +207,7 @@ func (c *cachedToken) weigh() uint32 {
 // push out good ones.
 type cache struct {
 	*otter.Cache[store.Key, *cachedToken]
-	refusals bounded[cacheKey, refusal]
+	refusals boundedMap[cacheKey, refusal]
 }
 
 func newCache(size uint64) *cache {
@@ -251,7 +251,7 @@ func (c *cache) add(digest store.Key, entry *cachedToken) {
 // remember keeps a verified token.
 func (b *Bearer) remember(v *verification, token *cachedToken) {
 	if b.cache != nil && v.Trace == nil && !strings.Contains(strings.Join(v.identity.Roles, ""), listEnd) {
-		b.cache.add(v.key.digest, token.detached())
+		b.cache.add(v.key.digest, token.detach())
 	}
 }
 
@@ -294,20 +294,20 @@ const (
 	refusedFor  = 10 * time.Second
 )
 
-// bounded is a map that begins again empty when it is full.
-type bounded[K comparable, V any] struct {
+// boundedMap is a map that begins again empty when it is full.
+type boundedMap[K comparable, V any] struct {
 	mutex  sync.Mutex
 	values map[K]V
 }
 
-func (b *bounded[K, V]) get(key K) (V, bool) {
+func (b *boundedMap[K, V]) get(key K) (V, bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	value, found := b.values[key]
 	return value, found
 }
 
-func (b *bounded[K, V]) put(key K, value V) {
+func (b *boundedMap[K, V]) put(key K, value V) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if b.values == nil || len(b.values) >= maxRefusals {
@@ -353,7 +353,7 @@ func (b *Bearer) Group() string {
 const maxIssuer = 2000
 
 // issuers are those that tokens name which no cache has.
-var issuers bounded[store.Key, string]
+var issuers boundedMap[store.Key, string]
 
 // IssuerOf reads the issuer that a token names, once for the same token.
 func (b *Bearer) IssuerOf(r *authn.Request, credential authn.Credential) string {

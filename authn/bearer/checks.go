@@ -15,7 +15,7 @@ import (
 // names. Expiry is last: only a token that is otherwise valid is answered as expired.
 var checks = []struct {
 	name  string
-	of    form
+	form  form
 	check func(*Bearer, *verification) error
 	found func(*verification) string // what `explain` shows beside the result
 }{
@@ -63,7 +63,7 @@ func (b *Bearer) runChecks(ctx context.Context, r *authn.Request, credential aut
 	v := &verification{Request: r, ctx: ctx, credential: credential, key: key, keys: keys, source: authn.SourceLocal}
 	for step := range checks {
 		check := &checks[step]
-		if check.of == signed && v.introspected() || check.of == opaque && !v.introspected() {
+		if check.form == signed && v.introspected() || check.form == opaque && !v.introspected() {
 			continue
 		}
 		err := check.check(b, v)
@@ -114,11 +114,11 @@ func (b *Bearer) refuse(v *verification, step int, err error) authn.Outcome {
 		outcome.Code = authn.CodeExpiredToken
 	} else if errors.Is(err, authn.ErrTooLarge) {
 		outcome.Code = authn.CodeInvalidRequest
-	} else if check.of == opaque || check.name == "format" || check.name == "issuer" || check.of == signed && b.Issuer == "" {
+	} else if check.form == opaque || check.name == "format" || check.name == "issuer" || check.form == signed && b.Issuer == "" {
 		outcome.Verdict = authn.NotApplicable
 	}
 	outcome.Check, outcome.Progress = check.name, step
-	ofText := b.remote == nil && check.name == "format" || check.of == signed && check.name != "profile"
+	ofText := b.remote == nil && check.name == "format" || check.form == signed && check.name != "profile"
 	if ofText && isUndecided == undecided.tried && !errors.Is(err, errNoKey) {
 		b.rememberRefusal(v, outcome)
 	}

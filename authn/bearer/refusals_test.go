@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		}
 	})
 	t.Run("COST-1: what is remembered of bad tokens is bounded", func(t *testing.T) {
-		var memory bounded[int, int]
+		var memory boundedMap[int, int]
 		for i := range maxRefusals + 10 {
 			memory.put(i, i)
 		}

@@ -83,7 +83,7 @@ func TestRevocation(t *testing.T) {
 			b := &Bearer{store: memory.New()}
 			entry := revocable(nil)
 			entry.user = test.user
-			entry, text := entry.detached(), "h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s"
+			entry, text := entry.detach(), "h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s"
 			if outcome := b.checkRevocation(entry, text); outcome != nil || entry.names.Load() != nil {
 				t.Fatalf("without a revocation: %+v", outcome)
 			}

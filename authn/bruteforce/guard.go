@@ -89,14 +89,14 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 
 	deadline := time.Now().Add(fairness.AttemptTimeout)
 	for i := 0; ; i++ {
-		enforced := g.enforced(bounds)
-		if refusal, refused := refuse(g.blocked(enforced)); refused {
+		active := g.boundsFor(bounds)
+		if refusal, refused := refuse(g.longestBlock(active)); refused {
 			return refusal, true
 		}
-		if i >= len(enforced) {
+		if i >= len(active) {
 			break
 		}
-		release, acquired := g.inFlight.acquire(ctx, subject.Client, enforced[i].key, time.Until(deadline), func() int { return g.room(enforced[i]) })
+		release, acquired := g.inFlight.acquire(ctx, subject.Client, active[i].key, time.Until(deadline), func() int { return g.room(active[i]) })
 		if !acquired {
 			return authn.Unavailable(time.Second, errBusy), true
 		}
@@ -108,9 +108,9 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 	ctx = context.WithoutCancel(ctx) // a client that hangs up is counted as well
 	switch verify() {
 	case Failure:
-		g.failed(ctx, bounds)
+		g.recordFailure(ctx, bounds)
 	case Success:
-		g.succeeded(ctx, pair, credential)
+		g.recordSuccess(ctx, pair, credential)
 	case Ignored:
 	}
 	return authn.Outcome{}, false
@@ -124,7 +124,7 @@ func (g *Guard) allowGood(credential store.Key, verify func() Result) (refusal a
 	if !good {
 		return authn.Outcome{}, false, false
 	}
-	if refusal, refused = refuse(g.blocked([]bound{g.pairBound(pair, false)})); !refused {
+	if refusal, refused = refuse(g.longestBlock([]bound{g.pairBound(pair, false)})); !refused {
 		verify()
 	}
 	return refusal, refused, true
@@ -193,18 +193,18 @@ func (g *Guard) pairBound(pair store.Key, serial bool) bound {
 	return bound{key: pair, limit: g.limits.Limit, reason: errPair, serial: serial}
 }
 
-// enforced returns the bounds that can refuse an attempt. For a known pair that
+// boundsFor returns the bounds that can refuse an attempt. For a known pair that
 // is its own: guesses from elsewhere, or for other accounts, do not lock it out.
-func (g *Guard) enforced(bounds []bound) []bound {
+func (g *Guard) boundsFor(bounds []bound) []bound {
 	if len(bounds) > 0 && g.memory.knownPair(bounds[0].key) {
 		return bounds[:1]
 	}
 	return bounds
 }
 
-// blocked returns how long an attempt must wait, and the reason of the longest
+// longestBlock returns how long an attempt must wait, and the reason of the longest
 // block.
-func (g *Guard) blocked(bounds []bound) (after time.Duration, reason error) {
+func (g *Guard) longestBlock(bounds []bound) (after time.Duration, reason error) {
 	for _, b := range bounds {
 		if entry, found := g.store.Lookup(store.EntryBlocked, b.key); found && time.Until(entry.Until) > after {
 			after, reason = time.Until(entry.Until), b.reason
@@ -229,8 +229,8 @@ func (g *Guard) counterOf(b bound) store.Key {
 	return store.KeyOf("bruteforce: window", string(b.key[:]), windowAt(time.Now(), time.Duration(g.limits.Forget)))
 }
 
-// failed counts a failure for each bound, and blocks those that are exceeded.
-func (g *Guard) failed(ctx context.Context, bounds []bound) {
+// recordFailure counts a failure for each bound, and blocks those that are exceeded.
+func (g *Guard) recordFailure(ctx context.Context, bounds []bound) {
 	for _, b := range bounds {
 		counter := g.counterOf(b)
 		failures := g.store.Count(ctx, counter, time.Duration(g.limits.Forget))
@@ -245,10 +245,10 @@ func (g *Guard) failed(ctx context.Context, bounds []bound) {
 	}
 }
 
-// succeeded remembers the pair and the credential. The counter of the pair is reset,
+// recordSuccess remembers the pair and the credential. The counter of the pair is reset,
 // but not with every success. A client that shares the address of the account's owner
 // could otherwise guess forever.
-func (g *Guard) succeeded(ctx context.Context, pair, credential store.Key) {
+func (g *Guard) recordSuccess(ctx context.Context, pair, credential store.Key) {
 	if pair != (store.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
 		g.store.Reset(ctx, pair)
 		g.memory.failures.Invalidate(pair)

@@ -159,7 +159,7 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	if len(leaf.Raw) > authn.MaxCredential {
 		return authn.Reject(authn.CodeInvalidRequest, authn.ErrTooLarge)
 	}
-	if err := r.Trace.NoteFound("trust", c.trusts(r.TLS), c.assumed); err != nil {
+	if err := r.Trace.NoteFound("trust", c.trusts(r.TLS), c.assumption); err != nil {
 		if errors.Is(err, errUntrusted) {
 			return authn.Skip(authn.CodeInvalidCredentials, err)
 		}
@@ -185,8 +185,8 @@ func (c *ClientCert) Verify(_ context.Context, r *authn.Request, credential auth
 	return authn.Accept(identity, authn.SourceLocal)
 }
 
-// assumed describes what an explanation cannot verify.
-func (c *ClientCert) assumed() string {
+// assumption describes what an explanation cannot verify.
+func (c *ClientCert) assumption() string {
 	if c.roots != nil {
 		return ""
 	}

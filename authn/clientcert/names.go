@@ -31,12 +31,12 @@ var (
 // checkUser refuses fields that do not name the caller. Empty is the default.
 func (f Field) checkUser() error {
 	if f != "" && !slices.Contains(userFields, f) {
-		return fmt.Errorf("user_from %q: write %s", f, listed(userFields))
+		return fmt.Errorf("user_from %q: write %s", f, joinFields(userFields))
 	}
 	return nil
 }
 
-func listed(fields []Field) string {
+func joinFields(fields []Field) string {
 	var text strings.Builder
 	for i, field := range fields {
 		switch i {

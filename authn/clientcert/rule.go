@@ -27,7 +27,7 @@ func (r Rule) check() error {
 	}
 	for field, pattern := range r.Match {
 		if !slices.Contains(fields, field) {
-			return fmt.Errorf("rule: unknown field %q: write %s", field, listed(fields))
+			return fmt.Errorf("rule: unknown field %q: write %s", field, joinFields(fields))
 		}
 		if err := field.checkPattern(pattern); err != nil {
 			return fmt.Errorf("rule %s %q: %w", field, pattern, err)

@@ -94,7 +94,7 @@ func FuzzSubjectEnd(f *testing.F) {
 }
 
 func TestListed(t *testing.T) {
-	if got := listed(fields); got != "subject, common_name, san_dns, san_uri, san_email or issuer" || strings.Contains(listed(userFields), "issuer") {
-		t.Errorf("got %s and %s", got, listed(userFields))
+	if got := joinFields(fields); got != "subject, common_name, san_dns, san_uri, san_email or issuer" || strings.Contains(joinFields(userFields), "issuer") {
+		t.Errorf("got %s and %s", got, joinFields(userFields))
 	}
 }
