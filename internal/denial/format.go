@@ -99,7 +99,7 @@ func (d Denial) problem() problem {
 func line(d Denial, _ *http.Request, _ http.Header) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%d %s: %s", d.Status(), http.StatusText(d.Status()), d.Detail())
-	for _, required := range d.required() {
+	for _, required := range d.requirements() {
 		fmt.Fprintf(&b, "; required %s: %s", required.Kind, strings.Join(required.Names, " "))
 	}
 	fmt.Fprintf(&b, " (trace id %s)\n", d.TraceID)
@@ -112,7 +112,7 @@ type requirement struct {
 	Names []string
 }
 
-func (d Denial) required() []requirement {
+func (d Denial) requirements() []requirement {
 	all := []requirement{{"scopes", d.RequiredScopes}, {"roles", d.RequiredRoles}}
 	return slices.DeleteFunc(all, func(r requirement) bool { return len(r.Names) == 0 })
 }

@@ -134,15 +134,15 @@ func cut(text string) string {
 
 // trim removes the half of the rows with the fewest requests.
 func (s *Summary) trim() {
-	type counted struct {
+	type rowCount struct {
 		key   string
 		count int
 	}
-	all := make([]counted, 0, len(s.rows))
+	all := make([]rowCount, 0, len(s.rows))
 	for key, row := range s.rows {
-		all = append(all, counted{key, row.Count})
+		all = append(all, rowCount{key, row.Count})
 	}
-	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(a.count-b.count, strings.Compare(a.key, b.key)) })
+	slices.SortFunc(all, func(a, b rowCount) int { return cmp.Or(a.count-b.count, strings.Compare(a.key, b.key)) })
 	for _, one := range all[:len(all)/2] {
 		s.report.Left += one.count
 		delete(s.rows, one.key)

@@ -47,7 +47,7 @@ func checkPublic(key map[string]any) error {
 
 // verify checks the signature with the key in the header (RFC 9449 §4.3, item 6), and
 // returns the key's thumbprint.
-func (s *unverified) verify() (thumbprint string, err error) {
+func (s *unverifiedProof) verify() (thumbprint string, err error) {
 	key, thumbprint, err := readKey(s.key, s.algorithm)
 	if err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 // has about half of it.
 const maxProof = 8 << 10
 
-// unverified is a parsed proof before its verification.
-type unverified struct {
+// unverifiedProof is a parsed proof before its verification.
+type unverifiedProof struct {
 	*jose.JWS
 	algorithm string
 	key       map[string]any // the JWK
@@ -27,7 +27,7 @@ var reader = jose.Reader{
 }
 
 // parse parses the only proof of a request (RFC 9449 §4.3, items 1 and 2).
-func parse(fields []string) (*unverified, error) {
+func parse(fields []string) (*unverifiedProof, error) {
 	if len(fields) != 1 {
 		return nil, fmt.Errorf("%d DPoP fields instead of one", len(fields))
 	}
@@ -38,7 +38,7 @@ func parse(fields []string) (*unverified, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &unverified{JWS: signed}
+	s := &unverifiedProof{JWS: signed}
 	if err := s.readHeader(); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -47,7 +47,7 @@ func parse(fields []string) (*unverified, error) {
 
 // readHeader makes the checks 4, 5 and 7 of RFC 9449 §4.3. Keys come from jwk only. It
 // ignores kid, jku, x5u and x5c.
-func (s *unverified) readHeader() error {
+func (s *unverifiedProof) readHeader() error {
 	header := s.Header
 	if !isProofType(header["typ"]) {
 		return errors.New("typ is not dpop+jwt")

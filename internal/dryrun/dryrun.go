@@ -102,11 +102,11 @@ func (b *builder) replace(handler caddyhttp.MiddlewareHandler) caddyhttp.Middlew
 		}
 	case *caddyhttp.VarsMiddleware:
 		if name, ok := (*handler)[HandlerVariable].(string); ok {
-			return named(name, (*handler)[kindVariable])
+			return inertNamed(name, (*handler)[kindVariable])
 		}
 	case caddyhttp.VarsMiddleware:
 		if name, ok := handler[HandlerVariable].(string); ok {
-			return named(name, handler[kindVariable])
+			return inertNamed(name, handler[kindVariable])
 		}
 	}
 	module, ok := handler.(caddy.Module)
@@ -137,8 +137,8 @@ func inertFor(h routes.Handler) inertHandler {
 	return inertHandler{h.Name, h.Kind()}
 }
 
-// named returns the inert handler for a handler whose kind [Harmless] kept.
-func named(name string, kind any) inertHandler {
+// inertNamed returns the inert handler for a handler whose kind [Harmless] kept.
+func inertNamed(name string, kind any) inertHandler {
 	text, _ := kind.(string)
 	return inertHandler{name, routes.Kind(text)}
 }

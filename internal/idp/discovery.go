@@ -128,11 +128,11 @@ func firstMetadata(ctx context.Context, client *http.Client, locations []string,
 			start()
 		}
 	}
-	return nil, fmt.Errorf("no metadata of the issuer: %w", joined(failures))
+	return nil, fmt.Errorf("no metadata of the issuer: %w", join(failures))
 }
 
-// joined joins failures in one line.
-func joined(failures []error) (all error) {
+// join joins failures in one line.
+func join(failures []error) (all error) {
 	for _, failure := range failures {
 		switch {
 		case failure == nil:

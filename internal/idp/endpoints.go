@@ -68,7 +68,7 @@ func (e *Endpoints) Find(ctx context.Context, member string) (string, error) {
 
 // Last returns the URL in a member of the last metadata; empty for none.
 func (e *Endpoints) Last(member string) (address string) {
-	if metadata, _, _ := e.cached(); metadata != nil {
+	if metadata, _, _ := e.last(); metadata != nil {
 		address, _ = metadata.Endpoint(member)
 	}
 	return address
@@ -77,7 +77,7 @@ func (e *Endpoints) Last(member string) (address string) {
 // current returns the metadata. Callers at the same time wait for one fetch, which
 // does not end with the request of the first.
 func (e *Endpoints) current(ctx context.Context) (*Metadata, error) {
-	if metadata, fresh, err := e.cached(); fresh {
+	if metadata, fresh, err := e.last(); fresh {
 		return metadata, err
 	}
 	_, _, _ = e.flights.Do("", func() (any, error) {
@@ -86,13 +86,13 @@ func (e *Endpoints) current(ctx context.Context) (*Metadata, error) {
 		e.read(ctx)
 		return nil, nil
 	})
-	metadata, _, err := e.cached()
+	metadata, _, err := e.last()
 	return metadata, err
 }
 
-// cached returns the last metadata, or else the failure, and whether it is too early
+// last returns the last metadata, or else the failure, and whether it is too early
 // to read them again.
-func (e *Endpoints) cached() (metadata *Metadata, fresh bool, failure error) {
+func (e *Endpoints) last() (metadata *Metadata, fresh bool, failure error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if e.metadata == nil {

@@ -42,13 +42,13 @@ type circuit struct {
 	pauses      int    // in a row
 	until       time.Time
 	reason      error
-	failed      map[string]struct{} // clients whose calls failed since the last success
+	failing     map[string]struct{} // clients whose calls failed since the last success
 	lastSuccess time.Time
 	trials      *fairness.FairQuota
 }
 
 func newCircuit() circuit {
-	return circuit{failed: make(map[string]struct{}), trials: fairness.NewFairQuota(maxTrials)}
+	return circuit{failing: make(map[string]struct{}), trials: fairness.NewFairQuota(maxTrials)}
 }
 
 var (
@@ -71,7 +71,7 @@ func (c *circuit) enter(now time.Time, client string) (pass, time.Duration, erro
 		return pass{client: client, round: c.round}, 0, nil
 	}
 	wait := c.until.Sub(now)
-	if _, failed := c.failed[client]; failed && wait > 0 {
+	if _, failed := c.failing[client]; failed && wait > 0 {
 		return pass{}, wait, fmt.Errorf("%w: %w", errPaused, c.reason)
 	}
 	if !c.trials.TryAcquire(client) {
@@ -89,7 +89,7 @@ func (c *circuit) leave(p pass) {
 
 // fails reports whether there were only failures recently.
 func (c *circuit) fails(now time.Time) bool {
-	return len(c.failed) > 0 && now.Sub(c.lastSuccess) >= calm
+	return len(c.failing) > 0 && now.Sub(c.lastSuccess) >= calm
 }
 
 // fail records a failed call. It begins a pause if calls of several clients failed, and
@@ -99,10 +99,10 @@ func (c *circuit) fail(now time.Time, p pass, reason error) time.Duration {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.reason = reason
-	if len(c.failed) < maxFailed {
-		c.failed[p.client] = struct{}{}
+	if len(c.failing) < maxFailed {
+		c.failing[p.client] = struct{}{}
 	}
-	if p.round == c.round && len(c.failed) >= several && c.fails(now) && !now.Before(c.until) {
+	if p.round == c.round && len(c.failing) >= several && c.fails(now) && !now.Before(c.until) {
 		c.round++
 		c.pauses++
 		c.until = now.Add(idp.Backoff(c.pauses, maxPause))
@@ -116,7 +116,7 @@ func (c *circuit) succeed(now time.Time) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.pauses, c.until, c.reason, c.lastSuccess = 0, time.Time{}, nil, now
-	clear(c.failed)
+	clear(c.failing)
 }
 
 // pausedUntil is when the paused clients may call again. It is zero without a pause.

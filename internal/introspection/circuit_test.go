@@ -201,8 +201,8 @@ func TestCircuit(t *testing.T) {
 		for i := range maxFailed + 10 {
 			c.fail(now, pass{client: fmt.Sprint(i)}, errBusy)
 		}
-		if len(c.failed) != maxFailed {
-			t.Errorf("%d clients", len(c.failed))
+		if len(c.failing) != maxFailed {
+			t.Errorf("%d clients", len(c.failing))
 		}
 	})
 	for _, code := range refusals {

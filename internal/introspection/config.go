@@ -49,8 +49,8 @@ type Config struct {
 	now        func() time.Time
 }
 
-// completed returns the config with its defaults and its authenticator, or an error.
-func (c Config) completed() (Config, authenticator, error) {
+// withDefaults returns the config with its defaults and its authenticator, or an error.
+func (c Config) withDefaults() (Config, authenticator, error) {
 	if err := c.checkAddress(); err != nil {
 		return c, nil, err
 	}

@@ -47,7 +47,7 @@ type Client struct {
 // New prepares a client. An error means that the configuration is invalid. The first
 // call is for the first token, because the provider may be down when Caddy starts.
 func New(config Config) (*Client, error) {
-	config, authenticate, err := config.completed()
+	config, authenticate, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +90,9 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 	select {
 	case <-ctx.Done():
 		return Answer{}, unavailable(context.Cause(ctx), 0)
-	case landed := <-flight:
-		answer, _ := landed.Val.(Answer)
-		return answer, landed.Err
+	case result := <-flight:
+		answer, _ := result.Val.(Answer)
+		return answer, result.Err
 	}
 }
 
@@ -147,11 +147,11 @@ func (c *Client) callAndRemember(ctx context.Context, key digest, token, client 
 	if answer, known, err := c.memory.recall(key, began); known {
 		return answer, err
 	}
-	entered, wait, err := c.circuit.enter(began, client)
+	attempt, wait, err := c.circuit.enter(began, client)
 	if err != nil {
 		return Answer{}, unavailable(err, wait)
 	}
-	defer c.circuit.leave(entered)
+	defer c.circuit.leave(attempt)
 	if !c.quota.TryAcquire(client) {
 		return Answer{}, unavailable(errBusy, 0)
 	}
@@ -165,7 +165,7 @@ func (c *Client) callAndRemember(ctx context.Context, key digest, token, client 
 	}
 	if err != nil {
 		c.memory.keepFailure(key, err, c.config.now().Add(failedFor))
-		return Answer{}, c.failed(entered, err)
+		return Answer{}, c.recordFailure(attempt, err)
 	}
 	c.circuit.succeed(c.config.now())
 	if c.failures.Recovered() {
@@ -175,10 +175,10 @@ func (c *Client) callAndRemember(ctx context.Context, key digest, token, client 
 	return answer, nil
 }
 
-// failed counts a failure against the token and the endpoint.
-func (c *Client) failed(entered pass, reason error) error {
+// recordFailure counts a failure against the token and the endpoint.
+func (c *Client) recordFailure(attempt pass, reason error) error {
 	now := c.config.now()
-	wait := max(c.circuit.fail(now, entered, reason), failedFor)
+	wait := max(c.circuit.fail(now, attempt, reason), failedFor)
 	c.endpoints.Doubt()
 	if c.failures.Failed(now, reason.Error()) {
 		c.config.Logger().Warn("introspection failed",

@@ -46,12 +46,12 @@ func (c *Config) digest(token string) (sum digest) {
 // configuration. The limit of the caches only frees memory.
 type memory struct {
 	lifetime time.Duration // of active answers; zero keeps none
-	good     *otter.Cache[digest, remembered]
-	bad      *otter.Cache[digest, remembered]
+	good     *otter.Cache[digest, record]
+	bad      *otter.Cache[digest, record]
 }
 
-// remembered is an active answer, an inactive one, or the error of a failed call.
-type remembered struct {
+// record is an active answer, an inactive one, or the error of a failed call.
+type record struct {
 	answer  Answer
 	failure error
 	until   time.Time
@@ -60,14 +60,14 @@ type remembered struct {
 func newMemory(config *Config) *memory {
 	return &memory{
 		lifetime: config.Cache,
-		good: otter.Must(&otter.Options[digest, remembered]{
+		good: otter.Must(&otter.Options[digest, record]{
 			MaximumWeight:    uint64(config.maxEntries),
-			Weigher:          func(_ digest, entry remembered) uint32 { return 1 + uint32(entry.answer.size/entrySize) },
-			ExpiryCalculator: otter.ExpiryWriting[digest, remembered](max(config.Cache, time.Second)),
+			Weigher:          func(_ digest, entry record) uint32 { return 1 + uint32(entry.answer.size/entrySize) },
+			ExpiryCalculator: otter.ExpiryWriting[digest, record](max(config.Cache, time.Second)),
 		}),
-		bad: otter.Must(&otter.Options[digest, remembered]{
+		bad: otter.Must(&otter.Options[digest, record]{
 			MaximumSize:      maxBad,
-			ExpiryCalculator: otter.ExpiryWriting[digest, remembered](badFor),
+			ExpiryCalculator: otter.ExpiryWriting[digest, record](badFor),
 		}),
 	}
 }
@@ -92,7 +92,7 @@ func (m *memory) recall(key digest, now time.Time) (answer Answer, known bool, e
 // the token, at the latest (RFC 7662 §4).
 func (m *memory) keep(key digest, answer Answer, began time.Time) {
 	if !answer.Active {
-		m.bad.Set(key, remembered{until: began.Add(badFor)})
+		m.bad.Set(key, record{until: began.Add(badFor)})
 		return
 	}
 	until := began.Add(m.lifetime)
@@ -100,10 +100,10 @@ func (m *memory) keep(key digest, answer Answer, began time.Time) {
 		until = answer.Expires
 	}
 	if until.After(began) {
-		m.good.Set(key, remembered{answer: answer, until: until})
+		m.good.Set(key, record{answer: answer, until: until})
 	}
 }
 
 func (m *memory) keepFailure(key digest, reason error, until time.Time) {
-	m.bad.Set(key, remembered{failure: reason, until: until})
+	m.bad.Set(key, record{failure: reason, until: until})
 }

@@ -60,8 +60,8 @@ type RemoteConfig struct {
 	Logger func() *zap.Logger
 }
 
-// completed returns the config with its defaults, or an error.
-func (c RemoteConfig) completed() (RemoteConfig, error) {
+// withDefaults returns the config with its defaults, or an error.
+func (c RemoteConfig) withDefaults() (RemoteConfig, error) {
 	if err := c.checkAddress(); err != nil {
 		return c, err
 	}

@@ -105,7 +105,7 @@ func (r *Remote) replace(fetched *edition) {
 	if r.failures.Recovered() {
 		r.config.Logger().Info("key set is fetched again", zap.String("url", r.config.address()))
 	}
-	r.fetched.Add(1)
+	r.successes.Add(1)
 	now := time.Now()
 	r.fetches.succeed(now.Add(minInterval), now.Add(idp.Spread(refreshEvery)))
 }
@@ -119,6 +119,6 @@ func (r *Remote) keepLast(reason error) {
 			zap.String("reason", reason.Error()))
 	}
 	r.fetches.fail(now, reason)
-	r.failed.Add(1)
+	r.errors.Add(1)
 	r.observers.notify(reason)
 }

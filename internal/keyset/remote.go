@@ -24,9 +24,9 @@ type Remote struct {
 	ready   chan struct{} // closed with the first good set
 	stopped chan struct{} // closed when the goroutine ends
 
-	fetched, failed atomic.Uint64
-	observers       observers
-	failures        idp.DedupLog
+	successes, errors atomic.Uint64
+	observers         observers
+	failures          idp.DedupLog
 }
 
 // edition is a good set with its fetch.
@@ -47,7 +47,7 @@ var (
 // for the network, because a provider may be down when Caddy starts. An error means that
 // the configuration is invalid.
 func NewRemote(ctx context.Context, config RemoteConfig) (*Remote, error) {
-	config, err := config.completed()
+	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (r *Remote) Status() Status {
 	due, failure := r.fetches.outlook()
 	status := Status{
 		URL: r.config.address(), NextFetch: due, Reason: idp.ReasonOf(failure),
-		Fetched: r.fetched.Load(), Failed: r.failed.Load(),
+		Fetched: r.successes.Load(), Failed: r.errors.Load(),
 	}
 	if latest := r.current.Load(); latest != nil {
 		status.Skipped, status.FetchedAt = latest.set.Skipped(), latest.fetchedAt

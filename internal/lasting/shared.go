@@ -25,7 +25,7 @@ func (s Shared[T]) Open(key string, start func(context.Context) (T, error)) (sta
 			stop()
 			return nil, err
 		}
-		return started[T]{state, stop}, nil
+		return running[T]{state, stop}, nil
 	})
 	if err != nil {
 		return state, nil, err
@@ -34,17 +34,17 @@ func (s Shared[T]) Open(key string, start func(context.Context) (T, error)) (sta
 		_, err := s.pool.Delete(key)
 		return err
 	}
-	return opened.(started[T]).state, release, nil
+	return opened.(running[T]).state, release, nil
 }
 
-// started is a state of a [Shared].
-type started[T any] struct {
+// running is a state of a [Shared].
+type running[T any] struct {
 	state T
 	stop  context.CancelFunc
 }
 
 // Destruct ends the state.
-func (s started[T]) Destruct() error {
+func (s running[T]) Destruct() error {
 	s.stop()
 	if closer, ok := any(s.state).(interface{ Close() }); ok {
 		closer.Close()

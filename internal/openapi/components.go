@@ -16,7 +16,7 @@ func Components(guards []Guard) *yaml.Node {
 	for _, guard := range guards {
 		m.alternatives(guard)
 	}
-	m.unauthorized()
+	m.unauthorizedResponse()
 	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{m.document}}
 }
 
@@ -51,7 +51,7 @@ func (m *merger) respond(operation *yaml.Node, forbids bool, required []string) 
 		return
 	}
 	if get(responses, "401") == nil {
-		set(responses, "401", object("$ref", "#/components/responses/"+m.unauthorized()))
+		set(responses, "401", object("$ref", "#/components/responses/"+m.unauthorizedResponse()))
 	}
 	if forbids && get(responses, "403") == nil {
 		description := "The caller is authenticated and not authorized."
@@ -62,8 +62,8 @@ func (m *merger) respond(operation *yaml.Node, forbids bool, required []string) 
 	}
 }
 
-// unauthorized returns the name of the response 401.
-func (m *merger) unauthorized() string {
+// unauthorizedResponse returns the name of the response 401.
+func (m *merger) unauthorizedResponse() string {
 	return m.put("responses", "AuthUnauthorized", object(
 		"description", "The caller is not authenticated: the credential is missing or invalid.",
 		"headers", object("WWW-Authenticate", object("description", "How to authenticate.", "schema", object("type", "string"))),

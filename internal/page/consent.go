@@ -56,7 +56,7 @@ func (s *Set) RenderConsent(facts Consent, acceptLanguage []string) (Page, error
 		Language, Direction string
 		Texts               texts
 	}{facts, s.consent.tags[chosen].String(), s.consent.texts[chosen]["direction"], s.consent.texts[chosen]}
-	var page bounded
+	var page buffer
 	err := s.consent.template.Execute(&page, view)
 	return Page{HTML: page.bytes, Language: view.Language}, err
 }

@@ -108,7 +108,7 @@ func (t translation) render(facts Facts) ([]byte, error) {
 	if _, found := t.texts[message+".title"]; !found {
 		message = unknownCode
 	}
-	var page bounded
+	var page buffer
 	err := t.template.Execute(&page, view{
 		Language:       t.language,
 		Direction:      t.texts["direction"],
@@ -149,10 +149,10 @@ const maxPage = 256 << 10
 
 var errTooLong = errors.New("the page is longer than 256 KiB")
 
-// bounded is a buffer with at most maxPage bytes.
-type bounded struct{ bytes []byte }
+// buffer holds at most maxPage bytes.
+type buffer struct{ bytes []byte }
 
-func (b *bounded) Write(more []byte) (int, error) {
+func (b *buffer) Write(more []byte) (int, error) {
 	if len(b.bytes)+len(more) > maxPage {
 		return 0, errTooLong
 	}

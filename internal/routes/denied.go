@@ -95,7 +95,7 @@ func (c *Config) answers(server *Server, placed PlacedGate, substitute Substitut
 		if !response.takes(status) {
 			continue
 		}
-		for _, region := range placed.denied() {
+		for _, region := range placed.deniedRegions() {
 			w := &walker{config: c, server: server, scope: region, status: status}
 			for _, end := range w.routes(response.Routes, []state{{region: region, foreignRoot: placed.foreignRoot}}) {
 				w.finish(end)
@@ -121,8 +121,8 @@ func (p *PlacedGate) addSubstitutes(ways []state) {
 	}
 }
 
-// denied are the requests that a gate may deny, by the path as it was sent.
-func (p PlacedGate) denied() (all []Region) {
+// deniedRegions returns the requests that a gate may deny, by their original path.
+func (p PlacedGate) deniedRegions() (all []Region) {
 	for _, region := range orAll(p.Match) {
 		if sent, ok := p.View.translate(region); ok {
 			if part, some := p.Scope.And(sent); some {

@@ -54,7 +54,7 @@ func (r *reader) routes(list caddyhttp.RouteList, where string, depth int) []Rou
 }
 
 func (r *reader) handler(handler any, where string, depth int) Handler {
-	described := Handler{Name: nameOf(handler), Config: written(handler), Where: where, Live: handler}
+	described := Handler{Name: nameOf(handler), Config: configOf(handler), Where: where, Live: handler}
 	switch handler := handler.(type) {
 	case *caddyhttp.Subroute:
 		described.Routes = r.routes(handler.Routes, where+"/routes", depth+1)
@@ -87,12 +87,12 @@ func withTransport(proxy json.RawMessage, transport any) json.RawMessage {
 		return proxy
 	}
 	var members, inner map[string]any
-	if json.Unmarshal(proxy, &members) != nil || json.Unmarshal(written(transport), &inner) != nil {
+	if json.Unmarshal(proxy, &members) != nil || json.Unmarshal(configOf(transport), &inner) != nil {
 		return proxy
 	}
 	inner["protocol"] = nameOf(transport)
 	members["transport"] = inner
-	return written(members)
+	return configOf(members)
 }
 
 func nameOf(module any) string {
@@ -102,8 +102,8 @@ func nameOf(module any) string {
 	return ""
 }
 
-// written is a module as JSON, as far as it can be written.
-func written(module any) json.RawMessage {
+// configOf returns a module as JSON, or nil if that fails.
+func configOf(module any) json.RawMessage {
 	text, err := json.Marshal(module)
 	if err != nil {
 		return nil
@@ -130,9 +130,9 @@ func setsOf(sets []caddyhttp.MatcherSet) []MatcherSet {
 			if nameOf(matcher) == "" {
 				continue // a gate's own, which matches every request
 			}
-			raw := written(matcher)
+			raw := configOf(matcher)
 			if not, ok := matcher.(*caddyhttp.MatchNot); ok {
-				raw = written(setsOf(not.MatcherSets))
+				raw = configOf(setsOf(not.MatcherSets))
 			}
 			all[i][nameOf(matcher)] = raw
 		}

@@ -187,13 +187,13 @@ func (v View) after(r rewriting) View {
 		v = v.afterStrip(r.StripPathPrefix)
 	}
 	if r.StripPathSuffix != "" || len(r.URISubstring) > 0 || len(r.PathRegexp) > 0 {
-		v = v.lost()
+		v = v.lose()
 	}
 	v.Method = method
 	return v
 }
 
-func (v View) lost() View { return View{Unknown: v.Unknown + 1} }
+func (v View) lose() View { return View{Unknown: v.Unknown + 1} }
 
 // placeholders for the unchanged path or the whole URI.
 var pathPlaceholders = []string{"{http.request.uri}", "{http.request.uri.path}"}
@@ -214,12 +214,12 @@ func (v View) afterURI(uri string) View {
 			return View{Added: strings.TrimSuffix(prefix, "/") + v.Added}
 		}
 	}
-	return v.lost()
+	return v.lose()
 }
 
 func (v View) afterStrip(prefix string) View {
 	if strings.Contains(prefix, "{") {
-		return v.lost()
+		return v.lose()
 	}
 	if !strings.HasPrefix(prefix, "/") {
 		prefix = "/" + prefix
@@ -230,7 +230,7 @@ func (v View) afterStrip(prefix string) View {
 	case v.Unknown == 0 && v.Added == "":
 		return View{Stripped: v.Stripped + prefix}
 	}
-	return v.lost()
+	return v.lose()
 }
 
 func joinPaths(paths []Path) string {

@@ -105,10 +105,10 @@ func (p pairs) current(now time.Time) *signingKey {
 	return p[0] // the clock went back
 }
 
-// rotated returns the keys with the next one, if it is time for it, and without those
+// rotate returns the keys with the next one, if it is time for it, and without those
 // that are no longer needed. The first key signs at once. Each following one is
 // published first.
-func (p pairs) rotated(now time.Time) (pairs, error) {
+func (p pairs) rotate(now time.Time) (pairs, error) {
 	var begins time.Time
 	switch {
 	case len(p) == 0:

@@ -22,12 +22,12 @@ const (
 	readEvery = time.Second
 )
 
-// shared is what the store and this process know of each other.
-type shared struct {
-	mutex   sync.Mutex
-	target  store.SharedKeys // where the keys were written
-	written []string         // their IDs
-	until   time.Time        // when they are written again
+// sharedKeys is what the store and this process know of each other.
+type sharedKeys struct {
+	mutex  sync.Mutex
+	target store.SharedKeys // where the keys were written
+	ids    []string         // their IDs
+	until  time.Time        // when they are written again
 
 	reading sync.Mutex
 	others  map[string]otherKey
@@ -51,13 +51,13 @@ func (s *Signer) Share(ctx context.Context, target store.SharedKeys) error {
 	s.shared.mutex.Lock()
 	defer s.shared.mutex.Unlock()
 	now := s.now()
-	if s.shared.target == target && slices.Equal(ids, s.shared.written) && now.Before(s.shared.until) {
+	if s.shared.target == target && slices.Equal(ids, s.shared.ids) && now.Before(s.shared.until) {
 		return nil
 	}
 	if err := target.ShareKeys(ctx, keys, sharedFor); err != nil {
 		return fmt.Errorf("other instances do not publish the keys of forward_signed: %w", err)
 	}
-	s.shared.target, s.shared.written, s.shared.until = target, ids, now.Add(renewEvery)
+	s.shared.target, s.shared.ids, s.shared.until = target, ids, now.Add(renewEvery)
 	return nil
 }
 

@@ -35,26 +35,26 @@ const (
 type Signer struct {
 	now        func() time.Time
 	pairs      atomic.Pointer[pairs]
-	shared     shared
-	cache      *otter.Cache[[sha256.Size]byte, signed]
+	shared     sharedKeys
+	cache      *otter.Cache[[sha256.Size]byte, jwt]
 	flights    singleflight.Group
 	signatures atomic.Int64
 
 	mutex sync.Mutex // of changes to the keys
 }
 
-// signed is a JWT and when it ends.
-type signed struct {
+// jwt is a JWT and when it ends.
+type jwt struct {
 	token string
 	ends  time.Time
 }
 
 // New makes a signer without a key, see [Signer.Rotate].
 func New() *Signer {
-	return &Signer{now: time.Now, cache: otter.Must(&otter.Options[[sha256.Size]byte, signed]{
+	return &Signer{now: time.Now, cache: otter.Must(&otter.Options[[sha256.Size]byte, jwt]{
 		MaximumWeight:    cacheSize,
-		Weigher:          func(_ [sha256.Size]byte, j signed) uint32 { return uint32(len(j.token)) + 200 },
-		ExpiryCalculator: otter.ExpiryWriting[[sha256.Size]byte, signed](MaxTTL),
+		Weigher:          func(_ [sha256.Size]byte, j jwt) uint32 { return uint32(len(j.token)) + 200 },
+		ExpiryCalculator: otter.ExpiryWriting[[sha256.Size]byte, jwt](MaxTTL),
 	})}
 }
 
@@ -72,7 +72,7 @@ func (s *Signer) Rotate() error {
 	if loaded := s.pairs.Load(); loaded != nil {
 		last = *loaded
 	}
-	rotated, err := last.rotated(s.now())
+	rotated, err := last.rotate(s.now())
 	if err == nil {
 		s.pairs.Store(&rotated)
 	}
@@ -125,7 +125,7 @@ func (s *Signer) limit(ttl time.Duration, expires time.Time) time.Time {
 
 // isFresh reports whether a JWT that was signed earlier can be used for a credential
 // that limits it.
-func (s *Signer) isFresh(j signed, ttl time.Duration, limit time.Time) bool {
+func (s *Signer) isFresh(j jwt, ttl time.Duration, limit time.Time) bool {
 	now := s.now()
 	return !j.ends.After(limit) && j.ends.Sub(now) >= min(ttl, limit.Sub(now))/4
 }
@@ -150,6 +150,6 @@ func (s *Signer) make(key [sha256.Size]byte, claims map[string]any, ends time.Ti
 		return "", ErrTooLong
 	}
 	s.signatures.Add(1)
-	s.cache.Set(key, signed{token, ends})
+	s.cache.Set(key, jwt{token, ends})
 	return token, nil
 }

@@ -161,7 +161,7 @@ func best(candidates []*Node, line Line) []*Node {
 			if !slices.Contains(line.Names, below.Words[0]) {
 				return
 			}
-			switch score := below.score(line.Words) - below.unrelated(line.Words); {
+			switch score := below.score(line.Words) - below.countUnrelated(line.Words); {
 			case score > top:
 				top, found = score, []*Node{below}
 			case score == top:
@@ -230,8 +230,8 @@ func (n *Node) matcher(name string) *Node {
 	return nil
 }
 
-// unrelated counts the words on the lines around this one that are not among the words.
-func (n *Node) unrelated(words []string) int {
+// countUnrelated counts the words on the lines around this one that are not among the words.
+func (n *Node) countUnrelated(words []string) int {
 	count := 0
 	for around := n; around.isNested(); {
 		around = around.Parent

@@ -25,7 +25,7 @@ func Pruned(text string, shape Shape) (any, error) {
 		return nil, errors.New("not UTF-8")
 	}
 	d := decoder{text: text, names: make([]string, 0, manyNames)}
-	value, err := d.pruned(MaxDepth, shape)
+	value, err := d.prune(MaxDepth, shape)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func Members(data []byte, pick func(name string) (bool, error)) (map[string]any,
 	return members, d.end()
 }
 
-func (d *decoder) pruned(depth int, shape Shape) (any, error) {
+func (d *decoder) prune(depth int, shape Shape) (any, error) {
 	d.space()
 	switch c := d.peek(); {
 	case c == '{' && len(shape) > 0:
@@ -79,14 +79,14 @@ func (d *decoder) pruned(depth int, shape Shape) (any, error) {
 				members[name] = Skipped{}
 				return d.skip(depth - 1)
 			}
-			members[name], err = d.pruned(depth-1, inner)
+			members[name], err = d.prune(depth-1, inner)
 			return err
 		})
 		return members, err
 	case c == '[' && len(shape) > 0:
 		elements := []any{}
 		err := d.parts(depth, func(string) error {
-			element, err := d.pruned(depth-1, shape)
+			element, err := d.prune(depth-1, shape)
 			elements = append(elements, element)
 			return err
 		})
