@@ -85,11 +85,11 @@ func (f *filtering) result(c *strictjson.Cursor) error {
 	return err
 }
 
-func (f *filtering) list(c *strictjson.Cursor, of string) error {
+func (f *filtering) list(c *strictjson.Cursor, kind string) error {
 	var rest []string
 	dropped := false
 	list := c.Position()
-	nameMember, name, named := lists[of].member, "", false
+	nameMember, name, named := lists[kind].member, "", false
 	member := func(c *strictjson.Cursor, member string) (err error) {
 		if member != nameMember {
 			return nil
@@ -107,7 +107,7 @@ func (f *filtering) list(c *strictjson.Cursor, of string) error {
 		if err := c.Walk(member); err != nil || !named {
 			return errList
 		}
-		if f.holds(f.policy.scopesToList(of, name)) {
+		if f.holds(f.policy.scopesToList(kind, name)) {
 			rest = append(rest, f.text[start:c.Position()])
 		} else {
 			dropped = true
@@ -121,9 +121,9 @@ func (f *filtering) list(c *strictjson.Cursor, of string) error {
 }
 
 // scopesToList returns the scopes that every use of an element needs.
-func (p *Policy) scopesToList(of, name string) (scopes []string) {
-	op := operation{lists[of].method, name}
-	if of != "resourceTemplates" {
+func (p *Policy) scopesToList(kind, name string) (scopes []string) {
+	op := operation{lists[kind].method, name}
+	if kind != "resourceTemplates" {
 		return p.scopesFor([]operation{op})
 	}
 	literal, _, _ := strings.Cut(name, "{")

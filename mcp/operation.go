@@ -92,21 +92,21 @@ func readFields(h http.Header) (op operation, err error) {
 func checkArrival(h http.Header) error {
 	for _, connection := range h["Connection"] {
 		for option := range strings.SplitSeq(connection, ",") {
-			if field, ours := spelled(strings.TrimSpace(option)); ours {
+			if field, ours := canonicalField(strings.TrimSpace(option)); ours {
 				return fmt.Errorf("the field Connection would remove %s", field)
 			}
 		}
 	}
 	for name := range h {
-		if field, ours := spelled(name); ours && name != field {
+		if field, ours := canonicalField(name); ours && name != field {
 			return fmt.Errorf("%s appears in another spelling", field)
 		}
 	}
 	return nil
 }
 
-// spelled returns the field that a name means, in any spelling.
-func spelled(name string) (string, bool) {
+// canonicalField returns the field that a name means, in any spelling.
+func canonicalField(name string) (string, bool) {
 	if len(name) < len(nameField) || !strings.EqualFold(name[:3], "mcp") {
 		return "", false
 	}

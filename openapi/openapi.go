@@ -88,7 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return nil
 	}
 	one := h.version(answer.body.Bytes(), server, hostOf(r))
-	defer h.versions.done(one)
+	defer h.versions.release(one)
 	answer.release() // a slow client holds no copy of its own
 	answer.serve(one)
 	return nil

@@ -41,9 +41,9 @@ type source struct {
 type versions struct {
 	reads chan struct{}
 
-	mutex sync.Mutex
-	kept  []*version // the last ones used, the newest last
-	alive int
+	mutex  sync.Mutex
+	recent []*version // the last ones used, the newest last
+	alive  int
 }
 
 func newVersions() *versions { return &versions{reads: make(chan struct{}, maxReads)} }
@@ -98,12 +98,12 @@ func (v *versions) full() bool {
 }
 
 // find returns the version of a source for one more client, or nil.
-func (v *versions) find(of source) *version {
+func (v *versions) find(origin source) *version {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
-	for i, one := range v.kept {
-		if one.source == of {
-			v.kept = append(append(v.kept[:i:i], v.kept[i+1:]...), one)
+	for i, one := range v.recent {
+		if one.source == origin {
+			v.recent = append(append(v.recent[:i:i], v.recent[i+1:]...), one)
 			one.readers++
 			return one
 		}
@@ -117,18 +117,18 @@ func (v *versions) add(one *version) *version {
 	defer v.mutex.Unlock()
 	one.kept, one.readers = true, 1
 	v.alive++
-	v.kept = append(v.kept, one)
-	if len(v.kept) > maxKept {
-		oldest := v.kept[0]
-		v.kept = append([]*version(nil), v.kept[1:]...)
+	v.recent = append(v.recent, one)
+	if len(v.recent) > maxKept {
+		oldest := v.recent[0]
+		v.recent = append([]*version(nil), v.recent[1:]...)
 		oldest.kept = false
 		v.drop(oldest)
 	}
 	return one
 }
 
-// done ends the use of a version by a client.
-func (v *versions) done(one *version) {
+// release ends the use of a version by a client.
+func (v *versions) release(one *version) {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
 	one.readers--

@@ -35,7 +35,7 @@ type setErr struct {
 }
 
 // poll asks for events until that fails.
-func (t *Transmitter) poll(ctx context.Context, api *management, endpoint string, logger *zap.Logger, recovered func()) error {
+func (t *Transmitter) poll(ctx context.Context, api *management, endpoint string, logger *zap.Logger, onSuccess func()) error {
 	var pending pollRequest
 	for ctx.Err() == nil {
 		pending.MaxEvents, pending.ReturnImmediately = maxEvents, true
@@ -48,7 +48,7 @@ func (t *Transmitter) poll(ctx context.Context, api *management, endpoint string
 		if !ok || !hasSets && members["sets"] != nil {
 			return errors.New("the answer to the poll is not an object with sets (RFC 8936 §2.3)")
 		}
-		recovered()
+		onSuccess()
 		var progress bool
 		pending, progress = t.handleAll(ctx, sets, logger)
 		if !progress {

@@ -45,14 +45,14 @@ func (t *Transmitter) manages() bool { return t.Poll != 0 || t.Push != "" }
 func (t *Transmitter) follow(ctx context.Context, logger *zap.Logger) {
 	var log idp.DedupLog
 	failures := 0
-	recovered := func() {
+	onSuccess := func() {
 		failures = 0
 		if log.Recovered() {
 			logger.Info("the stream of security events works again", zap.String("transmitter", t.Issuer))
 		}
 	}
 	for ctx.Err() == nil {
-		err := t.serve(ctx, logger, recovered)
+		err := t.serve(ctx, logger, onSuccess)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -72,7 +72,7 @@ func sleep(ctx context.Context, wait time.Duration) {
 }
 
 // serve opens the stream. It polls until that fails, or returns nil if events are pushed.
-func (t *Transmitter) serve(ctx context.Context, logger *zap.Logger, recovered func()) error {
+func (t *Transmitter) serve(ctx context.Context, logger *zap.Logger, onSuccess func()) error {
 	api, err := t.connect(ctx)
 	if err != nil {
 		return err
@@ -83,10 +83,10 @@ func (t *Transmitter) serve(ctx context.Context, logger *zap.Logger, recovered f
 	}
 	api.inspect(ctx, opened, logger)
 	if t.Poll == 0 {
-		recovered()
+		onSuccess()
 		return nil
 	}
-	return t.poll(ctx, api, opened.endpoint, logger, recovered)
+	return t.poll(ctx, api, opened.endpoint, logger, onSuccess)
 }
 
 // management is the API of a transmitter (Shared Signals Framework 1.0 §8.1).

@@ -126,21 +126,21 @@ func (s subjects) readAliases(members map[string]any) ([]store.Revocation, error
 }
 
 // readSimple reads an identifier of one of the formats of RFC 9493 §3.2.
-func (s subjects) readSimple(format string, members map[string]any, of role) ([]store.Revocation, error) {
+func (s subjects) readSimple(format string, members map[string]any, owner role) ([]store.Revocation, error) {
 	switch format {
 	case "iss_sub":
-		return s.readOfIssuer(members, "sub", of, func(name string) store.Revocation { return store.Revocation{Subject: name} })
+		return s.readOfIssuer(members, "sub", owner, func(name string) store.Revocation { return store.Revocation{Subject: name} })
 	case "jwt_id":
 		return s.readOfIssuer(members, "jti", anything, func(name string) store.Revocation { return store.Revocation{TokenID: name} })
 	case "opaque":
-		return s.readOpaque(members, of)
+		return s.readOpaque(members, owner)
 	}
 	member, known := userMembers[format]
 	if !known {
 		return nil, nil
 	}
 	name, err := textIn(members, member)
-	if err != nil || of == session {
+	if err != nil || owner == session {
 		return nil, err
 	}
 	all := each(s.issuers, store.Revocation{Subject: name})
@@ -151,7 +151,7 @@ func (s subjects) readSimple(format string, members map[string]any, of role) ([]
 }
 
 // readOfIssuer reads a name that an issuer gives. No token names its session so.
-func (s subjects) readOfIssuer(members map[string]any, member string, of role, revoke func(string) store.Revocation) ([]store.Revocation, error) {
+func (s subjects) readOfIssuer(members map[string]any, member string, owner role, revoke func(string) store.Revocation) ([]store.Revocation, error) {
 	issuer, err := textIn(members, "iss")
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (s subjects) readOfIssuer(members map[string]any, member string, of role, r
 		return nil, err
 	}
 	name, err := textIn(members, member)
-	if err != nil || of == session {
+	if err != nil || owner == session {
 		return nil, err
 	}
 	return each(issuers, revoke(name)), nil
@@ -169,16 +169,16 @@ func (s subjects) readOfIssuer(members map[string]any, member string, of role, r
 
 // readOpaque reads a name that only the transmitter gives a meaning to: a user, a
 // session, or one of both.
-func (s subjects) readOpaque(members map[string]any, of role) ([]store.Revocation, error) {
+func (s subjects) readOpaque(members map[string]any, owner role) ([]store.Revocation, error) {
 	id, err := textIn(members, "id")
 	if err != nil {
 		return nil, err
 	}
 	var all []store.Revocation
-	if of != session {
+	if owner != session {
 		all = each(s.issuers, store.Revocation{Subject: id})
 	}
-	if of != user {
+	if owner != user {
 		all = append(all, each(s.issuers, store.Revocation{Session: id})...)
 	}
 	return all, nil

@@ -141,7 +141,7 @@ func (f *Facade) consent(w http.ResponseWriter, r *http.Request) error {
 	}
 	target, err := f.providerURL(r, request)
 	if err != nil {
-		f.failed(err)
+		f.logFailure(err)
 		return request.fail(oauthError("temporarily_unavailable", ""))
 	}
 	redirect(w, target)

@@ -217,8 +217,8 @@ func (f *Facade) logRefusal(r *http.Request, code string, reason error) {
 		zap.String("path", r.URL.Path), zap.String("code", code), zap.Error(reason))
 }
 
-// failed logs why the provider cannot be used, once for each reason.
-func (f *Facade) failed(reason error) {
+// logFailure logs why the provider cannot be used, once for each reason.
+func (f *Facade) logFailure(reason error) {
 	if f.provider.Failed(now(), reason.Error()) {
 		f.logger.Error("the authorization server facade cannot use its provider", zap.String("provider", f.Provider), zap.Error(reason))
 	}

@@ -202,7 +202,7 @@ func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
 	defer cancel()
 	answer, err := f.post(ctx, r, form)
 	if err != nil {
-		f.failed(idp.Plain(err))
+		f.logFailure(idp.Plain(err))
 		return nil, unavailable()
 	}
 	status := answer.Status
@@ -211,13 +211,13 @@ func (f *Facade) call(r *http.Request, form url.Values) ([]byte, error) {
 	token, _ := members["access_token"].(string)
 	switch {
 	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
-		f.failed(idp.StatusError(status))
+		f.logFailure(idp.StatusError(status))
 		return nil, unavailable()
 	case err == nil && failure != "": // also with status 200, as GitHub does
 		description, _ := members["error_description"].(string)
 		return nil, f.providerError(failure, description)
 	case err != nil || status != http.StatusOK || token == "":
-		f.failed(fmt.Errorf("the token endpoint answered with status %d and no token in JSON", status))
+		f.logFailure(fmt.Errorf("the token endpoint answered with status %d and no token in JSON", status))
 		return nil, &protocolError{Code: "server_error", status: http.StatusBadGateway}
 	}
 	f.provider.Recovered()
@@ -259,6 +259,6 @@ func (f *Facade) providerError(code, description string) error {
 	case code == "bad_verification_code", code == "bad_refresh_token": // of GitHub
 		return oauthError("invalid_grant", description)
 	}
-	f.failed(fmt.Errorf("the token endpoint refused the client: %w", oauthError(errorForm.FindString(code), description)))
+	f.logFailure(fmt.Errorf("the token endpoint refused the client: %w", oauthError(errorForm.FindString(code), description)))
 	return &protocolError{Code: "server_error", status: http.StatusBadGateway}
 }

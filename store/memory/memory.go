@@ -64,13 +64,13 @@ func (m *Memory) Cleanup() error {
 
 // state outlives a configuration.
 type state struct {
-	*seen
+	*keySet
 	*counters
 	entries *entries.Set
 }
 
 func newState() *state {
-	return &state{seen: newSeen(), counters: newCounters(), entries: entries.New()}
+	return &state{keySet: newKeySet(), counters: newCounters(), entries: entries.New()}
 }
 
 // Publish adds an entry.

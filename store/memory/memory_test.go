@@ -49,7 +49,7 @@ func TestSurvivesReload(t *testing.T) {
 
 func TestFull(t *testing.T) {
 	t.Run("R9449-11: a full memory refuses and forgets nothing", func(t *testing.T) {
-		small := newSeen()
+		small := newKeySet()
 		small.most = 2
 		now := time.Now()
 		small.now = func() time.Time { return now }
@@ -79,7 +79,7 @@ func TestFull(t *testing.T) {
 // TestClockJumps has the clock of the machine jump ahead and back again.
 func TestClockJumps(t *testing.T) {
 	t.Run("R9449-11: a used key stays used", func(t *testing.T) {
-		s := newSeen()
+		s := newKeySet()
 		clock, passed := time.Now(), time.Duration(0)
 		s.now, s.passed = func() time.Time { return clock }, func() time.Duration { return passed }
 		key := store.KeyOf("used")
@@ -115,7 +115,7 @@ func TestClockJumps(t *testing.T) {
 // TestShare has an owner whose keys end, and who may have others then.
 func TestShare(t *testing.T) {
 	t.Run("R9449-11: what has ended makes room for its owner", func(t *testing.T) {
-		s := newSeen()
+		s := newKeySet()
 		s.each = 2
 		now := time.Now()
 		s.now, s.passed = func() time.Time { return now }, func() time.Duration { return now.Sub(time.Time{}) }

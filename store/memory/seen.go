@@ -23,8 +23,8 @@ var (
 	errShare = errors.New("the share of one token in the store is full")
 )
 
-// seen is a set of keys, each with an end and an owner.
-type seen struct {
+// keySet is a set of keys, each with an end and an owner.
+type keySet struct {
 	mutex  sync.Mutex
 	until  map[store.Key]end
 	shares map[store.Key]*share
@@ -41,7 +41,7 @@ type seen struct {
 type end struct {
 	clock  int64 // Unix nanoseconds
 	passed time.Duration
-	of     *share
+	share  *share
 }
 
 // share is how many keys an owner has.
@@ -50,21 +50,21 @@ type share struct {
 	keys  int
 }
 
-func newSeen() *seen {
+func newKeySet() *keySet {
 	began := time.Now()
-	return &seen{
+	return &keySet{
 		until: make(map[store.Key]end), shares: make(map[store.Key]*share), most: maxKeys, each: store.MaxKeys,
 		now: time.Now, passed: func() time.Duration { return time.Since(began) },
 	}
 }
 
 // over reports whether a key may be removed.
-func (s *seen) over(e end, now time.Time) bool {
+func (s *keySet) over(e end, now time.Time) bool {
 	return e.clock <= now.UnixNano() && e.passed <= s.passed()
 }
 
 // First reports whether the key is new, and remembers it.
-func (s *seen) First(_ context.Context, owner, key store.Key, until time.Time) (bool, error) {
+func (s *keySet) First(_ context.Context, owner, key store.Key, until time.Time) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
@@ -76,30 +76,30 @@ func (s *seen) First(_ context.Context, owner, key store.Key, until time.Time) (
 	} else if found {
 		s.forget(key, e)
 	}
-	of := s.shares[owner]
+	owned := s.shares[owner]
 	switch {
-	case of != nil && of.keys >= s.each:
+	case owned != nil && owned.keys >= s.each:
 		return false, errShare
 	case len(s.until) >= s.most:
 		return false, errFull
-	case of == nil:
-		of = &share{owner: owner}
-		s.shares[owner] = of
+	case owned == nil:
+		owned = &share{owner: owner}
+		s.shares[owner] = owned
 	}
-	of.keys++
-	s.until[key] = end{clock: until.UnixNano(), passed: s.passed() + until.Sub(now), of: of}
+	owned.keys++
+	s.until[key] = end{clock: until.UnixNano(), passed: s.passed() + until.Sub(now), share: owned}
 	return true, nil
 }
 
 // Used reports whether the key is remembered.
-func (s *seen) Used(_ context.Context, _, key store.Key) (bool, error) {
+func (s *keySet) Used(_ context.Context, _, key store.Key) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	e, found := s.until[key]
 	return found && !s.over(e, s.now()), nil
 }
 
-func (s *seen) sweep(now time.Time) {
+func (s *keySet) sweep(now time.Time) {
 	s.swept = now
 	for key, e := range s.until {
 		if s.over(e, now) {
@@ -108,9 +108,9 @@ func (s *seen) sweep(now time.Time) {
 	}
 }
 
-func (s *seen) forget(key store.Key, e end) {
+func (s *keySet) forget(key store.Key, e end) {
 	delete(s.until, key)
-	if e.of.keys--; e.of.keys == 0 {
-		delete(s.shares, e.of.owner)
+	if e.share.keys--; e.share.keys == 0 {
+		delete(s.shares, e.share.owner)
 	}
 }

@@ -19,7 +19,7 @@ func TestMarksAreWidened(t *testing.T) {
 		if before != 0 {
 			entry.Before = now.Add(before)
 		}
-		return rounded(entry)
+		return truncate(entry)
 	}
 	for name, each := range map[string][3]store.Entry{ // what is there, what comes, what is there then
 		"the later end, that comes":       {at(0, time.Hour), at(0, 2*time.Hour), at(0, 2*time.Hour)},
@@ -101,7 +101,7 @@ func TestRedisHasAnOlderState(t *testing.T) {
 	after := server.HGet(name, encode(entry.Key))
 	eventually(t, "both know", func() bool {
 		stored, _ := one.Lookup(entry.Kind, entry.Key)
-		return sameInstants(stored, rounded(entry))
+		return sameInstants(stored, truncate(entry))
 	})
 	server.HSet(name, encode(entry.Key), before)
 	server.Del(one.keys.changes())

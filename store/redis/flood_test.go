@@ -103,7 +103,7 @@ func TestSlowGuesses(t *testing.T) {
 	one := instances(t, start(t), 1)[0]
 	fail := func(cause error) {
 		for range 10 * tolerated {
-			if err := one.askOfGuess(t.Context(), func(context.Context) error { return cause }); !errors.Is(err, cause) {
+			if err := one.doForGuess(t.Context(), func(context.Context) error { return cause }); !errors.Is(err, cause) {
 				t.Errorf("it failed with %v", err)
 			}
 		}

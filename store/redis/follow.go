@@ -42,7 +42,7 @@ func (s *shared) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		steady, err := s.follow(ctx)
 		if ctx.Err() == nil && !steady {
-			s.outage.begin(redacted(err, s.secrets))
+			s.outage.begin(redact(err, s.secrets))
 			pause(ctx, retryAfter/2+rand.N(retryAfter))
 		}
 	}

@@ -24,8 +24,8 @@ func (k keys) first(owner store.Key) string { return k.prefix + ":first:" + enco
 func (k keys) counters() string    { return k.prefix + ":{counters}" }
 func (k keys) counterEnds() string { return k.counters() + ":ends" }
 
-// shared is a hash of the public keys of the instances.
-func (k keys) shared() string { return k.prefix + ":{keys}" }
+// publicKeys is a hash of the public keys of the instances.
+func (k keys) publicKeys() string { return k.prefix + ":{keys}" }
 
 func (k keys) group() string { return "{" + k.prefix + ":marks}" }
 
@@ -102,8 +102,8 @@ func decodeAbout(entry store.Entry, value string) (store.Entry, error) {
 	return entry, nil
 }
 
-// rounded truncates the instants of an entry to milliseconds.
-func rounded(entry store.Entry) store.Entry {
+// truncate truncates the instants of an entry to milliseconds.
+func truncate(entry store.Entry) store.Entry {
 	if !entry.Before.IsZero() {
 		entry.Before = time.UnixMilli(entry.Before.UnixMilli())
 	}

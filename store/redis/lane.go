@@ -33,10 +33,10 @@ func (l lane) enter(within time.Duration) error {
 
 func (l lane) leave() { <-l }
 
-// askOfGuess is ask for calls that anonymous clients cause without a bound. A slow call
+// doForGuess is [shared.do] for calls that anonymous clients cause without a bound. A slow call
 // must not begin an outage, in which proofs are denied. The follower notices a Redis
 // that does not answer.
-func (s *shared) askOfGuess(ctx context.Context, command func(context.Context) error) error {
+func (s *shared) doForGuess(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err
 	}
@@ -65,5 +65,5 @@ func (s *shared) askOfProof(ctx context.Context, command func(context.Context) e
 		return err
 	}
 	defer s.proofs.leave()
-	return s.ask(ctx, command)
+	return s.do(ctx, command)
 }

@@ -85,9 +85,9 @@ func (o *outage) end() {
 	}
 }
 
-// redacted removes secrets from an error. Redis repeats the arguments of an unknown
+// redact removes secrets from an error. Redis repeats the arguments of an unknown
 // command.
-func redacted(err error, secrets []string) error {
+func redact(err error, secrets []string) error {
 	var reply redis.Error
 	if err == nil || errors.Is(err, redis.Nil) || !errors.As(err, &reply) {
 		return err

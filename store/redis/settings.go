@@ -90,7 +90,7 @@ type settings struct {
 }
 
 func (r *Redis) settings(replacer *caddy.Replacer) (settings, error) {
-	read, err := r.replaced(replacer)
+	read, err := r.replacePlaceholders(replacer)
 	if err != nil {
 		return settings{}, err
 	}
@@ -139,8 +139,8 @@ func (s settings) identify(tls bool, certificates []string) string {
 	return hex.EncodeToString(identity[:])
 }
 
-// replaced returns the configuration with its placeholders replaced.
-func (r *Redis) replaced(replacer *caddy.Replacer) (Redis, error) {
+// replacePlaceholders returns the configuration with its placeholders replaced.
+func (r *Redis) replacePlaceholders(replacer *caddy.Replacer) (Redis, error) {
 	read := *r
 	read.Addresses = slices.Clone(r.Addresses)
 	values := block.Values{"user": &read.User, "password": &read.Password}

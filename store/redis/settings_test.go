@@ -198,14 +198,14 @@ func TestRedacted(t *testing.T) {
 		reply("WRONGPASS geheim is wrong"):                                               `"WRONGPASS … is wrong"`,
 		fmt.Errorf("dial: %w", os.ErrDeadlineExceeded):                                   "dial: i/o timeout",
 	} {
-		if got := redacted(from, secrets).Error(); !strings.Contains(got, want) || strings.Contains(got, "geheim") {
+		if got := redact(from, secrets).Error(); !strings.Contains(got, want) || strings.Contains(got, "geheim") {
 			t.Errorf("%v\n got %s\nwant %s", from, got, want)
 		}
 	}
-	if redacted(nil, secrets) != nil {
+	if redact(nil, secrets) != nil {
 		t.Error("no error is one")
 	}
-	if got := redacted(redis.Nil, secrets); !errors.Is(got, redis.Nil) {
+	if got := redact(redis.Nil, secrets); !errors.Is(got, redis.Nil) {
 		t.Error(got)
 	}
 }

@@ -28,8 +28,8 @@ func (s *shared) ShareKeys(ctx context.Context, keys map[string]string, keep tim
 		arguments = append(arguments, id, keys[id])
 	}
 	stored := 0
-	err := s.ask(ctx, func(ctx context.Context) (err error) {
-		stored, err = shareScript.Run(ctx, s.client, []string{s.keys.shared()}, arguments...).Int()
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		stored, err = shareScript.Run(ctx, s.client, []string{s.keys.publicKeys()}, arguments...).Int()
 		return err
 	})
 	if err == nil && stored == 0 {
@@ -41,8 +41,8 @@ func (s *shared) ShareKeys(ctx context.Context, keys map[string]string, keep tim
 // KeysOfAll returns the public keys of all instances. The clock of Redis ends them.
 func (s *shared) KeysOfAll(ctx context.Context) (map[string]string, error) {
 	var found map[string]string
-	err := s.ask(ctx, func(ctx context.Context) (err error) {
-		found, err = s.client.HGetAll(ctx, s.keys.shared()).Result()
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		found, err = s.client.HGetAll(ctx, s.keys.publicKeys()).Result()
 		return err
 	})
 	if err != nil {

@@ -76,9 +76,9 @@ func (s *shared) Destruct() error {
 	return errors.Join(err, groups.Release(s.group), s.alone.Destruct())
 }
 
-// ask runs one command for a request, within the time-out, and not at all while Redis
+// do runs one command for a request, within the time-out, and not at all while Redis
 // is away. A client that cancels its request is no failure of Redis.
-func (s *shared) ask(ctx context.Context, command func(context.Context) error) error {
+func (s *shared) do(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *shared) ask(ctx context.Context, command func(context.Context) error) e
 func (s *shared) call(ctx context.Context, command func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 	defer cancel()
-	return redacted(command(ctx), s.secrets)
+	return redact(command(ctx), s.secrets)
 }
 
 // note records the result of a call.
@@ -145,7 +145,7 @@ func (s *shared) counterKeys() []string { return []string{s.keys.counters(), s.k
 // and is the result while Redis is away or its lane is full.
 func (s *shared) Count(ctx context.Context, key store.Key, forget time.Duration) int {
 	var counted int
-	err := s.askOfGuess(ctx, func(ctx context.Context) (err error) {
+	err := s.doForGuess(ctx, func(ctx context.Context) (err error) {
 		counted, err = count.Run(ctx, s.client, s.counterKeys(), encode(key), max(forget.Milliseconds(), 1), s.most).Int()
 		return err
 	})
@@ -163,7 +163,7 @@ func (s *shared) Count(ctx context.Context, key store.Key, forget time.Duration)
 // process.
 func (s *shared) Reset(ctx context.Context, key store.Key) {
 	s.alone.Reset(ctx, key)
-	_ = s.askOfGuess(ctx, func(ctx context.Context) error { // a counter expires anyway
+	_ = s.doForGuess(ctx, func(ctx context.Context) error { // a counter expires anyway
 		_, err := s.client.TxPipelined(ctx, func(both redis.Pipeliner) error {
 			both.HDel(ctx, s.keys.counters(), encode(key))
 			both.ZRem(ctx, s.keys.counterEnds(), encode(key))
@@ -180,7 +180,7 @@ func (s *shared) Publish(ctx context.Context, entry store.Entry) error {
 	if _, found := limits[entry.Kind]; !found {
 		return fmt.Errorf("unknown kind of entry %q", entry.Kind)
 	}
-	entry = rounded(entry)
+	entry = truncate(entry)
 	if !entry.Until.After(time.Now()) {
 		return nil
 	}
@@ -188,12 +188,12 @@ func (s *shared) Publish(ctx context.Context, entry store.Entry) error {
 	if err := s.copies.Put(entry); err != nil {
 		return err
 	}
-	ask := s.ask
+	call := s.do
 	if entry.Kind == store.EntryBlocked {
-		ask = s.askOfGuess
+		call = s.doForGuess
 	}
 	full := false
-	err := ask(ctx, func(ctx context.Context) error {
+	err := call(ctx, func(ctx context.Context) error {
 		err := s.store(ctx, entry.Kind, asNew, entry)
 		if full = errors.Is(err, entries.ErrFull); full {
 			return nil // no failure of Redis
@@ -219,11 +219,11 @@ func (s *shared) Undo(ctx context.Context, key store.Key) (store.Entry, bool, er
 	if !found {
 		return entry, false, nil
 	}
-	undo := rounded(store.Entry{Kind: store.EntryUndo, Key: key, Before: time.Now(), Until: entry.Until})
+	undo := truncate(store.Entry{Kind: store.EntryUndo, Key: key, Before: time.Now(), Until: entry.Until})
 	if entry.Created.After(undo.Before) {
 		undo.Before = entry.Created // by a clock that is ahead of this one
 	}
-	err := s.ask(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNew, undo) })
+	err := s.do(ctx, func(ctx context.Context) error { return s.store(ctx, undo.Kind, asNew, undo) })
 	if err != nil {
 		return entry, false, fmt.Errorf("the revocation stays in force: %w", err)
 	}

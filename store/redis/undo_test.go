@@ -82,7 +82,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		entry := named(t, "token")
 		publishOn(t, one, entry)
 		undoOn(t, one, entry)
-		if err := one.store(t.Context(), entry.Kind, asBackup, rounded(entry)); err != nil {
+		if err := one.store(t.Context(), entry.Kind, asBackup, truncate(entry)); err != nil {
 			t.Fatal(err)
 		}
 		if holds(instances(t, server, 1)[0], entry) {
@@ -97,9 +97,9 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		undoOn(t, one, entry)
 		server.FlushAll()
 		eventually(t, "the undo is written back", func() bool { return server.Exists(one.keys.entries(store.EntryUndo)) })
-		before, until := encodeEntry(rounded(entry))
+		before, until := encodeEntry(truncate(entry))
 		server.HSet(one.keys.entries(store.EntryRevoked), encode(entry.Key), before+" "+until)
-		server.HSet(one.keys.about(store.EntryRevoked), encode(entry.Key), encodeAbout(rounded(entry)))
+		server.HSet(one.keys.about(store.EntryRevoked), encode(entry.Key), encodeAbout(truncate(entry)))
 		if holds(instances(t, server, 1)[0], entry) || holds(one, entry) {
 			t.Error("the revocation is back")
 		}
@@ -122,7 +122,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		eventually(t, "both know", func() bool { return holds(all[1], again) })
 		undoOn(t, all[0], again)
 		again.Created = again.Created.Add(-time.Minute)
-		if err := all[1].store(t.Context(), again.Kind, asNew, rounded(again)); err != nil { // before it has heard of the undo
+		if err := all[1].store(t.Context(), again.Kind, asNew, truncate(again)); err != nil { // before it has heard of the undo
 			t.Fatal(err)
 		}
 		eventually(t, "both know", func() bool { return holds(all[0], again) && holds(all[1], again) })
@@ -153,7 +153,7 @@ func TestOlderInstances(t *testing.T) {
 	all := instances(t, server, 2)
 	one := all[0]
 	t.Run("what an older one publishes holds, is listed and can be undone", func(t *testing.T) {
-		entry := rounded(named(t, "of an older one"))
+		entry := truncate(named(t, "of an older one"))
 		publishAsBefore(t, server, one.keys, entry)
 		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		late := instances(t, server, 1)[0]

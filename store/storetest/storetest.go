@@ -24,8 +24,8 @@ func Run(t *testing.T, instances ...store.Store) {
 		})
 	}
 	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
-	t.Run("a key is used once it was new, and Used does not use it", func(t *testing.T) { used(t, instances) })
-	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) { forgotten(t, first, last) })
+	t.Run("a key is used once it was new, and Used does not use it", func(t *testing.T) { testUsed(t, instances) })
+	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) { testExpiry(t, first, last) })
 	t.Run("LEAK-6: what is counted is counted together", func(t *testing.T) {
 		key := store.KeyOf(t.Name())
 		for i := range 6 {
@@ -62,7 +62,7 @@ func Run(t *testing.T, instances ...store.Store) {
 		}
 	})
 	for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
-		t.Run(fmt.Sprintf("an entry %s reaches all and ends", kind), func(t *testing.T) { marked(t, instances, kind) })
+		t.Run(fmt.Sprintf("an entry %s reaches all and ends", kind), func(t *testing.T) { testEntries(t, instances, kind) })
 	}
 }
 
@@ -148,8 +148,8 @@ func once(t *testing.T, instances []store.Store) {
 	}
 }
 
-// forgotten waits for the end of a key.
-func forgotten(t *testing.T, first, last store.Store) {
+// testExpiry waits for the end of a key.
+func testExpiry(t *testing.T, first, last store.Store) {
 	t.Helper()
 	key := store.KeyOf(t.Name())
 	if fresh, err := first.First(t.Context(), store.KeyOf("token"), key, time.Now().Add(50*time.Millisecond)); !fresh || err != nil {
@@ -165,8 +165,8 @@ func forgotten(t *testing.T, first, last store.Store) {
 	})
 }
 
-// used asks each instance for a key before and after it was new.
-func used(t *testing.T, instances []store.Store) {
+// testUsed asks each instance for a key before and after it was new.
+func testUsed(t *testing.T, instances []store.Store) {
 	t.Helper()
 	key := store.KeyOf(t.Name())
 	want := func(want bool, key store.Key) {
@@ -185,7 +185,7 @@ func used(t *testing.T, instances []store.Store) {
 	want(false, store.KeyOf(t.Name(), "another"))
 }
 
-func marked(t *testing.T, instances []store.Store, kind store.EntryKind) {
+func testEntries(t *testing.T, instances []store.Store, kind store.EntryKind) {
 	t.Helper()
 	first, last := instances[0], instances[len(instances)-1]
 	now := time.Now()
