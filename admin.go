@@ -233,7 +233,7 @@ func refreshScheme(app *App, r *http.Request) (any, error) {
 const maxAdminBody = 64 << 10
 
 // readMembers reads a JSON object of known members.
-func readMembers(r *http.Request, known ...string) (map[string]any, error) {
+func readMembers(r *http.Request, names ...string) (map[string]any, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, apiError(http.StatusUnsupportedMediaType, errors.New("invalid Content-Type: send application/json"))
 	}
@@ -252,8 +252,8 @@ func readMembers(r *http.Request, known ...string) (map[string]any, error) {
 		return nil, apiError(http.StatusBadRequest, fmt.Errorf("invalid JSON object in the body: %w", err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if !slices.Contains(known, name) {
-			return nil, apiError(http.StatusBadRequest, fmt.Errorf("unrecognized member %s: write %s", sayable(name), strings.Join(known, ", ")))
+		if !slices.Contains(names, name) {
+			return nil, apiError(http.StatusBadRequest, fmt.Errorf("unrecognized member %s: write %s", sayable(name), strings.Join(names, ", ")))
 		}
 	}
 	return members, nil

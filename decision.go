@@ -46,7 +46,7 @@ type decision struct {
 	operation  string
 	accepts    []*namedScheme
 	public     bool
-	further    []verified
+	further    []verifiedCredential
 	undeclared error
 }
 

@@ -62,8 +62,8 @@ type part struct {
 	required *authz.Requirement
 }
 
-// verified is a credential that a scheme accepted.
-type verified struct {
+// verifiedCredential is a credential that a scheme accepted.
+type verifiedCredential struct {
 	scheme     *namedScheme
 	credential authn.Credential
 	outcome    authn.Outcome
@@ -153,7 +153,7 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 		d.deny(authn.CodeMissing, noCredentials(&state.request))
 		return
 	}
-	var all []verified
+	var all []verifiedCredential
 	for _, part := range parts {
 		candidates, err := candidatesIn(state, part.groups)
 		one := *d
@@ -162,7 +162,7 @@ func (g *RequireAuth) authenticateOperation(state *requestState, r *http.Request
 			*d = one
 			return
 		}
-		all = append(all, verified{scheme: one.scheme, credential: one.credential, outcome: one.outcome})
+		all = append(all, verifiedCredential{scheme: one.scheme, credential: one.credential, outcome: one.outcome})
 	}
 	op.settle(d, all)
 }
@@ -245,8 +245,8 @@ func (w way) credentials(state *requestState) (all []authn.Credential) {
 
 // settle decides which way the verified credentials go: the first that they cover, or
 // else the first whose credentials they are.
-func (a *access) settle(d *decision, all []verified) {
-	var chosen []verified
+func (a *access) settle(d *decision, all []verifiedCredential) {
+	var chosen []verifiedCredential
 	for _, way := range a.ways {
 		fitting, covers := way.fit(all)
 		if fitting == nil || chosen != nil && !covers {
@@ -263,11 +263,11 @@ func (a *access) settle(d *decision, all []verified) {
 // fit returns the verified credentials in the order of the way, with what each must
 // grant, and whether they grant it. It returns nil if the way needs others. The
 // credentials that the way does not need come last.
-func (w way) fit(all []verified) (fitting []verified, covers bool) {
+func (w way) fit(all []verifiedCredential) (fitting []verifiedCredential, covers bool) {
 	rest := slices.Clone(all)
 	covers = true
 	for _, part := range w.parts {
-		i := slices.IndexFunc(rest, func(v verified) bool { return slices.Contains(part.schemes, v.scheme) })
+		i := slices.IndexFunc(rest, func(v verifiedCredential) bool { return slices.Contains(part.schemes, v.scheme) })
 		if i < 0 {
 			return nil, false
 		}

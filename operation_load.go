@@ -169,10 +169,10 @@ func (g *RequireAuth) schemesOf(api *oas.API) (map[string][]*namedScheme, error)
 		if _, used := api.Schemes[name]; !used {
 			return nil, fmt.Errorf("scheme %s: no operation of the document uses it", name)
 		}
-		for _, wanted := range g.OpenAPI.Schemes[name] {
-			scheme := g.schemeNamed(wanted)
+		for _, schemeName := range g.OpenAPI.Schemes[name] {
+			scheme := g.schemeNamed(schemeName)
 			if scheme == nil {
-				return nil, fmt.Errorf("scheme %s: the gate has no scheme %s", name, wanted)
+				return nil, fmt.Errorf("scheme %s: the gate has no scheme %s", name, schemeName)
 			}
 			found[name] = append(found[name], scheme)
 		}
@@ -198,12 +198,12 @@ var errAmbiguousScheme = errors.New("it is unclear which scheme of the gate coun
 
 // addByCarrier adds the security schemes that have no scheme of their name: all
 // schemes that take such a credential count.
-func (g *RequireAuth) addByCarrier(found map[string][]*namedScheme, left map[string][]string, api *oas.API) error {
-	taken := slices.Concat(slices.Collect(maps.Values(found))...)
-	for _, carrier := range slices.Sorted(maps.Keys(left)) {
-		names := left[carrier]
+func (g *RequireAuth) addByCarrier(found map[string][]*namedScheme, unmatched map[string][]string, api *oas.API) error {
+	used := slices.Concat(slices.Collect(maps.Values(found))...)
+	for _, carrier := range slices.Sorted(maps.Keys(unmatched)) {
+		names := unmatched[carrier]
 		fitting := slices.DeleteFunc(g.allSchemes(), func(s *namedScheme) bool { return !carries(s, carrier) })
-		free := slices.DeleteFunc(slices.Clone(fitting), func(s *namedScheme) bool { return slices.Contains(taken, s) })
+		free := slices.DeleteFunc(slices.Clone(fitting), func(s *namedScheme) bool { return slices.Contains(used, s) })
 		switch position := api.Schemes[names[0]].Position; {
 		case len(fitting) == 0:
 			return fmt.Errorf("%s: no scheme of the gate takes such a credential (%s): write `scheme %s <scheme>`", position, carrier, names[0])
@@ -233,7 +233,7 @@ func (g *RequireAuth) schemeNamed(name string) *namedScheme {
 func carries(scheme *namedScheme, carrier string) bool {
 	describer, ok := scheme.Scheme.(authn.SecuritySchemer)
 	return ok && slices.ContainsFunc(describer.SecuritySchemes(), func(s authn.SecurityScheme) bool {
-		sent := oas.CarrierOf(s.Type, s.Scheme, string(s.Kind), s.Name)
-		return sent == carrier || sent == "http dpop" && carrier == "http bearer" // OAuth 2.0 does not say which
+		own := oas.CarrierOf(s.Type, s.Scheme, string(s.Kind), s.Name)
+		return own == carrier || own == "http dpop" && carrier == "http bearer" // OAuth 2.0 does not say which
 	})
 }

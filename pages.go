@@ -43,7 +43,7 @@ func (p errorPages) routes(r *http.Request) caddyhttp.RouteList {
 		return nil // a gate among error routes must not call them again
 	}
 	if p.inner != nil {
-		return dried(r, p.inner)
+		return harmlessRoutes(r, p.inner)
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Errors == nil {
@@ -52,8 +52,8 @@ func (p errorPages) routes(r *http.Request) caddyhttp.RouteList {
 	return server.Errors.Routes
 }
 
-// dried keeps the error routes of a dry run from reaching anything.
-func dried(r *http.Request, routes caddyhttp.RouteList) caddyhttp.RouteList {
+// harmlessRoutes keeps the error routes of a dry run from reaching anything.
+func harmlessRoutes(r *http.Request, routes caddyhttp.RouteList) caddyhttp.RouteList {
 	if !dryrun.In(r.Context()) {
 		return routes
 	}

@@ -26,7 +26,7 @@ func (a *App) readRevocation(ctx context.Context, members map[string]any, now ti
 	if err != nil {
 		return entry, nil, err
 	}
-	if schemes, err = a.concerned(revocation); err != nil {
+	if schemes, err = a.schemesOf(revocation); err != nil {
 		return entry, nil, err
 	}
 	entry, err = revocation.Entry(now)
@@ -132,9 +132,9 @@ func issuerOf(scheme authn.Scheme) string {
 	return ""
 }
 
-// concerned returns the names of the schemes that a revocation concerns. A scheme
+// schemesOf returns the names of the schemes that a revocation concerns. A scheme
 // that has a list of its callers is concerned only if the caller is in it.
-func (a *App) concerned(revocation store.Revocation) ([]string, error) {
+func (a *App) schemesOf(revocation store.Revocation) ([]string, error) {
 	names, declared := []string{}, false
 	for _, scheme := range a.registry.allSchemes() {
 		declared = declared || scheme.name == revocation.Scheme

@@ -9,25 +9,25 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(loaded{})
+	caddy.RegisterModule(loadMarker{})
 }
 
 // loads counts how often a configuration was loaded.
 var loads atomic.Int64
 
-// loaded is a condition of TLS handshakes that always holds. Caddy's apps start
+// loadMarker is a condition of TLS handshakes that always holds. Caddy's apps start
 // in any order, so a handshake reads what may have been written when its listener
 // was there already, and long before. Over TCP the race detector knows that it
 // was before, because reading from a connection orders the two; over UDP looking
 // at the counter does.
-type loaded struct{}
+type loadMarker struct{}
 
-func (loaded) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "tls.handshake_match.loaded", New: func() caddy.Module { return new(loaded) }}
+func (loadMarker) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tls.handshake_match.loaded", New: func() caddy.Module { return new(loadMarker) }}
 }
 
 // Match looks at the counter.
-func (loaded) Match(*tls.ClientHelloInfo) bool { return loads.Load() >= 0 }
+func (loadMarker) Match(*tls.ClientHelloInfo) bool { return loads.Load() >= 0 }
 
 // orderHandshakes adds the condition to all servers of a configuration.
 func orderHandshakes(config map[string]any) {
@@ -50,4 +50,4 @@ func orderHandshakes(config map[string]any) {
 }
 
 // Interface guards
-var _ caddytls.ConnectionMatcher = loaded{}
+var _ caddytls.ConnectionMatcher = loadMarker{}

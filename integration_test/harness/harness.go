@@ -158,7 +158,7 @@ func (s *Server) load(config []byte) error {
 	if err != nil {
 		return err
 	}
-	defer s.settled()
+	defer s.waitSettled()
 	defer loads.Add(1)
 	return caddy.Load(config, true)
 }

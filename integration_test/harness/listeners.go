@@ -37,8 +37,8 @@ func FreeAddress(t testing.TB) string {
 	return "localhost:" + freePort(t)
 }
 
-// settled is [Settled] for all of the server's ports.
-func (s *Server) settled() {
+// waitSettled is [Settled] for all of the server's ports.
+func (s *Server) waitSettled() {
 	s.t.Helper()
 	var addresses []string
 	for _, port := range s.ports {

@@ -38,7 +38,7 @@ func listening(ports []string) (addresses []string) {
 		if err := syscall.Sendto(socket, request, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
 			return addresses
 		}
-		for _, message := range received(socket) {
+		for _, message := range receive(socket) {
 			port := strconv.Itoa(int(binary.BigEndian.Uint16(message.Data[portOffset:])))
 			if slices.Contains(ports, port) {
 				addresses = append(addresses, hex.EncodeToString(message.Data[addressOffset:addressEnd])+":"+port)
@@ -48,8 +48,8 @@ func listening(ports []string) (addresses []string) {
 	return addresses
 }
 
-// received returns the parts of an answer of the kernel.
-func received(socket int) (all []syscall.NetlinkMessage) {
+// receive returns the parts of an answer of the kernel.
+func receive(socket int) (all []syscall.NetlinkMessage) {
 	for {
 		block := make([]byte, 16*os.Getpagesize())
 		length, _, err := syscall.Recvfrom(socket, block, 0)
