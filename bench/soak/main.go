@@ -17,12 +17,13 @@ import (
 	"log"
 	"os"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/bench/serve"
 )
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) == 3 && os.Args[1] == serveCommand {
-		serve(os.Args[2])
+	if serve.Run() {
 		return
 	}
 	long := flag.Duration("time", 10*time.Minute, "how long to go on")

@@ -14,34 +14,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-	_ "github.com/caddyserver/caddy/v2/modules/standard" // the rest of Caddy
 	"golang.org/x/crypto/bcrypt"
 
 	_ "github.com/excorp/caddy-require-auth" // what has to last
+	"github.com/excorp/caddy-require-auth/bench/serve"
 )
-
-// serveCommand makes this program a server.
-const serveCommand = "serve"
-
-// serve runs Caddy with a Caddyfile until its standard input ends.
-func serve(file string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		log.Fatal(err)
-	}
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": file})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := caddy.Load(config, true); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
-		log.Fatal(err)
-	}
-}
 
 // server is Caddy in a process of its own.
 type server struct {
@@ -81,7 +58,7 @@ func startServer(folder, provider string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.command = exec.Command(program, serveCommand, file)
+	s.command = exec.Command(program, serve.Command, file)
 	s.command.Stderr = os.Stderr
 	if s.input, err = s.command.StdinPipe(); err != nil {
 		return nil, err

@@ -4,11 +4,12 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/excorp/caddy-require-auth/bench/serve"
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == serveCommand {
-		serve(os.Args[2])
+	if serve.Run() {
 		return
 	}
 	os.Exit(m.Run())
