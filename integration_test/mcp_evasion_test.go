@@ -108,28 +108,28 @@ func TestMCPEvasion(t *testing.T) {
 	}
 	for name, attempt := range evasions {
 		t.Run("MCP-11: HTTP/1.1, "+name, func(t *testing.T) {
-			status, body := askHTTP1(s, attempt, token)
+			status, body := sendHTTP1(s, attempt, token)
 			wantRefused(t, status, body)
 		})
 		if slices.Contains(attempt.fields, "connection") {
 			continue // HTTP/2 has no such field
 		}
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
-			status, body := askHTTP2(s, attempt, token)
+			status, body := sendHTTP2(s, attempt, token)
 			wantRefused(t, status, body)
 		})
 		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
-			status, body := askHTTP3(s, attempt, token)
+			status, body := sendHTTP3(s, attempt, token)
 			wantRefused(t, status, body)
 		})
 	}
 	for name, attempt := range ofHTTP2 {
 		t.Run("MCP-11: HTTP/2, "+name, func(t *testing.T) {
-			status, body := askHTTP2(s, attempt, token)
+			status, body := sendHTTP2(s, attempt, token)
 			wantRefused(t, status, body)
 		})
 		t.Run("MCP-11: HTTP/3, "+name, func(t *testing.T) {
-			status, body := askHTTP3(s, attempt, token)
+			status, body := sendHTTP3(s, attempt, token)
 			wantRefused(t, status, body)
 		})
 	}
@@ -141,13 +141,13 @@ func TestMCPEvasion(t *testing.T) {
 			a := attempt{"POST", name, honest}
 			for scope, want := range map[string]int{"read": 403, "mcp:delete": 200} {
 				token := harness.Token(t, harness.Claims{"scope": scope})
-				if status, body := askHTTP1(s, a, token); status != want {
+				if status, body := sendHTTP1(s, a, token); status != want {
 					t.Errorf("HTTP/1.1 with %s: %d %s", scope, status, body)
 				}
-				if status, body := askHTTP2(s, a, token); status != want {
+				if status, body := sendHTTP2(s, a, token); status != want {
 					t.Errorf("HTTP/2 with %s: %d %s", scope, status, body)
 				}
-				if status, body := askHTTP3(s, a, token); status != want {
+				if status, body := sendHTTP3(s, a, token); status != want {
 					t.Errorf("HTTP/3 with %s: %d %s", scope, status, body)
 				}
 			}
@@ -155,14 +155,14 @@ func TestMCPEvasion(t *testing.T) {
 	}
 	t.Run("MCP-11: fields that contradict the body are for the server to refuse", func(t *testing.T) {
 		lie := attempt{"POST", "delete_file", []string{revisionField, current, methodField, "tools/call", nameField, "read_file"}}
-		if status, body := askHTTP1(s, lie, token); status != 400 || !strings.Contains(body, "-32020") {
+		if status, body := sendHTTP1(s, lie, token); status != 400 || !strings.Contains(body, "-32020") {
 			t.Errorf("%d %s", status, body)
 		}
 	})
 }
 
-// askHTTP1 makes an attempt in a request of HTTP/1.1.
-func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
+// sendHTTP1 makes an attempt in a request of HTTP/1.1.
+func sendHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 	fields := a.all(token)
 	var request strings.Builder
 	fmt.Fprintf(&request, "%s /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", a.method, len(a.body()))
@@ -177,7 +177,7 @@ func askHTTP1(s *harness.Server, a attempt, token string) (int, string) {
 func TestMCPInspectEverywhere(t *testing.T) {
 	s := guardedMCP(t, "inspect 1KiB")
 	token, wider := harness.Token(t), harness.Token(t, harness.Claims{"scope": "mcp:delete"})
-	for version, send := range map[string]func(*harness.Server, attempt, string) (int, string){"HTTP/1.1": askHTTP1, "HTTP/2": askHTTP2, "HTTP/3": askHTTP3} {
+	for version, send := range map[string]func(*harness.Server, attempt, string) (int, string){"HTTP/1.1": sendHTTP1, "HTTP/2": sendHTTP2, "HTTP/3": sendHTTP3} {
 		for name, c := range map[string]struct {
 			attempt
 			token string
@@ -200,14 +200,14 @@ func TestMCPInspectEverywhere(t *testing.T) {
 	}
 }
 
-// askHTTP2 does so in one of HTTP/2.
-func askHTTP2(s *harness.Server, a attempt, token string) (int, string) {
+// sendHTTP2 does so in one of HTTP/2.
+func sendHTTP2(s *harness.Server, a attempt, token string) (int, string) {
 	response := s.SendHTTP2(append(a.pseudo(), a.all(token)...), a.body())
 	return response.Status, response.Body
 }
 
-// askHTTP3 does so in one of HTTP/3.
-func askHTTP3(s *harness.Server, a attempt, token string) (int, string) {
+// sendHTTP3 does so in one of HTTP/3.
+func sendHTTP3(s *harness.Server, a attempt, token string) (int, string) {
 	response := s.SendHTTP3(new(tls.Config), append(a.pseudo(), a.all(token)...), a.body())
 	return response.Status, response.Body
 }

@@ -23,7 +23,7 @@ func TestBearer(t *testing.T) {
 	`))
 	token := harness.Token(t)
 	t.Run("R6750-1: a token in the Authorization field is accepted", func(t *testing.T) {
-		passed(t, s.Get("/me", harness.Bearer(token)), "hello alice")
+		wantPassed(t, s.Get("/me", harness.Bearer(token)), "hello alice")
 	})
 	t.Run("R6750-6: no or foreign credentials are answered without error parameters", func(t *testing.T) {
 		for _, value := range []string{"", "Digest a=\"b\"", "Basic YTpi", "Negotiate abc", "DPoP " + token, "Bear " + token} {
@@ -41,9 +41,9 @@ func TestBearer(t *testing.T) {
 			"read": false, "write": false, "readwrite": false, "READ WRITE": false, "read Write": false,
 			"readonly write": false, "read,write": false, "": false, "read:write": false,
 		} {
-			r := s.Get("/both", scoped(t, scope))
+			r := s.Get("/both", tokenWithScope(t, scope))
 			if pass {
-				passed(t, r, "hello alice")
+				wantPassed(t, r, "hello alice")
 				continue
 			}
 			want(t, r, 403, "insufficient_scope",
@@ -60,8 +60,8 @@ func TestBearer(t *testing.T) {
 	known := []string{"invalid_request", "invalid_token", "insufficient_scope", "insufficient_user_authentication", "invalid_dpop_proof", "use_dpop_nonce"}
 	t.Run("R6750-7 R6750-10 R6750-13: a parameter always, legal characters, registered errors", func(t *testing.T) {
 		errors := 0
-		for _, options := range [][]harness.Option{nil, with(harness.Bearer("x")), with(claimed(t, harness.Claims{"exp": 1})),
-			with(scoped(t, "x")), with(harness.Bearer("a"), harness.Bearer("b")), with(harness.Bearer(token))} {
+		for _, options := range [][]harness.Option{nil, with(harness.Bearer("x")), with(tokenWithClaims(t, harness.Claims{"exp": 1})),
+			with(tokenWithScope(t, "x")), with(harness.Bearer("a"), harness.Bearer("b")), with(harness.Bearer(token))} {
 			for _, path := range []string{"/me", "/read", "/both"} {
 				for _, challenge := range s.Get(path, options...).Challenges() {
 					if !strings.HasPrefix(challenge, `Bearer realm="`) {

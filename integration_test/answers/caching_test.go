@@ -98,7 +98,7 @@ func TestShared(t *testing.T) {
 		"a key in query":  {s.Get("/key?api_key=" + apiKey), "Accept-Encoding"},
 	} {
 		t.Run("CACHE-3 KEY-4: not left to shared caches: "+name, func(t *testing.T) {
-			passed(t, row.r, "ok")
+			wantPassed(t, row.r, "ok")
 			field(t, row.r, "Cache-Control", "max-age=60, private")
 			if got := vary(row.r); got != row.vary {
 				t.Errorf("Vary %q, want %q", got, row.vary)

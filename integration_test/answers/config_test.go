@@ -60,7 +60,7 @@ func TestJSON(t *testing.T) {
 	}}`, harness.Issuer, harness.Audience, harness.Secret, passwordHash, digest(apiKey))
 	full := harness.Claims{"scope": "admin", "roles": []string{"boss"}, "tenant": "acme"}
 	requests := [][]harness.Option{
-		nil, with(harness.Bearer("x")), with(scoped(t, "read")), with(scoped(t, "admin")), with(scoped(t, "none")), with(claimed(t, full)), with(harness.Basic("alice", password)),
+		nil, with(harness.Bearer("x")), with(tokenWithScope(t, "read")), with(tokenWithScope(t, "admin")), with(tokenWithScope(t, "none")), with(tokenWithClaims(t, full)), with(harness.Basic("alice", password)),
 		with(harness.Basic("alice", "x")), with(key(apiKey)), with(key("x")), with(harness.Bearer("x"), key("y")), with(harness.Header("X-User", "mallory")),
 	}
 	send := func(s *harness.Server) string {
@@ -118,7 +118,7 @@ func TestReload(t *testing.T) {
 		for i := range 3 {
 			s.Reload(config(strconv.Itoa(i)))
 			settle(t, s)
-			passed(t, s.Get("/", token), strconv.Itoa(i))
+			wantPassed(t, s.Get("/", token), strconv.Itoa(i))
 			want(t, s.Get("/"), 401, "missing_credentials", bare)
 		}
 	})

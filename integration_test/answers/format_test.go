@@ -94,7 +94,7 @@ func TestFormats(t *testing.T) {
 	}
 	t.Run("R9457-1 R9457-2: members, status and title of the problem document", func(t *testing.T) {
 		want(t, s.Get("/me"), 401, "missing_credentials", bare)
-		r := s.Get("/admin", scoped(t, "other"))
+		r := s.Get("/admin", tokenWithScope(t, "other"))
 		p := problem(t, r)
 		expected := fmt.Sprintf(`{"type":"about:blank","title":"Forbidden","status":403,"detail":"Not enough permissions",`+
 			`"code":"insufficient_scope","required_scopes":["admin","other"],"trace_id":%q}`+"\n", p.TraceID)
@@ -109,7 +109,7 @@ func TestFormats(t *testing.T) {
 		}
 	})
 	t.Run("R9457-3: the text says what is required and the trace id", func(t *testing.T) {
-		r := s.Get("/admin", scoped(t, "x"), harness.Header("Accept", "text/plain"))
+		r := s.Get("/admin", tokenWithScope(t, "x"), harness.Header("Accept", "text/plain"))
 		expected := "403 Forbidden: Not enough permissions; required scopes: admin other (trace id " + r.Header.Get("X-Trace-Id") + ")\n"
 		if r.Body != expected {
 			t.Errorf("body %q", r.Body)
@@ -117,7 +117,7 @@ func TestFormats(t *testing.T) {
 	})
 	page := harness.Header("Accept", browser)
 	t.Run("R9457-4: the page has no script and nothing from elsewhere", func(t *testing.T) {
-		r := s.Get("/admin", scoped(t, "x"), page)
+		r := s.Get("/admin", tokenWithScope(t, "x"), page)
 		want(t, r, 403, "", `Bearer realm="api", error="insufficient_scope", scope="admin other", error_description="The access token lacks a required scope"`)
 		if regexp.MustCompile(`(?i)<script|<link|<img|<iframe|javascript:|@import|url\(|\bon[a-z]+=|src=|https?:`).MatchString(r.Body) {
 			t.Errorf("body %s", r.Body)
@@ -136,7 +136,7 @@ func TestFormats(t *testing.T) {
 		if body := s.Get("/me", page).Body; !strings.Contains(body, `href="https://login.example.com/?a=1&amp;b=2"`) {
 			t.Errorf("no link in %s", body)
 		}
-		if body := s.Get("/admin", scoped(t, "x"), page).Body; strings.Contains(body, "href=") {
+		if body := s.Get("/admin", tokenWithScope(t, "x"), page).Body; strings.Contains(body, "href=") {
 			t.Errorf("a link in %s", body)
 		}
 	})

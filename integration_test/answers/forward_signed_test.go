@@ -24,8 +24,8 @@ func signedLines(more string) string {
 	return "forward_signed X-Identity {\naudience " + orders + "\n" + more + "\n}\n"
 }
 
-// verified verifies a JWT as an upstream does, and returns its claims.
-func verified(t *testing.T, s *harness.Server, issuer, audience, token string) map[string]any {
+// verifyClaims verifies a JWT as an upstream does, and returns its claims.
+func verifyClaims(t *testing.T, s *harness.Server, issuer, audience, token string) map[string]any {
 	t.Helper()
 	keys := oidc.NewRemoteKeySet(t.Context(), s.URL(keysPath))
 	verifier := oidc.NewVerifier(issuer, keys, &oidc.Config{ClientID: audience, SupportedSigningAlgs: []string{oidc.ES256}})
@@ -65,11 +65,11 @@ func TestForwardSigned(t *testing.T) {
 	}
 	signedFor := func(t *testing.T, options ...harness.Option) map[string]any {
 		t.Helper()
-		return verified(t, s, own, orders, send(t, "GET", "/", options...).Get("X-Identity"))
+		return verifyClaims(t, s, own, orders, send(t, "GET", "/", options...).Get("X-Identity"))
 	}
 	t.Run("ID-1: a token with everything", func(t *testing.T) {
 		act := map[string]any{"sub": "service", "act": map[string]any{"sub": "gateway"}}
-		claims := signedFor(t, claimed(t, harness.Claims{
+		claims := signedFor(t, tokenWithClaims(t, harness.Claims{
 			"scope": "read write", "client_id": "web", "email": "alice@example.com", "level": 7, "act": act, "secret": "not chosen",
 			"realm_access": map[string]any{"roles": []string{"clerk"}}, "roles": []string{"staff"}, "jti": "t1",
 		}))
@@ -93,14 +93,14 @@ func TestForwardSigned(t *testing.T) {
 		}
 	})
 	t.Run("R9700-4: a client that acts for itself has no sub", func(t *testing.T) {
-		claims := signedFor(t, claimed(t, harness.Claims{"sub": "alice", "client_id": "alice"}))
+		claims := signedFor(t, tokenWithClaims(t, harness.Claims{"sub": "alice", "client_id": "alice"}))
 		if claims["sub"] != nil || claims["client_id"] != "alice" {
 			t.Errorf("got %v", claims)
 		}
 	})
 	t.Run("ID-1: each field has its own audience, issuer and life", func(t *testing.T) {
 		other := send(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Other")
-		claims := verified(t, s, "https://gate.example", "https://more.internal", other)
+		claims := verifyClaims(t, s, "https://gate.example", "https://more.internal", other)
 		if fmt.Sprint(claims["aud"]) != "[https://other.internal https://more.internal]" || claims["exp"].(float64)-claims["iat"].(float64) != 120 || claims["email"] != nil {
 			t.Errorf("got %v", claims)
 		}
@@ -113,18 +113,18 @@ func TestForwardSigned(t *testing.T) {
 				t.Fatal("each request is signed")
 			}
 		}
-		if verified(t, s, own, orders, send(t, "GET", "/", bob).Get("X-Identity"))["sub"] != "bob" {
+		if verifyClaims(t, s, own, orders, send(t, "GET", "/", bob).Get("X-Identity"))["sub"] != "bob" {
 			t.Error("bob has the identity of another")
 		}
 	})
 	t.Run("ID-1: the identity ends with the token", func(t *testing.T) {
 		ends := time.Now().Add(30 * time.Second).Unix()
-		if got := signedFor(t, claimed(t, harness.Claims{"exp": ends}))["exp"]; got != float64(ends) {
+		if got := signedFor(t, tokenWithClaims(t, harness.Claims{"exp": ends}))["exp"]; got != float64(ends) {
 			t.Errorf("it ends at %v, the token at %d", got, ends)
 		}
 	})
 	t.Run("ID-1: what is longer than a field is left out", func(t *testing.T) {
-		h := send(t, "GET", "/", claimed(t, harness.Claims{"email": strings.Repeat("a", 9000)}), harness.Header("X-Identity", "x"))
+		h := send(t, "GET", "/", tokenWithClaims(t, harness.Claims{"email": strings.Repeat("a", 9000)}), harness.Header("X-Identity", "x"))
 		if h["X-Identity"] != nil || h.Get("X-User") != "alice" || h["X-Other"] == nil {
 			t.Errorf("got %v", h)
 		}
@@ -145,7 +145,7 @@ func TestForwardSigned(t *testing.T) {
 	}
 	t.Run("ID-2: the field of a client is replaced", func(t *testing.T) {
 		h := send(t, "GET", "/", append(forged, harness.Bearer(harness.Token(t)))...)
-		if len(h["X-Identity"]) != 1 || verified(t, s, own, orders, h.Get("X-Identity"))["sub"] != "alice" || h["X_identity"] != nil || h["X!identity"] != nil {
+		if len(h["X-Identity"]) != 1 || verifyClaims(t, s, own, orders, h.Get("X-Identity"))["sub"] != "alice" || h["X_identity"] != nil || h["X!identity"] != nil {
 			t.Errorf("got %v", h)
 		}
 	})
@@ -162,7 +162,7 @@ func TestForwardSigned(t *testing.T) {
 		token := send(t, "GET", "/", harness.Bearer(harness.Token(t))).Get("X-Identity")
 		s.Reload(site("respond maintenance"))
 		s.Reload(site("require_auth corp {\n" + signedLines("") + "}\nreverse_proxy " + b.addr))
-		if verified(t, s, own, orders, token)["sub"] != "alice" {
+		if verifyClaims(t, s, own, orders, token)["sub"] != "alice" {
 			t.Error("got another")
 		}
 	})
@@ -186,19 +186,19 @@ func TestForwardSignedOfActor(t *testing.T) {
 		options []harness.Option
 		act     any
 	}{
-		"a service":                      {with(claimed(t, harness.Claims{"act": service})), service},
-		"a chain of services":            {with(claimed(t, harness.Claims{"act": nested})), nested},
-		"the user":                       {with(claimed(t, harness.Claims{"jti": "t2"})), nil},
-		"null is no actor":               {with(claimed(t, harness.Claims{"act": nil})), nil},
-		"a claim inside another":         {with(claimed(t, harness.Claims{"email": map[string]any{"act": service}})), nil},
+		"a service":                      {with(tokenWithClaims(t, harness.Claims{"act": service})), service},
+		"a chain of services":            {with(tokenWithClaims(t, harness.Claims{"act": nested})), nested},
+		"the user":                       {with(tokenWithClaims(t, harness.Claims{"jti": "t2"})), nil},
+		"null is no actor":               {with(tokenWithClaims(t, harness.Claims{"act": nil})), nil},
+		"a claim inside another":         {with(tokenWithClaims(t, harness.Claims{"email": map[string]any{"act": service}})), nil},
 		"a password":                     {with(password), nil},
 		"a key":                          {with(key), nil},
-		"a field of the client":          {with(claimed(t, harness.Claims{"jti": "t3"}), forged), nil},
-		"a field of the client, a chain": {with(claimed(t, harness.Claims{"act": nested, "jti": "t4"}), forged), nested},
-		"other fields of the client":     {with(claimed(t, harness.Claims{"jti": "t5"}), harness.Header("act", `{"sub": "admin"}`), harness.Header("X-Act", "admin")), nil},
+		"a field of the client":          {with(tokenWithClaims(t, harness.Claims{"jti": "t3"}), forged), nil},
+		"a field of the client, a chain": {with(tokenWithClaims(t, harness.Claims{"act": nested, "jti": "t4"}), forged), nested},
+		"other fields of the client":     {with(tokenWithClaims(t, harness.Claims{"jti": "t5"}), harness.Header("act", `{"sub": "admin"}`), harness.Header("X-Act", "admin")), nil},
 	} {
 		t.Run("ID-1: "+name, func(t *testing.T) {
-			claims := verified(t, s, own, orders, signed(t, c.options...))
+			claims := verifyClaims(t, s, own, orders, signed(t, c.options...))
 			if got := claims["act"]; fmt.Sprint(got) != fmt.Sprint(c.act) || claims["sub"] == "admin" {
 				t.Errorf("the actor of %v is %v, want %v", claims["sub"], got, c.act)
 			}
@@ -206,7 +206,7 @@ func TestForwardSignedOfActor(t *testing.T) {
 	}
 	for name, act := range map[string]any{"a text": "service", "a list": []any{service}, "a number": 1} {
 		t.Run("ID-1: without an identity: the actor is "+name, func(t *testing.T) {
-			if got := signed(t, claimed(t, harness.Claims{"act": act})); got != "" || !strings.Contains(s.LogText(), "the claim act is not an object") {
+			if got := signed(t, tokenWithClaims(t, harness.Claims{"act": act})); got != "" || !strings.Contains(s.LogText(), "the claim act is not an object") {
 				t.Errorf("%q\n%s", got, s.LogText())
 			}
 		})
@@ -218,7 +218,7 @@ func TestForwardSignedOfReports(t *testing.T) {
 	b := serve(t, nil)
 	s := harness.Start(t, bearerSite("require_auth {\nreport_only\nscope admin\n"+signedLines("")+"}\nreverse_proxy "+b.addr))
 	for name, options := range map[string][]harness.Option{
-		"no credential": nil, "an invalid one": with(harness.Bearer("x")), "too little scope": with(scoped(t, "read")),
+		"no credential": nil, "an invalid one": with(harness.Bearer("x")), "too little scope": with(tokenWithScope(t, "read")),
 	} {
 		t.Run("ID-1: a caller who would be denied has no identity: "+name, func(t *testing.T) {
 			want(t, s.Get("/", append(options, harness.Header("X-Identity", "x"))...), 200, "")
@@ -227,8 +227,8 @@ func TestForwardSignedOfReports(t *testing.T) {
 			}
 		})
 	}
-	want(t, s.Get("/", scoped(t, "admin")), 200, "")
-	verified(t, s, strings.TrimSuffix(s.URL(""), "/"), orders, b.last(t).Header.Get("X-Identity"))
+	want(t, s.Get("/", tokenWithScope(t, "admin")), 200, "")
+	verifyClaims(t, s, strings.TrimSuffix(s.URL(""), "/"), orders, b.last(t).Header.Get("X-Identity"))
 }
 
 // TestForwardSignedOfSeveralGates has two gates with the same field.
@@ -244,7 +244,7 @@ func TestForwardSignedOfSeveralGates(t *testing.T) {
 	} {
 		t.Run("ID-1: "+name, func(t *testing.T) {
 			want(t, s.Get("/", test.options...), 200, "")
-			if got := verified(t, s, strings.TrimSuffix(s.URL(""), "/"), orders, b.last(t).Header.Get("X-Identity"))["sub"]; got != test.sub {
+			if got := verifyClaims(t, s, strings.TrimSuffix(s.URL(""), "/"), orders, b.last(t).Header.Get("X-Identity"))["sub"]; got != test.sub {
 				t.Errorf("got %v", got)
 			}
 		})

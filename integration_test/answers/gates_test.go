@@ -62,10 +62,10 @@ func TestGates(t *testing.T) {
 		if b.count() > 0 {
 			t.Error("something was forwarded")
 		}
-		want(t, s.Get("/two", scoped(t, "read")), 200, "")
+		want(t, s.Get("/two", tokenWithScope(t, "read")), 200, "")
 	})
 	t.Run("R9110-18: what the first gate stripped the second still sees, the upstream does not", func(t *testing.T) {
-		for _, option := range with(scoped(t, "read"), harness.Basic("alice", password)) {
+		for _, option := range with(tokenWithScope(t, "read"), harness.Basic("alice", password)) {
 			want(t, s.Get("/two", option), 200, "")
 			if h := b.last(t).Header; h["Authorization"] != nil || h.Get("X-User") != "alice" {
 				t.Errorf("the upstream saw %v", h)
@@ -80,7 +80,7 @@ func TestGates(t *testing.T) {
 	})
 	t.Run("R9110-18: gates of different schemes strip each its own", func(t *testing.T) {
 		want(t, s.Get("/mixed", key(apiKey)), 401, "missing_credentials", bare)
-		want(t, s.Get("/mixed", key(apiKey), scoped(t, "read")), 200, "")
+		want(t, s.Get("/mixed", key(apiKey), tokenWithScope(t, "read")), 200, "")
 		if h := b.last(t).Header; h["Authorization"] != nil || h["X-Api-Key"] != nil {
 			t.Errorf("the upstream saw %v", h)
 		}
@@ -171,12 +171,12 @@ func TestSchemesOfOneKind(t *testing.T) {
 		want(t, s.Get("/", harness.Bearer("x")), 401, "invalid_token", invalid)
 	})
 	t.Run("JWT-8: the issuer decides which scheme judges", func(t *testing.T) {
-		passed(t, s.Get("/", harness.Bearer(harness.Token(t))), "one")
-		passed(t, s.Get("/", claimed(t, harness.Claims{"iss": "https://second.example.com"})), "two")
-		want(t, s.Get("/", claimed(t, harness.Claims{"iss": "https://third.example.com"})), 401, "invalid_token", invalid)
+		wantPassed(t, s.Get("/", harness.Bearer(harness.Token(t))), "one")
+		wantPassed(t, s.Get("/", tokenWithClaims(t, harness.Claims{"iss": "https://second.example.com"})), "two")
+		want(t, s.Get("/", tokenWithClaims(t, harness.Claims{"iss": "https://third.example.com"})), 401, "invalid_token", invalid)
 		for _, iss := range []string{harness.Issuer, "https://second.example.com"} {
-			want(t, s.Get("/", claimed(t, harness.Claims{"iss": iss, "exp": 1})), 401, "expired_token", expired)
-			if record := decided(t, s); record["scheme"] != map[string]string{harness.Issuer: "one", "https://second.example.com": "two"}[iss] {
+			want(t, s.Get("/", tokenWithClaims(t, harness.Claims{"iss": iss, "exp": 1})), 401, "expired_token", expired)
+			if record := decisionsByPath(t, s); record["scheme"] != map[string]string{harness.Issuer: "one", "https://second.example.com": "two"}[iss] {
 				t.Errorf("record %v", record)
 			}
 		}
@@ -196,7 +196,7 @@ func TestInlineScheme(t *testing.T) {
 	`))
 	t.Run("R9110-2: a scheme in place is accepted by its gate alone", func(t *testing.T) {
 		want(t, s.Get("/own"), 401, "missing_credentials", `Basic realm="for us", charset="UTF-8"`)
-		passed(t, s.Get("/own", harness.Basic("bob", password)), "bob by mine")
+		wantPassed(t, s.Get("/own", harness.Basic("bob", password)), "bob by mine")
 		want(t, s.Get("/own", harness.Basic("alice", password)), 401, "invalid_credentials", `Basic realm="for us", charset="UTF-8"`)
 		want(t, s.Get("/own", harness.Bearer(harness.Token(t))), 401, "missing_credentials", `Basic realm="for us", charset="UTF-8"`)
 	})

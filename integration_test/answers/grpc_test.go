@@ -25,7 +25,7 @@ func TestGRPC(t *testing.T) {
 			"two credentials":            {"/a.S/Call", with(grpc, harness.Bearer("a"), harness.Bearer("b")), 400, "3"},
 			"no gRPC":                    {"/a.S/Call", with(harness.Header("Content-Type", "application/json")), 401, ""},
 			"hidden, as a missing page":  {"/hidden.S/Call", with(grpc), 404, ""},
-			"let in, as the upstream is": {"/a.S/Call", with(grpc, scoped(t, "admin")), 200, ""},
+			"let in, as the upstream is": {"/a.S/Call", with(grpc, tokenWithScope(t, "admin")), 200, ""},
 		} {
 			t.Run("R9110-12: gRPC, "+name+": "+row, func(t *testing.T) {
 				r := s.Do(http.MethodPost, s.URL(test.path), test.options...)
@@ -58,7 +58,7 @@ func TestCrossSitePage(t *testing.T) {
 				t.Errorf("status %d\n%s", r.Status, r.Body)
 			}
 		}
-		record := decided(t, s)
+		record := decisionsByPath(t, s)
 		if record["code"] != "access_denied" || record["reason"] != "a kept password came with a request from another site" || record["found"] != "Origin null, Sec-Fetch-Site cross-site" {
 			t.Errorf("%v", record)
 		}

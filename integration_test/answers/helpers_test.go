@@ -86,8 +86,8 @@ func configure(global, auth, lines string) string {
 // key presents an API key.
 func key(value string) harness.Option { return harness.Header("X-API-Key", value) }
 
-// scoped presents a token with scopes.
-func scoped(t *testing.T, scope string) harness.Option {
+// tokenWithScope presents a token with scopes.
+func tokenWithScope(t *testing.T, scope string) harness.Option {
 	t.Helper()
 	return harness.Bearer(harness.Token(t, harness.Claims{"scope": scope}))
 }
@@ -144,8 +144,8 @@ func problem(t *testing.T, r *harness.Response) harness.Problem {
 	return p
 }
 
-// passed checks that the request came through and what came back.
-func passed(t *testing.T, r *harness.Response, body string) {
+// wantPassed checks that the request came through and what came back.
+func wantPassed(t *testing.T, r *harness.Response, body string) {
 	t.Helper()
 	if r.Status != http.StatusOK || r.Body != body {
 		t.Errorf("status %d, body %q, want 200 and %q", r.Status, r.Body, body)

@@ -100,8 +100,8 @@ func TestHide(t *testing.T) {
 	}
 	t.Run("R9110-3: the record tells what was hidden", func(t *testing.T) {
 		s := harness.Start(t, configure("", schemes, gates+files))
-		want(t, s.Get("/secret", scoped(t, "read")), 404, "")
-		record := decided(t, s)
+		want(t, s.Get("/secret", tokenWithScope(t, "read")), 404, "")
+		record := decisionsByPath(t, s)
 		if record["status"] != 404.0 || record["code"] != "insufficient_scope" || record["decision"] != "denied" {
 			t.Errorf("record %v", record)
 		}

@@ -23,7 +23,7 @@ func TestForwardOfSeveralGates(t *testing.T) {
 		"route /last/* {\n"+partner+tenant+employee+"reverse_proxy "+b.addr+"\n}\n"))
 	send := func(t *testing.T, path string, options ...harness.Option) string {
 		t.Helper()
-		want(t, s.Get(path, append(options, claimed(t, harness.Claims{"tenant": "acme", "scope": "admin"}))...), 200, "")
+		want(t, s.Get(path, append(options, tokenWithClaims(t, harness.Claims{"tenant": "acme", "scope": "admin"}))...), 200, "")
 		var identities []string
 		for name, values := range b.last(t).Header {
 			if strings.HasPrefix(name, "X-") && name != "X-Api-Key" && !strings.HasPrefix(name, "X-Forwarded-") {

@@ -101,7 +101,7 @@ func TestProbing(t *testing.T) {
 				}
 			}
 		}
-		admin := scoped(t, "admin")
+		admin := tokenWithScope(t, "admin")
 		for path, status := range map[string]string{"/api/missing": "404", "/api/folder": "308", "/api/there": "200"} {
 			if got := send("GET", path, admin); !strings.HasPrefix(got, status) {
 				t.Errorf("known caller, %s: %s", path, got)
@@ -110,8 +110,8 @@ func TestProbing(t *testing.T) {
 	})
 	t.Run("LEAK-4: a challenge names the scopes of this operation only", func(t *testing.T) {
 		want(t, s.Get("/api/there"), 401, "missing_credentials", bare+`, scope="admin"`)
-		want(t, s.Get("/api/there", scoped(t, "x")), 403, "insufficient_scope", noScope)
-		if got := send("GET", "/api/there", scoped(t, "x catalogue:read")); strings.Contains(got, "catalogue") {
+		want(t, s.Get("/api/there", tokenWithScope(t, "x")), 403, "insufficient_scope", noScope)
+		if got := send("GET", "/api/there", tokenWithScope(t, "x catalogue:read")); strings.Contains(got, "catalogue") {
 			t.Errorf("got %s", got)
 		}
 	})

@@ -13,9 +13,9 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// TestRecordsTellWhatWasThere has denials whose cause is on the side of whoever
+// TestRecordsNameTheFoundValue has denials whose cause is on the side of whoever
 // configured the client, the provider or the gate: the record leads there.
-func TestRecordsTellWhatWasThere(t *testing.T) {
+func TestRecordsNameTheFoundValue(t *testing.T) {
 	s := harness.Start(t, bearerSite("require_auth\nrespond ok"))
 	token := harness.Token(t)
 	encrypted := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"dir","enc":"A256GCM"}`)) + "..aaaa.bbbb.cccc"
@@ -28,17 +28,17 @@ func TestRecordsTellWhatWasThere(t *testing.T) {
 		options []harness.Option
 		want    map[string]string // parts of fields
 	}{
-		"issuer": {with(claimed(t, harness.Claims{"iss": "http://adfs.example.com/trust"})), map[string]string{
+		"issuer": {with(tokenWithClaims(t, harness.Claims{"iss": "http://adfs.example.com/trust"})), map[string]string{
 			"reason": "iss is not the configured issuer", "expected": harness.Issuer, "found": "http://adfs.example.com/trust"}},
-		"no issuer":                           {with(claimed(t, harness.Claims{"iss": nil})), map[string]string{"found": "none"}},
-		"audiences":                           {with(claimed(t, harness.Claims{"aud": []string{"a", "b"}})), map[string]string{"expected": harness.Audience, "found": `["a","b"]`}},
-		"a long audience":                     {with(claimed(t, harness.Claims{"aud": strings.Repeat("a", 5000)})), map[string]string{"found": strings.Repeat("a", 200) + "…"}},
-		"an audience that could forge a line": {with(claimed(t, harness.Claims{"aud": "a\n{\"decision\""})), map[string]string{"found": `a.{"decision"`}},
-		"a token in the place of an issuer":   {with(claimed(t, harness.Claims{"iss": token})), map[string]string{"found": "may be a token"}},
+		"no issuer":                           {with(tokenWithClaims(t, harness.Claims{"iss": nil})), map[string]string{"found": "none"}},
+		"audiences":                           {with(tokenWithClaims(t, harness.Claims{"aud": []string{"a", "b"}})), map[string]string{"expected": harness.Audience, "found": `["a","b"]`}},
+		"a long audience":                     {with(tokenWithClaims(t, harness.Claims{"aud": strings.Repeat("a", 5000)})), map[string]string{"found": strings.Repeat("a", 200) + "…"}},
+		"an audience that could forge a line": {with(tokenWithClaims(t, harness.Claims{"aud": "a\n{\"decision\""})), map[string]string{"found": `a.{"decision"`}},
+		"a token in the place of an issuer":   {with(tokenWithClaims(t, harness.Claims{"iss": token})), map[string]string{"found": "may be a token"}},
 		"typ":                                 {with(harness.Bearer(header("typ", "logout+jwt"))), map[string]string{"found": "logout+jwt"}},
-		"kind by a claim":                     {with(claimed(t, harness.Claims{"token_use": "id"})), map[string]string{"found": "id", "expected": "access"}},
-		"expired":                             {with(claimed(t, harness.Claims{"exp": now.Add(-2 * time.Hour).Unix()})), map[string]string{"reason": "expired at", "off_by": "2h0m"}},
-		"not yet":                             {with(claimed(t, harness.Claims{"nbf": now.Add(3*time.Hour + time.Minute).Unix()})), map[string]string{"reason": "nbf is in the future", "off_by": "3h"}},
+		"kind by a claim":                     {with(tokenWithClaims(t, harness.Claims{"token_use": "id"})), map[string]string{"found": "id", "expected": "access"}},
+		"expired":                             {with(tokenWithClaims(t, harness.Claims{"exp": now.Add(-2 * time.Hour).Unix()})), map[string]string{"reason": "expired at", "off_by": "2h0m"}},
+		"not yet":                             {with(tokenWithClaims(t, harness.Claims{"nbf": now.Add(3*time.Hour + time.Minute).Unix()})), map[string]string{"reason": "nbf is in the future", "off_by": "3h"}},
 		"encrypted":                           {with(harness.Bearer(encrypted)), map[string]string{"reason": "encrypted (JWE)"}},
 		"four dots, and no header of an encrypted one": {with(harness.Bearer("a.b.c.d.e")), map[string]string{"reason": "not three parts"}},
 		"no scheme":            {authorization(token), map[string]string{"found": "Authorization with one word"}},
@@ -53,7 +53,7 @@ func TestRecordsTellWhatWasThere(t *testing.T) {
 			if got := s.Get("/", test.options...).Status; got != http.StatusUnauthorized {
 				t.Errorf("status %d", got)
 			}
-			record := decided(t, s)
+			record := decisionsByPath(t, s)
 			for field, part := range test.want {
 				if got, _ := record[field].(string); !strings.Contains(got, part) || len(got) > 250 {
 					t.Errorf("%s: %q, want %q", field, got, part)
@@ -68,8 +68,8 @@ func TestRecordsTellWhatWasThere(t *testing.T) {
 	}
 }
 
-// TestRecordsTellOfKeys has tokens that no key can fit.
-func TestRecordsTellOfKeys(t *testing.T) {
+// TestRecordsOfKeys has tokens that no key can fit.
+func TestRecordsOfKeys(t *testing.T) {
 	p := harness.StartProvider(t)
 	set := strings.Replace(string(p.Document()), "[", `[{"kty":"EC","kid":"x5c-1","x5c":["AA=="]},{"kty":"RSA","use":"enc","kid":"enc-1","n":"AA","e":"AQAB"},`, 1)
 	p.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })
@@ -91,7 +91,7 @@ func TestRecordsTellOfKeys(t *testing.T) {
 			if got := s.Get("/", harness.Bearer(test.token)).Status; got != http.StatusUnauthorized {
 				t.Errorf("status %d", got)
 			}
-			if got, _ := decided(t, s)["reason"].(string); !strings.Contains(got, test.reason) {
+			if got, _ := decisionsByPath(t, s)["reason"].(string); !strings.Contains(got, test.reason) {
 				t.Errorf("reason %q, want %q", got, test.reason)
 			}
 		})
@@ -105,16 +105,16 @@ func TestNonceOfAccessTokens(t *testing.T) {
 	for _, claim := range []string{"scope", "scp", "azp", "uid", "client_id"} {
 		t.Run("JWT-13: a nonce beside "+claim, func(t *testing.T) {
 			for value, want := range map[string]int{"x": http.StatusOK, "": http.StatusUnauthorized} {
-				if got := s.Get("/", claimed(t, harness.Claims{"nonce": "n", claim: value})).Status; got != want {
+				if got := s.Get("/", tokenWithClaims(t, harness.Claims{"nonce": "n", claim: value})).Status; got != want {
 					t.Errorf("%q: status %d, want %d", value, got, want)
 				}
 			}
-			if got := s.Get("/", claimed(t, harness.Claims{"nonce": "n", "at_hash": "h", claim: "x"})).Status; got != http.StatusUnauthorized {
+			if got := s.Get("/", tokenWithClaims(t, harness.Claims{"nonce": "n", "at_hash": "h", claim: "x"})).Status; got != http.StatusUnauthorized {
 				t.Errorf("beside at_hash: status %d", got)
 			}
 		})
 	}
-	if got := s.Get("/", claimed(t, harness.Claims{"nonce": "n"})).Status; got != http.StatusUnauthorized {
+	if got := s.Get("/", tokenWithClaims(t, harness.Claims{"nonce": "n"})).Status; got != http.StatusUnauthorized {
 		t.Errorf("alone: status %d", got)
 	}
 }

@@ -33,7 +33,7 @@ func TestOrder(t *testing.T) {
 		want(t, s.Do("OPTIONS", s.URL("/api")), 401, "missing_credentials", bare+`, scope="admin"`)
 	})
 	t.Run("O-1: without a gate a path is public, whatever is presented", func(t *testing.T) {
-		passed(t, s.Get("/open", harness.Bearer("nonsense"), harness.Bearer("again")), "ok")
+		wantPassed(t, s.Get("/open", harness.Bearer("nonsense"), harness.Bearer("again")), "ok")
 	})
 	t.Run("O-1: repeated fields are 400 before one of them is judged", func(t *testing.T) {
 		want(t, s.Get("/boss", harness.Bearer("nonsense"), token), 400, "invalid_request", twice)
@@ -45,21 +45,21 @@ func TestOrder(t *testing.T) {
 			`Bearer realm="api", error="invalid_token", scope="admin", error_description="The access token is invalid"`, keyed)
 	})
 	t.Run("O-1 AVAIL-1: what cannot be decided is 503 before it is called invalid", func(t *testing.T) {
-		r := s.Get("/down", claimed(t, harness.Claims{"aud": "elsewhere", "exp": 1}))
+		r := s.Get("/down", tokenWithClaims(t, harness.Claims{"aud": "elsewhere", "exp": 1}))
 		want(t, r, 503, "temporarily_unavailable")
 		want(t, s.Get("/down", key(apiKey)), 403, "insufficient_scope") // other schemes still work
 	})
 	t.Run("O-1: an invalid token is 401 before its scope is asked for", func(t *testing.T) {
-		want(t, s.Get("/api", claimed(t, harness.Claims{"aud": "elsewhere"})), 401, "invalid_token",
+		want(t, s.Get("/api", tokenWithClaims(t, harness.Claims{"aud": "elsewhere"})), 401, "invalid_token",
 			`Bearer realm="api", error="invalid_token", scope="admin", error_description="The access token is invalid"`)
 	})
 	t.Run("O-1: scope comes before role, role before policy", func(t *testing.T) {
 		want(t, s.Get("/api", token), 403, "insufficient_scope", noScope)
-		want(t, s.Get("/api", scoped(t, "admin")), 403, "insufficient_role")
+		want(t, s.Get("/api", tokenWithScope(t, "admin")), 403, "insufficient_role")
 		admin := harness.Claims{"scope": "admin", "roles": "boss"}
-		want(t, s.Get("/api", claimed(t, admin)), 403, "access_denied")
+		want(t, s.Get("/api", tokenWithClaims(t, admin)), 403, "access_denied")
 		admin["sub"] = "bob"
-		passed(t, s.Get("/api", claimed(t, admin)), "ok")
+		wantPassed(t, s.Get("/api", tokenWithClaims(t, admin)), "ok")
 	})
 }
 

@@ -39,7 +39,7 @@ func TestErrorPages(t *testing.T) {
 		{"401", "/me", nil, 401, "401|missing_credentials|Not authenticated||trace-1", []string{bare}},
 		{"401 for a bad token", "/me", with(harness.Bearer("x")), 401, "401|invalid_token|The access token is invalid||trace-1", []string{invalid}},
 		{"401 of Basic", "/basic", nil, 401, "401|missing_credentials|Not authenticated||trace-1", []string{basic}},
-		{"403", "/admin", with(scoped(t, "read")), 403, "403|insufficient_scope|Not enough permissions|admin write|trace-1",
+		{"403", "/admin", with(tokenWithScope(t, "read")), 403, "403|insufficient_scope|Not enough permissions|admin write|trace-1",
 			[]string{strings.Replace(noScope, `"admin"`, `"admin write"`, 1)}},
 		{"400", "/me", with(harness.Bearer("x"), harness.Bearer("y")), 400,
 			"400|invalid_request|The request is ambiguous or malformed||trace-1", []string{twice}},
@@ -61,7 +61,7 @@ func TestErrorPages(t *testing.T) {
 		r := s.Get("/other")
 		want(t, r, 418, "")
 		field(t, r, "X-Trace-Id")
-		passed(t, s.Get("/me", harness.Bearer(harness.Token(t))), "hello alice")
+		wantPassed(t, s.Get("/me", harness.Bearer(harness.Token(t))), "hello alice")
 	})
 	t.Run("GW-2: HEAD of a page", func(t *testing.T) {
 		r := s.Do("HEAD", s.URL("/me"))
@@ -78,7 +78,7 @@ func TestPartialPages(t *testing.T) {
 		if got := s.Get("/none"); got.Status != 404 || got.Body != "page of 404" {
 			t.Errorf("%d %q", got.Status, got.Body)
 		}
-		if got := s.Get("/admin", scoped(t, "x")); got.Status != 403 || got.Body != "page of 403" {
+		if got := s.Get("/admin", tokenWithScope(t, "x")); got.Status != 403 || got.Body != "page of 403" {
 			t.Errorf("%d %q", got.Status, got.Body)
 		}
 	})
@@ -106,7 +106,7 @@ func TestTwoSites(t *testing.T) {
 			t.Errorf("body %q", r.Body)
 		}
 		want(t, s.Get("/me", b), 401, "missing_credentials", bare)
-		want(t, s.Get("/admin", b, scoped(t, "x")), 403, "insufficient_scope", strings.Replace(noScope, `"admin"`, `"admin write"`, 1))
+		want(t, s.Get("/admin", b, tokenWithScope(t, "x")), 403, "insufficient_scope", strings.Replace(noScope, `"admin"`, `"admin write"`, 1))
 	})
 }
 

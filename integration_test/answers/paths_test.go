@@ -70,24 +70,24 @@ func TestRewrites(t *testing.T) {
 	`))
 	t.Run("GW-3: the gate matches what the upstream will see", func(t *testing.T) {
 		want(t, s.Get("/api/me"), 401, "missing_credentials", bare)
-		passed(t, s.Get("/api/me", harness.Bearer(harness.Token(t))), "GET /me")
+		wantPassed(t, s.Get("/api/me", harness.Bearer(harness.Token(t))), "GET /me")
 		want(t, s.Get("/old"), 401, "missing_credentials", bare)
-		passed(t, s.Get("/old", harness.Bearer(harness.Token(t))), "PUT /new")
+		wantPassed(t, s.Get("/old", harness.Bearer(harness.Token(t))), "PUT /new")
 	})
 	t.Run("GW-3: the log has the request as the client sent it", func(t *testing.T) {
 		s.Get("/api/me?a=b")
-		if record := decided(t, s); record["uri"] != "/api/me" || record["method"] != "GET" {
+		if record := decisionsByPath(t, s); record["uri"] != "/api/me" || record["method"] != "GET" {
 			t.Errorf("%v %v", record["method"], record["uri"])
 		}
 		s.Get("/old?a=b")
-		if record := decided(t, s); record["uri"] != "/old" || record["method"] != "GET" {
+		if record := decisionsByPath(t, s); record["uri"] != "/old" || record["method"] != "GET" {
 			t.Errorf("%v %v", record["method"], record["uri"])
 		}
 	})
 }
 
-// decided returns the record of the last decision.
-func decided(t *testing.T, s *harness.Server) map[string]any {
+// decisionsByPath returns the record of the last decision.
+func decisionsByPath(t *testing.T, s *harness.Server) map[string]any {
 	t.Helper()
 	records := s.Decisions()
 	if len(records) == 0 {

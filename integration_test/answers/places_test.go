@@ -28,8 +28,8 @@ func TestQuery(t *testing.T) {
 	t.Run("R6750-3: by default a query token neither authenticates nor is an error", func(t *testing.T) {
 		s := harness.Start(t, bearerSite("require_auth\nreverse_proxy "+b.addr))
 		want(t, s.Get("/me?access_token="+token), 401, "missing_credentials", bare)
-		passed(t, s.Get("/me?access_token="+token, harness.Bearer(token)), "ok")
-		passed(t, s.Get("/me?access_token=a&access_token=b", harness.Bearer(token)), "ok")
+		wantPassed(t, s.Get("/me?access_token="+token, harness.Bearer(token)), "ok")
+		wantPassed(t, s.Get("/me?access_token=a&access_token=b", harness.Bearer(token)), "ok")
 		want(t, s.Do("POST", s.URL("/me"), harness.Body(form, "access_token="+token)), 401, "missing_credentials", bare)
 		want(t, s.Get("/me", harness.Header("Cookie", "access_token="+token)), 401, "missing_credentials", bare)
 	})
@@ -43,7 +43,7 @@ func TestQuery(t *testing.T) {
 			"?access_tokens=kept&access_token=" + token: "/me?access_tokens=kept",
 		} {
 			r := s.Get("/me" + query)
-			passed(t, r, "ok")
+			wantPassed(t, r, "ok")
 			field(t, r, "Cache-Control", "private")
 			if got := b.last(t).RequestURI; got != rest {
 				t.Errorf("the upstream was asked for %s, want %s", got, rest)
@@ -67,7 +67,7 @@ func TestQuery(t *testing.T) {
 		}
 	})
 	t.Run("R6750-5: the same token in two locations is one, and the query does not go on", func(t *testing.T) {
-		passed(t, s.Get("/me?a=1&access_token="+token, harness.Bearer(token)), "ok")
+		wantPassed(t, s.Get("/me?a=1&access_token="+token, harness.Bearer(token)), "ok")
 		if got := b.last(t).RequestURI; got != "/me?a=1" {
 			t.Errorf("the upstream was asked for %s", got)
 		}

@@ -40,14 +40,14 @@ func TestRecords(t *testing.T) {
 	}{
 		{"no credentials", "/me?access_token=x&b=c", nil, fields{"decision": "denied", "status": 401.0, "code": "missing_credentials", "reason": "no credentials of an accepted scheme"}},
 		{"garbage", "/me", with(harness.Bearer("x")), fields{"decision": "denied", "status": 401.0, "code": "invalid_token", "reason": "not three parts separated by dots", "scheme": "corp", "check": "format"}},
-		{"audience", "/me", with(claimed(t, harness.Claims{"aud": "x"})), fields{"decision": "denied", "status": 401.0, "code": "invalid_token", "reason": "aud names no configured audience", "scheme": "corp", "check": "audience", "expected": harness.Audience, "found": "x"}},
+		{"audience", "/me", with(tokenWithClaims(t, harness.Claims{"aud": "x"})), fields{"decision": "denied", "status": 401.0, "code": "invalid_token", "reason": "aud names no configured audience", "scheme": "corp", "check": "audience", "expected": harness.Audience, "found": "x"}},
 		{"signature", "/me", with(harness.Bearer(badTokens(t)["bad signature"])), fields{"decision": "denied", "status": 401.0, "code": "invalid_token", "reason": "the signature fits no key", "scheme": "corp", "check": "signature"}},
-		{"expired", "/me", with(claimed(t, harness.Claims{"exp": 1})), fields{"decision": "denied", "status": 401.0, "code": "expired_token", "reason": "expired at 1970-01-01T00:00:01Z", "scheme": "corp", "check": "expiry", "off_by": anything}},
+		{"expired", "/me", with(tokenWithClaims(t, harness.Claims{"exp": 1})), fields{"decision": "denied", "status": 401.0, "code": "expired_token", "reason": "expired at 1970-01-01T00:00:01Z", "scheme": "corp", "check": "expiry", "off_by": anything}},
 		{"password", "/me", with(harness.Basic("alice", "x")), fields{"decision": "denied", "status": 401.0, "code": "invalid_credentials", "reason": "unknown user or wrong password", "scheme": "ops"}},
 		{"key", "/me", with(key("x")), fields{"decision": "denied", "status": 401.0, "code": "invalid_credentials", "reason": "unknown key", "scheme": "partners"}},
 		{"two fields", "/me", with(harness.Bearer("x"), harness.Bearer("y")), fields{"decision": "denied", "status": 400.0, "code": "invalid_request", "reason": "more than one Authorization field"}},
 		{"two places", "/me", with(harness.Bearer("x"), key("y")), fields{"decision": "denied", "status": 400.0, "code": "invalid_request", "reason": "more than one credential in the request: in header Authorization and in header X-API-Key"}},
-		{"scope", "/admin", with(scoped(t, "read")), fields{"decision": "denied", "status": 403.0, "code": "insufficient_scope", "reason": "a required scope is missing",
+		{"scope", "/admin", with(tokenWithScope(t, "read")), fields{"decision": "denied", "status": 403.0, "code": "insufficient_scope", "reason": "a required scope is missing",
 			"scheme": "corp", "user_id": "alice", "issuer": harness.Issuer, "required": "scope admin read", "missing": "[admin]"}},
 		{"role", "/role", with(harness.Basic("alice", password)), fields{"decision": "denied", "status": 403.0, "code": "insufficient_role", "reason": "a required role is missing",
 			"scheme": "ops", "user_id": "alice", "required": "role boss", "missing": "[boss]"}},
@@ -66,7 +66,7 @@ func TestRecords(t *testing.T) {
 			if n := len(s.Decisions()) - before; n != 1 {
 				t.Errorf("%d records", n)
 			}
-			record := decided(t, s)
+			record := decisionsByPath(t, s)
 			level := "info"
 			if row.want["decision"] == "admitted" {
 				level = "debug"
@@ -114,8 +114,8 @@ func TestTraceID(t *testing.T) {
 				if !strings.Contains(r.Body, got) && !strings.Contains(r.Body, strings.ReplaceAll(got, "+", "&#43;")) || !taken && value != "" && strings.Contains(r.Body, value) && value != "<b>" {
 					t.Errorf("the body is %s", r.Body)
 				}
-				if decided(t, s)["trace_id"] != got {
-					t.Errorf("the record has %v", decided(t, s)["trace_id"])
+				if decisionsByPath(t, s)["trace_id"] != got {
+					t.Errorf("the record has %v", decisionsByPath(t, s)["trace_id"])
 				}
 			}
 		})
@@ -157,9 +157,9 @@ func TestPlaceholders(t *testing.T) {
 	`))
 	t.Run("R9110-2: after admission", func(t *testing.T) {
 		claims := harness.Claims{"scope": "read write", "tenant": "acme", "org": map[string]any{"unit": 7}, "list": []any{"a", 1, true}, "client_id": "app"}
-		passed(t, s.Get("/me", claimed(t, claims)), "alice|read write|acme|7|a,1,true||corp|app")
-		passed(t, s.Get("/me", harness.Basic("alice", password)), "alice|read|||||ops|")
-		passed(t, s.Get("/me", key(apiKey)), "partner-a|read|||||partners|")
+		wantPassed(t, s.Get("/me", tokenWithClaims(t, claims)), "alice|read write|acme|7|a,1,true||corp|app")
+		wantPassed(t, s.Get("/me", harness.Basic("alice", password)), "alice|read|||||ops|")
+		wantPassed(t, s.Get("/me", key(apiKey)), "partner-a|read|||||partners|")
 	})
 	access := func() []map[string]any { return s.Log("http.log.access") }
 	t.Run("R9110-2: the access log names whom the gate let in, and nobody else", func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestPlaceholders(t *testing.T) {
 			option harness.Option
 			user   string
 		}{
-			{"/me", harness.Bearer(harness.Token(t)), "alice"}, {"/admin", harness.Bearer(harness.Token(t)), ""}, {"/me", harness.Bearer("x"), ""}, {"/me", claimed(t, harness.Claims{"exp": 1}), ""},
+			{"/me", harness.Bearer(harness.Token(t)), "alice"}, {"/admin", harness.Bearer(harness.Token(t)), ""}, {"/me", harness.Bearer("x"), ""}, {"/me", tokenWithClaims(t, harness.Claims{"exp": 1}), ""},
 		} {
 			before := len(access())
 			s.Get(row.path, row.option)

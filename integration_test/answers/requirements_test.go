@@ -82,7 +82,7 @@ func TestRequirements(t *testing.T) {
 	} {
 		t.Run(id, func(t *testing.T) {
 			for _, row := range rows {
-				r := s.Get("/"+row.path, claimed(t, row.claims))
+				r := s.Get("/"+row.path, tokenWithClaims(t, row.claims))
 				status, code := 403, row.code
 				if code == "" {
 					status = 200
@@ -122,8 +122,8 @@ func TestLists(t *testing.T) {
 	} {
 		t.Run("R6750-12: a condition about "+name, func(t *testing.T) {
 			s := harness.Start(t, bearerSite("require_auth {\nif `"+condition+"`\n}\nrespond ok"))
-			passed(t, s.Get("/", claimed(t, harness.Claims{"groups": []string{"team-a"}, "scope": "read x"})), "ok")
-			want(t, s.Get("/", claimed(t, harness.Claims{"groups": []string{""}, "sub": "bob"})), 403, "access_denied")
+			wantPassed(t, s.Get("/", tokenWithClaims(t, harness.Claims{"groups": []string{"team-a"}, "scope": "read x"})), "ok")
+			want(t, s.Get("/", tokenWithClaims(t, harness.Claims{"groups": []string{""}, "sub": "bob"})), 403, "access_denied")
 		})
 	}
 }

@@ -13,11 +13,11 @@ import (
 var forged = with(harness.Header("X-User", "mallory"), harness.Header("x-uSER", "mallory"), harness.Header("X_User", "mallory"),
 	harness.Header("X!User", "mallory"), harness.Header("X-Team", "admins"), harness.Header("Connection", "X-User"))
 
-// reported returns the identity fields that an upstream got.
-func reported(b *backend, t *testing.T) string {
+// describeIdentity returns the identity fields that an upstream got.
+func describeIdentity(b *backend, t *testing.T) string {
 	t.Helper()
 	h := b.last(t).Header
-	identity := named(h)
+	identity := identityFields(h)
 	for name, values := range h {
 		if strings.ContainsAny(name, "!") || name == "X-Team" {
 			identity = append(identity, fmt.Sprint(name, "=", values))
@@ -58,12 +58,12 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			s := harness.Start(t, head+site)
 			for _, path := range []string{"/health", "/"} {
 				s.Get(path, forged...)
-				if identity := reported(b, t); identity != "" {
+				if identity := describeIdentity(b, t); identity != "" {
 					t.Errorf("past no gate the upstream of %s was told %s", path, identity)
 				}
 			}
-			s.Get("/orders", append(forged, claimed(t, harness.Claims{"team": "staff"}))...)
-			if identity := reported(b, t); identity != "X-User=[alice] X-Team=[staff]" {
+			s.Get("/orders", append(forged, tokenWithClaims(t, harness.Claims{"team": "staff"}))...)
+			if identity := describeIdentity(b, t); identity != "X-User=[alice] X-Team=[staff]" {
 				t.Errorf("past the gate the upstream was told %s", identity)
 			}
 		})
@@ -74,7 +74,7 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			}
 			s := harness.StartJSON(t, string(config))
 			s.Get("/health", forged...)
-			if identity := reported(b, t); identity != "" {
+			if identity := describeIdentity(b, t); identity != "" {
 				t.Errorf("past no gate the upstream was told %s", identity)
 			}
 		})
@@ -82,7 +82,7 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 	t.Run("ID-2: another site keeps its fields", func(t *testing.T) {
 		s := harness.Start(t, head+sites["beside a site without a gate"])
 		s.Get("/", harness.Host("other.example"), harness.Header("X-User", "from a trusted proxy"))
-		if identity := reported(b, t); identity != "X-User=[from a trusted proxy]" {
+		if identity := describeIdentity(b, t); identity != "X-User=[from a trusted proxy]" {
 			t.Errorf("the upstream was told %s", identity)
 		}
 	})
@@ -90,15 +90,15 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 		for _, address := range []string{"http://localhost:8080", ":8080"} {
 			s := harness.Start(t, head+address+" {\n@admin header X-User mallory\nrespond @admin leaked\nrequest_header /health X-User monitor\n"+
 				gate("/orders*")+proxy+"\n}")
-			if r := s.Get("/health", forged...); r.Body == "leaked" || reported(b, t) != "X-User=[monitor]" {
-				t.Errorf("%q, the upstream was told %s", r.Body, reported(b, t))
+			if r := s.Get("/health", forged...); r.Body == "leaked" || describeIdentity(b, t) != "X-User=[monitor]" {
+				t.Errorf("%q, the upstream was told %s", r.Body, describeIdentity(b, t))
 			}
 		}
 	})
 	t.Run("ID-2: a trailer is no way in", func(t *testing.T) {
 		s := harness.Start(t, head+sites["a gate of the site"])
 		raw(t, s, "POST /health HTTP/1.1", "Host: localhost", "Connection: close", "Trailer: X-User", "Transfer-Encoding: chunked", "", "1", "x", "0", "X-User: mallory", "", "")
-		if request := b.last(t); named(request.Trailer) != nil || request.body != "x" {
+		if request := b.last(t); identityFields(request.Trailer) != nil || request.body != "x" {
 			t.Errorf("got %v %q", request.Trailer, request.body)
 		}
 	})
@@ -109,7 +109,7 @@ func TestForgedOnRoutesWithoutAGate(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 		s.Get("/health", forged...)
-		if identity := reported(b, t); identity != "" {
+		if identity := describeIdentity(b, t); identity != "" {
 			t.Errorf("the upstream was told %s", identity)
 		}
 	})
@@ -142,11 +142,11 @@ func TestForgedInJSON(t *testing.T) {
 			}
 			s := harness.StartJSON(t, string(config))
 			s.Get("/health", forged...)
-			if identity := named(b.last(t).Header); identity != nil {
+			if identity := identityFields(b.last(t).Header); identity != nil {
 				t.Errorf("the upstream was told %s", identity)
 			}
 			s.Get("/orders", append(forged, harness.Bearer(harness.Token(t)))...)
-			if identity := fmt.Sprint(named(b.last(t).Header)); identity != "[X-User=[alice]]" {
+			if identity := fmt.Sprint(identityFields(b.last(t).Header)); identity != "[X-User=[alice]]" {
 				t.Errorf("past the gate it was told %s", identity)
 			}
 		})

@@ -60,18 +60,18 @@ func TestTable(t *testing.T) {
 		{"R9110-10: no credentials, three schemes", "/mixed", nil, 401, "missing_credentials", []string{bare + admin, basic, keyed}},
 		{"R6750-8: malformed", "/me", with(harness.Bearer("nonsense")), 401, "invalid_token", []string{invalid}},
 		{"R6750-8: bad signature", "/me", with(harness.Bearer(other)), 401, "invalid_token", []string{invalid}},
-		{"R6750-8: wrong issuer", "/me", with(claimed(t, harness.Claims{"iss": "https://other"})), 401, "invalid_token", []string{invalid}},
-		{"R6750-8: wrong audience", "/me", with(claimed(t, harness.Claims{"aud": "https://other"})), 401, "invalid_token", []string{invalid}},
-		{"R6750-8: not yet valid", "/me", with(claimed(t, harness.Claims{"nbf": soon})), 401, "invalid_token", []string{invalid}},
-		{"R6750-8: expired, all else verified", "/me", with(claimed(t, harness.Claims{"exp": ago})), 401, "expired_token", []string{expired}},
-		{"R6750-8: expired and for another audience", "/me", with(claimed(t, harness.Claims{"exp": ago, "aud": "x"})), 401, "invalid_token", []string{invalid}},
+		{"R6750-8: wrong issuer", "/me", with(tokenWithClaims(t, harness.Claims{"iss": "https://other"})), 401, "invalid_token", []string{invalid}},
+		{"R6750-8: wrong audience", "/me", with(tokenWithClaims(t, harness.Claims{"aud": "https://other"})), 401, "invalid_token", []string{invalid}},
+		{"R6750-8: not yet valid", "/me", with(tokenWithClaims(t, harness.Claims{"nbf": soon})), 401, "invalid_token", []string{invalid}},
+		{"R6750-8: expired, all else verified", "/me", with(tokenWithClaims(t, harness.Claims{"exp": ago})), 401, "expired_token", []string{expired}},
+		{"R6750-8: expired and for another audience", "/me", with(tokenWithClaims(t, harness.Claims{"exp": ago, "aud": "x"})), 401, "invalid_token", []string{invalid}},
 		{"R9110-2: Basic wrong", "/basic", with(harness.Basic("alice", "guess")), 401, "invalid_credentials", []string{basic}},
 		{"KEY-2: API key wrong", "/key", with(key("guess")), 401, "invalid_credentials", []string{keyed}},
 		{"R6750-5: two Authorization fields", "/me", with(harness.Bearer(token), harness.Bearer(token)), 400, "invalid_request", []string{twice}},
 		{"R6750-5: token and key", "/mixed", with(harness.Bearer(token), key(apiKey)), 400, "invalid_request",
 			[]string{strings.Replace(twice, ", error_d", admin+", error_d", 1)}},
 		{"KEY-5: key in two places", "/key?api_key=" + apiKey + "x", with(key(apiKey)), 400, "invalid_request", nil},
-		{"R6750-9: too little scope", "/admin", with(scoped(t, "read")), 403, "insufficient_scope", []string{noScope}},
+		{"R6750-9: too little scope", "/admin", with(tokenWithScope(t, "read")), 403, "insufficient_scope", []string{noScope}},
 		{"R6750-9: too little scope of a password", "/mixed", with(harness.Basic("alice", password)), 403, "insufficient_scope", nil},
 		{"R6750-9: too little scope of a key", "/mixed", with(key(apiKey)), 403, "insufficient_scope", nil},
 		{"R6750-12: role unmet", "/role", with(harness.Basic("alice", password)), 403, "insufficient_role", nil},
@@ -105,17 +105,17 @@ func TestTable(t *testing.T) {
 		})
 	}
 	t.Run("R9110-2: who meets the requirement comes in", func(t *testing.T) {
-		passed(t, s.Get("/admin", scoped(t, "admin")), "hello alice")
-		passed(t, s.Get("/basic", harness.Basic("alice", password)), "hello alice")
-		passed(t, s.Get("/key", key(apiKey)), "hello partner-a")
-		passed(t, s.Get("/mixed", scoped(t, "admin")), "hello alice")
-		passed(t, s.Get("/probe", probing("good")), "hello prober")
+		wantPassed(t, s.Get("/admin", tokenWithScope(t, "admin")), "hello alice")
+		wantPassed(t, s.Get("/basic", harness.Basic("alice", password)), "hello alice")
+		wantPassed(t, s.Get("/key", key(apiKey)), "hello partner-a")
+		wantPassed(t, s.Get("/mixed", tokenWithScope(t, "admin")), "hello alice")
+		wantPassed(t, s.Get("/probe", probing("good")), "hello prober")
 	})
 	t.Run("R9457-3: the details are the published sentences", func(t *testing.T) {
 		if got := problem(t, s.Get("/me")).Detail; got != "Not authenticated" {
 			t.Errorf("401: %q", got)
 		}
-		if got := problem(t, s.Get("/admin", scoped(t, "read"))).Detail; got != "Not enough permissions" {
+		if got := problem(t, s.Get("/admin", tokenWithScope(t, "read"))).Detail; got != "Not enough permissions" {
 			t.Errorf("403: %q", got)
 		}
 	})
@@ -127,8 +127,8 @@ func TestTable(t *testing.T) {
 
 func with(options ...harness.Option) []harness.Option { return options }
 
-// claimed presents a token with claims.
-func claimed(t *testing.T, claims harness.Claims) harness.Option {
+// tokenWithClaims presents a token with claims.
+func tokenWithClaims(t *testing.T, claims harness.Claims) harness.Option {
 	t.Helper()
 	return harness.Bearer(harness.Token(t, claims))
 }

@@ -27,11 +27,11 @@ const (
 type witness struct {
 	address  string
 	mutex    sync.Mutex
-	requests []received
+	requests []arrival
 }
 
-// received is a request as the upstream got it.
-type received struct {
+// arrival is a request as the upstream got it.
+type arrival struct {
 	method, target string
 	header         http.Header
 	trailer        http.Header
@@ -52,11 +52,11 @@ func (w *witness) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // what is cut off is seen as far as it came
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	w.requests = append(w.requests, received{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
+	w.requests = append(w.requests, arrival{r.Method, r.RequestURI, r.Header, r.Trailer, string(body)})
 }
 
 // take returns what has come since it was asked last.
-func (w *witness) take() []received {
+func (w *witness) take() []arrival {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	requests := w.requests

@@ -77,7 +77,7 @@ func TestImpostor(t *testing.T) {
 
 // hasOnly wants an identity in the fields of its names and in no other that an
 // upstream could take for them.
-func (r received) hasOnly(t *testing.T, name, user string) {
+func (r arrival) hasOnly(t *testing.T, name, user string) {
 	t.Helper()
 	for field, values := range r.header {
 		switch asVariable(field) {

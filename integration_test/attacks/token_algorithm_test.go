@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-func unsigned(string) []byte { return nil }
+func noSignature(string) []byte { return nil }
 
 // TestNone tries unsigned tokens.
 func TestNone(t *testing.T) {
@@ -26,7 +26,7 @@ func TestNone(t *testing.T) {
 	for _, algorithm := range []string{"none", "None", "NONE", "nOnE", "noNe", "none ", " none", "", "null", "None\\u0000", "n\\u006fne", "ｎone"} {
 		header := `{"alg":"` + algorithm + `"}`
 		for form, token := range map[string]string{
-			"without a signature":     forge(header, claims(), unsigned),
+			"without a signature":     forge(header, claims(), noSignature),
 			"without the third part":  b64(header) + "." + b64(claims()),
 			"with the good signature": forge(header, claims(), s.rs256),
 			"with a signature of a":   forge(header, claims(), func(string) []byte { return []byte("a") }),
@@ -44,7 +44,7 @@ func TestNone(t *testing.T) {
 	} {
 		t.Run("JWT-2: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, forge(header, claims(), s.rs256))
-			s.refuses(t, rsGate, forge(header, claims(), unsigned))
+			s.refuses(t, rsGate, forge(header, claims(), noSignature))
 		})
 	}
 }

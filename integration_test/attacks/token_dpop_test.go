@@ -68,10 +68,10 @@ func (h *holder) admits(t *testing.T, proof string) {
 func (h *holder) rejects(t *testing.T, proofs ...string) {
 	t.Helper()
 	before := h.reached.Load()
-	h.denied(t, before, h.send("GET", dpopGate, h.token, proofs...), proofs...)
+	h.wantDenied(t, before, h.send("GET", dpopGate, h.token, proofs...), proofs...)
 }
 
-func (h *holder) denied(t *testing.T, before int64, r *harness.Response, proofs ...string) {
+func (h *holder) wantDenied(t *testing.T, before int64, r *harness.Response, proofs ...string) {
 	t.Helper()
 	if r.Status != 401 || r.Problem().Code != "invalid_dpop_proof" {
 		t.Fatalf("status %d %s", r.Status, r.Body)
@@ -98,24 +98,24 @@ func TestProofElsewhere(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		t.Run("R9449-5: with "+method, func(t *testing.T) {
 			proof, before := h.proof(t, nil, nil), h.reached.Load()
-			h.denied(t, before, h.send(method, dpopGate, h.token, proof), proof)
+			h.wantDenied(t, before, h.send(method, dpopGate, h.token, proof), proof)
 			h.admits(t, proof) // it is not used up by who has stolen it
 		})
 	}
 	t.Run("R9449-5: with a method that another field overrides", func(t *testing.T) {
 		proof, before := h.proof(t, map[string]any{"htm": "DELETE"}, nil), h.reached.Load()
 		r := h.Do("GET", h.URL(dpopGate), harness.Header("Authorization", "DPoP "+h.token), harness.Header("Dpop", proof), harness.Header("X-Http-Method-Override", "DELETE"))
-		h.denied(t, before, r, proof)
+		h.wantDenied(t, before, r, proof)
 	})
 	t.Run("R9449-6: with a host that another field names", func(t *testing.T) {
 		proof, before := h.proof(t, map[string]any{"htu": "https://evil.example" + dpopGate}, nil), h.reached.Load()
 		r := h.Do("GET", h.URL(dpopGate), harness.Header("Authorization", "DPoP "+h.token), harness.Header("Dpop", proof),
 			harness.Header("X-Forwarded-Host", "evil.example"), harness.Header("X-Forwarded-Proto", "https"), harness.Header("Forwarded", "host=evil.example;proto=https"))
-		h.denied(t, before, r, proof)
+		h.wantDenied(t, before, r, proof)
 	})
 	t.Run("R9449-8: with another token of the same key", func(t *testing.T) {
 		proof, before := h.proof(t, nil, nil), h.reached.Load()
-		h.denied(t, before, h.send("GET", dpopGate, h.bound(t, "2"), proof), proof)
+		h.wantDenied(t, before, h.send("GET", dpopGate, h.bound(t, "2"), proof), proof)
 	})
 	t.Run("R9449-11: again, and again in other letters", func(t *testing.T) {
 		proof := h.proof(t, nil, nil)
@@ -208,7 +208,7 @@ func TestProofClaims(t *testing.T) {
 	}
 }
 
-func reversedText(text string) string { return string(reversed([]byte(text))) }
+func reversedText(text string) string { return string(reverse([]byte(text))) }
 
 // TestProofKey has proofs by other keys, and by none.
 func TestProofKey(t *testing.T) {

@@ -195,9 +195,9 @@ func (s *target) says(t *testing.T, field, word string, separates func(rune) boo
 	}
 }
 
-// TestTold has claims that would mean something in a field of the request, and
+// TestForwardedIdentity has claims that would mean something in a field of the request, and
 // none of them may bring a control character there.
-func TestTold(t *testing.T) {
+func TestForwardedIdentity(t *testing.T) {
 	s := newOffice(t)
 	s.accepts(t, rsGate, forge(`{"alg":"RS256"}`, claims(`"name":"Alice"`, `"roles":["a","b"]`), s.rs256))
 	if fields := s.fields.Load().(http.Header); fields.Get("X-Name") != "Alice" || fields.Get("X-Roles") != "a,b" || fields.Get("X-Scope") != "read" {

@@ -62,16 +62,16 @@ func TestSignature(t *testing.T) {
 			"of zeros":                   make([]byte, len(good)),
 			"of ones":                    bytes.Repeat([]byte{0xff}, len(good)),
 			"of zeros and a one":         append(make([]byte, len(good)-1), 1),
-			"backwards":                  reversed(good),
+			"backwards":                  reverse(good),
 			"of other claims":            signatureOf(forge(kind.header, claims(`"a":1`), kind.sign)),
 			"of the claims alone":        kind.sign(strings.Split(token, ".")[1]),
 			"of the header alone":        kind.sign(strings.Split(token, ".")[0]),
 			"of what stands decoded":     kind.sign(kind.header + "." + claims()),
 			"in hexadecimal":             []byte(hex.EncodeToString(good)),
-			"with its first bit less":    flipped(good, 0),
-			"with its last bit more":     flipped(good, len(good)*8-1),
-			"with a bit in its middle":   flipped(good, len(good)*4),
-			"with a bit of its 2nd half": flipped(good, len(good)*6+3),
+			"with its first bit less":    flipBit(good, 0),
+			"with its last bit more":     flipBit(good, len(good)*8-1),
+			"with a bit in its middle":   flipBit(good, len(good)*4),
+			"with a bit of its 2nd half": flipBit(good, len(good)*6+3),
 		} {
 			if bytes.Equal(signature, good) {
 				continue
@@ -81,13 +81,13 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-func reversed(data []byte) []byte {
+func reverse(data []byte) []byte {
 	turned := bytes.Clone(data)
 	slices.Reverse(turned)
 	return turned
 }
 
-func flipped(data []byte, bit int) []byte {
+func flipBit(data []byte, bit int) []byte {
 	changed := bytes.Clone(data)
 	changed[bit/8] ^= 0x80 >> (bit % 8)
 	return changed
@@ -133,12 +133,12 @@ func TestEdDSA(t *testing.T) {
 	signature := signatureOf(token)
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	t.Run("JWT-4: S with the order of the group added", func(t *testing.T) {
-		scalar := new(big.Int).SetBytes(reversed(signature[32:]))
+		scalar := new(big.Int).SetBytes(reverse(signature[32:]))
 		for range 3 {
 			scalar.Add(scalar, order)
 			wide := make([]byte, 32)
 			scalar.FillBytes(wide)
-			s.refuses(t, edGate, resign(token, append(bytes.Clone(signature[:32]), reversed(wide)...)))
+			s.refuses(t, edGate, resign(token, append(bytes.Clone(signature[:32]), reverse(wide)...)))
 		}
 	})
 	for name, point := range map[string][]byte{

@@ -18,8 +18,8 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// converted runs `caddy auth convert` on a Caddyfile.
-func converted(t *testing.T, caddyfile string) string {
+// convert runs `caddy auth convert` on a Caddyfile.
+func convert(t *testing.T, caddyfile string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte(caddyfile), 0o600); err != nil {
@@ -66,7 +66,7 @@ func TestConvertedIsAsOpen(t *testing.T) {
 		text += fmt.Sprintf("http://site%d.localhost:8080 {\n%s\n}\n", i, sites[name])
 	}
 	original := strings.NewReplacer("$HASH", hashOfSecret, "$BASE64", base64.StdEncoding.EncodeToString([]byte(hashOfSecret))).Replace(text)
-	result := converted(t, original)
+	result := convert(t, original)
 	if strings.Contains(result, "basic") != strings.Contains(result, "basic {") || strings.Contains(result, "key-of-a") || strings.Count(result, "require_auth") != len(sites)+1 {
 		t.Errorf("a part is not converted:\n%s", result)
 	}
@@ -112,7 +112,7 @@ func passes(s *harness.Server, sites int) []map[string]bool {
 // TestConvertedTokens has the examples of the READMEs of caddy-jwt, which is no part
 // of this program, and requests that they let pass.
 func TestConvertedTokens(t *testing.T) {
-	s := harness.Start(t, converted(t, `{
+	s := harness.Start(t, convert(t, `{
 	order jwtauth before basicauth
 }
 http://localhost:8080 {
@@ -165,7 +165,7 @@ http://localhost:8080 {
 
 // TestConvertedIDTokens has the example of the README of caddy-token, and requests.
 func TestConvertedIDTokens(t *testing.T) {
-	result := converted(t, `{
+	result := convert(t, `{
 	order token first
 }
 http://localhost:8080 {
@@ -207,7 +207,7 @@ http://localhost:8080 {
 
 // TestConvertedWithoutLists has a caddy-jwt with a key alone, as its README begins.
 func TestConvertedWithoutLists(t *testing.T) {
-	result := converted(t, `http://localhost:8080 {
+	result := convert(t, `http://localhost:8080 {
 	route * {
 		jwtauth {
 			sign_key `+base64.StdEncoding.EncodeToString([]byte(harness.Secret))+`

@@ -44,7 +44,7 @@ var astray = map[string]string{
 // TestMetadataAstray has the metadata of an issuer lead elsewhere.
 func TestMetadataAstray(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
-	done(t, err)
+	mustSucceed(t, err)
 	set := `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}]}`
 	var ill atomic.Bool
 	var strayed atomic.Int64
@@ -89,7 +89,7 @@ func TestMetadataAstray(t *testing.T) {
 	}
 	ill.Store(true)
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
-	done(t, err)
+	mustSucceed(t, err)
 	var calls sync.WaitGroup // each waits for keys
 	var mutex sync.Mutex
 	neverHad := make(map[string][]*harness.Response)
@@ -131,7 +131,7 @@ func TestUntrustedCertificate(t *testing.T) {
 		"bearer asked {\naudience "+harness.Audience+"\nintrospection "+provider.URL+"/tokens {\nclient_id gate\nclient_secret hush\n}\n}\n}\n}\n"+
 		"http://localhost:8080 {\nrequire_auth /keys keys\nrequire_auth /discovered discovered\nrequire_auth /asked asked\nrespond ok\n}")
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
-	done(t, err)
+	mustSucceed(t, err)
 	var calls sync.WaitGroup // each waits for its keys
 	var mutex sync.Mutex
 	answers := make(map[string]*harness.Response)

@@ -20,16 +20,16 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// watched is a file that a scheme follows, with two versions of it. The second admits
+// watchedFile is a file that a scheme follows, with two versions of it. The second admits
 // another caller.
-type watched struct {
+type watchedFile struct {
 	name          string
 	scheme        string // the lines of the scheme; %s is the file
 	first, second string
 	one, two      harness.Option // who is let in by each
 }
 
-func watchedFiles(t *testing.T) []watched {
+func watchedFiles(t *testing.T) []watchedFile {
 	t.Helper()
 	hash := func(password string) string {
 		hashed, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -61,7 +61,7 @@ func watchedFiles(t *testing.T) []watched {
 	p2, t2 := pair()
 	j1, u1 := pair()
 	j2, u2 := pair()
-	return []watched{
+	return []watchedFile{
 		{"users_file", "basic {\nusers_file %s\n}", "alice:" + hash("one") + "\n", "alice:" + hash("two") + "\n", harness.Basic("alice", "one"), harness.Basic("alice", "two")},
 		{"keys_file", "api_key {\nkeys_file %s\n}", key("a", "one-0123456789"), key("a", "two-0123456789"), harness.Header("X-API-Key", "one-0123456789"), harness.Header("X-API-Key", "two-0123456789")},
 		{"users_file beside users", "basic {\nuser olga " + hash("olga") + "\nusers_file %s\n}", "alice:" + hash("one") + "\n", "alice:" + hash("two") + "\n", harness.Basic("alice", "one"), harness.Basic("alice", "two")},
@@ -79,18 +79,18 @@ var damages = map[string]func(t *testing.T, path string, good string){
 	"is filled with zeros": func(t *testing.T, path, good string) { put(t, path, strings.Repeat("\x00", len(good))) },
 	"is filled with text":  func(t *testing.T, path, _ string) { put(t, path, "the disk was full\n") },
 	"grows beyond 16 MiB":  func(t *testing.T, path, good string) { put(t, path, good+strings.Repeat("\n", 16<<20)) },
-	"is a folder now":      func(t *testing.T, path, _ string) { done(t, os.Mkdir(path, 0o700)) },
-	"is a link to nothing": func(t *testing.T, path, _ string) { done(t, os.Symlink(path+".nothing", path)) },
-	"is a link to itself":  func(t *testing.T, path, _ string) { done(t, os.Symlink(path, path)) },
-	"is a device now":      func(t *testing.T, path, _ string) { done(t, os.Symlink(os.DevNull, path)) },
+	"is a folder now":      func(t *testing.T, path, _ string) { mustSucceed(t, os.Mkdir(path, 0o700)) },
+	"is a link to nothing": func(t *testing.T, path, _ string) { mustSucceed(t, os.Symlink(path+".nothing", path)) },
+	"is a link to itself":  func(t *testing.T, path, _ string) { mustSucceed(t, os.Symlink(path, path)) },
+	"is a device now":      func(t *testing.T, path, _ string) { mustSucceed(t, os.Symlink(os.DevNull, path)) },
 }
 
 func put(t *testing.T, path, content string) {
 	t.Helper()
-	done(t, os.WriteFile(path, []byte(content), 0o600))
+	mustSucceed(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
-func done(t *testing.T, err error) {
+func mustSucceed(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestFiles(t *testing.T) {
 	path := func(i int) string { return filepath.Join(folder, fmt.Sprint(i), "watched") }
 	var schemes, gates strings.Builder
 	for i, file := range files {
-		done(t, os.Mkdir(filepath.Dir(path(i)), 0o700))
+		mustSucceed(t, os.Mkdir(filepath.Dir(path(i)), 0o700))
 		put(t, path(i), file.first)
 		schemes.WriteString(strings.Replace(fmt.Sprintf(file.scheme, path(i)), " {", fmt.Sprintf(" s%d {", i), 1) + "\n")
 		fmt.Fprintf(&gates, "require_auth /%d s%[1]d\n", i)
@@ -124,7 +124,7 @@ func TestFiles(t *testing.T) {
 			before := make([]int, len(files))
 			for i, file := range files {
 				before[i] = complaints(i)
-				done(t, os.RemoveAll(path(i)))
+				mustSucceed(t, os.RemoveAll(path(i)))
 				damage(t, path(i), file.first)
 			}
 			for i, file := range files {
@@ -134,7 +134,7 @@ func TestFiles(t *testing.T) {
 				}
 			}
 			for i, file := range files {
-				done(t, os.RemoveAll(path(i)))
+				mustSucceed(t, os.RemoveAll(path(i)))
 				put(t, path(i), file.second)
 			}
 			for i, file := range files {
@@ -145,7 +145,7 @@ func TestFiles(t *testing.T) {
 			}
 			for i, file := range files {
 				put(t, path(i)+".new", file.first)
-				done(t, os.Rename(path(i)+".new", path(i)))
+				mustSucceed(t, os.Rename(path(i)+".new", path(i)))
 			}
 			for i, file := range files {
 				harness.Eventually(t, "the first version of the "+file.name+" again", func() bool { return letsIn(i, file.one) })

@@ -30,9 +30,9 @@ func digestOf(key string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// declared are the schemes. The keys of `down` cannot be had. A valid caller has the
+// declaredSchemes are the schemes. The keys of `down` cannot be had. A valid caller has the
 // scope read and the role operator, by each of them.
-func declared(t testing.TB) string {
+func declaredSchemes(t testing.TB) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
@@ -89,8 +89,8 @@ var kinds = map[string]kind{
 	"bearer of two":      {"corp cards", []string{"Bearer", "ClientCertificate"}, "Bearer"},
 }
 
-// accepted are the schemes that a gate accepts.
-func accepted(p point) string {
+// acceptedSchemes are the schemes that a gate accepts.
+func acceptedSchemes(p point) string {
 	accepts := kinds[p.scheme].accepts
 	if p.credential == "unavailable" {
 		accepts = strings.NewReplacer("corp", "down", "bound", "down-bound", "either", "down-either").Replace(accepts)
@@ -100,7 +100,7 @@ func accepted(p point) string {
 
 // path is the path of the gate for a point.
 func path(p point) string {
-	return "/" + strings.NewReplacer(" ", "-").Replace(accepted(p)+"/"+p.required+"/"+p.option)
+	return "/" + strings.NewReplacer(" ", "-").Replace(acceptedSchemes(p)+"/"+p.required+"/"+p.option)
 }
 
 // byDocument reports whether the gate for a point goes by an OpenAPI document.
@@ -126,17 +126,17 @@ func writeDocuments(t testing.TB) map[string]string {
 			return
 		}
 		var security []object
-		for name := range strings.FieldsSeq(accepted(p)) {
+		for name := range strings.FieldsSeq(acceptedSchemes(p)) {
 			grant := map[string]string{"operation met": "operator", "operation": "boss"}[p.required]
 			if securitySchemes[name] == tokens {
 				grant = map[string]string{"operation met": "read", "operation": "admin"}[p.required]
 			}
 			security = append(security, object{name: []string{grant}})
 		}
-		if paths[accepted(p)] == nil {
-			paths[accepted(p)] = make(object)
+		if paths[acceptedSchemes(p)] == nil {
+			paths[acceptedSchemes(p)] = make(object)
 		}
-		paths[accepted(p)][path(p)] = object{"get": object{"security": security}}
+		paths[acceptedSchemes(p)][path(p)] = object{"get": object{"security": security}}
 	})
 	files := make(map[string]string)
 	for accepts, paths := range paths {
@@ -170,7 +170,7 @@ func caddyfile(t testing.TB, upstream string, files pki) string {
 		option := map[string]string{"optional": "optional", "hide": "hide", "hide all": "hide all"}[p.option]
 		folder, _, _ := strings.Cut(path(p)[1:], "/")
 		for _, required := range requirements[p.required] {
-			gates[p.option == "handle_errors"][folder] += fmt.Sprintf("require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), accepted(p), strings.ReplaceAll(required, "DOCUMENT", documents[accepted(p)]), option)
+			gates[p.option == "handle_errors"][folder] += fmt.Sprintf("require_auth %s %s {\n%s\n%s\nforward X-User {http.auth.user.id}\n}\n", path(p), acceptedSchemes(p), strings.ReplaceAll(required, "DOCUMENT", documents[acceptedSchemes(p)]), option)
 		}
 	})
 	// The folders keep a request from the matchers of all other gates.
@@ -180,7 +180,7 @@ func caddyfile(t testing.TB, upstream string, files pki) string {
 		}
 		return written
 	}
-	return "{\nauto_https disable_redirects\nservers {\nmax_header_size 32KiB\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declared(t) + withProof(files.authority) + "}\n}\n" +
+	return "{\nauto_https disable_redirects\nservers {\nmax_header_size 32KiB\ntrusted_proxies static 127.0.0.0/8 ::1/128\n}\nauth {\nattempts {\nper_client 1000000\nper_account 1000000\nwait 15m\n}\n" + declaredSchemes(t) + withProof(files.authority) + "}\n}\n" +
 		"https://localhost:8080 {\n" + files.tls() + site(false) + "}\n" +
 		"https://localhost:8081 {\n" + files.tls() + site(true) + "handle_errors {\nrespond `{\"code\":\"{http.auth.error}\"}` {err.status_code}\n}\n}\n"
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// fuzzed has the gates of [rules]. It answers with who the upstream would be
+// fuzzSite has the gates of [rules]. It answers with who the upstream would be
 // told.
-func fuzzed(t testing.TB) string {
+func fuzzSite(t testing.TB) string {
 	return `{
 	auto_https off
 	auth {
 		attempts off
-		` + declared(t) + `
+		` + declaredSchemes(t) + `
 		bearer anywhere {` + harness.BearerLines + `
 			token_from header
 			token_from query access_token
@@ -92,7 +92,7 @@ http://localhost:8080 {
 // connection. Nothing is logged: there would be no end of it.
 func serve(t testing.TB) http.Handler {
 	t.Helper()
-	adapted, err := harness.Adapt(fuzzed(t))
+	adapted, err := harness.Adapt(fuzzSite(t))
 	if err != nil {
 		t.Fatal(err)
 	}

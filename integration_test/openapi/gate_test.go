@@ -18,8 +18,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// gated runs a site whose gate goes by a document. The upstream answers with the user.
-func gated(t *testing.T, document, lines string) *harness.Server {
+// startGate runs a site whose gate goes by a document. The upstream answers with the user.
+func startGate(t *testing.T, document, lines string) *harness.Server {
 	t.Helper()
 	return harness.Start(t, gatedConfig(t, document, lines))
 }
@@ -61,8 +61,8 @@ http://localhost:8080 {
 }`
 }
 
-// written writes a document to a file of the test.
-func written(t *testing.T, document string) string {
+// writeDocument writes a document to a file of the test.
+func writeDocument(t *testing.T, document string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "openapi.yaml")
 	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
@@ -144,13 +144,13 @@ func TestFastAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := strings.Replace(string(content), `"openapi": "3.0.2"`, `"openapi": "3.1.0"`, 1)
-	for version, document := range map[string]string{"OpenAPI 3.0.2": "testdata/fastapi.json", "OpenAPI 3.1.0": written(t, later)} {
+	for version, document := range map[string]string{"OpenAPI 3.0.2": "testdata/fastapi.json", "OpenAPI 3.1.0": writeDocument(t, later)} {
 		t.Run(version, func(t *testing.T) { testFastAPI(t, document) })
 	}
 }
 
 func testFastAPI(t *testing.T, document string) {
-	s := gated(t, document, "")
+	s := startGate(t, document, "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
 	send(t, s, []row{
 		{"public, without a credential", "POST /token", nil, "200"},
@@ -183,7 +183,7 @@ func testFastAPI(t *testing.T, document string) {
 		t.Error("no warning of a scheme that is its own alternative")
 	}
 	t.Run("alternatives all, as FastAPI means them", func(t *testing.T) {
-		s := gated(t, document+" {\n\t\t\talternatives all\n\t\t}", "")
+		s := startGate(t, document+" {\n\t\t\talternatives all\n\t\t}", "")
 		send(t, s, []row{
 			{"only a token", "GET /reports/x", with("reports"), "401 missing_credentials"},
 			{"a token without the scope, and a key", "GET /reports/x", []harness.Option{key, token(t, "")}, "403 insufficient_scope"},
@@ -208,7 +208,7 @@ func TestLargeDocuments(t *testing.T) {
 		fmt.Fprintf(&stripe, "  /v1/thing%d: {get: {}, post: {}}\n  /v1/thing%[1]d/{id}: {get: {}, post: {}, delete: {}}\n", i)
 	}
 	t.Run("GitHub", func(t *testing.T) {
-		s := gated(t, written(t, github.String()), "")
+		s := startGate(t, writeDocument(t, github.String()), "")
 		send(t, s, []row{
 			{"no security is public", "DELETE /repos/o/r/part299/7", nil, "200"},
 			{"another method", "PUT /repos/o/r/part299/7", nil, "401 missing_credentials"},
@@ -219,7 +219,7 @@ func TestLargeDocuments(t *testing.T) {
 		}
 	})
 	t.Run("Stripe", func(t *testing.T) {
-		s := gated(t, written(t, stripe.String()), "")
+		s := startGate(t, writeDocument(t, stripe.String()), "")
 		send(t, s, []row{
 			{"no credential", "GET /v1/thing299/x", nil, "401 missing_credentials"},
 			{"a password", "DELETE /v1/thing299/x", []harness.Option{password}, "200 alice"},
@@ -242,7 +242,7 @@ func TestManyOperations(t *testing.T) {
 		for i := range resources {
 			fmt.Fprintf(&document, "  /v1/thing%04d: {get: {}, post: {}}\n  /v1/thing%04[1]d/{id}: {get: {}, delete: {}}\n  /v1/jobs/{id}:stop%04[1]d: {post: {}}\n  /v1/Thing%04[1]d({id})/parts: {get: {}}\n", i)
 		}
-		s := gated(t, written(t, document.String()), "")
+		s := startGate(t, writeDocument(t, document.String()), "")
 		send := func() {
 			for request, want := range map[string]int{"DELETE /v1/thing%04d/7": 200, "POST /v1/jobs/7:stop%04d": 200, "GET /v1/Thing%04d(7)/parts": 200, "GET /v1/thing%04d/7/8": 404} {
 				method, path, _ := strings.Cut(fmt.Sprintf(request, resources-1), " ")
@@ -262,7 +262,7 @@ func TestManyOperations(t *testing.T) {
 
 // TestScopesOfResource has the scopes of a document in the metadata of the resource.
 func TestScopesOfResource(t *testing.T) {
-	path := written(t, "openapi: 3.1.0\npaths:\n  /x: {get: {security: [{corp: [read]}, {corp: [write]}]}}\n  /y: {get: {security: [{corp: [admin]}]}}\n  /z: {get: {}}\ncomponents: {securitySchemes: {corp: {type: oauth2, flows: {}}}}\n")
+	path := writeDocument(t, "openapi: 3.1.0\npaths:\n  /x: {get: {security: [{corp: [read]}, {corp: [write]}]}}\n  /y: {get: {security: [{corp: [admin]}]}}\n  /z: {get: {}}\ncomponents: {securitySchemes: {corp: {type: oauth2, flows: {}}}}\n")
 	config := strings.Replace(gatedConfig(t, path, "protected_resource https://api.example.com"), "route {", "", 1)
 	config = strings.Replace(config, "respond \"user={http.request.header.X-User} key={http.request.header.X-Api-Key}\"\n\t}", "respond ok", 1)
 	s := harness.Start(t, config)
@@ -284,7 +284,7 @@ func TestScopesOfResource(t *testing.T) {
 }
 
 func TestPetstore(t *testing.T) {
-	s := gated(t, "testdata/petstore.yaml", "")
+	s := startGate(t, "testdata/petstore.yaml", "")
 	with := func(scope string) []harness.Option { return []harness.Option{token(t, scope)} }
 	send(t, s, []row{
 		{"below the first server", "GET /v2/pet/findByStatus", with("read:pets"), "200 bob"},
@@ -347,7 +347,7 @@ func TestSecurity(t *testing.T) {
 		}
 		rows = append(rows, row{cells[0], "GET " + paths[cells[1]], credentials(t, cells[2]), cells[3]})
 	}
-	s := gated(t, written(t, document.String()), "")
+	s := startGate(t, writeDocument(t, document.String()), "")
 	send(t, s, rows)
 	inherited, either, both := paths["not written"], paths["[{Token: [read]}, {Password: []}]"], paths["[{Password: [operator], Key: []}]"]
 	optional := paths["[{Token: [read]}, {}]"]
@@ -359,7 +359,7 @@ func TestSecurity(t *testing.T) {
 			`Bearer realm="api", error="insufficient_scope", scope="root", error_description="The access token lacks a required scope"`)
 	})
 	t.Run("the lines of the gate apply on top", func(t *testing.T) {
-		s := gated(t, written(t, document.String()), "user bob\n")
+		s := startGate(t, writeDocument(t, document.String()), "user bob\n")
 		send(t, s, []row{
 			{"another user", "GET " + either, options(password), "403 access_denied"},
 			{"the user", "GET " + either, options(token(t, "read")), "200 bob"},
@@ -370,7 +370,7 @@ func TestSecurity(t *testing.T) {
 		})
 	})
 	t.Run("strip_credentials strips all of them", func(t *testing.T) {
-		s := gated(t, written(t, document.String()), "strip_credentials\n")
+		s := startGate(t, writeDocument(t, document.String()), "strip_credentials\n")
 		for path, all := range map[string][]harness.Option{both: {password, key}, paths["[]"]: {key}} {
 			if response := s.Get(path, all...); !strings.HasSuffix(response.Body, "key=") {
 				t.Errorf("%s: %d %q", path, response.Status, response.Body)
@@ -387,10 +387,10 @@ paths:
   /admin: {get: {security: [{corp: [admin]}]}}
 components: {securitySchemes: {corp: {type: http, scheme: bearer}}}
 `
-	path := written(t, strings.ReplaceAll(document, "corp: [admin]", "corp: [admin]"))
+	path := writeDocument(t, strings.ReplaceAll(document, "corp: [admin]", "corp: [admin]"))
 	for setting, want := range map[string]string{"404": "404", "403": "403 access_denied", "allow": "200 bob"} {
 		t.Run(setting, func(t *testing.T) {
-			s := gated(t, path+" {\n\t\t\tundeclared "+setting+"\n\t\t}", "")
+			s := startGate(t, path+" {\n\t\t\tundeclared "+setting+"\n\t\t}", "")
 			send(t, s, []row{
 				{"unauthenticated", "GET /other", nil, "401 missing_credentials"},
 				{"authenticated", "GET /other", []harness.Option{token(t, "")}, want},
@@ -412,7 +412,7 @@ components: {securitySchemes: {corp: {type: http, scheme: bearer}}}
 func TestDocumentChanges(t *testing.T) {
 	const document = "openapi: 3.1.0\npaths: {/x: {get: {security: [{corp: [SCOPE]}]}}}\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\n"
 	one, two := strings.Replace(document, "[SCOPE]", "[]", 1), strings.Replace(document, "[SCOPE]", "[chief]", 1)
-	path := written(t, one)
+	path := writeDocument(t, one)
 	s := harness.StartWithAdmin(t, gatedConfig(t, path, "role clerk\n"))
 	current := func() string {
 		response := s.Do(http.MethodGet, s.AdminURL("/metrics"))
@@ -501,7 +501,7 @@ func anchors(steps int) string {
 func TestLaterVersions(t *testing.T) {
 	const good = "openapi: 3.1.0\npaths: {/x: {get: {security: [{corp: [me]}]}}}\ncomponents: {securitySchemes: {corp: {type: http, scheme: bearer}}}\n"
 	first := strings.Replace(good, "[me]", "[]", 1)
-	path := written(t, first)
+	path := writeDocument(t, first)
 	s := harness.StartWithAdmin(t, gatedConfig(t, path, ""))
 	current := func(want string) func() bool {
 		return func() bool {
@@ -565,11 +565,11 @@ components:
     other: {$ref: URL/scheme}
 `
 	text := strings.ReplaceAll(document, "URL", elsewhere.URL)
-	path := written(t, text)
+	path := writeDocument(t, text)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "other.yaml"), []byte("get: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := gated(t, path, "")
+	s := startGate(t, path, "")
 	send(t, s, []row{
 		{"without a credential", "GET /x", nil, "401 missing_credentials"},
 		{"with a token", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
@@ -577,7 +577,7 @@ components:
 	for position, change := range map[string]string{"a path at another host": "  /y: {$ref: URL/path}\n", "a path in a file": "  /y: {$ref: other.yaml}\n"} {
 		t.Run(position, func(t *testing.T) {
 			changed := strings.ReplaceAll(strings.Replace(document, "webhooks:", change+"webhooks:", 1), "URL", elsewhere.URL)
-			err := s.TryReload(gatedConfig(t, written(t, changed), ""))
+			err := s.TryReload(gatedConfig(t, writeDocument(t, changed), ""))
 			if err == nil || !strings.Contains(err.Error(), `paths["/y"].$ref: references to other documents are not followed`) {
 				t.Error(err)
 			}
@@ -591,7 +591,7 @@ func TestDocumentRefused(t *testing.T) {
 		head = "openapi: 3.1.0\npaths:\n  /x: {get: {security: [{Token: []}]}}\n  /y: {get: {security: [{Other: []}]}}\ncomponents:\n  securitySchemes:\n    Token: "
 		tail = "\n    Other: {type: http, scheme: basic}\n"
 	)
-	s := gated(t, written(t, head+"{type: http, scheme: bearer}"+tail), "")
+	s := startGate(t, writeDocument(t, head+"{type: http, scheme: bearer}"+tail), "")
 	for _, c := range []struct{ name, document, lines, want string }{
 		{"broken YAML", "openapi: 3.1.0\npaths: [x\n", "", "yaml: line "},
 		{"references in a circle", "openapi: 3.1.0\npaths:\n  /x: {$ref: '#/paths/~1x'}\n", "", `line 3, paths["/x"]: the references form a circle`},
@@ -611,7 +611,7 @@ func TestDocumentRefused(t *testing.T) {
 		{"an invalid scope", strings.Replace(head+"{type: oauth2, flows: {}}"+tail, "Token: []", `Token: ["a b"]`, 1), "", `invalid scope "a b"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			document, lines := written(t, c.document), ""
+			document, lines := writeDocument(t, c.document), ""
 			switch {
 			case c.lines == "second":
 				lines = "bearer second {" + harness.BearerLines + "}"
@@ -628,7 +628,7 @@ func TestDocumentRefused(t *testing.T) {
 		})
 	}
 	t.Run("a scheme by its name in the document", func(t *testing.T) {
-		s.Reload(gatedConfig(t, written(t, head+"{type: http, scheme: digest}"+tail)+" {\n\t\t\tscheme Token corp api_key\n\t\t}", ""))
+		s.Reload(gatedConfig(t, writeDocument(t, head+"{type: http, scheme: digest}"+tail)+" {\n\t\t\tscheme Token corp api_key\n\t\t}", ""))
 		send(t, s, []row{
 			{"one", "GET /x", []harness.Option{token(t, "")}, "200 bob"},
 			{"the other", "GET /x", []harness.Option{key}, "200 partner"},
@@ -648,7 +648,7 @@ func TestStreamOfCombination(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer events.Close()
-	config := gatedConfig(t, written(t, document), "end_streams\n")
+	config := gatedConfig(t, writeDocument(t, document), "end_streams\n")
 	config = strings.Replace(config, `respond "user={http.request.header.X-User} key={http.request.header.X-Api-Key}"`, "reverse_proxy "+events.Listener.Addr().String()+" {\n\t\t\tflush_interval -1\n\t\t}", 1)
 	s := harness.StartWithAdmin(t, config)
 	ended := make(chan error)

@@ -63,7 +63,7 @@ type operation struct {
 	Responses map[string]json.RawMessage `json:"responses"`
 }
 
-type described struct {
+type description struct {
 	Paths      map[string]map[string]operation `json:"paths"`
 	Components struct {
 		SecuritySchemes map[string]json.RawMessage `json:"securitySchemes"`
@@ -71,7 +71,7 @@ type described struct {
 	} `json:"components"`
 }
 
-func read(t *testing.T, text string) (d described) {
+func read(t *testing.T, text string) (d description) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		t.Fatalf("%v\n%s", err, text)

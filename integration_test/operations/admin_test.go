@@ -161,7 +161,7 @@ func TestRefresh(t *testing.T) {
 	if got := p.Fetches.Load(); got != 2 || status.KeySources[0].Fetches.OK != 2 {
 		t.Errorf("%d fetches, %+v", got, status)
 	}
-	p.Answer(broken)
+	p.Answer(serveError)
 	wantError(t, post(s, "/auth/schemes/corp/refresh", ""), http.StatusBadGateway, "status")
 	source := decode[requireauth.SchemeStatus](t, s.Do("GET", s.AdminURL("/auth/schemes/corp"))).KeySources[0]
 	if source.Result != "error" || source.Reason != "status" || len(source.Keys) != 1 || source.Fetches.Error != 1 {

@@ -80,7 +80,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("heard %v", admitted)
 	}
 
-	p.Answer(broken)
+	p.Answer(serveError)
 	post(s, "/auth/schemes/corp/refresh", "")
 	var failed []map[string]any
 	harness.Eventually(t, "the event", func() bool { failed = eventsNamed("auth_keys_failed"); return len(failed) > 0 })

@@ -72,7 +72,7 @@ https://localhost:8080 {
 		if path == "/bound" {
 			question["token"] = token
 		}
-		return decode[requireauth.Explanation](t, askToExplain(t, s, question))
+		return decode[requireauth.Explanation](t, explain(t, s, question))
 	}
 	for _, path := range []string{"/robots", "/write", "/bound"} {
 		for name, with := range map[string]*tls.Certificate{
@@ -121,7 +121,7 @@ https://localhost:8080 {
 		"url is missing":                      {"token": "a", "certificate": text(robot)},
 	} {
 		t.Run("refused: "+says, func(t *testing.T) {
-			response := askToExplain(t, s, question)
+			response := explain(t, s, question)
 			wantError(t, response, http.StatusBadRequest, says)
 			if strings.Contains(response.Body, text(robot)[40:60]) {
 				t.Error(response.Body)
@@ -130,7 +130,7 @@ https://localhost:8080 {
 	}
 }
 
-func askToExplain(t *testing.T, s *harness.Server, question map[string]any) *harness.Response {
+func explain(t *testing.T, s *harness.Server, question map[string]any) *harness.Response {
 	t.Helper()
 	body, err := json.Marshal(question)
 	if err != nil {

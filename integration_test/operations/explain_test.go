@@ -58,7 +58,7 @@ func explainAt(t *testing.T, s *harness.Server, question map[string]any) require
 	if address, ok := question["url"].(string); ok {
 		question["url"] = s.URL(address)
 	}
-	response := askToExplain(t, s, question)
+	response := explain(t, s, question)
 	for _, secret := range []any{question["token"], question["headers"]} {
 		switch secret := secret.(type) {
 		case string:
@@ -76,8 +76,8 @@ func explainAt(t *testing.T, s *harness.Server, question map[string]any) require
 	return decode[requireauth.Explanation](t, response)
 }
 
-// failed are the checks that did.
-func failed(checks []trace.Check) (names []string) {
+// failedChecks are the checks that did.
+func failedChecks(checks []trace.Check) (names []string) {
 	for _, check := range checks {
 		if check.Result == trace.Failed {
 			names = append(names, check.Check)
@@ -167,15 +167,15 @@ func TestExplain(t *testing.T) {
 			"token_type": {"events": "logout"},
 		} {
 			got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": p.Token(claims)}).Gates[0]
-			if names := failed(got.Checks); !slices.Equal(names, []string{want}) || got.Decision != "denied" || got.Scheme != "corp" {
+			if names := failedChecks(got.Checks); !slices.Equal(names, []string{want}) || got.Decision != "denied" || got.Scheme != "corp" {
 				t.Errorf("%s: %+v", want, got)
 			}
 		}
-		if got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": harness.StartProvider(t).Token()}).Gates[0]; !slices.Equal(failed(got.Checks), []string{"signature"}) {
+		if got := explainAt(t, s, map[string]any{"url": "/admin/x", "token": harness.StartProvider(t).Token()}).Gates[0]; !slices.Equal(failedChecks(got.Checks), []string{"signature"}) {
 			t.Errorf("%+v", got)
 		}
 		got := explainAt(t, s, map[string]any{"url": "/admin/reports/1", "token": p.Token(harness.Claims{"roles": []string{"auditor"}, "scope": "read"})})
-		if len(got.Gates) != 2 || got.Gates[0].Decision != "admitted" || !slices.Equal(failed(got.Gates[1].Checks), []string{"scope"}) {
+		if len(got.Gates) != 2 || got.Gates[0].Decision != "admitted" || !slices.Equal(failedChecks(got.Gates[1].Checks), []string{"scope"}) {
 			t.Fatalf("%+v", got.Gates)
 		}
 		if detail := got.Gates[1].Checks[len(got.Gates[1].Checks)-1].Detail; !strings.Contains(detail, "required scope admin, held read") {
@@ -196,7 +196,7 @@ func TestExplain(t *testing.T) {
 		}
 	})
 	post(s, "/auth/revocations", `{"token": "`+good+`"}`)
-	if got := explainAt(t, s, map[string]any{"token": good}); !slices.Equal(failed(got.Schemes[0].Checks), []string{"revocation"}) {
+	if got := explainAt(t, s, map[string]any{"token": good}); !slices.Equal(failedChecks(got.Schemes[0].Checks), []string{"revocation"}) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -47,7 +47,7 @@ func wantError(t *testing.T, response *harness.Response, status int, says string
 	}
 }
 
-// broken answers with an error whose text must not be repeated.
-func broken(w http.ResponseWriter, _ *http.Request) {
+// serveError answers with an error whose text must not be repeated.
+func serveError(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "a message with some-secret-nobody-may-see", http.StatusInternalServerError)
 }

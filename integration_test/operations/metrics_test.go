@@ -97,7 +97,7 @@ func TestMetrics(t *testing.T) {
 		if got := value(t, s, "caddy_auth_store_up"); got != 1 {
 			t.Errorf("store up %g", got)
 		}
-		p.Answer(broken)
+		p.Answer(serveError)
 		post(s, "/auth/schemes/corp/refresh", "")
 		if got := value(t, s, "caddy_auth_key_refresh_total", "scheme=corp", "result=error"); got < 1 {
 			t.Errorf("%g failures", got)
@@ -153,12 +153,12 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-func TestNothingSecretIsTold(t *testing.T) {
+func TestSecretsStayHidden(t *testing.T) {
 	p := harness.StartProvider(t)
 	s := harness.StartWithAdmin(t, everything(p))
 	token := p.Token(harness.Claims{"scope": "admin"})
 	harness.Eventually(t, "the keys", func() bool { return p.Fetches.Load() == 1 })
-	p.Answer(broken)
+	p.Answer(serveError)
 	s.Get("/admin/x?access_token=" + token)
 	s.Get("/admin/x", harness.Bearer(token))
 	s.Get("/admin/x", harness.Bearer(token+"x"))

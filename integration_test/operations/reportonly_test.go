@@ -92,8 +92,8 @@ http://localhost:8080 {
 	})
 }
 
-// reported is the answer of `GET /auth/report`, as far as tests read it.
-type reported struct {
+// report is the answer of `GET /auth/report`, as far as tests read it.
+type report struct {
 	Requests, Admitted, Left int
 	Rows                     []reportedRow
 	Since                    string
@@ -127,7 +127,7 @@ http://localhost:8080 {
 }
 `
 	s := harness.StartWithAdmin(t, config)
-	read := func() (found reported) {
+	read := func() (found report) {
 		t.Helper()
 		response := s.Do(http.MethodGet, s.AdminURL("/auth/report"))
 		if err := json.Unmarshal([]byte(response.Body), &found); err != nil || response.Status != http.StatusOK || found.Since == "" {

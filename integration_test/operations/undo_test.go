@@ -25,7 +25,7 @@ func undo(s *harness.Server, body string) *harness.Response {
 	return s.Do(http.MethodDelete, s.AdminURL("/auth/revocations"), harness.Body("application/json", body))
 }
 
-func listed(t *testing.T, s *harness.Server, query string) requireauth.RevocationList {
+func list(t *testing.T, s *harness.Server, query string) requireauth.RevocationList {
 	t.Helper()
 	return decode[requireauth.RevocationList](t, s.Do(http.MethodGet, s.AdminURL("/auth/revocations"+query)))
 }
@@ -133,7 +133,7 @@ func TestCallersAreRevoked(t *testing.T) {
 
 func TestListOfRevocations(t *testing.T) {
 	s := callers(t)
-	if got := listed(t, s, ""); got.Total != 0 || got.Revocations == nil || len(got.Revocations) != 0 {
+	if got := list(t, s, ""); got.Total != 0 || got.Revocations == nil || len(got.Revocations) != 0 {
 		t.Fatalf("at first there are %+v", got)
 	}
 	token := harness.Token(t)
@@ -156,7 +156,7 @@ func TestListOfRevocations(t *testing.T) {
 		byID[revoked.ID] = revoked
 	}
 	t.Run("all at once, the newest first", func(t *testing.T) {
-		list := listed(t, s, "")
+		list := list(t, s, "")
 		if list.Total != 5 || len(list.Revocations) != 5 || list.Next != "" {
 			t.Fatalf("%+v", list)
 		}
@@ -168,9 +168,9 @@ func TestListOfRevocations(t *testing.T) {
 		}
 	})
 	t.Run("page by page, in the same order, whatever is announced meanwhile", func(t *testing.T) {
-		all, query := listed(t, s, "").Revocations, "?limit=2"
+		all, query := list(t, s, "").Revocations, "?limit=2"
 		for i := 0; i < len(all); {
-			list := listed(t, s, query)
+			list := list(t, s, query)
 			for _, got := range list.Revocations {
 				same(t, got, all[i])
 				i++
@@ -191,11 +191,11 @@ func TestListOfRevocations(t *testing.T) {
 		}
 	})
 	t.Run("undone by its id", func(t *testing.T) {
-		before := listed(t, s, "").Total
+		before := list(t, s, "").Total
 		for _, revoked := range published {
 			same(t, decode[requireauth.Revoked](t, undo(s, `{"id": "`+revoked.ID+`"}`)), revoked)
 		}
-		if got := listed(t, s, "").Total; got != before-len(published) {
+		if got := list(t, s, "").Total; got != before-len(published) {
 			t.Errorf("%d are left of %d", got, before)
 		}
 	})
@@ -213,7 +213,7 @@ func TestListOfRevocations(t *testing.T) {
 	})
 }
 
-func TestRevocationsAreTold(t *testing.T) {
+func TestRevocationsAreLogged(t *testing.T) {
 	s := callers(t)
 	eventsNamed("")
 	count := func(action string) float64 { return value(t, s, "caddy_auth_revocations_total", "action="+action) }
@@ -282,7 +282,7 @@ func TestStoreAwayFromRevocations(t *testing.T) {
 	alice := harness.Basic("alice", password)
 	t.Run("away: the list is what is known here, and nothing is undone", func(t *testing.T) {
 		s := harness.StartWithAdmin(t, site)
-		listed(t, s, "")
+		list(t, s, "")
 		wantError(t, undo(s, `{"jti": "a"}`), http.StatusServiceUnavailable, "still holds")
 		if got := s.Get("/", alice); got.Status != http.StatusOK {
 			t.Errorf("status %d", got.Status)

@@ -49,36 +49,36 @@ func TestDPoPOfSeveralGates(t *testing.T) {
 		t.Run("R9449-6: the gate of a resource "+name+" takes a proof for the resource, once", func(t *testing.T) {
 			h := newHolder(t)
 			proof := h.proof(t, "GET", url)
-			s.Get("/mcp", harness.Host("api.example.com"), h.presented(), proof).Want(200, "")
-			refuseProof(t, s.Get("/mcp", harness.Host("api.example.com"), h.presented(), proof))
+			s.Get("/mcp", harness.Host("api.example.com"), h.withToken(), proof).Want(200, "")
+			refuseProof(t, s.Get("/mcp", harness.Host("api.example.com"), h.withToken(), proof))
 		})
 		t.Run("R9449-6: the gate of a resource "+name+" takes it below a proxy that changes Host", func(t *testing.T) {
 			h := newHolder(t)
-			s.Do("GET", s.SecondURL("/mcp"), h.presented(), h.proof(t, "GET", url)).Want(200, "")
+			s.Do("GET", s.SecondURL("/mcp"), h.withToken(), h.proof(t, "GET", url)).Want(200, "")
 		})
 		t.Run("R9449-6: the gate of a resource "+name+" refuses a proof for another host", func(t *testing.T) {
 			h := newHolder(t)
-			refuseProof(t, s.Get("/mcp", harness.Host("elsewhere.example"), h.presented(), h.proof(t, "GET", "http://elsewhere.example/mcp")))
+			refuseProof(t, s.Get("/mcp", harness.Host("elsewhere.example"), h.withToken(), h.proof(t, "GET", "http://elsewhere.example/mcp")))
 		})
 	}
 	t.Run("R9449-6: a path outside the resource keeps its own address", func(t *testing.T) {
 		s := harness.Start(t, gatesConfig("@mcp path /mcp*", siteGate, strings.Replace(resourceGate, "require_auth", "require_auth @mcp", 1)))
 		for _, path := range []string{"/", "/mc", "/other/mcp"} {
 			h := newHolder(t)
-			refuseProof(t, s.Get(path, harness.Host("api.example.com"), h.presented(), h.proof(t, "GET", "https://api.example.com"+path)))
-			s.Get(path, harness.Host("api.example.com"), h.presented(), h.proof(t, "GET", "http://api.example.com"+path)).Want(200, "")
+			refuseProof(t, s.Get(path, harness.Host("api.example.com"), h.withToken(), h.proof(t, "GET", "https://api.example.com"+path)))
+			s.Get(path, harness.Host("api.example.com"), h.withToken(), h.proof(t, "GET", "http://api.example.com"+path)).Want(200, "")
 		}
 	})
 	t.Run("R9449-6: the resource of one site says nothing of another", func(t *testing.T) {
 		s := harness.Start(t, strings.Replace(gatesConfig(siteGate), "http://:8080 {\n", "http://localhost:8080 {\n"+"\t"+resourceGate+"\n", 1))
 		h := newHolder(t)
-		refuseProof(t, s.Do("GET", s.SecondURL("/mcp"), h.presented(), h.proof(t, "GET", url)))
-		s.Do("GET", s.SecondURL("/mcp"), h.presented(), h.proof(t, "GET", s.SecondURL("/mcp"))).Want(200, "")
+		refuseProof(t, s.Do("GET", s.SecondURL("/mcp"), h.withToken(), h.proof(t, "GET", url)))
+		s.Do("GET", s.SecondURL("/mcp"), h.withToken(), h.proof(t, "GET", s.SecondURL("/mcp"))).Want(200, "")
 	})
 	t.Run("R9449-10: a handler between gates cannot take the proof away", func(t *testing.T) {
 		s := harness.Start(t, gatesConfig(siteGate, "request_header -DPoP", siteGate))
 		h := newHolder(t)
-		refuseProof(t, s.Get("/", h.presented(), h.proof(t, "GET", s.URL("/"))))
+		refuseProof(t, s.Get("/", h.withToken(), h.proof(t, "GET", s.URL("/"))))
 	})
 }
 
@@ -88,7 +88,7 @@ func TestDPoPBesideQuery(t *testing.T) {
 		"http://localhost:8080 {\nrequire_auth\nrespond \"query {query}\"\n}")
 	t.Run("R6750-4: a token in the query does not go on beside the same one after DPoP", func(t *testing.T) {
 		h := newHolder(t)
-		r := s.Get("/?a=1&access_token="+h.token, h.presented(), h.proof(t, "GET", s.URL("/")))
+		r := s.Get("/?a=1&access_token="+h.token, h.withToken(), h.proof(t, "GET", s.URL("/")))
 		if r.Status != 200 || r.Body != "query a=1" {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}

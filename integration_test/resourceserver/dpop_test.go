@@ -74,7 +74,7 @@ func (h holder) proof(t *testing.T, method, url string, replaced ...map[string]a
 	return harness.Header("Dpop", dpoptest.Proof(t, h.key, claims, nil))
 }
 
-func (h holder) presented() harness.Option { return harness.Header("Authorization", "DPoP "+h.token) }
+func (h holder) withToken() harness.Option { return harness.Header("Authorization", "DPoP "+h.token) }
 
 func TestDPoP(t *testing.T) {
 	s := harness.Start(t, proofs)
@@ -88,12 +88,12 @@ func TestDPoP(t *testing.T) {
 	})
 	t.Run("R9449-1: a proof lets the holder in", func(t *testing.T) {
 		h := newHolder(t)
-		s.Get("/optional", h.presented(), h.proof(t, "GET", url)).Want(200, "")
+		s.Get("/optional", h.withToken(), h.proof(t, "GET", url)).Want(200, "")
 	})
 	t.Run("R9449-2 R9449-16: no proof, two proofs", func(t *testing.T) {
 		h := newHolder(t)
-		s.Get("/optional", h.presented()).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
-		s.Get("/optional", h.presented(), h.proof(t, "GET", url), h.proof(t, "GET", url)).
+		s.Get("/optional", h.withToken()).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.withToken(), h.proof(t, "GET", url), h.proof(t, "GET", url)).
 			Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 	})
 	for name, replaced := range map[string]map[string]any{
@@ -109,16 +109,16 @@ func TestDPoP(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHolder(t)
-			s.Get("/optional", h.presented(), h.proof(t, "GET", url, replaced)).
+			s.Get("/optional", h.withToken(), h.proof(t, "GET", url, replaced)).
 				Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 		})
 	}
 	t.Run("R9449-9: the proof of another key, and a token bound to none", func(t *testing.T) {
 		h, thief := newHolder(t), newHolder(t)
 		thief.token = h.token
-		s.Get("/optional", thief.presented(), thief.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
+		s.Get("/optional", thief.withToken(), thief.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
 		unbound := holder{key: h.key, token: harness.Token(t)}
-		s.Get("/optional", unbound.presented(), unbound.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
+		s.Get("/optional", unbound.withToken(), unbound.proof(t, "GET", url)).Want(401, "invalid_token", challengesFor("invalid_token", badToken)...)
 	})
 	t.Run("R9449-10: a bound token as Bearer", func(t *testing.T) {
 		h := newHolder(t)
@@ -128,28 +128,28 @@ func TestDPoP(t *testing.T) {
 	t.Run("R9449-11: a proof works once", func(t *testing.T) {
 		h := newHolder(t)
 		proof := h.proof(t, "GET", url)
-		s.Get("/optional", h.presented(), proof).Want(200, "")
-		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.withToken(), proof).Want(200, "")
+		s.Get("/optional", h.withToken(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 		s.Reload(proofs)
-		s.Get("/optional", h.presented(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
+		s.Get("/optional", h.withToken(), proof).Want(401, "invalid_dpop_proof", challengesFor("invalid_dpop_proof", badProof)...)
 	})
 	t.Run("a proof is used once for all gates of a request", func(t *testing.T) {
 		h := newHolder(t, harness.Claims{"scope": "read"})
-		s.Get("/twice", h.presented(), h.proof(t, "GET", s.URL("/twice"))).Want(200, "")
+		s.Get("/twice", h.withToken(), h.proof(t, "GET", s.URL("/twice"))).Want(200, "")
 	})
 	t.Run("GW-3 R9449-6: the address before rewrites counts", func(t *testing.T) {
 		h := newHolder(t)
-		s.Get("/rewritten?a=b", h.presented(), h.proof(t, "GET", s.URL("/rewritten"))).Want(200, "")
+		s.Get("/rewritten?a=b", h.withToken(), h.proof(t, "GET", s.URL("/rewritten"))).Want(200, "")
 	})
 	t.Run("403 is said in the challenge of the scheme used", func(t *testing.T) {
 		h := newHolder(t)
-		s.Get("/twice", h.presented(), h.proof(t, "GET", s.URL("/twice"))).Want(403, "insufficient_scope",
+		s.Get("/twice", h.withToken(), h.proof(t, "GET", s.URL("/twice"))).Want(403, "insufficient_scope",
 			`DPoP realm="api", error="insufficient_scope", scope="read", `+algorithms+`, error_description="The access token lacks a required scope"`)
 	})
 	t.Run("R9449-15: ambiguous credentials", func(t *testing.T) {
 		h := newHolder(t)
 		const malformed = `error_description="The request is malformed"`
-		s.Get("/optional", h.presented(), harness.Bearer(h.token)).Want(400, "invalid_request",
+		s.Get("/optional", h.withToken(), harness.Bearer(h.token)).Want(400, "invalid_request",
 			`Bearer realm="api", error="invalid_request", `+malformed,
 			`DPoP realm="api", error="invalid_request", `+algorithms+`, `+malformed)
 	})
@@ -167,19 +167,19 @@ func TestDPoPNonce(t *testing.T) {
 			`DPoP realm="api", error="invalid_token", `+algorithms+`, `+badToken)
 	})
 	t.Run("R9449-12: a proof without a nonce is told one", func(t *testing.T) {
-		answer := s.Get("/strict", h.presented(), h.proof(t, http.MethodGet, url)).Want(401, "use_dpop_nonce", want)
+		answer := s.Get("/strict", h.withToken(), h.proof(t, http.MethodGet, url)).Want(401, "use_dpop_nonce", want)
 		if nonces := answer.Header["Dpop-Nonce"]; len(nonces) != 1 || len(nonces[0]) < 16 || strings.ContainsAny(nonces[0], "\"\\ ") {
 			t.Fatalf("nonces %q", nonces)
 		}
 		nonce = answer.Header.Get("DPoP-Nonce")
 	})
 	t.Run("R9449-12: with the nonce the proof is good", func(t *testing.T) {
-		answer := s.Get("/strict", h.presented(), h.proof(t, http.MethodGet, url, map[string]any{"nonce": nonce})).Want(200, "")
+		answer := s.Get("/strict", h.withToken(), h.proof(t, http.MethodGet, url, map[string]any{"nonce": nonce})).Want(200, "")
 		if got := answer.Header["Dpop-Nonce"]; got != nil {
 			t.Errorf("a current nonce is repeated: %q", got)
 		}
 	})
 	t.Run("R9449-12: another nonce is not", func(t *testing.T) {
-		s.Get("/strict", h.presented(), h.proof(t, http.MethodGet, url, map[string]any{"nonce": nonce + "x"})).Want(401, "use_dpop_nonce", want)
+		s.Get("/strict", h.withToken(), h.proof(t, http.MethodGet, url, map[string]any{"nonce": nonce + "x"})).Want(401, "use_dpop_nonce", want)
 	})
 }

@@ -163,8 +163,8 @@ func (p *fakeProvider) introspect(w http.ResponseWriter, r *http.Request) {
 	p.json(w, http.StatusOK, map[string]any{"active": active, "aud": "api://mcp", "sub": "alice", "scope": "mcp:use"})
 }
 
-// lastAsked is the last form of the token endpoint.
-func (p *fakeProvider) lastAsked() url.Values {
+// lastTokenRequest is the last form of the token endpoint.
+func (p *fakeProvider) lastTokenRequest() url.Values {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if len(p.tokenRequests) == 0 {

@@ -203,7 +203,7 @@ func TestFacadeLogin(t *testing.T) {
 			if answer.Status != http.StatusOK || answer.Header.Get("Cache-Control") != "no-store" || strings.Contains(answer.Body, theSecret) {
 				t.Fatalf("%d %v %s", answer.Status, answer.Header, answer.Body)
 			}
-			if form := p.lastAsked(); form.Get("client_secret") != theSecret || form.Get("code_verifier") != verifier || form.Get("redirect_uri") != p.callback {
+			if form := p.lastTokenRequest(); form.Get("client_secret") != theSecret || form.Get("code_verifier") != verifier || form.Get("redirect_uri") != p.callback {
 				t.Error(form)
 			}
 			tokens := members(t, answer)
@@ -509,7 +509,7 @@ func TestFacadeToken(t *testing.T) {
 		if r := post(s, form); r.Status != http.StatusOK {
 			t.Fatal(r.Body)
 		}
-		if sent := p.lastAsked(); sent.Get("client_secret") != theSecret || sent.Has("resource") || sent.Get("scope") != "api://mcp/.default" {
+		if sent := p.lastTokenRequest(); sent.Get("client_secret") != theSecret || sent.Has("resource") || sent.Get("scope") != "api://mcp/.default" {
 			t.Error(sent)
 		}
 	})

@@ -148,7 +148,7 @@ func TestIntrospection(t *testing.T) {
 		h.token = "proved"
 		i.tokens["proved"] = map[string]any{"active": true, "aud": audience, "sub": "dora", "token_type": "DPoP",
 			"cnf": map[string]any{"jkt": dpoptest.Thumbprint(t, h.key.Public())}}
-		s.Get("/asked", h.presented(), h.proof(t, "GET", s.URL("/asked"))).Want(200, "")
+		s.Get("/asked", h.withToken(), h.proof(t, "GET", s.URL("/asked"))).Want(200, "")
 		s.Get("/asked", harness.Bearer("proved")).Want(401, "invalid_token", invalid...)
 	})
 	t.Run("R7662-4 AVAIL-1: an endpoint that fails is 503", func(t *testing.T) {

@@ -43,8 +43,8 @@ func chatty(t *testing.T) (address string, observed *observation) {
 	}), observed
 }
 
-// answered wants the empty answer of a gate to a preflight.
-func answered(t *testing.T, r *harness.Response) {
+// wantPreflight wants the empty answer of a gate to a preflight.
+func wantPreflight(t *testing.T, r *harness.Response) {
 	t.Helper()
 	if r.Status != http.StatusNoContent || r.Body != "" {
 		t.Errorf("status %d, body %q", r.Status, r.Body)
@@ -107,9 +107,9 @@ func TestPreflightAnswered(t *testing.T) {
 		s := harness.Start(t, config(auth, gate+lines))
 		t.Run("CORS-1: the gate answers, and nothing behind it, "+name, func(t *testing.T) {
 			for _, path := range []string{"/respond", "/templates/secret.html", "/metrics", "/", "/transfer?to=mallory", "/missing"} {
-				answered(t, preflight(s, s.URL(path)))
+				wantPreflight(t, preflight(s, s.URL(path)))
 			}
-			answered(t, preflight(s, s.URL("/"), harness.Body("text/plain", "evil"), harness.Header("Expect", "100-continue")))
+			wantPreflight(t, preflight(s, s.URL("/"), harness.Body("text/plain", "evil"), harness.Header("Expect", "100-continue")))
 			if n := observed.count.Load(); n != 0 {
 				t.Errorf("the upstream was asked %d times", n)
 			}
@@ -253,7 +253,7 @@ func TestPreflightForwarded(t *testing.T) {
 	t.Run("CORS-1 MCP-10: past the origin check of an mcp gate goes none", func(t *testing.T) {
 		s.Reload(config("bearer corp {"+harness.BearerLines+"}", "require_auth {\npreflight forward\nmcp {\norigin "+web+"\n}\n}\nreverse_proxy "+address))
 		before := observed.count.Load()
-		answered(t, s.Do("OPTIONS", s.URL("/"), origin("https://stranger.example"), harness.Header("Access-Control-Request-Method", "POST")))
+		wantPreflight(t, s.Do("OPTIONS", s.URL("/"), origin("https://stranger.example"), harness.Header("Access-Control-Request-Method", "POST")))
 		if observed.count.Load() != before {
 			t.Error("the server was asked")
 		}

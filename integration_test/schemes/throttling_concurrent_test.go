@@ -34,7 +34,7 @@ func TestConcurrentAttempts(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := guarded(t, "attempts 3 {\nper_client 5\nper_account 6\n}",
+			s := startGuarded(t, "attempts 3 {\nper_client 5\nper_account 6\n}",
 				oneUser(t)+"\napi_key keys {\nkey a sha256:"+strings.Repeat("a", 64)+"\n}", "require_auth ops keys")
 			var verified atomic.Int64
 			var all sync.WaitGroup

@@ -14,9 +14,9 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-// guarded runs a site whose clients say where they come from, as behind a proxy
+// startGuarded runs a site whose clients say where they come from, as behind a proxy
 // that is trusted.
-func guarded(t *testing.T, attempts, auth, site string) *harness.Server {
+func startGuarded(t *testing.T, attempts, auth, site string) *harness.Server {
 	t.Helper()
 	return harness.Start(t, guardedConfig(attempts, auth, site))
 }

@@ -20,7 +20,7 @@ func TestThrottlingOfSubrequests(t *testing.T) {
 	}
 	site := "root " + root + "\nrequire_auth /secret\ntemplates\nrespond /secret \"hello {http.auth.user.id}\"\nfile_server"
 	start := func(t *testing.T) (s *harness.Server, verified func() int) {
-		s = guarded(t, "attempts 5 {\n per_client 7\n}", oneUser(t), site)
+		s = startGuarded(t, "attempts 5 {\n per_client 7\n}", oneUser(t), site)
 		return s, func() int {
 			count := 0
 			for _, decision := range s.Decisions() {

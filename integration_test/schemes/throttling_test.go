@@ -13,7 +13,7 @@ import (
 )
 
 func TestThrottlingOfPasswords(t *testing.T) {
-	s := guarded(t, "attempts 5", oneUser(t), anyUser)
+	s := startGuarded(t, "attempts 5", oneUser(t), anyUser)
 	t.Run("LEAK-6: after five failures a client waits for an account, also with the right password", func(t *testing.T) {
 		fail(t, s, 5, "192.0.2.1", encoded("alice:wrong"))
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:wrong")), 30)
@@ -77,7 +77,7 @@ func TestThrottlingOfPasswords(t *testing.T) {
 var changing = regexp.MustCompile(`Retry-After: [0-9]+`)
 
 func TestThrottlingRevealsNothing(t *testing.T) {
-	s := guarded(t, "attempts 5", oneUser(t), anyUser)
+	s := startGuarded(t, "attempts 5", oneUser(t), anyUser)
 	const typed = "hunter2-in-the-wrong-field"
 	t.Run("LEAK-6: known and unknown accounts are answered alike, to the byte", func(t *testing.T) {
 		send := func(address, pair string) string {
@@ -115,7 +115,7 @@ func TestThrottlingRevealsNothing(t *testing.T) {
 }
 
 func TestThrottlingByAddress(t *testing.T) {
-	s := guarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", oneUser(t)+"\nbearer {\n"+harness.BearerLines+"}",
+	s := startGuarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", oneUser(t)+"\nbearer {\n"+harness.BearerLines+"}",
 		"require_auth ops bearer\nrespond \"hello {http.auth.user.id}\"")
 	wantOK(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")))
 	t.Run("LEAK-6: many clients together reach the limit of the account", func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestThrottlingByAddress(t *testing.T) {
 
 func TestThrottlingOfKeys(t *testing.T) {
 	keys := "api_key {\n key a " + digest("key-a") + "\n key b " + digest("key-b") + "\n}"
-	s := guarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", keys, anyUser)
+	s := startGuarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", keys, anyUser)
 	wantOK(t, s.Get("/", from("192.0.2.1"), key("key-a")))
 	t.Run("LEAK-6: a wrong key that is sent again and again waits, and nobody else with it", func(t *testing.T) {
 		fail(t, s, 3, "192.0.2.1", key("expired"))
@@ -172,7 +172,7 @@ func TestThrottlingOfKeys(t *testing.T) {
 
 func TestThrottlingAcrossGates(t *testing.T) {
 	schemes := oneUser(t) + "\nbasic office {\n user carol " + hash(t, "paper") + "\n}"
-	s := guarded(t, "attempts 3", schemes, `
+	s := startGuarded(t, "attempts 3", schemes, `
 	require_auth /optional ops {
 		optional
 	}
@@ -230,7 +230,7 @@ func TestThrottlingAcrossGates(t *testing.T) {
 
 func TestThrottlingConfiguration(t *testing.T) {
 	t.Run("LEAK-6: schemes of other plugins are limited too", func(t *testing.T) {
-		s := guarded(t, "attempts 3", "pin", anyUser)
+		s := startGuarded(t, "attempts 3", "pin", anyUser)
 		pin := func(value string) harness.Option { return harness.Header("X-Pin", value) }
 		for value, status := range map[string]int{"busy": 503, "fault": 500, "panic": 500, "revoked": 401} {
 			for range 5 {
@@ -246,7 +246,7 @@ func TestThrottlingConfiguration(t *testing.T) {
 		wantWait(t, s.Get("/", from("192.0.2.2"), pin("4711")), 30)
 	})
 	t.Run("LEAK-6: each failure after a wait makes the next one longer", func(t *testing.T) {
-		s := guarded(t, "attempts 1 {\n wait 3s\n}", oneUser(t), anyUser)
+		s := startGuarded(t, "attempts 1 {\n wait 3s\n}", oneUser(t), anyUser)
 		fail(t, s, 1, "192.0.2.1", encoded("alice:wrong"))
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:wrong")), 3)
 		harness.Eventually(t, "the wait is over", func() bool {
@@ -255,12 +255,12 @@ func TestThrottlingConfiguration(t *testing.T) {
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")), 6)
 	})
 	t.Run("LEAK-6: switched off, nobody waits", func(t *testing.T) {
-		s := guarded(t, "attempts off", oneUser(t), anyUser)
+		s := startGuarded(t, "attempts off", oneUser(t), anyUser)
 		fail(t, s, 20, "192.0.2.1", encoded("alice:wrong"))
 		wantOK(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")))
 	})
 	t.Run("LEAK-6: scripts of another origin can read when to come again", func(t *testing.T) {
-		s := guarded(t, "attempts 1", oneUser(t), "auth_cors https://web.example\n"+anyUser)
+		s := startGuarded(t, "attempts 1", oneUser(t), "auth_cors https://web.example\n"+anyUser)
 		fail(t, s, 1, "192.0.2.1", encoded("alice:wrong"))
 		r := s.Get("/", from("192.0.2.1"), encoded("alice:wrong"), origin("https://web.example"))
 		wantWait(t, r, 30)

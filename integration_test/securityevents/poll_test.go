@@ -285,8 +285,8 @@ func TestPushStream(t *testing.T) {
 	}
 	secret := harness.Bearer("shared-with-the-transmitter")
 	wantAccepted(t, push(s, requested, secret))
-	madeUp := x.claims(ssf+"verification", nil, harness.Claims{"events": map[string]any{ssf + "verification": map[string]any{"state": "made-up"}}})
-	wantRefused(t, push(s, x.set(madeUp), secret), "invalid_state")
+	invented := x.claims(ssf+"verification", nil, harness.Claims{"events": map[string]any{ssf + "verification": map[string]any{"state": "made-up"}}})
+	wantRefused(t, push(s, x.set(invented), secret), "invalid_state")
 	t.Run("a stream that is paused is in the log", func(t *testing.T) {
 		x.mutex.Lock()
 		x.status = "paused"

@@ -134,8 +134,8 @@ func TestRefused(t *testing.T) {
 	claims := func(more harness.Claims) harness.Claims { return x.claims(event, x.user("victim"), more) }
 	good := x.set(claims(nil))
 	parts := strings.Split(good, ".")
-	forged := x.signed(claims(nil), header(nil))
-	forged = forged[:strings.LastIndexByte(forged, '.')] + "." + strings.Split(x.signed(claims(harness.Claims{"jti": "x"}), header(nil)), ".")[2]
+	forged := x.sign(claims(nil), header(nil))
+	forged = forged[:strings.LastIndexByte(forged, '.')] + "." + strings.Split(x.sign(claims(harness.Claims{"jti": "x"}), header(nil)), ".")[2]
 	for name, test := range map[string]struct{ set, code string }{
 		"R8935: not a token":            {"hello", "invalid_request"},
 		"R8935: empty":                  {"", "invalid_request"},
@@ -143,9 +143,9 @@ func TestRefused(t *testing.T) {
 		"without a signature":           {parts[0] + "." + parts[1] + ".", "invalid_request"},
 		"with another's signature":      {forged, "invalid_key"},
 		"by a secret":                   {harness.Sign(t, jwa.HS256, []byte(harness.Secret), header(nil), claims(nil)), "invalid_key"},
-		"of the type of a token":        {x.signed(claims(nil), header(map[string]any{"typ": "at+jwt"})), "invalid_request"},
-		"without a type":                {x.signed(claims(nil), header(map[string]any{"typ": "JWT"})), "invalid_request"},
-		"with crit":                     {x.signed(claims(nil), header(map[string]any{"crit": []string{"exp"}})), "invalid_request"},
+		"of the type of a token":        {x.sign(claims(nil), header(map[string]any{"typ": "at+jwt"})), "invalid_request"},
+		"without a type":                {x.sign(claims(nil), header(map[string]any{"typ": "JWT"})), "invalid_request"},
+		"with crit":                     {x.sign(claims(nil), header(map[string]any{"crit": []string{"exp"}})), "invalid_request"},
 		"of another issuer":             {x.set(claims(harness.Claims{"iss": "https://other.example"})), "invalid_issuer"},
 		"without an issuer":             {x.set(claims(harness.Claims{"iss": nil})), "invalid_issuer"},
 		"for another receiver":          {x.set(claims(harness.Claims{"aud": harness.Audience})), "invalid_audience"},

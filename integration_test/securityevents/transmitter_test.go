@@ -89,10 +89,10 @@ func (x transmitter) claims(event string, subject any, more ...harness.Claims) h
 // set signs a security event token.
 func (x transmitter) set(claims harness.Claims) string {
 	x.t.Helper()
-	return x.signed(claims, map[string]any{"typ": "secevent+jwt", "kid": harness.DefaultKeyID})
+	return x.sign(claims, map[string]any{"typ": "secevent+jwt", "kid": harness.DefaultKeyID})
 }
 
-func (x transmitter) signed(claims harness.Claims, header map[string]any) string {
+func (x transmitter) sign(claims harness.Claims, header map[string]any) string {
 	x.t.Helper()
 	return harness.Sign(x.t, jwa.ES256, x.Key(harness.DefaultKeyID), header, claims)
 }
