@@ -181,7 +181,7 @@ func (o explainOptions) send(ctx context.Context, q question) (*Explanation, err
 	if err != nil {
 		return nil, err
 	}
-	answer, err := command.AskServer(ctx, o.address, http.MethodPost, "/auth/explain", body, explainFor+10*time.Second)
+	answer, err := command.CallServer(ctx, o.address, http.MethodPost, "/auth/explain", body, explainFor+10*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func (o *reportOptions) run(cmd *cobra.Command) (int, error) {
 func (o *reportOptions) read(ctx context.Context, stdin io.Reader) (summed denials.Report, err error) {
 	switch o.log {
 	case "":
-		answer, err := AskServer(ctx, o.address, http.MethodGet, "/auth/report", nil, askFor)
+		answer, err := CallServer(ctx, o.address, http.MethodGet, "/auth/report", nil, serverTimeout)
 		if err != nil {
 			return summed, err
 		}

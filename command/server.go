@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// askFor is how long an answer of the admin API may take.
-	askFor = 10 * time.Second
+	// serverTimeout is how long an answer of the admin API may take.
+	serverTimeout = 10 * time.Second
 	// maxAnswer bounds an answer of the admin API, in bytes.
 	maxAnswer = 16 << 20
 )
 
-// AskServer sends a request to the admin API of a running server and returns the answer.
+// CallServer sends a request to the admin API of a running server and returns the answer.
 // The address is that of the global option `admin`, which may be a Unix socket, or a URL.
-func AskServer(ctx context.Context, address, method, path string, body []byte, timeout time.Duration) ([]byte, error) {
+func CallServer(ctx context.Context, address, method, path string, body []byte, timeout time.Duration) ([]byte, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
 	if parsed, err := caddy.ParseNetworkAddress(address); err == nil && parsed.IsUnixNetwork() {

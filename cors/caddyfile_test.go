@@ -75,15 +75,15 @@ func TestCaddyfile(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Caddy joins neighbouring routes with equal matchers.
-			if joined(got) != joined(want) {
-				t.Errorf("\n got %s\nwant %s", joined(got), joined(want))
+			if join(got) != join(want) {
+				t.Errorf("\n got %s\nwant %s", join(got), join(want))
 			}
 		})
 	}
 }
 
-// joined writes every handler with its matcher on a line of its own.
-func joined(routes []any) string {
+// join writes every handler with its matcher on a line of its own.
+func join(routes []any) string {
 	var lines strings.Builder
 	for _, route := range routes {
 		matcher, _ := json.Marshal(route.(map[string]any)["match"])

@@ -77,7 +77,7 @@ func TestRevocationEntry(t *testing.T) {
 	}
 }
 
-func TestMark(t *testing.T) {
+func TestEntry(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	before := Entry{Before: now}
 	for name, test := range map[string]struct {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// mixed are users with hashes of two kinds, one of ten with the second.
-func mixed(t *testing.T, many int) *directory {
+// newMixedDirectory are users with hashes of two kinds, one of ten with the second.
+func newMixedDirectory(t *testing.T, many int) *directory {
 	t.Helper()
 	var accounts []account
 	for i := range many {
@@ -38,16 +38,16 @@ func TestDecoys(t *testing.T) {
 		}
 		return times
 	}
-	first := kinds(mixed(t, 20))
+	first := kinds(newMixedDirectory(t, 20))
 	t.Run("LEAK-2: an unknown name keeps its kind of hash at a reload, and has it at every instance", func(t *testing.T) {
 		for range 5 {
-			if n := differ(first, kinds(mixed(t, 20))); n != 0 {
+			if n := differ(first, kinds(newMixedDirectory(t, 20))); n != 0 {
 				t.Fatalf("%d of 1,000 names have another kind", n)
 			}
 		}
 	})
 	t.Run("LEAK-2: with a user more, too, apart from a few", func(t *testing.T) {
-		if n := differ(first, kinds(mixed(t, 21))); n > 50 {
+		if n := differ(first, kinds(newMixedDirectory(t, 21))); n > 50 {
 			t.Errorf("%d of 1,000 names have another kind", n)
 		}
 	})

@@ -55,15 +55,15 @@ func (r *remembering) mint(tb testing.TB, subject, audience string) string {
 }
 
 func (r *remembering) verify(token, gate string) authn.Outcome {
-	return r.askOf(token, gate, false)
+	return r.verifyAt(token, gate, false)
 }
 
-// askAsURL asks at a gate that takes its audience in any case.
-func (r *remembering) askAsURL(token, gate string) authn.Outcome {
-	return r.askOf(token, gate, true)
+// verifyForURL asks at a gate that takes its audience in any case.
+func (r *remembering) verifyForURL(token, gate string) authn.Outcome {
+	return r.verifyAt(token, gate, true)
 }
 
-func (r *remembering) askOf(token, gate string, asURL bool) authn.Outcome {
+func (r *remembering) verifyAt(token, gate string, asURL bool) authn.Outcome {
 	request := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
 	request.SetGate(&authn.Gate{Audience: gate, AudienceAsURL: asURL})
 	return r.Verify(context.Background(), request, authn.Credential{Scheme: bearerScheme, Value: token, Location: authn.AuthorizationField})
@@ -133,8 +133,8 @@ func TestCache(t *testing.T) {
 		r := newRemembering(t)
 		token := r.mint(t, "alice", "HTTPS://GATE.example/mcp")
 		const gate = "https://gate.example/mcp"
-		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceLocal, "")
-		want(t, r.askAsURL(token, gate), authn.Accepted, authn.SourceCache, "")
+		want(t, r.verifyForURL(token, gate), authn.Accepted, authn.SourceLocal, "")
+		want(t, r.verifyForURL(token, gate), authn.Accepted, authn.SourceCache, "")
 		want(t, r.verify(token, gate), authn.Rejected, authn.SourceLocal, authn.CodeInvalidToken)
 	})
 	t.Run("R9700-2: the memory is bounded and holds digests instead of tokens", func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestCacheOutlivesConfiguration(t *testing.T) {
 	open := func(change func(*Bearer)) *Bearer {
 		b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: block.Secrets{secret}}
 		change(b)
-		return provisioned(t, b)
+		return mustProvision(t, b)
 	}
 	before := open(func(*Bearer) {})
 	token, keys := sign(t, "ES256", nil, map[string]any{"exp": time.Now().Add(time.Hour).Unix()}), scheme(t).keys

@@ -23,7 +23,7 @@ func TestPinned(t *testing.T) {
 		jwkOf(t, "RS", map[string]string{"kid": "rsa", "alg": "RS256"}),
 		jwkOf(t, "ES256", map[string]string{"kid": "ec", "use": "sig"}),
 		jwkOf(t, "ES384", map[string]string{"kid": "for encryption", "use": "enc"})))
-	b := provisioned(t, &Bearer{Issuer: testIssuer, JWKS: file(t, set)})
+	b := mustProvision(t, &Bearer{Issuer: testIssuer, JWKS: file(t, set)})
 	for name, tc := range map[string]struct {
 		algorithm string
 		kid       any
@@ -99,7 +99,7 @@ func TestConfusion(t *testing.T) {
 	for form, path := range map[string]string{"PEM": file(t, text), "JWK": file(t, jwk)} {
 		// Even a list of algorithms that names HS256 does not make a secret of it.
 		for _, list := range [][]string{nil, {"RS256", "HS256", "HS384", "HS512"}} {
-			b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}, Algorithms: list})
+			b := mustProvision(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}, Algorithms: list})
 			wantAccepted(t, b, sign(t, "RS256", nil, nil))
 			for name, secret := range map[string][]byte{
 				"PEM": text, "PEM without its last line break": []byte(strings.TrimSpace(string(text))), "DER": block.Bytes,
@@ -135,7 +135,7 @@ func TestNoCalls(t *testing.T) {
 		}
 	}()
 	address := "http://" + listener.Addr().String() + "/"
-	b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{file(t, public(t, signer{testKeys()["RS"]}))}})
+	b := mustProvision(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{file(t, public(t, signer{testKeys()["RS"]}))}})
 	t.Run("JWT-6: keys and addresses in a header are not used", func(t *testing.T) {
 		own := map[string]any{"kty": "EC", "crv": "P-256"}
 		for _, header := range []map[string]any{
@@ -154,7 +154,7 @@ func TestNoCalls(t *testing.T) {
 
 func TestKeyFileChanges(t *testing.T) {
 	path := file(t, public(t, signer{testKeys()["ES256"]}))
-	b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}})
+	b := mustProvision(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{path}})
 	first, second := sign(t, "ES256", nil, nil), sign(t, "ES384", nil, nil)
 	verdict := func(token string) authn.Verdict { return verify(b, token).Verdict }
 	eventually := func(t *testing.T, condition string, holds func() bool) {

@@ -43,7 +43,7 @@ func provision(t *testing.T, b *Bearer) (*Bearer, error) {
 	return b, err
 }
 
-func provisioned(t *testing.T, b *Bearer) *Bearer {
+func mustProvision(t *testing.T, b *Bearer) *Bearer {
 	t.Helper()
 	b, err := provision(t, b)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestSecrets(t *testing.T) {
 	secret := strings.Repeat("0123456789abcdef", 4)
 	algorithms := []jwa.SignatureAlgorithm{jwa.HS256, jwa.HS384, jwa.HS512}
 	for size, allowed := range map[int]int{32: 1, 47: 1, 48: 2, 63: 2, 64: 3} {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret[:size]}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret[:size]}})
 		for i, algorithm := range algorithms {
 			token := hmacToken(t, algorithm, []byte(secret[:size]))
 			if i < allowed {
@@ -117,24 +117,24 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	t.Run("JWT-4: another secret, a longer one, a shorter one", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, other := range []string{strings.ToUpper(secret), secret + "0", secret[:63], secret + "\x00", " " + secret} {
 			wantRefused(t, b, hmacToken(t, jwa.HS256, []byte(other)), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-2: a list of algorithms narrows what a secret may do", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}, Algorithms: []string{"HS512"}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}, Algorithms: []string{"HS512"}})
 		wantAccepted(t, b, hmacToken(t, jwa.HS512, []byte(secret)))
 		wantRefused(t, b, hmacToken(t, jwa.HS256, []byte(secret)), authn.CodeInvalidToken)
 	})
 	t.Run("JWT-3: tokens of a key pair mean nothing to a secret", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		for _, algorithm := range []string{"RS256", "PS256", "ES256", "EdDSA"} {
 			wantRefused(t, b, sign(t, algorithm, nil, nil), authn.CodeInvalidToken)
 		}
 	})
 	t.Run("JWT-4: a part of the signature is none", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, HMACSecret: block.Secrets{secret}})
 		input, _, _ := cutLast(hmacToken(t, jwa.HS256, []byte(secret)))
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(input))

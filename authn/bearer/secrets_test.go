@@ -46,7 +46,7 @@ func TestSecretsInRotation(t *testing.T) {
 			if written, err := json.Marshal(read); err != nil || string(written) != config {
 				t.Errorf("%s, %v", written, err)
 			}
-			b := provisioned(t, &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: read})
+			b := mustProvision(t, &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: read})
 			if len(b.keys) != len(read) {
 				t.Errorf("%d sources", len(b.keys))
 			}

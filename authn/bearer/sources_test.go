@@ -35,7 +35,7 @@ func TestSources(t *testing.T) {
 	} {
 		t.Run("JWT-5: "+name, func(t *testing.T) {
 			test.config.Issuer = testIssuer
-			b, token := provisioned(t, &test.config), sign(t, "RS256", map[string]any{"kid": test.kid}, nil)
+			b, token := mustProvision(t, &test.config), sign(t, "RS256", map[string]any{"kid": test.kid}, nil)
 			wantAccepted(t, b, token)
 			if ends, sure := b.Ends(context.Background(), token); !sure || !ends.After(testNow) {
 				t.Errorf("ends %s, sure %t", ends, sure)
@@ -45,7 +45,7 @@ func TestSources(t *testing.T) {
 		})
 	}
 	t.Run("AVAIL-1: a set that cannot be asked may have the key of a token that no file has", func(t *testing.T) {
-		b := provisioned(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{next}})
+		b := mustProvision(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{next}})
 		b.keys = append(b.keys, away{})
 		token := sign(t, "RS256", nil, nil)
 		wantAccepted(t, b, token)

@@ -17,8 +17,8 @@ func TestTenants(t *testing.T) {
 	)
 	issuerOf := func(tenant string) string { return "https://login.example.com/" + tenant + "/v2.0" }
 	files := []string{file(t, public(t, signer{testKeys()["RS"]}))}
-	named := provisioned(t, &Bearer{Issuer: template, Tenants: []string{one}, KeyFiles: files})
-	every := provisioned(t, &Bearer{Issuer: template, Tenants: []string{"*"}, KeyFiles: files})
+	named := mustProvision(t, &Bearer{Issuer: template, Tenants: []string{one}, KeyFiles: files})
+	every := mustProvision(t, &Bearer{Issuer: template, Tenants: []string{"*"}, KeyFiles: files})
 	for name, test := range map[string]struct {
 		issuer     any
 		tenant     any
@@ -93,7 +93,7 @@ func TestTenantsOfKeys(t *testing.T) {
 			if test.configure == template {
 				b.Tenants = []string{"*"}
 			}
-			b = provisioned(t, b)
+			b = mustProvision(t, b)
 			token := sign(t, "RS256", map[string]any{"kid": "k1"}, map[string]any{"iss": one, "tid": "1111"})
 			if test.good {
 				wantAccepted(t, b, token)

@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 	t.Run("R8705-3: the certificate of the connection is found, verified or not", func(t *testing.T) {
 		digest := sha256.Sum256(leaf.Raw)
 		want := authn.Credential{Value: hex.EncodeToString(digest[:]), Location: authn.Location{Kind: "tls", Name: "client_cert"}}
-		for _, connection := range []*tls.ConnectionState{unverified(leaf), unverified(leaf, ca.cert), verified(leaf, ca.cert)} {
+		for _, connection := range []*tls.ConnectionState{unverifiedState(leaf), unverifiedState(leaf, ca.cert), verifiedState(leaf, ca.cert)} {
 			if got := find(connection); got != want {
 				t.Errorf("found %+v", got)
 			}
@@ -59,7 +59,7 @@ func TestFind(t *testing.T) {
 		r := httptest.NewRequest("POST", "/?client_cert=x", strings.NewReader("client_cert=x"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("client_cert", "x")
-		r.TLS = unverified(leaf)
+		r.TLS = unverifiedState(leaf)
 		found := find(r.TLS).Location
 		found.Remove(r)
 		body, err := io.ReadAll(r.Body)
@@ -93,32 +93,32 @@ func TestTrust(t *testing.T) {
 		want       authn.Verdict
 		reason     string
 	}{
-		"of the authority":                                 {own, unverified(leaf), authn.Accepted, ""},
-		"of one between that was sent along":               {own, unverified(between.leaf(t, nil), between.cert), authn.Accepted, ""},
-		"for any use":                                      {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageAny))), authn.Accepted, ""},
-		"for no use in particular":                         {own, unverified(ca.leaf(t, usage())), authn.Accepted, ""},
-		"for servers and clients":                          {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
-		"signed by itself and trusted itself":              {pinned, unverified(self.cert), authn.Accepted, ""},
-		"of one between that was not sent":                 {own, unverified(between.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
-		"of another authority of that name":                {own, unverified(stranger.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
-		"of another authority that was sent along":         {own, unverified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"of another authority that Caddy trusts":           {own, verified(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by itself":                                 {own, unverified(self.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by a client with its own certificate":      {own, unverified(holder.leaf(t, nil), leaf), authn.NotApplicable, "no authority in the trust_pool"},
-		"signed by a client whose own certificate is root": {pinned, unverified(self.leaf(t, nil), self.cert), authn.NotApplicable, "no authority in the trust_pool"},
-		"that is over":                                     {own, unverified(ended), authn.Rejected, "expired"},
-		"that is not good yet":                             {own, unverified(early), authn.Rejected, "not yet valid"},
-		"of one between that is over":                      {own, unverified(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
-		"for servers":                                      {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth))), authn.Rejected, "incompatible key usage"},
-		"for signing code":                                 {own, unverified(ca.leaf(t, usage(x509.ExtKeyUsageCodeSigning))), authn.Rejected, "incompatible key usage"},
+		"of the authority":                                 {own, unverifiedState(leaf), authn.Accepted, ""},
+		"of one between that was sent along":               {own, unverifiedState(between.leaf(t, nil), between.cert), authn.Accepted, ""},
+		"for any use":                                      {own, unverifiedState(ca.leaf(t, usage(x509.ExtKeyUsageAny))), authn.Accepted, ""},
+		"for no use in particular":                         {own, unverifiedState(ca.leaf(t, usage())), authn.Accepted, ""},
+		"for servers and clients":                          {own, unverifiedState(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))), authn.Accepted, ""},
+		"signed by itself and trusted itself":              {pinned, unverifiedState(self.cert), authn.Accepted, ""},
+		"of one between that was not sent":                 {own, unverifiedState(between.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority of that name":                {own, unverifiedState(stranger.leaf(t, nil)), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority that was sent along":         {own, unverifiedState(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"of another authority that Caddy trusts":           {own, verifiedState(stranger.leaf(t, nil), stranger.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by itself":                                 {own, unverifiedState(self.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client with its own certificate":      {own, unverifiedState(holder.leaf(t, nil), leaf), authn.NotApplicable, "no authority in the trust_pool"},
+		"signed by a client whose own certificate is root": {pinned, unverifiedState(self.leaf(t, nil), self.cert), authn.NotApplicable, "no authority in the trust_pool"},
+		"that is over":                                     {own, unverifiedState(ended), authn.Rejected, "expired"},
+		"that is not good yet":                             {own, unverifiedState(early), authn.Rejected, "not yet valid"},
+		"of one between that is over":                      {own, unverifiedState(over.leaf(t, nil), over.cert), authn.Rejected, "expired"},
+		"for servers":                                      {own, unverifiedState(ca.leaf(t, usage(x509.ExtKeyUsageServerAuth))), authn.Rejected, "incompatible key usage"},
+		"for signing code":                                 {own, unverifiedState(ca.leaf(t, usage(x509.ExtKeyUsageCodeSigning))), authn.Rejected, "incompatible key usage"},
 
-		"that Caddy verified":                           {caddys, verified(leaf, ca.cert), authn.Accepted, ""},
+		"that Caddy verified":                           {caddys, verifiedState(leaf, ca.cert), authn.Accepted, ""},
 		"that Caddy verified by one of two ways":        {caddys, &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf, over.cert}, {leaf, ca.cert}}}, authn.Accepted, ""},
-		"that Caddy did not verify":                     {caddys, unverified(leaf, ca.cert), authn.NotApplicable, "Caddy did not verify"},
-		"signed by itself that Caddy did not verify":    {caddys, unverified(self.cert), authn.NotApplicable, "Caddy did not verify"},
-		"that was good when the connection began":       {caddys, verified(ended, ca.cert), authn.Rejected, "expired since"},
-		"that Caddy verified and that begins later":     {caddys, verified(early, ca.cert), authn.Rejected, "expired since"},
-		"of one between that was good at the beginning": {caddys, verified(leaf, over.cert, ca.cert), authn.Rejected, "expired since"},
+		"that Caddy did not verify":                     {caddys, unverifiedState(leaf, ca.cert), authn.NotApplicable, "Caddy did not verify"},
+		"signed by itself that Caddy did not verify":    {caddys, unverifiedState(self.cert), authn.NotApplicable, "Caddy did not verify"},
+		"that was good when the connection began":       {caddys, verifiedState(ended, ca.cert), authn.Rejected, "expired since"},
+		"that Caddy verified and that begins later":     {caddys, verifiedState(early, ca.cert), authn.Rejected, "expired since"},
+		"of one between that was good at the beginning": {caddys, verifiedState(leaf, over.cert, ca.cert), authn.Rejected, "expired since"},
 		"with a chain of nothing":                       {caddys, &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{}}}, authn.Rejected, "expired since"},
 	} {
 		t.Run("R8705-3: a certificate "+name, func(t *testing.T) {
@@ -137,14 +137,14 @@ func TestTrust(t *testing.T) {
 	t.Run("R8705-3: all files of the pool and all certificates in a file count", func(t *testing.T) {
 		c := scheme(t, ClientCert{TrustPool: []string{file(t, "# the first\n"+encode(ca.cert, self.cert)), file(t, encode(stranger.cert))}})
 		for _, cert := range []*x509.Certificate{leaf, self.cert, stranger.leaf(t, nil)} {
-			if outcome := try(t, c, unverified(cert)); outcome.Verdict != authn.Accepted {
+			if outcome := try(t, c, unverifiedState(cert)); outcome.Verdict != authn.Accepted {
 				t.Errorf("outcome %+v", outcome)
 			}
 		}
 	})
 	t.Run("O-2: only the certificate that was found is judged", func(t *testing.T) {
 		r := authn.NewRequest(httptest.NewRequest("GET", "/", nil))
-		for _, connection := range []*tls.ConnectionState{nil, {}, unverified(self.cert)} {
+		for _, connection := range []*tls.ConnectionState{nil, {}, unverifiedState(self.cert)} {
 			r.TLS = connection
 			outcome := own.Verify(context.Background(), r, authn.Credential{Value: hexOf(leaf), Location: tlsLocation})
 			if outcome.Verdict != authn.Rejected {
@@ -173,7 +173,7 @@ func TestIdentity(t *testing.T) {
 	bare := ca.leaf(t, func(c *x509.Certificate) { c.Subject = pkix.Name{}; c.DNSNames = []string{""} })
 	identify := func(t *testing.T, from Field, cert *x509.Certificate) authn.Outcome {
 		t.Helper()
-		return try(t, scheme(t, trusting(t, ClientCert{UserFrom: from}, ca)), unverified(cert))
+		return try(t, scheme(t, trusting(t, ClientCert{UserFrom: from}, ca)), unverifiedState(cert))
 	}
 	for from, want := range map[Field]string{
 		"": "CN=robot,O=Example", Subject: "CN=robot,O=Example", CommonName: "robot",
@@ -239,7 +239,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	} {
 		t.Run("R8705-3: "+name+", whichever field is the user", func(t *testing.T) {
 			for _, config := range []ClientCert{{UserFrom: CommonName}, {UserFrom: Subject}} {
-				outcome := try(t, scheme(t, trusting(t, config, ca, odd)), unverified(cert))
+				outcome := try(t, scheme(t, trusting(t, config, ca, odd)), unverifiedState(cert))
 				if outcome.Verdict != authn.Rejected || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
 					t.Errorf("outcome %+v", outcome)
 				}
@@ -262,30 +262,30 @@ func TestGrants(t *testing.T) {
 		c.URIs = []*url.URL{parseURL(t, "https://example.com"), parseURL(t, "spiffe://example/robot")}
 	})
 	t.Run("R8705-3: the grants of all rules that apply add up, each once", func(t *testing.T) {
-		identity := try(t, scheme(t, trusting(t, ClientCert{Rules: rules}, ca)), unverified(robot)).Identity
+		identity := try(t, scheme(t, trusting(t, ClientCert{Rules: rules}, ca)), unverifiedState(robot)).Identity
 		if identity == nil || !slices.Equal(identity.Scopes, []string{"read", "write"}) || !slices.Equal(identity.Roles, []string{"known", "robot"}) {
 			t.Errorf("identity %+v", identity)
 		}
 	})
 	t.Run("R8705-3: no rule, no grant, but a known caller", func(t *testing.T) {
 		for _, config := range []ClientCert{{}, {Rules: rules[2:]}} {
-			identity := try(t, scheme(t, trusting(t, config, ca)), unverified(robot)).Identity
+			identity := try(t, scheme(t, trusting(t, config, ca)), unverifiedState(robot)).Identity
 			if identity == nil || identity.ID == "" || len(identity.Scopes)+len(identity.Roles) > 0 {
 				t.Errorf("identity %+v", identity)
 			}
 		}
 	})
 	t.Run("R8705-3: with only_matching the caller is left to another scheme or refused", func(t *testing.T) {
-		outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules[2:], OnlyMatching: true}, ca)), unverified(robot))
+		outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules[2:], OnlyMatching: true}, ca)), unverifiedState(robot))
 		if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidCredentials || outcome.Identity != nil {
 			t.Errorf("outcome %+v", outcome)
 		}
-		if outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules, OnlyMatching: true}, ca)), unverified(robot)); outcome.Verdict != authn.Accepted {
+		if outcome := try(t, scheme(t, trusting(t, ClientCert{Rules: rules, OnlyMatching: true}, ca)), unverifiedState(robot)); outcome.Verdict != authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
 	t.Run("R8705-3: a matching rule makes up for no verification", func(t *testing.T) {
-		if outcome := try(t, scheme(t, ClientCert{Rules: rules}), unverified(robot)); outcome.Verdict == authn.Accepted {
+		if outcome := try(t, scheme(t, ClientCert{Rules: rules}), unverifiedState(robot)); outcome.Verdict == authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})

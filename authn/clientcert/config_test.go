@@ -154,7 +154,7 @@ func TestProvision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.roots != nil || c.UserFrom != Subject || c.trusts(unverified(ca.cert)) == nil || c.trusts(unverified(ca.leaf(t, nil), ca.cert)) == nil {
+		if c.roots != nil || c.UserFrom != Subject || c.trusts(unverifiedState(ca.cert)) == nil || c.trusts(unverifiedState(ca.leaf(t, nil), ca.cert)) == nil {
 			t.Errorf("loaded %+v", c)
 		}
 	})

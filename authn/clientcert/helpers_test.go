@@ -138,13 +138,13 @@ func trusting(t testing.TB, config ClientCert, authorities ...*authority) Client
 	return config
 }
 
-// unverified is a connection with certificates that Caddy did not verify.
-func unverified(certs ...*x509.Certificate) *tls.ConnectionState {
+// unverifiedState is a connection with certificates that Caddy did not verify.
+func unverifiedState(certs ...*x509.Certificate) *tls.ConnectionState {
 	return &tls.ConnectionState{PeerCertificates: certs}
 }
 
-// verified is a connection on which Caddy verified the chain.
-func verified(chain ...*x509.Certificate) *tls.ConnectionState {
+// verifiedState is a connection on which Caddy verified the chain.
+func verifiedState(chain ...*x509.Certificate) *tls.ConnectionState {
 	return &tls.ConnectionState{PeerCertificates: chain[:1], VerifiedChains: [][]*x509.Certificate{chain}}
 }
 

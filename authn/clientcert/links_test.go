@@ -26,7 +26,7 @@ func TestLinks(t *testing.T) {
 		false8 = append(false8, create(t, stranger, asAuthority("second")))
 	}
 	for name, test := range map[string]struct {
-		along, vouched []*authority
+		along, signers []*authority
 	}{
 		"in their order":          {[]*authority{second, between}, []*authority{second, between}},
 		"in another order":        {[]*authority{between, second}, []*authority{second, between}},
@@ -40,24 +40,24 @@ func TestLinks(t *testing.T) {
 	} {
 		t.Run("R8705-3: certificates that were sent along "+name, func(t *testing.T) {
 			want := x509.NewCertPool()
-			for _, cert := range certs(test.vouched...) {
+			for _, cert := range certs(test.signers...) {
 				want.AddCert(cert)
 			}
 			if !linksTo(certs(ca), certs(test.along...)).Equal(want) {
 				t.Error("others than those that are vouched for")
 			}
 			verdict := authn.NotApplicable
-			if len(test.vouched) > 1 {
+			if len(test.signers) > 1 {
 				verdict = authn.Accepted
 			}
-			if outcome := try(t, c, unverified(append([]*x509.Certificate{leaf}, certs(test.along...)...)...)); outcome.Verdict != verdict {
+			if outcome := try(t, c, unverifiedState(append([]*x509.Certificate{leaf}, certs(test.along...)...)...)); outcome.Verdict != verdict {
 				t.Errorf("outcome %+v", outcome)
 			}
 		})
 	}
 	t.Run("R8705-3: with more than there may be even a good one is refused", func(t *testing.T) {
 		along := append(certs(second, between), certs(false8[:maxLinks-1]...)...)
-		if outcome := try(t, c, unverified(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.NotApplicable {
+		if outcome := try(t, c, unverifiedState(append([]*x509.Certificate{leaf}, along...)...)); outcome.Verdict != authn.NotApplicable {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})

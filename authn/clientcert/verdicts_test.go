@@ -24,13 +24,13 @@ func TestBigCertificate(t *testing.T) {
 	ca := create(t, nil, asAuthority("CA"))
 	c := scheme(t, trusting(t, ClientCert{}, ca))
 	t.Run("COST-1: a certificate over 16 KiB is refused for its size", func(t *testing.T) {
-		outcome := try(t, c, unverified(ca.leaf(t, withExtension(17<<10))))
+		outcome := try(t, c, unverifiedState(ca.leaf(t, withExtension(17<<10))))
 		if outcome.Code != authn.CodeInvalidRequest || !errors.Is(outcome.Reason, authn.ErrTooLarge) {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
 	t.Run("COST-1: one below is judged", func(t *testing.T) {
-		if outcome := try(t, c, unverified(ca.leaf(t, withExtension(15<<10)))); outcome.Verdict != authn.Accepted {
+		if outcome := try(t, c, unverifiedState(ca.leaf(t, withExtension(15<<10)))); outcome.Verdict != authn.Accepted {
 			t.Errorf("outcome %+v", outcome)
 		}
 	})
@@ -40,8 +40,8 @@ func TestBigCertificate(t *testing.T) {
 			other := scheme(t, trusting(t, ClientCert{}, create(t, nil, asAuthority("other"))))
 			cost := steps.Of(func() {
 				for range 50 {
-					try(t, c, unverified(leaf))
-					try(t, other, unverified(leaf))
+					try(t, c, unverifiedState(leaf))
+					try(t, other, unverifiedState(leaf))
 				}
 			})
 			if cost != int64(len(leaf.Raw)) {

@@ -89,7 +89,7 @@ func TestDiscover(t *testing.T) {
 	tests := []struct {
 		name, contentType string
 		documents         map[string]string
-		asked             int
+		requests          int
 		fail              string
 	}{
 		{"R8414-3: first place", "application/json", map[string]string{oauthPath: good, openIDPath: `{}`}, 1, ""},
@@ -110,7 +110,7 @@ func TestDiscover(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			site := newSite(t, test.contentType, test.documents)
 			metadata, err := Discover(t.Context(), site.Client(), site.URL+"/t")
-			if requested := site.paths(); len(requested) != test.asked {
+			if requested := site.paths(); len(requested) != test.requests {
 				t.Errorf("asked at %q", requested)
 			}
 			if test.fail != "" {

@@ -23,13 +23,13 @@ import (
 func TestUnavailable(t *testing.T) {
 	for _, code := range []int{400, 401, 403, 404, 413, 429, 500, 502, 503} {
 		t.Run(fmt.Sprintf("R7662-4: status %d is no answer", code), func(t *testing.T) {
-			client, server, _ := timed(t, "", nil)
+			client, server, _ := newTimed(t, "", nil)
 			server.answer(status(code, active))
 			expectUnavailable(t, client, "token")
 		})
 	}
 	t.Run("R7662-4: nor is nobody there", func(t *testing.T) {
-		client, server, _ := timed(t, active, nil)
+		client, server, _ := newTimed(t, active, nil)
 		server.Close()
 		expectUnavailable(t, client, "token")
 	})
@@ -43,7 +43,7 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: nor is one that takes too long", func(t *testing.T) {
-		client, server, _ := timed(t, "", func(c *Config) { c.timeout = 20 * time.Millisecond })
+		client, server, _ := newTimed(t, "", func(c *Config) { c.timeout = 20 * time.Millisecond })
 		server.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		begin := time.Now()
 		unavailable := expectUnavailable(t, client, "token")
@@ -58,7 +58,7 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: a reason does not change with the port on this side", func(t *testing.T) {
-		client, server, clock := timed(t, "", func(c *Config) { c.Endpoint = "http://127.0.0.1:1" })
+		client, server, clock := newTimed(t, "", func(c *Config) { c.Endpoint = "http://127.0.0.1:1" })
 		first := expectUnavailable(t, client, "token")
 		server.Close()
 		clock.advance(maxPause)
@@ -67,7 +67,7 @@ func TestUnavailable(t *testing.T) {
 		}
 	})
 	t.Run("R7662-4: nor is one that breaks off", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		server.answer(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(active))
@@ -75,14 +75,14 @@ func TestUnavailable(t *testing.T) {
 		expectUnavailable(t, client, "token")
 	})
 	t.Run("AVAIL-1: an answer that is kept outlives the endpoint", func(t *testing.T) {
-		client, server, _ := timed(t, active, nil)
+		client, server, _ := newTimed(t, active, nil)
 		expect(t, client, "token", true, false)
 		server.Close()
 		expectUnavailable(t, client, "another")
 		expect(t, client, "token", true, true)
 	})
 	t.Run("AVAIL-1: a request that ends early is told the same", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		server.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		canceled := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -105,7 +105,7 @@ func failFrom(t *testing.T, client *Client, token string) {
 
 func TestCircuit(t *testing.T) {
 	t.Run("R7662-8: calls pause after failures of several clients, twice as long each time", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(status(503, ""))
 		failFrom(t, client, "first")
 		for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
@@ -131,7 +131,7 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: Retry-After is the rest of the pause", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(status(500, ""))
 		failFrom(t, client, "first")
 		for i := range 6 {
@@ -146,7 +146,7 @@ func TestCircuit(t *testing.T) {
 	})
 	for name, handler := range failures {
 		t.Run("R7662-8: "+name+" pauses the calls", func(t *testing.T) {
-			client, server, _ := timed(t, "", nil)
+			client, server, _ := newTimed(t, "", nil)
 			server.answer(handler)
 			failFrom(t, client, "token")
 			calls := len(server.calls())
@@ -156,7 +156,7 @@ func TestCircuit(t *testing.T) {
 		})
 	}
 	t.Run("R7662-8: a client whose calls have not failed ends the pause", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		server.answer(status(500, ""))
 		failFrom(t, client, "token")
 		server.answer(says(active))
@@ -165,7 +165,7 @@ func TestCircuit(t *testing.T) {
 		introspect(t, client, "another", "192.0.2.0", false)
 	})
 	t.Run("R7662-8: of an endpoint that is down each client asks once in a pause", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		server.answer(status(500, ""))
 		for i := range 1000 {
 			introspect(t, client, fmt.Sprint("token", i), fmt.Sprint("192.0.2.", i%20), true)
@@ -174,7 +174,7 @@ func TestCircuit(t *testing.T) {
 	})
 	for clients, want := range map[int]int{1: maxTrials / 2, 100: maxTrials} {
 		t.Run(fmt.Sprintf("R7662-8: %d clients have few calls under way at an endpoint that hangs", clients), func(t *testing.T) {
-			client, server, _ := timed(t, "", nil)
+			client, server, _ := newTimed(t, "", nil)
 			server.answer(status(500, ""))
 			introspect(t, client, "first", "192.0.2.0", true)
 			release := server.hold(t)
@@ -207,7 +207,7 @@ func TestCircuit(t *testing.T) {
 	})
 	for _, code := range refusals {
 		t.Run(fmt.Sprintf("R7662-8: status %d is held against the token alone", code), func(t *testing.T) {
-			client, server, clock := timed(t, "", nil)
+			client, server, clock := newTimed(t, "", nil)
 			server.answer(status(code, `{"error":"invalid_request"}`))
 			if wait := expectUnavailable(t, client, "garbage").RetryAfter; wait != badFor {
 				t.Errorf("retry after %s", wait)
@@ -224,7 +224,7 @@ func TestCircuit(t *testing.T) {
 		})
 	}
 	t.Run("R7662-8: a stranger cannot have a firewall switch the endpoint off", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		for i := range 20 {
 			server.answer(status(403, "")) // what it takes for an attack
 			expectUnavailable(t, client, "../../etc/passwd"+strings.Repeat("=", i))
@@ -247,7 +247,7 @@ func TestCircuit(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: one good answer ends the pause, whenever its call began", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		release := server.hold(t)
 		slow := make(chan error, 1)
 		go func() {
@@ -270,7 +270,7 @@ func TestCircuit(t *testing.T) {
 func TestLog(t *testing.T) {
 	const token = "very-secret-token"
 	logger, logs := newLog()
-	client, server, clock := timed(t, "", func(c *Config) {
+	client, server, clock := newTimed(t, "", func(c *Config) {
 		c.Logger = func() *zap.Logger { return logger }
 		c.Endpoint += "/introspect?key=of-the-provider"
 	})

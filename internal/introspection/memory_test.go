@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// timed returns a client of an endpoint, on a clock that a test sets.
-func timed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint, *clock) {
+// newTimed returns a client of an endpoint, on a clock that a test sets.
+func newTimed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint, *clock) {
 	t.Helper()
 	server, clock := newEndpoint(t, says(body)), newClock()
 	config := config(server.URL)
@@ -24,7 +24,7 @@ func timed(t *testing.T, body string, change func(*Config)) (*Client, *endpoint,
 
 func TestMemory(t *testing.T) {
 	t.Run("R7662-5: an active answer is kept for a minute", func(t *testing.T) {
-		client, server, clock := timed(t, active, nil)
+		client, server, clock := newTimed(t, active, nil)
 		expect(t, client, "token", true, false)
 		clock.advance(time.Minute - 1)
 		if answer := expect(t, client, "token", true, true); answer.Claims["sub"] != "alice" {
@@ -36,14 +36,14 @@ func TestMemory(t *testing.T) {
 		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: as long as is configured", func(t *testing.T) {
-		client, server, clock := timed(t, active, func(c *Config) { c.Cache = 10 * time.Second })
+		client, server, clock := newTimed(t, active, func(c *Config) { c.Cache = 10 * time.Second })
 		expect(t, client, "token", true, false)
 		clock.advance(10 * time.Second)
 		expect(t, client, "token", true, false)
 		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: not past exp", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(20*time.Second).Unix())))
 		expect(t, client, "token", true, false)
 		clock.advance(20*time.Second - 1)
@@ -54,7 +54,7 @@ func TestMemory(t *testing.T) {
 		expectCalls(t, server, 3)
 	})
 	t.Run("R7662-5: no longer where exp is far away", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(says(fmt.Sprintf(`{"active":true,"exp":%d}`, clock.now().Add(time.Hour).Unix())))
 		expect(t, client, "token", true, false)
 		clock.advance(time.Minute)
@@ -62,7 +62,7 @@ func TestMemory(t *testing.T) {
 		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: the time counts from the beginning of the call", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(func(w http.ResponseWriter, r *http.Request) {
 			clock.advance(3 * time.Second)
 			says(active)(w, r)
@@ -72,13 +72,13 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, false)
 	})
 	t.Run("R7662-5: not at all if that is wanted", func(t *testing.T) {
-		client, server, _ := timed(t, active, func(c *Config) { c.Cache = 0 })
+		client, server, _ := newTimed(t, active, func(c *Config) { c.Cache = 0 })
 		expect(t, client, "token", true, false)
 		expect(t, client, "token", true, false)
 		expectCalls(t, server, 2)
 	})
 	t.Run("R7662-5: an inactive answer is kept for some seconds", func(t *testing.T) {
-		client, server, clock := timed(t, inactive, nil)
+		client, server, clock := newTimed(t, inactive, nil)
 		expect(t, client, "token", false, false)
 		clock.advance(badFor - 1)
 		expect(t, client, "token", false, true)
@@ -88,7 +88,7 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "token", true, true)
 	})
 	t.Run("R7662-5: bad tokens do not push good ones out", func(t *testing.T) {
-		client, server, _ := timed(t, active, func(c *Config) { c.maxEntries = 2 })
+		client, server, _ := newTimed(t, active, func(c *Config) { c.maxEntries = 2 })
 		expect(t, client, "good", true, false)
 		server.answer(says(inactive))
 		for i := range 50 {
@@ -98,7 +98,7 @@ func TestMemory(t *testing.T) {
 		expect(t, client, "good", true, true)
 	})
 	t.Run("R7662-5: what is kept has a bound", func(t *testing.T) {
-		client, _, _ := timed(t, active, func(c *Config) { c.maxEntries = 5 })
+		client, _, _ := newTimed(t, active, func(c *Config) { c.maxEntries = 5 })
 		for i := range 50 {
 			expect(t, client, fmt.Sprintf("good %d", i), true, false)
 		}
@@ -108,7 +108,7 @@ func TestMemory(t *testing.T) {
 		}
 	})
 	t.Run("R7662-5: where nobody configured it ten thousand of each kind are kept, and a call has five seconds", func(t *testing.T) {
-		client, _, _ := timed(t, active, nil)
+		client, _, _ := newTimed(t, active, nil)
 		if good, bad := client.memory.good.GetMaximum(), client.memory.bad.GetMaximum(); good != 10_000 || bad != 10_000 {
 			t.Errorf("%d good ones, %d bad ones", good, bad)
 		}
@@ -118,7 +118,7 @@ func TestMemory(t *testing.T) {
 	})
 	t.Run("R7662-5: a large answer counts as several", func(t *testing.T) {
 		large := `{"active":true,"x":"` + strings.Repeat("a", 2*entrySize) + `"}`
-		client, _, _ := timed(t, large, func(c *Config) { c.maxEntries = 6 })
+		client, _, _ := newTimed(t, large, func(c *Config) { c.maxEntries = 6 })
 		for i := range 10 {
 			expect(t, client, fmt.Sprintf("good %d", i), true, false)
 		}
@@ -145,7 +145,7 @@ func TestMemory(t *testing.T) {
 
 func TestFlights(t *testing.T) {
 	t.Run("R7662-8: many requests with one new token cost one call", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		release := server.hold(t)
 		var all sync.WaitGroup
 		for range 200 {
@@ -161,7 +161,7 @@ func TestFlights(t *testing.T) {
 		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: a flight that begins when another has just landed makes no call", func(t *testing.T) {
-		client, server, _ := timed(t, active, nil)
+		client, server, _ := newTimed(t, active, nil)
 		expect(t, client, "token", true, false)
 		answer, err := client.callAndRemember(t.Context(), client.config.digest("token"), "token", "")
 		if err != nil || !answer.Active || !answer.FromCache {
@@ -170,7 +170,7 @@ func TestFlights(t *testing.T) {
 		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: a call outlives the request that began it", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		release := server.hold(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
@@ -195,7 +195,7 @@ func TestFlights(t *testing.T) {
 		expectCalls(t, server, 1)
 	})
 	t.Run("R7662-8: who makes many calls at once leaves room for others", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		release := server.hold(t)
 		var all sync.WaitGroup
 		for i := range maxInFlight / 2 {

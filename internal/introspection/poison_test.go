@@ -47,7 +47,7 @@ var failures = map[string]http.HandlerFunc{
 func TestPoisonousTokens(t *testing.T) {
 	for name, fail := range failures {
 		t.Run("R7662-8: tokens of one client that are answered with "+name+" limit nobody", func(t *testing.T) {
-			client, server, clock := timed(t, "", nil)
+			client, server, clock := newTimed(t, "", nil)
 			server.answer(poisonous(fail))
 			for i := range 50 {
 				introspect(t, client, fmt.Sprint("poison", i), "192.0.2.1", true)
@@ -59,7 +59,7 @@ func TestPoisonousTokens(t *testing.T) {
 			}
 		})
 		t.Run("R7662-8: tokens of many clients that are answered with "+name+" limit no other client", func(t *testing.T) {
-			client, server, clock := timed(t, "", nil)
+			client, server, clock := newTimed(t, "", nil)
 			server.answer(poisonous(fail))
 			for i := range 20 {
 				for j := range 5 * several {
@@ -71,7 +71,7 @@ func TestPoisonousTokens(t *testing.T) {
 		})
 	}
 	t.Run("R7662-8: failures of many clients limit nothing while calls succeed", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(poisonous(status(500, "")))
 		introspect(t, client, "good", "192.0.2.1", false)
 		for i := range 100 {
@@ -86,7 +86,7 @@ func TestPoisonousTokens(t *testing.T) {
 		}
 	})
 	t.Run("R7662-8: calls that hang leave room for another client", func(t *testing.T) {
-		client, server, _ := timed(t, "", nil)
+		client, server, _ := newTimed(t, "", nil)
 		hold := make(chan struct{})
 		release := sync.OnceFunc(func() { close(hold) })
 		defer release()
@@ -106,7 +106,7 @@ func TestPoisonousTokens(t *testing.T) {
 		calls.Wait()
 	})
 	t.Run("R7662-8: a failed call counts against its token", func(t *testing.T) {
-		client, server, clock := timed(t, "", nil)
+		client, server, clock := newTimed(t, "", nil)
 		server.answer(status(500, ""))
 		if wait := expectUnavailable(t, client, "token").RetryAfter; wait != failedFor {
 			t.Errorf("retry after %s", wait)

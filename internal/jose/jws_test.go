@@ -17,7 +17,7 @@ var (
 	reader = Reader{Header: []string{"alg"}, Claims: []string{"azp", "sub"}}
 )
 
-func signed(tb testing.TB, claims string) string {
+func sign(tb testing.TB, claims string) string {
 	tb.Helper()
 	text, err := jws.Sign([]byte(claims), jws.WithKey(jwa.HS256, secret))
 	if err != nil {
@@ -27,7 +27,7 @@ func signed(tb testing.TB, claims string) string {
 }
 
 func TestParseAndVerify(t *testing.T) {
-	parsed, err := reader.Parse(signed(t, `{"sub":"alice"}`))
+	parsed, err := reader.Parse(sign(t, `{"sub":"alice"}`))
 	if err != nil || parsed.Claims["sub"] != "alice" || parsed.Header["alg"] != "HS256" {
 		t.Fatalf("%+v, %v", parsed, err)
 	}
@@ -51,7 +51,7 @@ func TestParseAndVerify(t *testing.T) {
 // are checked as strictly before.
 func TestEarly(t *testing.T) {
 	early := &Reader{Early: []string{"iss"}, Claims: []string{"iss", "sub"}}
-	parsed, err := early.Parse(signed(t, `{"iss":"a","sub":"alice","x":[{"y":1}]}`))
+	parsed, err := early.Parse(sign(t, `{"iss":"a","sub":"alice","x":[{"y":1}]}`))
 	if err != nil || len(parsed.Claims) != 1 || parsed.Claims["iss"] != "a" {
 		t.Fatalf("%+v, %v", parsed, err)
 	}
@@ -59,17 +59,17 @@ func TestEarly(t *testing.T) {
 		t.Errorf("%+v", parsed.Claims)
 	}
 	for _, claims := range []string{`{"x":1,"x":2}`, `{"x":[{"y":1,"y":2}]}`, `{"Sub":"alice"}`, `{"x":1e999}`, `[]`, `{} {}`} {
-		if _, err := early.Parse(signed(t, claims)); err == nil {
+		if _, err := early.Parse(sign(t, claims)); err == nil {
 			t.Errorf("%s was read", claims)
 		}
 	}
-	if text := signed(t, `{"x":1,"iss":"a"}`); Issuer(text) != "a" || Issuer(signed(t, `{"iss":1}`)) != "" || Issuer("a.b.c") != "" {
+	if text := sign(t, `{"x":1,"iss":"a"}`); Issuer(text) != "a" || Issuer(sign(t, `{"iss":1}`)) != "" || Issuer("a.b.c") != "" {
 		t.Error("another issuer")
 	}
 }
 
 func TestParseRefuses(t *testing.T) {
-	good := signed(t, `{"sub":"alice"}`)
+	good := sign(t, `{"sub":"alice"}`)
 	encode := base64.RawURLEncoding.EncodeToString
 	for name, text := range map[string]string{
 		"two parts":        strings.Join(strings.Split(good, ".")[:2], "."),
@@ -113,14 +113,14 @@ func TestHeadersAreBounded(t *testing.T) {
 		r := Reader{SameHeaders: tc.same}
 		for i := range maxHeaders + 10 {
 			signed := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kid":"%d"}`, i)) + ".e30"
-			if verifies(t, &r, signed, []byte("another secret")) || remembered(&r) > min(i, tc.want) {
+			if verifies(t, &r, signed, []byte("another secret")) || countRemembered(&r) > min(i, tc.want) {
 				t.Fatalf("%s: what nobody signed counts", name)
 			}
 			if !verifies(t, &r, signed, secret) {
 				t.Fatalf("%s: what was signed does not count", name)
 			}
 		}
-		if got := remembered(&r); got != tc.want {
+		if got := countRemembered(&r); got != tc.want {
 			t.Errorf("%s: %d headers are remembered, want %d", name, got, tc.want)
 		}
 	}
@@ -137,14 +137,14 @@ func verifies(t *testing.T, r *Reader, signed string, with []byte) bool {
 	return parsed.Verify("HS256", secret) == nil
 }
 
-func remembered(r *Reader) (count int) {
+func countRemembered(r *Reader) (count int) {
 	r.headers.Range(func(any, any) bool { count++; return true })
 	return count
 }
 
 // FuzzParse: what is accepted has one spelling only.
 func FuzzParse(f *testing.F) {
-	f.Add(signed(f, `{"sub":"alice","n":[1,{"a":null}]}`))
+	f.Add(sign(f, `{"sub":"alice","n":[1,{"a":null}]}`))
 	f.Add("a.b.c")
 	f.Add("eyJhbGciOiJFUzI1NiJ9.e30.AA")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -33,7 +33,7 @@ func site(operations Operation) Ways {
 	return nil
 }
 
-func merged(t *testing.T, document string) string {
+func merge(t *testing.T, document string) string {
 	t.Helper()
 	parsed, err := Parse([]byte(document))
 	if err != nil {
@@ -81,7 +81,7 @@ func TestMerge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const document = `{"openapi":%q,"paths":{%q:{"get":%s}},"components":{"securitySchemes":{"theirs":{"type":"apiKey","in":"query","name":"k"},"oauth":{"type":"oauth2","flows":{}}}}}`
-			got := merged(t, fmt.Sprintf(document, c.version, c.path, c.operation))
+			got := merge(t, fmt.Sprintf(document, c.version, c.path, c.operation))
 			want := fmt.Sprintf(`"paths":{%q:{"get":%s}}`, c.path, c.want)
 			if !strings.Contains(got, want) {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -91,7 +91,7 @@ func TestMerge(t *testing.T) {
 }
 
 func TestMergeKeeps(t *testing.T) {
-	got := merged(t, `{"z":1,"openapi":"3.1.0","security":[{"theirs":[]}],"components":{"schemas":{"AuthProblem":{"type":"string"}},
+	got := merge(t, `{"z":1,"openapi":"3.1.0","security":[{"theirs":[]}],"components":{"schemas":{"AuthProblem":{"type":"string"}},
 		"securitySchemes":{"corp":{"type":"apiKey","in":"query","name":"c"},"theirs":{"type":"http","scheme":"basic"}}},
 		"paths":{"/me":{"parameters":[],"get":{},"summary":"<b>"},"/b":{"get":{}},"/me/{x}":{"$ref":"other"},"/a":7}}`)
 	for _, want := range []string{
@@ -109,7 +109,7 @@ func TestMergeKeeps(t *testing.T) {
 
 // TestMergeInherits has security of the whole document that meets the gate.
 func TestMergeInherits(t *testing.T) {
-	got := merged(t, `{"openapi":"3.1.0","security":[{"oauth":["a"]}],"components":{"securitySchemes":{"oauth":{"type":"oauth2"}}},"paths":{"/me":{"get":{"responses":{"401":{}}}}}}`)
+	got := merge(t, `{"openapi":"3.1.0","security":[{"oauth":["a"]}],"components":{"securitySchemes":{"oauth":{"type":"oauth2"}}},"paths":{"/me":{"get":{"responses":{"401":{}}}}}}`)
 	if want := `"paths":{"/me":{"get":{"responses":{"401":{}}}}}`; !strings.Contains(got, want) {
 		t.Errorf("there is no %s\nin %s", want, got)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// declared reads a document and lists its operations with what they require.
-func declared(t *testing.T, source Source, document string) ([]string, error) {
+// readDeclared reads a document and lists its operations with what they require.
+func readDeclared(t *testing.T, source Source, document string) ([]string, error) {
 	t.Helper()
 	parsed, err := ParseAny([]byte(document))
 	if err != nil {
@@ -66,7 +66,7 @@ func TestRead(t *testing.T) {
 		{"references to schemas elsewhere", "paths: {/a: {get: {requestBody: {$ref: 'other.yaml#/x'}}}}", Source{}, []string{"GET /a "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := declared(t, c.source, "openapi: 3.2.0\n"+c.document+schemes)
+			got, err := readDeclared(t, c.source, "openapi: 3.2.0\n"+c.document+schemes)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
@@ -118,7 +118,7 @@ func TestReadRefuses(t *testing.T) {
 			if !strings.Contains(c.document, "components:") && strings.Contains(c.document, "paths") && !strings.HasPrefix(c.document, "{") {
 				c.document += schemes
 			}
-			got, err := declared(t, Source{}, c.document)
+			got, err := readDeclared(t, Source{}, c.document)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
@@ -128,7 +128,7 @@ func TestReadRefuses(t *testing.T) {
 
 // TestReadJSONLine has an error in a document of JSON.
 func TestReadJSONLine(t *testing.T) {
-	_, err := declared(t, Source{}, "{\n\"openapi\": \"3.1.0\",\n\"paths\": {\n\"/a\": {\n\"get\": {\"security\":\n[{\"B\": []}]}}}}")
+	_, err := readDeclared(t, Source{}, "{\n\"openapi\": \"3.1.0\",\n\"paths\": {\n\"/a\": {\n\"get\": {\"security\":\n[{\"B\": []}]}}}}")
 	if err == nil || !strings.HasPrefix(err.Error(), "line 6, ") {
 		t.Errorf("error %v", err)
 	}
@@ -145,7 +145,7 @@ func TestManyPaths(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&document, "  /%d: {get: {}}\n", i)
 	}
-	if _, err := declared(t, Source{}, document.String()); err == nil || !strings.Contains(err.Error(), "more than 200000 paths") {
+	if _, err := readDeclared(t, Source{}, document.String()); err == nil || !strings.Contains(err.Error(), "more than 200000 paths") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -141,14 +141,14 @@ func TestSearch(t *testing.T) {
 	// A Kelvin sign and a dotted I are shorter in lower case.
 	letters := []string{"a", "A", "k", "\u212a", "\u0130", "é", "É", "-", "."}
 	for range 300 {
-		made := new(Tree[string])
+		root := new(Tree[string])
 		parts := make(map[string][]string)
 		for range 30 {
 			segment := text(letters...) + "{x}" + text(letters...)
 			if dice.IntN(3) == 0 {
 				segment += "{y}" + text(letters...)
 			}
-			if made.Add("GET", "/"+segment, segment) == nil {
+			if root.Add("GET", "/"+segment, segment) == nil {
 				parts[segment], _ = parseSegment(segment)
 			}
 		}
@@ -170,7 +170,7 @@ func TestSearch(t *testing.T) {
 					want = append(want, template+" false")
 				}
 			}
-			for _, m := range made.root.walk("GET", []string{segment}, false, true, nil) {
+			for _, m := range root.root.walk("GET", []string{segment}, false, true, nil) {
 				got = append(got, fmt.Sprint(m.value, " ", m.exact))
 			}
 			slices.Sort(want)

@@ -18,15 +18,15 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// clocked is a signer whose time the test sets.
-type clocked struct {
+// clock is a signer whose time the test sets.
+type clock struct {
 	*Signer
 	time time.Time
 }
 
-func newClocked(t *testing.T) *clocked {
+func newClocked(t *testing.T) *clock {
 	t.Helper()
-	c := &clocked{New(), time.Unix(1_000_000_000, 0)}
+	c := &clock{New(), time.Unix(1_000_000_000, 0)}
 	c.now = func() time.Time { return c.time }
 	t.Cleanup(func() { _ = c.Destruct() })
 	if err := c.Rotate(); err != nil {
@@ -35,7 +35,7 @@ func newClocked(t *testing.T) *clocked {
 	return c
 }
 
-func (c *clocked) sign(t *testing.T, claims map[string]any, ttl time.Duration, expires time.Time) string {
+func (c *clock) sign(t *testing.T, claims map[string]any, ttl time.Duration, expires time.Time) string {
 	t.Helper()
 	token, err := c.Sign(claims, ttl, expires)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *clocked) sign(t *testing.T, claims map[string]any, ttl time.Duration, e
 }
 
 // read verifies a JWT with the published keys, and returns its claims.
-func (c *clocked) read(t *testing.T, token string, target store.SharedKeys) map[string]any {
+func (c *clock) read(t *testing.T, token string, target store.SharedKeys) map[string]any {
 	t.Helper()
 	document, err := c.Document(t.Context(), target)
 	if err != nil {
@@ -238,7 +238,7 @@ func (m *memory) KeysOfAll(context.Context) (map[string]string, error) {
 func TestShared(t *testing.T) {
 	store := &memory{keys: map[string]string{}}
 	one, other := newClocked(t), newClocked(t)
-	share := func(t *testing.T, c *clocked) {
+	share := func(t *testing.T, c *clock) {
 		t.Helper()
 		if err := c.Share(t.Context(), store); err != nil {
 			t.Error(err)

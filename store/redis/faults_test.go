@@ -10,7 +10,7 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-func TestResetElsewhereIsKnownWhenAlone(t *testing.T) {
+func TestResetElsewhereAppliesWhenAlone(t *testing.T) {
 	wire := layWire(t, start(t).Addr())
 	all := group(t, wire.address, 2)
 	key := store.KeyOf("client")

@@ -56,8 +56,8 @@ func isTimeout(err error) bool {
 	return errors.Is(err, redis.ErrPoolTimeout) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// askOfProof is ask for calls that holders of valid tokens cause without a bound.
-func (s *shared) askOfProof(ctx context.Context, command func(context.Context) error) error {
+// doForProof is ask for calls that holders of valid tokens cause without a bound.
+func (s *shared) doForProof(ctx context.Context, command func(context.Context) error) error {
 	if err := s.outage.err(); err != nil {
 		return err
 	}

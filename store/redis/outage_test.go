@@ -152,7 +152,7 @@ func TestWritesAreRefused(t *testing.T) {
 	}
 }
 
-func TestFlappingIsToldOnce(t *testing.T) {
+func TestFlappingIsLoggedOnce(t *testing.T) {
 	wire := layWire(t, start(t).Addr())
 	one, log := instance(t, Redis{Addresses: []string{wire.address}})
 	for range 3 {

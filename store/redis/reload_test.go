@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// provisioned is a module of a configuration that was loaded.
-func provisioned(t *testing.T, address, password string) *Redis {
+// provision is a module of a configuration that was loaded.
+func provision(t *testing.T, address, password string) *Redis {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	defer cancel()
@@ -26,12 +26,12 @@ func provisioned(t *testing.T, address, password string) *Redis {
 func TestSurvivesReload(t *testing.T) {
 	t.Run("GW-5: what was read outlives a configuration", func(t *testing.T) {
 		server := start(t)
-		before := provisioned(t, server.Addr(), "")
+		before := provision(t, server.Addr(), "")
 		eventually(t, "it is ready", before.Healthy)
 		if err := before.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		after := provisioned(t, server.Addr(), "")
+		after := provision(t, server.Addr(), "")
 		if err := before.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestRevocationsOutliveTheStore(t *testing.T) {
 	t.Run("GW-5: Redis gets a revocation after a configuration without the store", func(t *testing.T) {
 		server := start(t)
 		wire := layWire(t, server.Addr())
-		before := provisioned(t, wire.address, "")
+		before := provision(t, wire.address, "")
 		eventually(t, "it is ready", before.Healthy)
 		wire.cut()
 		if err := before.Publish(t.Context(), revocation("token", time.Hour)); err == nil {
@@ -64,7 +64,7 @@ func TestRevocationsOutliveTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		wire.mend()
-		after := provisioned(t, wire.address, "")
+		after := provision(t, wire.address, "")
 		eventually(t, "it is ready again", after.Healthy)
 		if !revoked(after.shared, "token") || !revoked(instances(t, server, 1)[0], "token") {
 			t.Error("the revocation is lost")
@@ -86,7 +86,7 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 		var last *Redis
 		for i := range 50 {
 			// Each second configuration is another one than that before.
-			next := provisioned(t, address, "geheim-"+string(rune('0'+i/2%10)))
+			next := provision(t, address, "geheim-"+string(rune('0'+i/2%10)))
 			_, _ = next.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Minute))
 			if last != nil {
 				if err := last.Cleanup(); err != nil {
@@ -108,7 +108,7 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 
 func TestLastRequestsOfAConfiguration(t *testing.T) {
 	server := start(t)
-	module := provisioned(t, server.Addr(), "")
+	module := provision(t, server.Addr(), "")
 	eventually(t, "it is ready", module.Healthy)
 	if err := module.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 }
 
 func TestPoolKeyHasNoSecret(t *testing.T) {
-	module := provisioned(t, "127.0.0.1:1", "geheim")
+	module := provision(t, "127.0.0.1:1", "geheim")
 	defer func() { _ = module.Cleanup() }()
 	if strings.Contains(module.poolKey, "geheim") || len(module.poolKey) != 64 {
 		t.Error(module.poolKey)

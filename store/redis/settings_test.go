@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// written reads a Caddyfile and makes settings of it.
-func written(t *testing.T, lines string) (settings, error) {
+// readSettings reads a Caddyfile and makes settings of it.
+func readSettings(t *testing.T, lines string) (settings, error) {
 	t.Helper()
 	var store Redis
 	if err := store.UnmarshalCaddyfile(caddyfile.NewTestDispenser("redis " + lines)); err != nil {
@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 		"redis://a/3 redis://b {\n sentinel main {\n user s\n password {env.TEST_REDIS_PASSWORD}\n}\n}": "[a:26379 b:26379] 3 :  main s:geheim false 250ms caddy-auth",
 	} {
 		t.Run(lines, func(t *testing.T) {
-			s, err := written(t, lines)
+			s, err := readSettings(t, lines)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func TestRefused(t *testing.T) {
 		"redis://u:geheim@a redis://v:geheim@b {\ncluster\n}": "differ in more than",
 	} {
 		t.Run(lines, func(t *testing.T) {
-			_, err := written(t, lines)
+			_, err := readSettings(t, lines)
 			if err == nil || !strings.Contains(err.Error(), says) {
 				t.Fatalf("%v\nwant %s", err, says)
 			}
@@ -133,7 +133,7 @@ func TestDigestTellsConfigurationsApart(t *testing.T) {
 		"u:p@a", "u:q@a", "v:p@a", "a {\n sentinel m\n}", "a {\n sentinel n\n}", "a {\n sentinel m {\n password p\n}\n}",
 		"rediss://a {\n server_name x\n}", "rediss://a {\n ca_file " + file + "\n}",
 	} {
-		s, err := written(t, lines)
+		s, err := readSettings(t, lines)
 		if err != nil {
 			t.Fatalf("%s: %v", lines, err)
 		}
@@ -142,7 +142,7 @@ func TestDigestTellsConfigurationsApart(t *testing.T) {
 		}
 		seen[s.digest] = lines
 	}
-	again, err := written(t, "u:p@a")
+	again, err := readSettings(t, "u:p@a")
 	if err != nil || seen[again.digest] != "u:p@a" {
 		t.Error("the same configuration is another one", err)
 	}
@@ -154,7 +154,7 @@ func TestDigestTellsConfigurationsApart(t *testing.T) {
 	if err := os.WriteFile(file, append(content, '\n'), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := written(t, "rediss://a {\n ca_file "+file+"\n}")
+	changed, err := readSettings(t, "rediss://a {\n ca_file "+file+"\n}")
 	if _, same := seen[changed.digest]; same || err != nil {
 		t.Error("another file is the same", err)
 	}
@@ -185,7 +185,7 @@ func TestAuthoritiesBehindByteOrderMark(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := written(t, "rediss://a {\n ca_file "+file+"\n}"); (says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+		if _, err := readSettings(t, "rediss://a {\n ca_file "+file+"\n}"); (says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("error %v, want %q", err, says)
 		}
 	}

@@ -127,7 +127,7 @@ func (s *shared) Used(ctx context.Context, owner, key store.Key) (bool, error) {
 
 // first runs first.lua for a request.
 func (s *shared) first(ctx context.Context, owner, key store.Key, keep time.Duration, most int) (result int, err error) {
-	err = s.askOfProof(ctx, func(ctx context.Context) (err error) {
+	err = s.doForProof(ctx, func(ctx context.Context) (err error) {
 		result, err = first.Run(ctx, s.client, []string{s.keys.first(owner)}, encode(key), int64(keep), most).Int()
 		return err
 	})

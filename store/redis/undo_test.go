@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/store"
 )
 
-// named is a revocation that says what it is about.
-func named(t *testing.T, name string) store.Entry {
+// entryNamed is a revocation that says what it is about.
+func entryNamed(t *testing.T, name string) store.Entry {
 	t.Helper()
 	entry, err := store.Revocation{TokenID: name}.Entry(time.Now())
 	if err != nil {
@@ -63,7 +63,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		server := start(t)
 		wire := layWire(t, server.Addr())
 		late, one := group(t, wire.address, 1)[0], instances(t, server, 1)[0]
-		entry := named(t, "token")
+		entry := entryNamed(t, "token")
 		publishOn(t, one, entry)
 		eventually(t, "both know", func() bool { return holds(late, entry) })
 		wire.cut()
@@ -79,7 +79,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 	t.Run("by what an instance that does not know of it writes back", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		entry := named(t, "token")
+		entry := entryNamed(t, "token")
 		publishOn(t, one, entry)
 		undoOn(t, one, entry)
 		if err := one.store(t.Context(), entry.Kind, asBackup, truncate(entry)); err != nil {
@@ -92,7 +92,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 	t.Run("by a Redis that has lost everything, or has an older state", func(t *testing.T) {
 		server := start(t)
 		one := instances(t, server, 1)[0]
-		entry := named(t, "token")
+		entry := entryNamed(t, "token")
 		publishOn(t, one, entry)
 		undoOn(t, one, entry)
 		server.FlushAll()
@@ -107,7 +107,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 	t.Run("and a new revocation holds, also by a clock that is behind", func(t *testing.T) {
 		server := start(t)
 		all := instances(t, server, 2)
-		entry := named(t, "token")
+		entry := entryNamed(t, "token")
 		entry.Created = entry.Created.Add(time.Minute)
 		publishOn(t, all[0], entry)
 		undoOn(t, all[0], entry)
@@ -117,7 +117,7 @@ func TestUndoIsNotTakenBack(t *testing.T) {
 		if !holds(instances(t, server, 1)[0], entry) {
 			t.Error("a new instance does not know")
 		}
-		again := named(t, "again")
+		again := entryNamed(t, "again")
 		publishOn(t, all[0], again)
 		eventually(t, "both know", func() bool { return holds(all[1], again) })
 		undoOn(t, all[0], again)
@@ -133,7 +133,7 @@ func TestUndoNeedsRedis(t *testing.T) {
 	server := start(t)
 	wire := layWire(t, server.Addr())
 	one := group(t, wire.address, 1)[0]
-	entry := named(t, "token")
+	entry := entryNamed(t, "token")
 	publishOn(t, one, entry)
 	wire.cut()
 	eventually(t, "it is away", func() bool { return !one.Healthy() })
@@ -153,7 +153,7 @@ func TestOlderInstances(t *testing.T) {
 	all := instances(t, server, 2)
 	one := all[0]
 	t.Run("what an older one publishes holds, is listed and can be undone", func(t *testing.T) {
-		entry := truncate(named(t, "of an older one"))
+		entry := truncate(entryNamed(t, "of an older one"))
 		publishAsBefore(t, server, one.keys, entry)
 		eventually(t, "both know", func() bool { return holds(all[0], entry) && holds(all[1], entry) })
 		late := instances(t, server, 1)[0]
@@ -173,10 +173,10 @@ func TestOlderInstances(t *testing.T) {
 		eventually(t, "it is undone", func() bool { return !holds(all[0], entry) && !holds(late, entry) })
 	})
 	t.Run("an older one can read what this version writes", func(t *testing.T) {
-		entry := named(t, "of this version")
+		entry := entryNamed(t, "of this version")
 		publishOn(t, one, entry)
 		undoOn(t, one, entry)
-		publishOn(t, one, named(t, "another"))
+		publishOn(t, one, entryNamed(t, "another"))
 		form := regexp.MustCompile(`^[0-9]+ [0-9]+$`)
 		for _, kind := range []store.EntryKind{store.EntryRevoked, store.EntryBlocked} {
 			fields, _ := server.HKeys(one.keys.entries(kind))
@@ -210,9 +210,9 @@ func TestAboutsEndWithTheirMarks(t *testing.T) {
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	for i := range 3 {
-		publishOn(t, one, named(t, strconv.Itoa(i)))
+		publishOn(t, one, entryNamed(t, strconv.Itoa(i)))
 	}
-	undoOn(t, one, named(t, "0"))
+	undoOn(t, one, entryNamed(t, "0"))
 	for name, want := range map[string]int{one.keys.about(store.EntryRevoked): 2, one.keys.entries(store.EntryRevoked): 2, one.keys.entries(store.EntryUndo): 1} {
 		if fields, err := server.HKeys(name); len(fields) != want || err != nil {
 			t.Errorf("%s has %q, %v", name, fields, err)
