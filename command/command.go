@@ -18,7 +18,7 @@ const (
 )
 
 // All returns the commands, given a function that loads a configuration.
-func All(load LoadForTest) []*cobra.Command {
+func All(load loadForTest) []*cobra.Command {
 	return []*cobra.Command{testCommand(load), routesCommand(), lintCommand(), newKeyCommand(), hashKeyCommand(), mintCommand(), openapiCommand(), reportCommand(), convertCommand(load)}
 }
 

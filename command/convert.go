@@ -14,12 +14,12 @@ import (
 )
 
 type convertOptions struct {
-	load         LoadForTest
+	load         loadForTest
 	file, output string
 }
 
 // convertCommand replaces other directives of a Caddyfile by gates.
-func convertCommand(load LoadForTest) *cobra.Command {
+func convertCommand(load loadForTest) *cobra.Command {
 	options := convertOptions{load: load}
 	command := &cobra.Command{
 		Use:   "convert",

@@ -22,20 +22,20 @@ import (
 	"github.com/excorp/caddy-require-auth/openapi"
 )
 
-// LoadForTest loads a configuration with test credentials. It listens on no address and
+// loadForTest loads a configuration with test credentials. It listens on no address and
 // stays off the network.
-type LoadForTest func(config []byte) (accesstest.Configuration, *accesstest.Credentials, error)
+type loadForTest func(config []byte) (accesstest.Configuration, *accesstest.Credentials, error)
 
 type testOptions struct {
 	source
-	load                             LoadForTest
+	load                             loadForTest
 	verbose, coverage, asJSON, watch bool
 	junit                            string
 	openapi                          []string
 }
 
 // testCommand runs access tests.
-func testCommand(load LoadForTest) *cobra.Command {
+func testCommand(load loadForTest) *cobra.Command {
 	options := testOptions{load: load}
 	command := &cobra.Command{
 		Use:   "test <file>...",

@@ -167,7 +167,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	answer := h.answerActual(r)
 	if answer.allowsCredentials() {
-		caddyhttp.SetVar(r.Context(), TrustedOriginVar, true)
+		caddyhttp.SetVar(r.Context(), trustedOriginVar, true)
 	}
 	// The answer replaces the CORS fields of later handlers and upstreams. A public
 	// document has fields of its own.
@@ -184,15 +184,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return err
 }
 
-// TrustedOriginVar is the request variable that is true when the origin of the
+// trustedOriginVar is the request variable that is true when the origin of the
 // request is allowed by name, with this method and with credentials.
-const TrustedOriginVar = "cors.trusted_origin"
+const trustedOriginVar = "cors.trusted_origin"
 
 // TrustedOrigin reports whether the site's `auth_cors` allows the origin of the request
 // by name, with this method and with credentials. Only then does the site expect a
 // cookie on a cross-origin request. The origin `*` is never trusted.
 func TrustedOrigin(r *http.Request) bool {
-	trusted, _ := caddyhttp.GetVar(r.Context(), TrustedOriginVar).(bool)
+	trusted, _ := caddyhttp.GetVar(r.Context(), trustedOriginVar).(bool)
 	return trusted
 }
 

@@ -14,8 +14,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("auth_openapi", httpcaddyfile.After, "encode")
 }
 
-// DefaultPath is the path of the document where no matcher is given.
-const DefaultPath = "/openapi.json"
+// defaultPath is the path of the document where no matcher is given.
+const defaultPath = "/openapi.json"
 
 // parse reads the directive `auth_openapi`.
 func parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
@@ -27,7 +27,7 @@ func parse(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		return nil, err
 	}
 	if matchers == nil {
-		matchers = caddy.ModuleMap{"path": h.JSON([]string{DefaultPath})}
+		matchers = caddy.ModuleMap{"path": h.JSON([]string{defaultPath})}
 	}
 	handler := new(Handler)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {

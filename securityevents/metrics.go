@@ -7,13 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metric is the name of the metric, see docs/operations.md.
-const Metric = "caddy_auth_security_events_total"
+// metric is the name of the metric, see docs/operations.md.
+const metric = "caddy_auth_security_events_total"
 
 // received counts events. It belongs to the process. Labels are constants and
 // configured names, never anything out of an event.
 var received = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: Metric,
+	Name: metric,
 	Help: "Security events, by transmitter, by event and by result: accepted, ignored, duplicate, refused or unavailable.",
 }, []string{"transmitter", "event", "result"})
 

@@ -76,7 +76,7 @@ func (r Revocation) Key() (key Key, err error) {
 		names++
 		key = KeyOfSubject(r.Issuer, r.Subject)
 		if r.Scheme != "" {
-			key = KeyOfCaller(r.Scheme, r.Subject)
+			key = keyOfCaller(r.Scheme, r.Subject)
 		}
 	}
 	if r.Session != "" {
@@ -149,7 +149,7 @@ func CheckCaller(store Store, scheme, id string) error {
 	if err != nil || !revoking || id == "" {
 		return err
 	}
-	for _, key := range [...]Key{KeyOfCaller(scheme, id), KeyOfSubject("", id)} {
+	for _, key := range [...]Key{keyOfCaller(scheme, id), KeyOfSubject("", id)} {
 		if _, found := store.Lookup(EntryRevoked, key); found {
 			return ErrRevoked
 		}
@@ -172,9 +172,9 @@ func KeyOfSubject(issuer, subject string) Key { return KeyOf("sub", issuer, subj
 // issuers.
 func KeyOfSession(issuer, session string) Key { return KeyOf("sid", issuer, session) }
 
-// KeyOfCaller is the key of the revocation of a caller of one scheme, such as the id
+// keyOfCaller is the key of the revocation of a caller of one scheme, such as the id
 // of an API key.
-func KeyOfCaller(scheme, id string) Key { return KeyOf("caller", scheme, id) }
+func keyOfCaller(scheme, id string) Key { return KeyOf("caller", scheme, id) }
 
 // DigestOfToken is a SHA-256 digest that identifies a token. For a signed token it
 // covers the signed part. An ECDSA signature (r, s) has a second valid form (r, n-s),

@@ -27,7 +27,7 @@ func TestRevocationEntry(t *testing.T) {
 		},
 		"a caller of a scheme, whenever the credential was issued": {
 			Revocation{Subject: "s", Scheme: "keys"},
-			Entry{Key: KeyOfCaller("keys", "s"), Until: now.Add(KeepRevocation)},
+			Entry{Key: keyOfCaller("keys", "s"), Until: now.Add(KeepRevocation)},
 			`{"sub":"s","scheme":"keys"}`,
 		},
 		"a session, whenever its tokens were issued": {

@@ -11,7 +11,7 @@ import (
 // SecuritySchemes describes how a key is sent. It works before Provision.
 func (a *APIKey) SecuritySchemes() []authn.SecurityScheme {
 	if len(a.From) == 0 {
-		return capability.KeysAt([]authn.Location{DefaultLocation})
+		return capability.KeysAt([]authn.Location{defaultLocation})
 	}
 	var all []authn.SecurityScheme
 	for _, location := range a.From {

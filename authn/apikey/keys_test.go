@@ -24,7 +24,7 @@ func scheme(t *testing.T, now time.Time) *APIKey {
 	t.Helper()
 	noon := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC)
 	a := &APIKey{
-		From:   []authn.Location{DefaultLocation},
+		From:   []authn.Location{defaultLocation},
 		static: []Key{{ID: "forever", Digest: digestOf("for ever")}, {ID: "noon", Digest: digestOf("till noon"), Expires: &noon, Scopes: []string{"read"}, Roles: []string{"guest"}}},
 		now:    func() time.Time { return now },
 	}

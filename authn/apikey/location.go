@@ -14,8 +14,8 @@ import (
 // authentication scheme before the key.
 const inAuthorization authn.LocationKind = "authorization"
 
-// DefaultLocation is the location of a key if none is configured.
-var DefaultLocation = authn.Location{Kind: authn.InHeader, Name: "X-API-Key"}
+// defaultLocation is the location of a key if none is configured.
+var defaultLocation = authn.Location{Kind: authn.InHeader, Name: "X-API-Key"}
 
 // checkLocation validates a configured location. The field Authorization has a
 // kind of its own, because a scheme name precedes the key.
@@ -72,7 +72,7 @@ func schemeOf(location authn.Location) string {
 // setLocations separates the locations that Find reads.
 func (a *APIKey) setLocations() {
 	if len(a.From) == 0 {
-		a.From = []authn.Location{DefaultLocation}
+		a.From = []authn.Location{defaultLocation}
 	}
 	for _, location := range a.From {
 		if location.Kind == inAuthorization {

@@ -45,11 +45,11 @@ func Network(address string) string {
 // SubRequests is the client of all sub-requests together.
 const SubRequests = "sub-requests"
 
-// IsSubRequest reports whether the server made a request itself, as httpInclude of
+// isSubRequest reports whether the server made a request itself, as httpInclude of
 // Caddy's templates does. Such a request shows the address of this machine, and the
 // header fields of its visitor. If Caddy trusts this machine as a proxy, a visitor
 // could choose an address in X-Forwarded-For.
-func IsSubRequest(r *http.Request) bool {
+func isSubRequest(r *http.Request) bool {
 	return r.Context().Value(http.LocalAddrContextKey) == nil
 }
 
@@ -58,7 +58,7 @@ func IsSubRequest(r *http.Request) bool {
 // sub-request.
 func Of(r *http.Request) string {
 	address := caddyrequest.ClientIP(r)
-	if address != "" && IsSubRequest(r) {
+	if address != "" && isSubRequest(r) {
 		return SubRequests
 	}
 	return address
@@ -74,7 +74,7 @@ func OriginOf(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if caddyrequest.FromTrustedProxy(r) && !IsSubRequest(r) {
+	if caddyrequest.FromTrustedProxy(r) && !isSubRequest(r) {
 		if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
 			scheme = forwarded
 		}

@@ -70,10 +70,10 @@ func checkTarget(claims map[string]any, target string) error {
 	if err != nil {
 		return err
 	}
-	if named, err = Normalize(named); err != nil {
+	if named, err = normalize(named); err != nil {
 		return fmt.Errorf("htu: %w", err)
 	}
-	if target, err = Normalize(target); err != nil {
+	if target, err = normalize(target); err != nil {
 		return fmt.Errorf("target of the request: %w", err)
 	}
 	if named != target {

@@ -111,7 +111,7 @@ func (v *Verifier) Consume(ctx context.Context, p *Proof, targetURL string) erro
 	if v.Replay == nil {
 		return &UnavailableError{errNoReplay}
 	}
-	target, err := Normalize(targetURL)
+	target, err := normalize(targetURL)
 	if err != nil {
 		return &InvalidError{err}
 	}

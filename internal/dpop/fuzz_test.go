@@ -58,11 +58,11 @@ func FuzzNormalize(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		once, err := Normalize(uri)
+		once, err := normalize(uri)
 		if err != nil {
 			return
 		}
-		if twice, err := Normalize(once); err != nil || twice != once {
+		if twice, err := normalize(once); err != nil || twice != once {
 			t.Fatalf("%q: %q, then %q, %v", uri, once, twice, err)
 		}
 		if parsed, err := url.Parse(once); err != nil || parsed.Host == "" || parsed.User != nil || parsed.RawQuery != "" {

@@ -15,7 +15,7 @@ var errNotURI = errors.New("not an absolute http or https URI")
 // defaultPorts of the schemes that a target can have.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// Normalize returns the normal form of an absolute http or https URI, without query and
+// normalize returns the normal form of an absolute http or https URI, without query and
 // fragment. It follows RFC 9449 §4.3, item 9, and RFC 3986 §6.2.2 and §6.2.3. Scheme
 // and host are in lower case, without a default port, and an empty path is "/".
 // Percent-encodings are in upper case and only for characters that need one. There are
@@ -24,7 +24,7 @@ var defaultPorts = map[string]string{"http": "80", "https": "443"}
 // Browsers leave characters such as `|` and `[` in a path, although RFC 3986 §3.3 does
 // not allow them. They are percent-encoded. User information, percent-encodings in the
 // host, control characters, spaces and characters beyond ASCII are errors.
-func Normalize(uri string) (string, error) {
+func normalize(uri string) (string, error) {
 	uri, _, _ = strings.Cut(uri, "#")
 	uri, _, _ = strings.Cut(uri, "?")
 	scheme, rest, found := strings.Cut(uri, "://")

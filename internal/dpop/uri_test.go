@@ -41,7 +41,7 @@ func TestNormalize(t *testing.T) {
 		{"R9449-6: encoded slashes are no separators", "https://a/b%2F..%2Fc", "https://a/b%2F..%2Fc"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := Normalize(test.uri)
+			got, err := normalize(test.uri)
 			if err != nil || got != test.want {
 				t.Errorf("%s: got %q, %v, want %q", test.uri, got, err, test.want)
 			}
@@ -90,7 +90,7 @@ func TestNormalizeRefuses(t *testing.T) {
 		"R9449-6: delete character":         "https://a/\x7f",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := Normalize(uri); err == nil {
+			if got, err := normalize(uri); err == nil {
 				t.Errorf("%q was read as %q", uri, got)
 			}
 		})

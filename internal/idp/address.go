@@ -12,8 +12,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
-// ErrPlaintext refuses http to a host that must be reached by TLS.
-var ErrPlaintext = errors.New("the URL must begin with https://, since http:// is for this machine only")
+// errPlaintext refuses http to a host that must be reached by TLS.
+var errPlaintext = errors.New("the URL must begin with https://, since http:// is for this machine only")
 
 // CheckURL accepts https, or http if the host is this machine
 // (localhost, 127.0.0.0/8, ::1) or one of httpHosts. User information is refused,
@@ -33,7 +33,7 @@ func CheckURL(raw string, httpHosts ...string) error {
 	case strings.Contains(raw, "#"):
 		return errors.New("the URL must not have a fragment")
 	case address.Scheme == "http" && !isLoopback(address.Hostname()) && !containsHost(httpHosts, address.Hostname()):
-		return ErrPlaintext
+		return errPlaintext
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func InLine(line string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrPlaintext):
+	case errors.Is(err, errPlaintext):
 		return fmt.Errorf("%s: %w; `allow_http <host>` allows other hosts", line, err)
 	}
 	return fmt.Errorf("%s: %w", line, err)

@@ -45,8 +45,8 @@ func parseJWKs(data []byte) (*Set, error) {
 	} else if entries, err = certificatesIn(document); err != nil {
 		return nil, err
 	}
-	if len(entries) > MaxKeys {
-		return nil, fmt.Errorf("a JWK Set may have %d keys, not %d", MaxKeys, len(entries))
+	if len(entries) > maxKeys {
+		return nil, fmt.Errorf("a JWK Set may have %d keys, not %d", maxKeys, len(entries))
 	}
 	return readJWKs(entries)
 }

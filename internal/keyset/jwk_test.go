@@ -114,9 +114,9 @@ func TestParseSkipsJWK(t *testing.T) {
 }
 
 func TestParseRefusesJWKDocument(t *testing.T) {
-	many := slices.Repeat([]entry{jwkOf(t, "", edKey(t))}, MaxKeys+1)
-	if set, err := Parse(jwksOf(t, many[:MaxKeys]...)); err != nil || set.Len() != MaxKeys {
-		t.Errorf("%d keys: %v", MaxKeys, err)
+	many := slices.Repeat([]entry{jwkOf(t, "", edKey(t))}, maxKeys+1)
+	if set, err := Parse(jwksOf(t, many[:maxKeys]...)); err != nil || set.Len() != maxKeys {
+		t.Errorf("%d keys: %v", maxKeys, err)
 	}
 	for name, document := range map[string]string{
 		"no keys":           `{"keys":[]}`,
@@ -126,7 +126,7 @@ func TestParseRefusesJWKDocument(t *testing.T) {
 		"something else":    `{"error":"not found"}`,
 		"cut off":           `{"keys":[`,
 		"trailing data":     string(publish(t, "a")) + "{}",
-		"more than MaxKeys": string(jwksOf(t, many...)),
+		"more than maxKeys": string(jwksOf(t, many...)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if set, err := Parse([]byte(document)); err == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/idp"
 )
 
-// MaxKeys is the largest number of keys in one document.
-const MaxKeys = 2000
+// maxKeys is the largest number of keys in one document.
+const maxKeys = 2000
 
 // minSecretBytes is the size of the smallest hash. An HMAC key must not be shorter than
 // the output of its hash function (RFC 7518 §3.2).

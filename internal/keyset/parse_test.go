@@ -55,7 +55,7 @@ func TestParsePEM(t *testing.T) {
 		{"another type", pemBlock("CERTIFICATE REQUEST", nil), nil, "invalid type"},
 		{"not the type it says", pemBlock("CERTIFICATE", ecDER), nil, "block 1"},
 		{"a block that is cut off", append(slices.Clone(rsaPEM), rsaPEM[:len(rsaPEM)/2]...), nil, "1 of 2"},
-		{"too many blocks", bytes.Repeat(pemMarker, MaxKeys+2), nil, "may have 2000 blocks"},
+		{"too many blocks", bytes.Repeat(pemMarker, maxKeys+2), nil, "may have 2000 blocks"},
 		{"empty", []byte(" \n"), nil, "empty"},
 		{"neither", []byte("secret"), nil, "neither"},
 		{"JWT-14: too large", make([]byte, idp.MaxDocument+1), nil, "1048576"},

@@ -17,8 +17,8 @@ const curveParameters = "EC PARAMETERS"
 // OpenSSL writes it. A block that cannot be decoded is an error.
 func parsePEM(data []byte) (*Set, error) {
 	blocks := bytes.Count(data, pemMarker)
-	if blocks > MaxKeys {
-		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", MaxKeys, blocks)
+	if blocks > maxKeys {
+		return nil, fmt.Errorf("a PEM file may have %d blocks, not %d", maxKeys, blocks)
 	}
 	var keys []*Key
 	decoded := 0

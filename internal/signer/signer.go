@@ -24,8 +24,8 @@ const (
 )
 
 const (
-	// MaxToken bounds a JWT, in bytes: upstreams bound their header fields.
-	MaxToken = 7 << 10
+	// maxToken bounds a JWT, in bytes: upstreams bound their header fields.
+	maxToken = 7 << 10
 
 	// cacheSize bounds the memory of signed JWTs, in bytes.
 	cacheSize = 16 << 20
@@ -79,8 +79,8 @@ func (s *Signer) Rotate() error {
 	return err
 }
 
-// ErrTooLong means that the claims are too long for a header field.
-var ErrTooLong = errors.New("the JWT is too long for a header field: choose fewer claims")
+// errTooLong means that the claims are too long for a header field.
+var errTooLong = errors.New("the JWT is too long for a header field: choose fewer claims")
 
 // Sign returns a JWT with the claims. It ends after ttl, and no later than the
 // credential of the caller, if that ends. `iat` and `exp` are added.
@@ -139,15 +139,15 @@ func (s *Signer) make(key [sha256.Size]byte, claims map[string]any, ends time.Ti
 	if err != nil {
 		return "", err
 	}
-	if len(text) > MaxToken*3/4 {
-		return "", ErrTooLong
+	if len(text) > maxToken*3/4 {
+		return "", errTooLong
 	}
 	token, err := s.pairs.Load().current(now).sign(text)
 	if err != nil {
 		return "", err
 	}
-	if len(token) > MaxToken {
-		return "", ErrTooLong
+	if len(token) > maxToken {
+		return "", errTooLong
 	}
 	s.signatures.Add(1)
 	s.cache.Set(key, jwt{token, ends})

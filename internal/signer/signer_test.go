@@ -139,9 +139,9 @@ func TestSign(t *testing.T) {
 		}
 	})
 	t.Run("claims over the bound are not signed", func(t *testing.T) {
-		for length, good := range map[int]bool{1000: true, MaxToken: false, 1 << 20: false} {
+		for length, good := range map[int]bool{1000: true, maxToken: false, 1 << 20: false} {
 			_, err := c.Sign(map[string]any{"sub": strings.Repeat("a", length)}, time.Minute, time.Time{})
-			if good != (err == nil) || !good && !errors.Is(err, ErrTooLong) {
+			if good != (err == nil) || !good && !errors.Is(err, errTooLong) {
 				t.Errorf("%d bytes: %v", length, err)
 			}
 		}

@@ -25,7 +25,7 @@ func Pruned(text string, shape Shape) (any, error) {
 		return nil, errors.New("not UTF-8")
 	}
 	d := decoder{text: text, names: make([]string, 0, manyNames)}
-	value, err := d.prune(MaxDepth, shape)
+	value, err := d.prune(maxDepth, shape)
 	if err != nil {
 		return nil, err
 	}
@@ -51,15 +51,15 @@ func Members(data []byte, pick func(name string) (bool, error)) (map[string]any,
 		return nil, d.fail("not an object")
 	}
 	members := make(map[string]any)
-	err := d.parts(MaxDepth, func(name string) error {
+	err := d.parts(maxDepth, func(name string) error {
 		picked, err := pick(name)
 		switch {
 		case err != nil:
 			return err
 		case !picked:
-			return d.skip(MaxDepth - 1)
+			return d.skip(maxDepth - 1)
 		}
-		members[name], err = d.value(MaxDepth - 1)
+		members[name], err = d.value(maxDepth - 1)
 		return err
 	})
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/steps"
 )
 
-// MaxDepth bounds the nesting of objects and arrays.
-const MaxDepth = 32
+// maxDepth bounds the nesting of objects and arrays.
+const maxDepth = 32
 
 // Object decodes one JSON object. Members are string, bool, nil, int64 for
 // integers that fit, float64 for other numbers, []any and map[string]any.
@@ -41,7 +41,7 @@ func Value(data []byte) (any, error) {
 		return nil, errors.New("not UTF-8")
 	}
 	d := decoder{text: string(data)}
-	value, err := d.value(MaxDepth)
+	value, err := d.value(maxDepth)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (d *decoder) object(depth int) (map[string]any, error) {
 		return nil, d.fail("nested too deeply")
 	}
 	room := 2
-	if depth == MaxDepth {
+	if depth == maxDepth {
 		room = 16 // as many claims as nearly all tokens have
 	}
 	d.at++

@@ -42,11 +42,11 @@ func TestObjectDepth(t *testing.T) {
 			return `{"a":` + strings.Repeat(`[`, deep-1) + strings.Repeat(`]`, deep-1) + `}`
 		},
 	} {
-		if _, err := Object([]byte(nested(MaxDepth))); err != nil {
-			t.Errorf("%s: %d deep: %v", name, MaxDepth, err)
+		if _, err := Object([]byte(nested(maxDepth))); err != nil {
+			t.Errorf("%s: %d deep: %v", name, maxDepth, err)
 		}
-		if _, err := Object([]byte(nested(MaxDepth + 1))); err == nil {
-			t.Errorf("%s: %d deep was accepted", name, MaxDepth+1)
+		if _, err := Object([]byte(nested(maxDepth + 1))); err == nil {
+			t.Errorf("%s: %d deep was accepted", name, maxDepth+1)
 		}
 	}
 }
