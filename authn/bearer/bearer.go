@@ -163,7 +163,6 @@ type Bearer struct {
 	TokenCache *uint64 `json:"token_cache,omitempty"`
 
 	keys    sources
-	origins []origin // the keys in reports
 	cache   *cache
 	config  configID
 	remote  *introspection.Client

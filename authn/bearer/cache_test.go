@@ -38,7 +38,7 @@ func newRemembering(tb testing.TB) *remembering {
 	r := &remembering{static: keyset.NewStatic(set), clock: time.Unix(1_000_000_000, 0)}
 	r.Bearer = &Bearer{Issuer: "https://idp.example.com", Audiences: []string{"api"}, HMACSecret: block.Secrets{string(cacheSecret)}}
 	r.setDefaults()
-	r.cache, r.keys = newCache(defaultCacheSize), sources{r.static}
+	r.cache, r.keys = newCache(defaultCacheSize), sources{{keys: r.static}}
 	r.now = func() time.Time { return r.clock }
 	r.UseStore(memory.New())
 	return r

@@ -20,12 +20,14 @@ import (
 type late []*keyset.Key
 
 func lateKey(key any) sources {
-	return sources{late{{Algorithms: []string{"EdDSA"}, Public: key}}}
+	return sources{{keys: late{{Algorithms: []string{"EdDSA"}, Public: key}}}}
 }
 
 func (l late) Find(context.Context, keyset.Query) ([]*keyset.Key, error) { return l, nil }
 
 func (late) Fingerprint() uint64 { return 0 }
+
+func (late) All() *keyset.Set { return nil }
 
 // slowKey is a key whose check waits until the test releases it.
 type slowKey struct {

@@ -14,17 +14,22 @@ import (
 // sources are searched in turn.
 type sources []source
 
-// source is a source of keys that says when its keys change.
-type source interface {
-	keyset.Source
-	Fingerprint() uint64
+// source is a source of keys as the operator knows it.
+type source struct {
+	kind, from string
+	remote     *keyset.Remote // nil for keys that are not fetched
+	keys       interface {
+		keyset.Source
+		All() *keyset.Set
+		Fingerprint() uint64 // changes with the keys
+	}
 }
 
 // Fingerprint is a number that changes when the keys of any source do.
 func (s sources) Fingerprint() uint64 {
 	var all uint64
 	for _, source := range s {
-		all = all*31 + source.Fingerprint()
+		all = all*31 + source.keys.Fingerprint()
 	}
 	return all
 }
@@ -36,7 +41,7 @@ func (s sources) Fingerprint() uint64 {
 func (s sources) check(ctx context.Context, digest keyset.Digest, t *token, verify func([]*keyset.Key) error) (unavailable, failure error) {
 	failure = errNoKey
 	for _, source := range s {
-		keys, err := source.Find(ctx, keyset.Query{Token: digest, KeyID: t.keyID, Algorithm: t.algorithm})
+		keys, err := source.keys.Find(ctx, keyset.Query{Token: digest, KeyID: t.keyID, Algorithm: t.algorithm})
 		if err != nil {
 			unavailable = err
 		}
@@ -61,9 +66,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 		if err != nil {
 			return err
 		}
-		static := keyset.NewStatic(set)
-		b.keys = append(b.keys, static)
-		b.origins = append(b.origins, origin{kind: "secret", keys: static})
+		b.keys = append(b.keys, source{kind: "secret", keys: keyset.NewStatic(set)})
 	}
 	if len(b.HMACSecret) > 0 {
 		return nil
@@ -86,8 +89,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 
 func (b *Bearer) openFile(ctx caddy.Context, path string) error {
 	static := keyset.NewStatic(nil)
-	b.keys = append(b.keys, static)
-	b.origins = append(b.origins, origin{kind: "file", from: path, keys: static})
+	b.keys = append(b.keys, source{kind: "file", from: path, keys: static})
 	return watch.File(ctx, path, b.logger, func(content []byte) error {
 		set, err := keyset.Parse(content)
 		if err != nil {
@@ -106,8 +108,7 @@ func (b *Bearer) openRemote(config keyset.RemoteConfig) error {
 		return err
 	}
 	b.release = append(b.release, release)
-	b.keys = append(b.keys, set)
-	b.origins = append(b.origins, origin{kind: "remote", from: set.Status().URL, keys: set, remote: set})
+	b.keys = append(b.keys, source{kind: "remote", from: set.Status().URL, keys: set, remote: set})
 	return nil
 }
 

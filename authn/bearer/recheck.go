@@ -30,8 +30,8 @@ func (b *Bearer) Recheck(credential authn.Credential, identity *authn.Identity) 
 		return ends, err
 	}
 	failure := errNoKey
-	for _, origin := range b.origins {
-		keys := origin.keys.All()
+	for _, source := range b.keys {
+		keys := source.keys.All()
 		if keys == nil {
 			return ends, nil // not fetched yet
 		}

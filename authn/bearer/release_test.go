@@ -43,7 +43,7 @@ func TestRelease(t *testing.T) {
 	if err := b.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := b.keys[0].Find(t.Context(), keyset.Query{KeyID: "1", Algorithm: "EdDSA"}); err != nil || len(keys) != 1 {
+	if keys, err := b.keys[0].keys.Find(t.Context(), keyset.Query{KeyID: "1", Algorithm: "EdDSA"}); err != nil || len(keys) != 1 {
 		t.Fatalf("%d keys, %v", len(keys), err)
 	}
 	if _, err := b.remote.Introspect(t.Context(), "opaque", func() string { return "" }); err != nil {

@@ -13,18 +13,11 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
-// origin is a source of keys as the operator knows it.
-type origin struct {
-	kind, from string
-	keys       interface{ All() *keyset.Set }
-	remote     *keyset.Remote // nil for keys that are not fetched
-}
-
 // Report describes the keys, what is remembered and the endpoint.
 func (b *Bearer) Report() report.Report {
 	report := report.Report{Issuer: b.Issuer, Audiences: b.Audiences, Algorithms: b.Algorithms}
-	for _, origin := range b.origins {
-		report.KeySources = append(report.KeySources, origin.report(b.now()))
+	for _, source := range b.keys {
+		report.KeySources = append(report.KeySources, source.report(b.now()))
 	}
 	if b.cache != nil {
 		entries := b.cache.EstimatedSize()
@@ -36,15 +29,15 @@ func (b *Bearer) Report() report.Report {
 	return report
 }
 
-func (o origin) report(now time.Time) report.KeySource {
-	source := report.KeySource{Kind: o.kind, From: o.from, Keys: []report.PublicKey{}}
-	for _, key := range o.keys.All().Keys() {
+func (s source) report(now time.Time) report.KeySource {
+	source := report.KeySource{Kind: s.kind, From: s.from, Keys: []report.PublicKey{}}
+	for _, key := range s.keys.All().Keys() {
 		source.Keys = append(source.Keys, report.PublicKey{ID: key.ID, Type: key.Type(), Algorithms: key.Algorithms})
 	}
-	if o.remote == nil {
+	if s.remote == nil {
 		return source
 	}
-	status := o.remote.Status()
+	status := s.remote.Status()
 	source.Skipped, source.NextFetch, source.Reason = status.Skipped, status.NextFetch, status.Reason
 	if !status.FetchedAt.IsZero() {
 		source.FetchedAt, source.Age = status.FetchedAt, max(0, now.Sub(status.FetchedAt).Seconds())
@@ -76,10 +69,10 @@ func (b *Bearer) reportEndpoint() *report.Endpoint {
 // Refresh fetches the published keys now.
 func (b *Bearer) Refresh(ctx context.Context) error {
 	failure, fetched := error(nil), false
-	for _, origin := range b.origins {
-		if origin.remote != nil {
+	for _, source := range b.keys {
+		if source.remote != nil {
 			fetched = true
-			failure = errors.Join(failure, origin.remote.Refresh(ctx))
+			failure = errors.Join(failure, source.remote.Refresh(ctx))
 		}
 	}
 	if !fetched {
@@ -91,12 +84,12 @@ func (b *Bearer) Refresh(ctx context.Context) error {
 // OnFetchFailed calls observe for each failed fetch.
 func (b *Bearer) OnFetchFailed(observe func(capability.FetchFailure)) (stop func()) {
 	var stops []func()
-	for _, origin := range b.origins {
-		if origin.remote == nil {
+	for _, source := range b.keys {
+		if source.remote == nil {
 			continue
 		}
-		stops = append(stops, origin.remote.OnFailure(func(failure error) {
-			observe(capability.FetchFailure{From: origin.from, Reason: idp.ReasonOf(failure), Keys: len(origin.keys.All().Keys())})
+		stops = append(stops, source.remote.OnFailure(func(failure error) {
+			observe(capability.FetchFailure{From: source.from, Reason: idp.ReasonOf(failure), Keys: len(source.keys.All().Keys())})
 		}))
 	}
 	return func() {

@@ -97,7 +97,7 @@ func scheme(t testing.TB, change ...func(*Bearer)) *Bearer {
 	b.setDefaults()
 	b.now = func() time.Time { return testNow }
 	b.cache = newCache(defaultCacheSize)
-	b.keys = sources{keyset.NewStatic(set)}
+	b.keys = sources{{keys: keyset.NewStatic(set)}}
 	b.UseStore(memory.New())
 	return b
 }

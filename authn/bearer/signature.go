@@ -88,8 +88,8 @@ func (b *Bearer) diagnose(t *token, failure error) error {
 	if t.keyID == "" || !errors.Is(failure, errNoKey) {
 		return failure
 	}
-	for _, origin := range b.origins {
-		if skipped := origin.keys.All().WhySkipped(t.keyID); skipped != "" {
+	for _, source := range b.keys {
+		if skipped := source.keys.All().WhySkipped(t.keyID); skipped != "" {
 			return fmt.Errorf("%w: the published key cannot be used: %s", failure, skipped)
 		}
 	}

@@ -46,7 +46,7 @@ func TestSources(t *testing.T) {
 	}
 	t.Run("AVAIL-1: a set that cannot be asked may have the key of a token that no file has", func(t *testing.T) {
 		b := mustProvision(t, &Bearer{Issuer: testIssuer, KeyFiles: []string{next}})
-		b.keys = append(b.keys, away{})
+		b.keys = append(b.keys, source{keys: away{}})
 		token := sign(t, "RS256", nil, nil)
 		wantAccepted(t, b, token)
 		if outcome := verify(b, forged(token)); outcome.Verdict != authn.TemporarilyUnavailable || outcome.RetryAfter != time.Second {
@@ -66,3 +66,5 @@ func (away) Find(context.Context, keyset.Query) ([]*keyset.Key, error) {
 }
 
 func (away) Fingerprint() uint64 { return 0 }
+
+func (away) All() *keyset.Set { return nil }
