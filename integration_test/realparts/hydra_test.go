@@ -128,33 +128,8 @@ func (h *hydra) token(client string) string {
 // `audience` instead of `resource`.
 func (h *hydra) facade() *harness.Server {
 	h.t.Helper()
-	port := freePort(h.t)
-	run(h.t, "mcp-server.mjs", "PORT="+port)
-	s := harness.Start(h.t, `
-http://localhost:8080 {
-	require_auth /tools {
-		bearer corp {
-			issuer `+h.issuer+`
-			audience `+api+`
-		}
-		protected_resource http://localhost:8080/tools {
-			authorization_server_facade corp {
-				client_id facade
-				client_secret `+harness.Secret+`
-				authorization_endpoint `+h.issuer+`/oauth2/auth?audience=`+url.QueryEscape(api)+`
-				drop resource
-			}
-		}
-		scope mcp:use
-		mcp {
-			tool delete_* mcp:delete
-			inspect 1MiB
-		}
-		strip_credentials
-	}
-	reverse_proxy 127.0.0.1:`+port+`
-}
-`)
+	s := siteWithFacade(h.t, h.issuer, `client_secret `+harness.Secret+`
+				authorization_endpoint `+h.issuer+`/oauth2/auth?audience=`+url.QueryEscape(api))
 	h.post(h.admin+"/clients", "", "application/json", fmt.Sprintf(`{"client_id": "facade", "client_secret": %q, "grant_types": ["authorization_code", "refresh_token"],
 		"response_types": ["code"], "token_endpoint_auth_method": "client_secret_post", "redirect_uris": [%q],
 		"scope": "mcp:use mcp:delete offline_access", "audience": [%q], "access_token_strategy": "jwt"}`,

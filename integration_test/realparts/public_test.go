@@ -18,20 +18,29 @@ import (
 func facadeSite(t *testing.T) *harness.Server {
 	t.Helper()
 	p := newProvider(t)
+	s := siteWithFacade(t, p.issuer, "client_secret facade-secret-of-some-length")
+	p.start("CALLBACK=" + s.URL("/.well-known/auth/oauth/callback/tools"))
+	return s
+}
+
+// siteWithFacade has tools behind a facade before an issuer. The lines are those of the
+// facade.
+func siteWithFacade(t *testing.T, issuer, lines string) *harness.Server {
+	t.Helper()
 	port := freePort(t)
 	run(t, "mcp-server.mjs", "PORT="+port)
-	s := harness.Start(t, `
+	return harness.Start(t, `
 http://localhost:8080 {
 	require_auth /tools {
 		bearer corp {
-			issuer `+p.issuer+`
+			issuer `+issuer+`
 			audience `+api+`
 		}
 		protected_resource http://localhost:8080/tools {
 			authorization_server_facade corp {
 				client_id facade
-				client_secret facade-secret-of-some-length
 				drop resource
+				`+lines+`
 			}
 		}
 		scope mcp:use
@@ -44,8 +53,6 @@ http://localhost:8080 {
 	reverse_proxy 127.0.0.1:`+port+`
 }
 `)
-	p.start("CALLBACK=" + s.URL("/.well-known/auth/oauth/callback/tools"))
-	return s
 }
 
 func TestFacade(t *testing.T) {

@@ -50,6 +50,18 @@ func CheckIssuer(raw string, httpHosts ...string) error {
 	return nil
 }
 
+// CheckSource checks where something is: at a URL, or where the metadata of an issuer
+// say.
+func CheckSource(what, address, issuer string, httpHosts []string) error {
+	switch {
+	case address != "":
+		return InLine(what, CheckURL(address, httpHosts...))
+	case issuer != "":
+		return InLine("issuer", CheckIssuer(issuer, httpHosts...))
+	}
+	return fmt.Errorf("%s needs a URL, or an issuer whose metadata have it", what)
+}
+
 // CheckLine is [CheckURL] for a line of a configuration. It skips an empty value, and one
 // with a placeholder, which is checked once it is replaced.
 func CheckLine(line, raw string, httpHosts []string) error {

@@ -3,7 +3,6 @@ package introspection
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -51,7 +50,7 @@ type Config struct {
 
 // withDefaults returns the config with its defaults and its authenticator, or an error.
 func (c Config) withDefaults() (Config, authenticator, error) {
-	if err := c.checkAddress(); err != nil {
+	if err := idp.CheckSource("introspection endpoint", c.Endpoint, c.Issuer, c.HTTPHosts); err != nil {
 		return c, nil, err
 	}
 	if c.ClientID == "" {
@@ -76,22 +75,6 @@ func (c Config) withDefaults() (Config, authenticator, error) {
 		c.now = time.Now
 	}
 	return c, authenticate, nil
-}
-
-func (c Config) checkAddress() error {
-	switch {
-	case c.Endpoint != "":
-		if err := idp.CheckURL(c.Endpoint, c.HTTPHosts...); err != nil {
-			return fmt.Errorf("introspection endpoint: %w", err)
-		}
-	case c.Issuer != "":
-		if err := idp.CheckIssuer(c.Issuer, c.HTTPHosts...); err != nil {
-			return fmt.Errorf("issuer: %w", err)
-		}
-	default:
-		return errors.New("introspection needs an endpoint, or an issuer whose metadata name it")
-	}
-	return nil
 }
 
 // withoutRedirects keeps tokens and secrets from servers that the operator has not

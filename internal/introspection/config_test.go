@@ -27,7 +27,7 @@ func TestNew(t *testing.T) {
 		{"R7662-1: no other method", func(c *Config) { c.Authentication = "none" }, "invalid client authentication"},
 		{"R7662-1: https", func(c *Config) { c.Endpoint = "http://id.example/introspect" }, "https://"},
 		{"R7662-1: http on this machine", func(c *Config) { c.Endpoint = "http://127.0.0.1:9000/introspect" }, ""},
-		{"an endpoint or an issuer is given", func(c *Config) { c.Endpoint = "" }, "needs an endpoint"},
+		{"an endpoint or an issuer is given", func(c *Config) { c.Endpoint = "" }, "needs a URL"},
 		{"an issuer has https too", func(c *Config) { c.Endpoint, c.Issuer = "", "http://id.example" }, "https://"},
 		{"an issuer is enough", func(c *Config) { c.Endpoint, c.Issuer = "", "https://id.example" }, ""},
 		{"no time is negative", func(c *Config) { c.Cache = -time.Second }, "negative"},

@@ -1,8 +1,6 @@
 package keyset
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -62,7 +60,7 @@ type RemoteConfig struct {
 
 // withDefaults returns the config with its defaults, or an error.
 func (c RemoteConfig) withDefaults() (RemoteConfig, error) {
-	if err := c.checkAddress(); err != nil {
+	if err := idp.CheckSource("key set", c.URL, c.Issuer, c.HTTPHosts); err != nil {
 		return c, err
 	}
 	if c.Client == nil {
@@ -72,22 +70,6 @@ func (c RemoteConfig) withDefaults() (RemoteConfig, error) {
 		c.Logger = zap.NewNop
 	}
 	return c, nil
-}
-
-func (c RemoteConfig) checkAddress() error {
-	switch {
-	case c.URL != "":
-		if err := idp.CheckURL(c.URL, c.HTTPHosts...); err != nil {
-			return fmt.Errorf("key set: %w", err)
-		}
-	case c.Issuer != "":
-		if err := idp.CheckIssuer(c.Issuer, c.HTTPHosts...); err != nil {
-			return fmt.Errorf("issuer: %w", err)
-		}
-	default:
-		return errors.New("neither the URL of a key set nor an issuer is given")
-	}
-	return nil
 }
 
 // address is the source in logs and status pages.
