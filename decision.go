@@ -40,9 +40,9 @@ type decision struct {
 	// malformed is why an MCP request is answered 400 after authentication.
 	malformed error
 
-	// Of a gate with an OpenAPI document: the operation, the schemes that count for it,
-	// whether it is public, the other credentials of a combination, and why a request
-	// is for no operation.
+	// These fields are for a gate with an OpenAPI document: the operation, its schemes,
+	// and whether it is public. They also hold the other credentials of a combination, and
+	// the reason of an undeclared request.
 	operation  string
 	accepts    []*namedScheme
 	public     bool

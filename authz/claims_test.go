@@ -76,7 +76,7 @@ func TestClaims(t *testing.T) {
 			t.Error("one does not hold")
 		}
 	})
-	t.Run("R6750-12: nobody has claims", func(t *testing.T) {
+	t.Run("R6750-12: an anonymous caller has no claims", func(t *testing.T) {
 		if decide(t, Requirement{Claims: []Claim{{"text", []string{"acme"}}}}, nil, &authn.Identity{}).Allowed {
 			t.Error("allowed")
 		}

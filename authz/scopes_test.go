@@ -23,7 +23,7 @@ func TestScopes(t *testing.T) {
 		"R6750-11: a longer name":                         {"read", "", "readonly", nil, "read"},
 		"R6750-11: a shorter name":                        {"readonly", "", "read", nil, "readonly"},
 		"R6750-11: another letter case":                   {"read", "", "READ Read", nil, "read"},
-		"R6750-11: a hierarchy that nobody configured":    {"read:all", "", "read read:*", nil, "read:all"},
+		"R6750-11: a hierarchy without a configuration":   {"read:all", "", "read read:*", nil, "read:all"},
 		"R6750-9: any: the first":                         {"", "read write", "read", nil, ""},
 		"R6750-9: any: the last":                          {"", "read write", "write", nil, ""},
 		"R6750-9: any: none":                              {"", "read write", "x", nil, "read write"},

@@ -23,8 +23,8 @@ var safeInstants = map[string]string{
 	"2147483647": "the largest count of a list of Redis",
 }
 
-// TestClock finds literal instants in tests, examples and documentation. Those
-// long past and those after 2089 are safe.
+// TestClock finds literal instants in tests, examples and documentation. Years long
+// past and after 2089 are safe.
 func TestClock(t *testing.T) {
 	t.Run("TIME-1: the pattern finds every way to write an instant", func(t *testing.T) {
 		for _, text := range []string{"exp: 1800000000,", "1_800_000_000", "1.8000e9", "2027-01-01T00:00:00Z", "time.Date(2030, 1"} {

@@ -111,7 +111,7 @@ func TestBusy(t *testing.T) {
 			c := &counting{password: "secret"}
 			b := users(t, c, "alice")
 			if !h.queue.Acquire(t.Context(), "somebody", 0) { // and does not come to an end
-				t.Fatal("somebody hashes already")
+				t.Fatal("another hash runs already")
 			}
 			var done atomic.Bool
 			outcomes, wait := crowd(b, 1, func(int) string { return "alice:secret" })

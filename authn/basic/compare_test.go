@@ -107,7 +107,7 @@ func TestMemory(t *testing.T) {
 		}
 	})
 	before := slices.Collect(h.good.Keys())
-	t.Run("LEAK-2: bad passwords, also good ones of nobody, are not remembered", func(t *testing.T) {
+	t.Run("LEAK-2: bad passwords, also valid ones of unknown users, are not remembered", func(t *testing.T) {
 		for i := range 100 {
 			try(b, fmt.Sprintf("alice:wrong-%d", i))
 			try(b, fmt.Sprintf("nobody-%d:secret", i))
@@ -140,7 +140,7 @@ func TestMemory(t *testing.T) {
 			seen[h.digest(triple...)] = triple
 		}
 	})
-	t.Run("O-2: a computation that fails lets nobody in and is not remembered", func(t *testing.T) {
+	t.Run("O-2: a computation that fails admits no caller and is not remembered", func(t *testing.T) {
 		broken := &counting{password: "secret", err: errors.New("broken")}
 		for range 2 {
 			if outcome := try(users(t, broken, "dave"), "dave:secret"); outcome.Verdict == authn.Accepted {

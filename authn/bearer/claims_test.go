@@ -99,7 +99,7 @@ func TestTimes(t *testing.T) {
 
 func TestIssuerAndAudience(t *testing.T) {
 	for _, issuer := range []any{testIssuer + "/", "HTTPS://idp.example.com", "https://IDP.example.com", "https://idp.example.com:443", testIssuer + " ", "https://idp.example.com\u200b", nil, 1, []string{testIssuer}} {
-		t.Run("JWT-8 R9068-2: another issuer is somebody else's", func(t *testing.T) {
+		t.Run("JWT-8 R9068-2: another issuer is not applicable", func(t *testing.T) {
 			outcome := verify(scheme(t), sign(t, "ES256", nil, map[string]any{"iss": issuer}))
 			if outcome.Verdict != authn.NotApplicable || outcome.Code != authn.CodeInvalidToken {
 				t.Errorf("%v: verdict %d", issuer, outcome.Verdict)
@@ -133,7 +133,7 @@ func TestIssuerAndAudience(t *testing.T) {
 	t.Run("JWT-9: audience * takes any", func(t *testing.T) {
 		wantAccepted(t, scheme(t, func(b *Bearer) { b.Audiences = []string{"*"} }), sign(t, "ES256", nil, map[string]any{"aud": nil}))
 	})
-	t.Run("JWT-8: without an issuer a bad signature may be somebody else's", func(t *testing.T) {
+	t.Run("JWT-8: without an issuer a bad signature is not applicable", func(t *testing.T) {
 		b := scheme(t)
 		b.Issuer = ""
 		token := sign(t, "ES256", nil, nil)
@@ -287,7 +287,7 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
-	t.Run("a token without a subject names nobody", func(t *testing.T) {
+	t.Run("a token without a subject names no user", func(t *testing.T) {
 		if got := identity(map[string]any{"sub": nil, "username": "alice"}); got.ID != "" { // which only introspection has
 			t.Errorf("%+v", got)
 		}

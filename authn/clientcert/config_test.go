@@ -149,7 +149,7 @@ func TestProvision(t *testing.T) {
 			}
 		})
 	}
-	t.Run("R8705-3: without any configuration it loads and trusts nobody", func(t *testing.T) {
+	t.Run("R8705-3: without any configuration it loads and trusts no client", func(t *testing.T) {
 		c, err := load(t, `{}`)
 		if err != nil {
 			t.Fatal(err)

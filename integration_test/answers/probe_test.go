@@ -22,8 +22,8 @@ type probe struct{}
 // secretCause is what no client may see.
 const secretCause = "cause-known-to-the-log-only"
 
-// How often any probe was asked. A test that may go round in circles sets
-// finds to zero, before and after.
+// The number of requests to each probe. A test that may go round in circles sets finds
+// to zero, before and after.
 var finds, verifications atomic.Int64
 
 func (*probe) CaddyModule() caddy.ModuleInfo {

@@ -162,7 +162,7 @@ func TestPlaceholders(t *testing.T) {
 		wantPassed(t, s.Get("/me", key(apiKey)), "partner-a|read|||||partners|")
 	})
 	access := func() []map[string]any { return s.Log("http.log.access") }
-	t.Run("R9110-2: the access log names whom the gate let in, and nobody else", func(t *testing.T) {
+	t.Run("R9110-2: the access log names only admitted users", func(t *testing.T) {
 		for _, row := range []struct {
 			path   string
 			option harness.Option

@@ -105,7 +105,7 @@ func TestCostOfFields(t *testing.T) {
 			t.Run("COST-1: twice as much of "+unit+" in "+name+" takes twice as many steps", func(t *testing.T) {
 				once, twice := cost(3000), cost(6000)
 				if once == 0 && !field.bounded {
-					t.Error("nobody counts what reading it takes")
+					t.Error("the cost of reading it is not counted")
 				}
 				if twice > 2*once+200 || once > 20*3000 {
 					t.Errorf("%d steps, and %d for twice as much", once, twice)

@@ -41,7 +41,7 @@ func TestEarlyData(t *testing.T) {
 		passesEarly  bool
 	}{
 		"a token":                        {fields: get("/api", "authorization", "Bearer "+f.token), early: 425, later: 200},
-		"a token for nobody":             {fields: get("/anonymous", "authorization", "Bearer "+f.token), early: 425, later: 200},
+		"a token at an optional gate":    {fields: get("/anonymous", "authorization", "Bearer "+f.token), early: 425, later: 200},
 		"a bad token":                    {fields: get("/api", "authorization", "Bearer x.y.z"), early: 425, later: 401},
 		"a password":                     {fields: get("/api", "authorization", credential), early: 425, later: 200},
 		"a guess":                        {fields: get("/api", "authorization", failedLogin), early: 425, later: 401},
@@ -71,7 +71,7 @@ func TestEarlyData(t *testing.T) {
 			}
 		})
 	}
-	t.Run("guesses lock nobody out", func(t *testing.T) {
+	t.Run("guesses lock no client out", func(t *testing.T) {
 		ticket := f.Ticket()
 		for range 12 {
 			if r := f.sendEarly(t, ticket, get("/api", "authorization", failedLogin), false); r.Status == http.StatusTooManyRequests {

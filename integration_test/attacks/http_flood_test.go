@@ -51,7 +51,7 @@ http://localhost:8080 {
 	}
 	harness.Eventually(t, "some of the flood is turned away, and the others wait", func() bool { return failures.Load() > 0 })
 	before := hashed.Load()
-	t.Run("LEAK-6: somebody else does not wait for the flood", func(t *testing.T) {
+	t.Run("LEAK-6: another client does not wait for the flood", func(t *testing.T) {
 		r := s.Get("/", harness.Basic("alice", password), from("192.0.2.7"))
 		if r.Status != http.StatusOK || r.Body != "hello alice" {
 			t.Errorf("%d %s", r.Status, r.Body)

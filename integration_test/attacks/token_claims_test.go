@@ -150,7 +150,7 @@ func TestSubjects(t *testing.T) {
 		"10 KiB":                   `"` + strings.Repeat("a", 10<<10) + `"`,
 	} {
 		t.Run("sub is "+name, func(t *testing.T) {
-			s.user.Store("nobody was told")
+			s.user.Store("no user was forwarded")
 			r := s.Get(rsGate, harness.Bearer(forge(`{"alg":"RS256"}`, claimsWith(t, `"sub":"alice"`, `"sub":`+subject), s.rs256)))
 			user := s.user.Load().(string)
 			switch {

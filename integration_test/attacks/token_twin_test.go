@@ -55,7 +55,7 @@ func TestRevokedTwin(t *testing.T) {
 				}
 			}
 			if r := site.Get("/", harness.Bearer(other)); r.Status != 200 {
-				t.Errorf("somebody else gets %d", r.Status)
+				t.Errorf("another caller gets %d", r.Status)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
-var update = flag.Bool("update", false, "take the pictures of docs/images anew")
+var update = flag.Bool("update", false, "replace the pictures of docs/images")
 
 // chromium is the browser.
 var chromium string

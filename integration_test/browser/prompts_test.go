@@ -57,7 +57,7 @@ http://localhost:8080 {
 	if len(results) != 7 {
 		t.Fatalf("%d results", len(results))
 	}
-	t.Run("BRW-1: the window opens for a script where nobody cares, so the others could open it", func(t *testing.T) {
+	t.Run("BRW-1: the window opens for a script at basic_auth of Caddy, so the others could open it", func(t *testing.T) {
 		if r := results[0]; len(r.Prompts) == 0 {
 			t.Errorf("%+v", r)
 		}

@@ -26,7 +26,7 @@ func TestPublishedKeys(t *testing.T) {
 	send := func(by *harness.Provider, kid, user string) *harness.Response {
 		return s.Get("/guarded", harness.Bearer(by.Sign(kid, harness.Claims{"sub": user})))
 	}
-	t.Run("AVAIL-1 R8414-5: nobody publishes, and Caddy has started", func(t *testing.T) {
+	t.Run("AVAIL-1 R8414-5: without a provider Caddy starts", func(t *testing.T) {
 		answer := send(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
 		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 || answer.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", answer.Header)

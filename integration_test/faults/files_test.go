@@ -97,8 +97,8 @@ func mustSucceed(t *testing.T, err error) {
 	}
 }
 
-// TestFiles damages files while they are in use, all kinds of files at once. What was
-// good stays in force, the log says so once, and a good file is taken when it is back.
+// TestFiles damages files while they are in use, all kinds of files at once. The last
+// good content stays in force, the log says so once, and a good file is loaded again.
 func TestFiles(t *testing.T) {
 	files, folder := watchedFiles(t), t.TempDir()
 	path := func(i int) string { return filepath.Join(folder, fmt.Sprint(i), "watched") }

@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	t.Run("AVAIL-1: who has a good credential comes in", func(t *testing.T) {
 		s.Get("/", harness.Bearer(harness.Token(t))).Want(200, "")
 	})
-	t.Run("O-2: nobody else does", func(t *testing.T) {
+	t.Run("O-2: no other caller does", func(t *testing.T) {
 		s.Get("/").Want(401, "missing_credentials", `Bearer realm="api"`)
 		s.Get("/", harness.Bearer("forged")).Want(401, "invalid_token", `Bearer realm="api", error="invalid_token", error_description="The access token is invalid"`)
 	})

@@ -214,7 +214,7 @@ func TestUnderLoad(t *testing.T) {
 	for range 4 {
 		<-stopped
 	}
-	t.Run("GW-5: nobody with a good token is refused", func(t *testing.T) {
+	t.Run("GW-5: no valid token is refused", func(t *testing.T) {
 		if failures.Load() > 0 || sent.Load() < 9900 {
 			t.Errorf("%d of %d requests were refused", failures.Load(), sent.Load())
 		}

@@ -226,7 +226,7 @@ func (d *dictionary) check(r *http.Request, w *httptest.ResponseRecorder) string
 	case guardedAsWritten(r) && !slices.Contains(want.statuses, w.Code):
 		return "the reference says otherwise"
 	case w.Code == http.StatusOK && guardedAsWritten(r) && !slices.Contains(want.users, body):
-		return "the upstream is told of somebody else"
+		return "the upstream gets another identity"
 	case w.Code == http.StatusUnauthorized && len(w.Header()["Www-Authenticate"]) == 0:
 		return "a 401 without a challenge"
 	}

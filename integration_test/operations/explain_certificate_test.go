@@ -78,7 +78,7 @@ https://localhost:8080 {
 		for name, with := range map[string]*tls.Certificate{
 			"none": nil, "a good one": &robot,
 			"one that is over":          new(harness.Certificate(t, "robot", &own, -time.Hour)),
-			"one of somebody else":      new(harness.Certificate(t, "robot", &other, time.Hour)),
+			"one of another authority":  new(harness.Certificate(t, "robot", &other, time.Hour)),
 			"one that no rule is about": new(harness.Certificate(t, "stranger", &own, time.Hour)),
 		} {
 			t.Run(path+" with "+name, func(t *testing.T) {

@@ -118,7 +118,7 @@ func TestCallersAreRevoked(t *testing.T) {
 			t.Error("the log does not say why")
 		}
 	})
-	t.Run("a key in the place of its id is refused, and told to nobody", func(t *testing.T) {
+	t.Run("a key instead of its id is refused, and not repeated", func(t *testing.T) {
 		for _, names := range []string{`{"sub": "` + apiKey + `"}`, `{"sub": "` + apiKey + `", "scheme": "partners"}`} {
 			wantError(t, post(s, "/auth/revocations", names), http.StatusBadRequest, "write the id of the key")
 		}
@@ -288,7 +288,7 @@ func TestStoreAwayFromRevocations(t *testing.T) {
 			t.Errorf("status %d", got.Status)
 		}
 	})
-	t.Run("not read yet: nobody can say who was revoked", func(t *testing.T) {
+	t.Run("not read yet: the revoked callers are unknown", func(t *testing.T) {
 		s := harness.StartWithAdmin(t, strings.Replace(site, "away", "unread", 1))
 		wantError(t, s.Do(http.MethodGet, s.AdminURL("/auth/revocations")), http.StatusServiceUnavailable, "not known yet")
 		if got := s.Get("/", alice); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {

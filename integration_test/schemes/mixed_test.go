@@ -128,7 +128,7 @@ func TestMixedAmbiguous(t *testing.T) {
 		want(t, s.Get("/two", authorization(pair), key("key-of-a")), 400, "invalid_request")
 		want(t, s.Get("/ops", authorization(pair), authorization(pair)), 400, "invalid_request")
 	})
-	t.Run("R9110-15: nobody is let in by the credential that the gate does not ask for", func(t *testing.T) {
+	t.Run("R9110-15: a credential of another scheme admits no caller", func(t *testing.T) {
 		want(t, s.Get("/token", key("key-of-a")), 401, "missing_credentials", bearerChallenge)
 		want(t, s.Get("/ops", authorization("Bearer "+token)), 401, "missing_credentials", basicChallenge)
 		want(t, s.Get("/keys", authorization(pair)), 401, "missing_credentials", keyChallenge)

@@ -19,7 +19,7 @@ func TestThrottlingOfPasswords(t *testing.T) {
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:wrong")), 30)
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")), 30)
 	})
-	t.Run("LEAK-6: nobody else does, and not for another account", func(t *testing.T) {
+	t.Run("LEAK-6: no other client does, and not for another account", func(t *testing.T) {
 		wantOK(t, s.Get("/", from("192.0.2.2"), encoded("alice:secret")))
 		wantOK(t, s.Get("/", from("192.0.2.1"), encoded("bob:builder")))
 		want(t, s.Get("/", from("192.0.2.1")), 401, "missing_credentials", basicChallenge)
@@ -31,7 +31,7 @@ func TestThrottlingOfPasswords(t *testing.T) {
 		wantWait(t, s.Get("/", from("2001:db8::ffff:0:0:1"), encoded("alice:secret")), 30)
 		wantOK(t, s.Get("/", from("2001:db8:0:1::1"), encoded("alice:secret")))
 	})
-	t.Run("LEAK-6: a success begins anew", func(t *testing.T) {
+	t.Run("LEAK-6: a success resets the count", func(t *testing.T) {
 		fail(t, s, 4, "192.0.2.3", encoded("alice:wrong"))
 		wantOK(t, s.Get("/", from("192.0.2.3"), encoded("alice:secret")))
 		fail(t, s, 4, "192.0.2.3", encoded("alice:wrong"))
@@ -151,7 +151,7 @@ func TestThrottlingOfKeys(t *testing.T) {
 	keys := "api_key {\n key a " + digest("key-a") + "\n key b " + digest("key-b") + "\n}"
 	s := startGuarded(t, "attempts 3 {\n per_client 6\n per_account 9\n}", keys, anyUser)
 	wantOK(t, s.Get("/", from("192.0.2.1"), key("key-a")))
-	t.Run("LEAK-6: a wrong key that is sent again and again waits, and nobody else with it", func(t *testing.T) {
+	t.Run("LEAK-6: a wrong key that is repeated waits, and no other client does", func(t *testing.T) {
 		fail(t, s, 3, "192.0.2.1", key("expired"))
 		wantWait(t, s.Get("/", from("192.0.2.1"), key("expired")), 30)
 		wantOK(t, s.Get("/", from("192.0.2.1"), key("key-b")))
@@ -254,7 +254,7 @@ func TestThrottlingConfiguration(t *testing.T) {
 		})
 		wantWait(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")), 6)
 	})
-	t.Run("LEAK-6: switched off, nobody waits", func(t *testing.T) {
+	t.Run("LEAK-6: switched off, no client waits", func(t *testing.T) {
 		s := startGuarded(t, "attempts off", oneUser(t), anyUser)
 		fail(t, s, 20, "192.0.2.1", encoded("alice:wrong"))
 		wantOK(t, s.Get("/", from("192.0.2.1"), encoded("alice:secret")))

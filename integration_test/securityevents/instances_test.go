@@ -154,9 +154,9 @@ func TestReplayAtAnotherInstance(t *testing.T) {
 	})
 }
 
-// TestChaos has two instances with one Redis, and events that arrive twice, in another
-// order, with a new signature, while Redis is unavailable, and between forged ones. In the
-// end each user has lost the tokens from before the last event, and no others.
+// TestChaos has two instances with one Redis. Events arrive twice, in another order,
+// with a new signature, while Redis is unavailable, and between forged ones. In the end
+// each user has lost the tokens from before the last event, and no others.
 func TestChaos(t *testing.T) {
 	redis := miniredis.RunT(t)
 	var down atomic.Bool

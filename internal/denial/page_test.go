@@ -70,7 +70,7 @@ func TestPage(t *testing.T) {
 			}
 		}
 		if _, words := elements(t, write(t, denial.Denial{Code: "too_many_attempts"}, "html").Body.String()); strings.Contains(words, "Try again in") {
-			t.Errorf("nobody knows when, and yet: %s", words)
+			t.Errorf("the time is unknown, and yet: %s", words)
 		}
 	})
 	t.Run("a code of another plugin has the page of an error", func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestPage(t *testing.T) {
 			t.Error(words)
 		}
 	})
-	t.Run("nothing is loaded, nothing runs, nobody frames it", func(t *testing.T) {
+	t.Run("nothing is loaded, nothing runs, no site frames it", func(t *testing.T) {
 		w := write(t, denial.Denial{Code: "missing_credentials", LoginURL: "https://idp.example/login"}, "html")
 		policy := w.Header().Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "style-src 'unsafe-inline'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} {

@@ -19,7 +19,7 @@ func TestVary(t *testing.T) {
 		want           []string
 	}{
 		"a negotiated problem depends on Accept":             {"auto", "*/*", "", []string{"Accept"}},
-		"so does one that nobody configured":                 {"", "", "", []string{"Accept"}},
+		"so does one without a configuration":                {"", "", "", []string{"Accept"}},
 		"a negotiated page depends on the language too":      {"", "text/html", "", []string{"Accept", "Accept-Language"}},
 		"a page that is configured depends on that alone":    {"html", "*/*", "", []string{"Accept-Language"}},
 		"a problem that is configured depends on nothing":    {"problem", "text/html", "", nil},

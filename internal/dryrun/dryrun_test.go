@@ -23,7 +23,7 @@ func (strange) CaddyModule() caddy.ModuleInfo {
 }
 
 func (strange) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error {
-	panic("a handler that nobody knows was run")
+	panic("an unknown handler was run")
 }
 
 const config = `{"servers": {"s": {
@@ -115,7 +115,7 @@ func TestServer(t *testing.T) {
 			})
 		}
 	}
-	t.Run("what is made for a dry run serves nobody else", func(t *testing.T) {
+	t.Run("handlers of a dry run serve no other request", func(t *testing.T) {
 		server, w := load(t, false), httptest.NewRecorder()
 		r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/strange", nil), caddy.NewReplacer(), w, server)
 		last := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })

@@ -134,13 +134,13 @@ func TestDiscover(t *testing.T) {
 // TestEndpoint has members of which one cannot be used, which concerns only its user.
 func TestEndpoint(t *testing.T) {
 	for name, test := range map[string]struct{ issuer, member, fail string }{
-		"R8414-1: without https":                           {"http://127.0.0.1", `"http://id.example/i"`, "https://"},
-		"R8414-1: an issuer on https sends nobody to http": {"https://id.example", `"http://127.0.0.1:2019/"`, "as the issuer does"},
-		"R8414-1: nor to a host that may be asked so":      {"https://id.example", `"http://keycloak:2019/"`, "as the issuer does"},
-		"an issuer on http may":                            {"http://keycloak", `"http://KEYCLOAK:8080/i"`, ""},
-		"no string":                                        {"https://id.example", `7`, "not a string"},
-		"null":                                             {"https://id.example", `null`, "have no introspection_endpoint"},
-		"empty":                                            {"https://id.example", `""`, "have no introspection_endpoint"},
+		"R8414-1: without https":                         {"http://127.0.0.1", `"http://id.example/i"`, "https://"},
+		"R8414-1: an issuer on https has no URL of http": {"https://id.example", `"http://127.0.0.1:2019/"`, "as the issuer does"},
+		"R8414-1: nor to a host that may be asked so":    {"https://id.example", `"http://keycloak:2019/"`, "as the issuer does"},
+		"an issuer on http may":                          {"http://keycloak", `"http://KEYCLOAK:8080/i"`, ""},
+		"no string":                                      {"https://id.example", `7`, "not a string"},
+		"null":                                           {"https://id.example", `null`, "have no introspection_endpoint"},
+		"empty":                                          {"https://id.example", `""`, "have no introspection_endpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := fmt.Sprintf(`{"issuer":%q,"jwks_uri":"https://id.example/keys","introspection_endpoint":%s}`, test.issuer, test.member)

@@ -74,8 +74,8 @@ func ReasonOf(failure error) string {
 	}
 }
 
-// Plain removes the parts of an error that do not belong in a log or change each time:
-// the whole URL, the local port, and the present time.
+// Plain removes the parts of an error that change each time or do not belong in a log:
+// the URL, the local port and the time.
 func Plain(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -28,12 +28,12 @@ func TestUnavailable(t *testing.T) {
 			expectUnavailable(t, client, "token")
 		})
 	}
-	t.Run("R7662-4: nor is nobody there", func(t *testing.T) {
+	t.Run("R7662-4: nor is an unreachable endpoint", func(t *testing.T) {
 		client, server, _ := newTimed(t, active, nil)
 		server.Close()
 		expectUnavailable(t, client, "token")
 	})
-	t.Run("R7662-4: nor is a certificate of somebody else", func(t *testing.T) {
+	t.Run("R7662-4: nor is an untrusted certificate", func(t *testing.T) {
 		server := httptest.NewTLSServer(says(active))
 		defer server.Close()
 		server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())

@@ -17,8 +17,8 @@ func TestNew(t *testing.T) {
 		want   string // in the error; empty for none
 	}{
 		{"R7662-1: a secret is enough", func(*Config) {}, ""},
-		{"R7662-1: nobody asks without a name", func(c *Config) { c.ClientID = "" }, "client ID"},
-		{"R7662-1: nobody asks without a secret", func(c *Config) { c.ClientSecret = "" }, "needs a client secret"},
+		{"R7662-1: no call without a client id", func(c *Config) { c.ClientID = "" }, "client ID"},
+		{"R7662-1: no call without a secret", func(c *Config) { c.ClientSecret = "" }, "needs a client secret"},
 		{"R7662-1: nor in a form", func(c *Config) { c.ClientSecret, c.Authentication = "", ClientSecretPost }, "needs a client secret"},
 		{"R7662-1: nor without a key", func(c *Config) { c.Authentication = PrivateKeyJWT }, "needs a private key"},
 		{"R7662-1: a key is enough", func(c *Config) {

@@ -67,7 +67,7 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%d documents were read", got)
 		}
 	})
-	t.Run("AVAIL-1: without metadata nobody knows, and they are not asked for all the time", func(t *testing.T) {
+	t.Run("AVAIL-1: without metadata tokens are undecided, and the metadata are not fetched all the time", func(t *testing.T) {
 		up := newIssuer(t, "/one")
 		up.path.Store(nil)
 		client, clock := up.client(t)

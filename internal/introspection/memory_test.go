@@ -107,7 +107,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%d entries", size)
 		}
 	})
-	t.Run("R7662-5: where nobody configured it ten thousand of each kind are kept, and a call has five seconds", func(t *testing.T) {
+	t.Run("R7662-5: by default ten thousand of each kind are kept, and a call has five seconds", func(t *testing.T) {
 		client, _, _ := newTimed(t, active, nil)
 		if good, bad := client.memory.good.GetMaximum(), client.memory.bad.GetMaximum(); good != 10_000 || bad != 10_000 {
 			t.Errorf("%d good ones, %d bad ones", good, bad)
@@ -208,7 +208,7 @@ func TestFlights(t *testing.T) {
 		}
 		all.Go(func() {
 			if answer, err := client.Introspect(t.Context(), "of somebody else", func() string { return "192.0.2.7" }); err != nil || !answer.Active {
-				t.Errorf("somebody else: %+v %v", answer, err)
+				t.Errorf("another client: %+v %v", answer, err)
 			}
 		})
 		eventually(t, func() bool { return len(server.calls()) == maxInFlight/2+1 })

@@ -114,7 +114,7 @@ func TestHeadersAreBounded(t *testing.T) {
 		for i := range maxHeaders + 10 {
 			signed := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kid":"%d"}`, i)) + ".e30"
 			if verifies(t, &r, signed, []byte("another secret")) || countRemembered(&r) > min(i, tc.want) {
-				t.Fatalf("%s: what nobody signed counts", name)
+				t.Fatalf("%s: an unsigned part counts", name)
 			}
 			if !verifies(t, &r, signed, secret) {
 				t.Fatalf("%s: what was signed does not count", name)

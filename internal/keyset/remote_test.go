@@ -123,7 +123,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			}
 		})
 	})
-	t.Run("KEY-9: a withdrawn key is denied by the next fetch, whoever caused it", func(t *testing.T) {
+	t.Run("KEY-9: a withdrawn key is denied by the next fetch, whatever caused it", func(t *testing.T) {
 		up := new(provider)
 		up.publish(publish(t, "old"))
 		inBubble(t, up, RemoteConfig{}, func(t *testing.T, remote *Remote) {

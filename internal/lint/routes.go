@@ -180,8 +180,8 @@ func openBeside(s *subject) []Finding {
 			guarded := slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 				return len(other.Gates) > 0 && !other.Open() && slices.Equal(other.Hosts, row.Hosts)
 			})
-			// A gate answers the paths of its facade, metadata and keys itself. What it does
-			// not answer there is as open as the rest of the site, which is noted.
+			// A gate answers the paths of its facade, metadata and keys itself. Its unanswered
+			// paths are as open as the rest of the site, which has a note.
 			listed := row.Rest && slices.ContainsFunc(found.Rows, func(other routes.Row) bool {
 				return other.Open() && !other.Rest && other.Handler.Where == row.Handler.Where && slices.Equal(other.Hosts, row.Hosts)
 			})

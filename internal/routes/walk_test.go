@@ -44,7 +44,7 @@ func TestWalk(t *testing.T) {
 			`[{"handle": [{"handler": "require_auth", "schemes": ["x"]}, {"handler": "invoke", "name": "app"}]}]`,
 			`{} [x] file_server`,
 		},
-		"a handler that nobody knows answers where nothing else does": {
+		"an unknown handler answers if no other does": {
 			`[{"match": [{"path": ["/a"]}], "handle": [{"handler": "mystery"}]}]`,
 			`{"paths":[["/a"]]} [] mystery`,
 		},
@@ -68,7 +68,7 @@ func TestWalk(t *testing.T) {
 			`[{"handle": [{"handler": "rewrite", "uri": "/app{http.request.uri}"}]}, {"match": [{"path": ["/app/x/*"]}], "handle": [{"handler": "metrics"}]}, {"match": [{"path": ["/x/*"]}], "handle": [{"handler": "mystery"}]}]`,
 			`{"paths":[["/x/*"]]} [] metrics`,
 		},
-		"a path that nobody can follow": {
+		"a path that cannot be followed": {
 			`[{"handle": [{"handler": "rewrite", "strip_path_suffix": ".html"}]}, {"match": [{"path": ["/x"]}], "handle": [{"handler": "metrics"}]}]`,
 			`{"other":[{"matcher":"rewritten path","value":"/x"}]} [] metrics`,
 		},

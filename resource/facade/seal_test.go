@@ -17,7 +17,7 @@ func TestSeal(t *testing.T) {
 		}
 		again, _ := seal(s, forConsent, "value")
 		if text == again || strings.Contains(text, "value") {
-			t.Error("it is not encrypted anew")
+			t.Error("it is not encrypted again")
 		}
 		opens := func(s sealer, why purpose, text string) bool {
 			value, err := open[string](s, why, text)

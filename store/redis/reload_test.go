@@ -120,7 +120,7 @@ func TestLastRequestsOfAConfiguration(t *testing.T) {
 		t.Error("the revocations are forgotten", err)
 	}
 	if fresh, err := module.First(t.Context(), store.KeyOf("token"), store.KeyOf("proof"), time.Now().Add(time.Hour)); fresh || err == nil {
-		t.Error("a proof is new although nobody was asked")
+		t.Error("a proof is new although no store was asked")
 	}
 	for want := range 2 {
 		if got := module.Count(t.Context(), store.KeyOf("client"), time.Minute); got != want+1 {

@@ -138,11 +138,11 @@ func TestUndoNeedsRedis(t *testing.T) {
 	wire.cut()
 	eventually(t, "it is away", func() bool { return !one.Healthy() })
 	if _, found, err := one.Undo(t.Context(), entry.Key); found || err == nil || !holds(one, entry) {
-		t.Error("the other instances do not know, and nobody says so", found, err)
+		t.Error("the other instances do not know, without an error", found, err)
 	}
 	alone, _ := instance(t, Redis{Addresses: []string{wire.address}})
 	if _, found, err := alone.Undo(t.Context(), entry.Key); found || err == nil {
-		t.Error("it is not known what there is to undo, and nobody says so", found, err)
+		t.Error("the entry to undo is unknown, without an error", found, err)
 	}
 }
 

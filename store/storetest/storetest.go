@@ -23,7 +23,7 @@ func Run(t *testing.T, instances ...store.Store) {
 			return err == nil
 		})
 	}
-	t.Run("R9449-11: a key is new once, whoever asks", func(t *testing.T) { once(t, instances) })
+	t.Run("R9449-11: a key is new once, at any instance", func(t *testing.T) { once(t, instances) })
 	t.Run("a key is used once it was new, and Used does not use it", func(t *testing.T) { testUsed(t, instances) })
 	t.Run("R9449-11: a key is new again when its time is over", func(t *testing.T) { testExpiry(t, first, last) })
 	t.Run("LEAK-6: what is counted is counted together", func(t *testing.T) {
