@@ -1,18 +1,10 @@
 package answers
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 
 	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
@@ -90,56 +82,23 @@ func TestJSON(t *testing.T) {
 
 // TestReload has a provider of keys that goes away.
 func TestReload(t *testing.T) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := jwk.FromRaw(private.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := json.Marshal(map[string]any{"keys": []any{public}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(set)
-	}))
-	defer provider.Close()
+	p := harness.StartProvider(t)
 	config := func(body string) string {
-		return configure("", "bearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+provider.URL+"\n}", "require_auth\nrespond "+body)
+		return configure("", "bearer corp {\nissuer "+harness.Issuer+"\naudience "+harness.Audience+"\njwks "+p.KeySet()+"\n}", "require_auth\nrespond "+body)
 	}
-	token := harness.Bearer(harness.Sign(t, jwa.RS256, private, nil))
+	token := harness.Bearer(p.Token())
 	t.Run("GW-5: keys survive a reload while their provider is down", func(t *testing.T) {
 		s := harness.Start(t, config("one"))
 		harness.Eventually(t, "the keys are there", func() bool { return s.Get("/", token).Status == 200 })
-		provider.Close()
+		p.Down()
 		for i := range 3 {
 			s.Reload(config(strconv.Itoa(i)))
-			settle(t, s)
 			wantPassed(t, s.Get("/", token), strconv.Itoa(i))
 			want(t, s.Get("/"), 401, "missing_credentials", bare)
 		}
 	})
 	t.Run("GW-5 AVAIL-1: what never had keys begins closed", func(t *testing.T) {
-		s := harness.Start(t, strings.ReplaceAll(config("one"), provider.URL, provider.URL+"/other"))
+		s := harness.Start(t, strings.ReplaceAll(config("one"), p.KeySet(), p.URL("/other")))
 		want(t, s.Get("/", token), 503, "temporarily_unavailable")
-	})
-}
-
-// settle waits until the listener of the configuration before is gone: until
-// then it may take a connection and reset it.
-func settle(t *testing.T, s *harness.Server) {
-	t.Helper()
-	inARow := 0
-	harness.Eventually(t, "the old listener is gone", func() bool {
-		response, err := http.Get(s.URL("/"))
-		if err != nil {
-			inARow = 0
-			return false
-		}
-		inARow++
-		return response.Body.Close() == nil && inARow == 10
 	})
 }

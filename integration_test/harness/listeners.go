@@ -51,8 +51,7 @@ func (s *Server) waitSettled() {
 // longer. Caddy has both listen for a moment (SO_REUSEPORT), and stops the old one
 // after loading. The system resets a connection that the old one has not accepted yet.
 // Clients try again then. A test that took every lost connection for that would not see
-// the ones that the gate loses, so tests wait. If the system does not list listeners,
-// Settled returns at once.
+// the ones that the gate loses, so tests wait.
 func Settled(t testing.TB, addresses ...string) {
 	t.Helper()
 	var ports []string
