@@ -27,7 +27,7 @@ func listening(ports []string) (addresses []string) {
 	if err != nil {
 		return nil
 	}
-	defer syscall.Close(socket) //nolint:errcheck // it was only read
+	defer syscall.Close(socket)
 	for _, family := range []byte{syscall.AF_INET, syscall.AF_INET6} {
 		request := make([]byte, requestLength)
 		binary.NativeEndian.PutUint32(request, requestLength)
