@@ -49,6 +49,7 @@ func TestMarksAreWidened(t *testing.T) {
 }
 
 func TestNewInstanceReadsAll(t *testing.T) {
+	t.Parallel()
 	server := start(t)
 	one := instances(t, server, 1)[0]
 	const many = 2*page + 10
@@ -71,6 +72,7 @@ func TestNewInstanceReadsAll(t *testing.T) {
 }
 
 func TestRedisLosesEverything(t *testing.T) {
+	t.Parallel()
 	server := start(t)
 	all := instances(t, server, 2)
 	if err := all[0].Publish(t.Context(), revocation("token", time.Hour)); err != nil {
@@ -85,6 +87,7 @@ func TestRedisLosesEverything(t *testing.T) {
 }
 
 func TestRedisHasAnOlderState(t *testing.T) {
+	t.Parallel()
 	server := start(t)
 	all := instances(t, server, 2)
 	one, publisher := all[0], all[1]

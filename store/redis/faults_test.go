@@ -47,6 +47,7 @@ func TestAnswerIsLost(t *testing.T) {
 // TestListeningIsRefused has a Redis where everything can be read and no change
 // be waited for: it must not be read all the time.
 func TestListeningIsRefused(t *testing.T) {
+	t.Parallel()
 	redis := start(t)
 	var failures atomic.Int32
 	redis.Server().SetPreHook(func(peer *server.Peer, command string, _ ...string) bool {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestStartWithoutRedis(t *testing.T) {
+	t.Parallel()
 	wire := layWire(t, start(t).Addr())
 	wire.cut()
 	one, log := instance(t, Redis{Addresses: []string{wire.address}})
@@ -67,6 +68,7 @@ func TestStartWithoutRedis(t *testing.T) {
 }
 
 func TestRedisGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	wire := layWire(t, start(t).Addr())
 	all := group(t, wire.address, 2)
 	one, other := all[0], all[1]
@@ -97,6 +99,7 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 
 // TestHangs has a server that takes connections and says nothing.
 func TestHangs(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +156,7 @@ func TestWritesAreRefused(t *testing.T) {
 }
 
 func TestFlappingIsLoggedOnce(t *testing.T) {
+	t.Parallel()
 	wire := layWire(t, start(t).Addr())
 	one, log := instance(t, Redis{Addresses: []string{wire.address}})
 	for range 3 {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	server := start(t)
 	var all []store.Store
 	for _, one := range instances(t, server, 3) {

@@ -59,6 +59,7 @@ func publishAsBefore(t *testing.T, server *miniredis.Miniredis, k keys, entry st
 }
 
 func TestUndoIsNotTakenBack(t *testing.T) {
+	t.Parallel()
 	t.Run("by an instance that was away meanwhile", func(t *testing.T) {
 		server := start(t)
 		wire := layWire(t, server.Addr())
