@@ -152,7 +152,7 @@ func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadli
 	// [bytes.Buffer.ReadFrom] grows a buffer with less than MinRead free bytes.
 	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxReserved)+bytes.MinRead))
 	size, err := buffer.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
-	body := unsafe.String(unsafe.SliceData(buffer.Bytes()), buffer.Len()) // no copy, and the buffer ends here
+	body := unsafe.String(unsafe.SliceData(buffer.Bytes()), buffer.Len()) //nolint:gosec // G103: nothing writes to the buffer any more
 	var again io.Reader = strings.NewReader(body)
 	if err != nil || uint64(size) > limit {
 		again = io.MultiReader(again, r.Body)
