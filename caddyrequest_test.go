@@ -14,13 +14,13 @@ import (
 // TestCaddyRequest compares what internal/caddyrequest reads with what Caddy writes.
 func TestCaddyRequest(t *testing.T) {
 	bare := httptest.NewRequest(http.MethodPut, "/before?a=b", nil)
-	if _, known := caddyrequest.Original(bare); known || caddyrequest.ClientIP(bare) != "" || caddyrequest.FromTrustedProxy(bare) {
+	if _, found := caddyrequest.Original(bare); found || caddyrequest.ClientIP(bare) != "" || caddyrequest.FromTrustedProxy(bare) {
 		t.Error("something is read from a request that Caddy has not prepared")
 	}
 	r := caddyhttp.PrepareRequest(bare, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 	r.Method, r.URL.Path = http.MethodGet, "/after"
-	if original, known := caddyrequest.Original(r); !known || original.Method != http.MethodPut || original.URL.Path != "/before" {
-		t.Errorf("original: %s %s, %v", original.Method, original.URL, known)
+	if original, found := caddyrequest.Original(r); !found || original.Method != http.MethodPut || original.URL.Path != "/before" {
+		t.Errorf("original: %s %s, %v", original.Method, original.URL, found)
 	}
 	if got := caddyrequest.ClientIP(r); got != "192.0.2.1" || got != caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey) {
 		t.Errorf("client: %q", got)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -156,7 +157,7 @@ func requestFields(r *http.Request) []zap.Field {
 // out: it may hold credentials.
 func requestLine(r *http.Request) (method, path string) {
 	method, address := r.Method, r.URL
-	if original, known := caddyrequest.Original(r); known {
+	if original, found := caddyrequest.Original(r); found {
 		method, address = original.Method, original.URL
 	}
 	return method, address.EscapedPath()
@@ -280,4 +281,13 @@ func isTraceID(id string) bool {
 		}
 	}
 	return true
+}
+
+// The names in internal/caddyrequest must be those of Caddy. With other names, limits
+// would not find the address of a client. Then this map has a key twice, and nothing is
+// built.
+var _ = map[bool]struct{}{
+	false: {},
+	caddyrequest.OriginalKey == caddyhttp.OriginalRequestCtxKey && caddyrequest.VarsKey == caddyhttp.VarsCtxKey &&
+		caddyrequest.ClientIPKey == caddyhttp.ClientIPVarKey && caddyrequest.TrustedProxyKey == caddyhttp.TrustedProxyVarKey: {},
 }

@@ -85,8 +85,8 @@ func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, pu
 
 // restoreOriginal undoes rewrites, as Caddy does before its error routes.
 func restoreOriginal(r *http.Request) {
-	original, known := caddyrequest.Original(r)
-	if !known {
+	original, found := caddyrequest.Original(r)
+	if !found {
 		return
 	}
 	r.Method, r.RequestURI = original.Method, original.RequestURI

@@ -62,8 +62,8 @@ func (p Location) field(r *http.Request) []string {
 // FastCGI, error routes and placeholders use. The parameter was removed from the query
 // before already.
 func (p Location) removeFromOriginal(r *http.Request, before string) {
-	original, known := caddyrequest.Original(r)
-	if !known {
+	original, found := caddyrequest.Original(r)
+	if !found {
 		return
 	}
 	if original.URL.RawQuery == before {

@@ -169,7 +169,7 @@ func (b *Bearer) verifyProof(r *authn.Request, token string) (proof *dpop.Proof,
 // them, and else from the request. Fields of a proxy count if Caddy trusts it.
 func targetsOf(r *authn.Request) (method string, targets []string) {
 	original := r.Request
-	if unchanged, known := caddyrequest.Original(r.Request); known {
+	if unchanged, found := caddyrequest.Original(r.Request); found {
 		original = &unchanged
 	}
 	path := original.URL.EscapedPath()
