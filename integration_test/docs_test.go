@@ -15,7 +15,7 @@ import (
 
 // TestMoving loads every Caddyfile of docs/moving.md.
 func TestMoving(t *testing.T) {
-	examples := caddyfileBlock.FindAllStringSubmatch(textOf(t, "../docs/moving.md"), -1)
+	examples := caddyfileBlock.FindAllStringSubmatch(harness.ReadFile(t, "../docs/moving.md"), -1)
 	if len(examples) != 4 {
 		t.Errorf("%d examples were found", len(examples))
 	}
@@ -27,7 +27,7 @@ func TestMoving(t *testing.T) {
 // TestSecurityEvents loads every Caddyfile of docs/security-events.md.
 func TestSecurityEvents(t *testing.T) {
 	t.Setenv("SSF_CLIENT_SECRET", "a-secret-of-the-client")
-	examples := caddyfileBlock.FindAllStringSubmatch(textOf(t, "../docs/security-events.md"), -1)
+	examples := caddyfileBlock.FindAllStringSubmatch(harness.ReadFile(t, "../docs/security-events.md"), -1)
 	for _, example := range examples {
 		harness.Start(t, runnable(t, example[1]))
 	}
@@ -38,7 +38,7 @@ func TestSecurityEvents(t *testing.T) {
 
 // TestTroubleshooting has a line for every code.
 func TestTroubleshooting(t *testing.T) {
-	page := textOf(t, "../docs/troubleshooting.md")
+	page := harness.ReadFile(t, "../docs/troubleshooting.md")
 	for _, code := range authn.Codes() {
 		if !strings.Contains(page, "| `"+string(code)+"` |") {
 			t.Errorf("%s is not there", code)
@@ -49,7 +49,7 @@ func TestTroubleshooting(t *testing.T) {
 // TestReliability wants each row of the faults in docs/reliability.md to name
 // tests that are there.
 func TestReliability(t *testing.T) {
-	faults, _, _ := strings.Cut(textOf(t, "../docs/reliability.md"), "\n## Figures\n")
+	faults, _, _ := strings.Cut(harness.ReadFile(t, "../docs/reliability.md"), "\n## Figures\n")
 	rows := rowsOf(faults)
 	for _, row := range rows {
 		if strings.Count(row, "|") != 5 {
@@ -64,7 +64,7 @@ func TestReliability(t *testing.T) {
 
 // TestPromises wants the same of each promise and each bound in SECURITY.md.
 func TestPromises(t *testing.T) {
-	_, promises, _ := strings.Cut(textOf(t, "../SECURITY.md"), "\n## What is promised\n")
+	_, promises, _ := strings.Cut(harness.ReadFile(t, "../SECURITY.md"), "\n## What is promised\n")
 	promises, rest, _ := strings.Cut(promises, "\n## ")
 	_, bounds, _ := strings.Cut(rest, "\n## Bounds\n")
 	items, rows := strings.Split(promises, "\n- ")[1:], rowsOf(bounds)
@@ -74,15 +74,6 @@ func TestPromises(t *testing.T) {
 	if len(items) < 10 || len(rows) < 25 {
 		t.Errorf("%d promises and %d bounds were found", len(items), len(rows))
 	}
-}
-
-func textOf(t *testing.T, page string) string {
-	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // rowsOf returns the lines of the tables in a text, without their heads.
@@ -108,7 +99,7 @@ func namesTests(t *testing.T, folder, text string) {
 		t.Errorf("no test is named: %s", text)
 	}
 	for _, link := range named {
-		if !strings.Contains(textOf(t, filepath.Join(folder, link[2])), "\nfunc "+link[1]+"(t *testing.T) {") {
+		if !strings.Contains(harness.ReadFile(t, filepath.Join(folder, link[2])), "\nfunc "+link[1]+"(t *testing.T) {") {
 			t.Errorf("%s has no %s", link[2], link[1])
 		}
 	}
@@ -116,7 +107,7 @@ func namesTests(t *testing.T, folder, text string) {
 
 // TestPackages wants a line in CONTRIBUTING.md for each package, and no other.
 func TestPackages(t *testing.T) {
-	_, table, _ := strings.Cut(textOf(t, "../CONTRIBUTING.md"), "\n## Packages\n")
+	_, table, _ := strings.Cut(harness.ReadFile(t, "../CONTRIBUTING.md"), "\n## Packages\n")
 	var listed, found []string
 	for _, row := range rowsOf(table) {
 		listed = append(listed, strings.Split(row, "`")[1])
@@ -157,7 +148,7 @@ var quotedReason = regexp.MustCompile("``(.+?)``|`([^`]+)`")
 // TestTroubleshootingReasons finds each quoted reason in the code.
 func TestTroubleshootingReasons(t *testing.T) {
 	source := sourceOf(t, "..")
-	_, table, _ := strings.Cut(textOf(t, "../docs/troubleshooting.md"), "| `code` | status |")
+	_, table, _ := strings.Cut(harness.ReadFile(t, "../docs/troubleshooting.md"), "| `code` | status |")
 	table, _, _ = strings.Cut(table, "\n## ")
 	reasons := 0
 	for _, row := range rowsOf(table) {
@@ -182,7 +173,7 @@ var loggedMessage = regexp.MustCompile(`[lL]og(?:ger)?(?:\(\))?\.(?:Warn|Error)\
 
 // TestTroubleshootingMessages has a row for each warning and error of the log.
 func TestTroubleshootingMessages(t *testing.T) {
-	_, table, _ := strings.Cut(textOf(t, "../docs/troubleshooting.md"), "\n## Warnings and errors in the log\n")
+	_, table, _ := strings.Cut(harness.ReadFile(t, "../docs/troubleshooting.md"), "\n## Warnings and errors in the log\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	unused := make(map[string]bool)
 	for _, row := range rowsOf(table) {
@@ -215,7 +206,7 @@ func sourceOf(t *testing.T, folder string) string {
 		case entry.IsDir() && (name == "integration_test" || name == "bench" || name == "node_modules"):
 			return filepath.SkipDir
 		case filepath.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go"):
-			source.WriteString(textOf(t, path))
+			source.WriteString(harness.ReadFile(t, path))
 		}
 		return nil
 	})

@@ -19,7 +19,7 @@ import (
 // below it. Each answer has to be the printed one; `…` replaces what differs.
 func TestReadme(t *testing.T) {
 	for _, page := range []string{"../README.md", "../README.ko.md"} {
-		s := harness.Start(t, runnable(t, caddyfileBlock.FindStringSubmatch(textOf(t, page))[1]))
+		s := harness.Start(t, runnable(t, caddyfileBlock.FindStringSubmatch(harness.ReadFile(t, page))[1]))
 		if requests := runTour(t, s.Addr(), readTour(t, page)); requests != 1 {
 			t.Errorf("%s has %d requests", page, requests)
 		}

@@ -50,7 +50,7 @@ func callers(site string) func(*http.Request) (*oidc.IDToken, error) {
 // page.
 func verifyingUpstream(t *testing.T) string {
 	t.Helper()
-	source, page := textOf(t, "recipes_test.go"), textOf(t, "../docs/recipes.md")
+	source, page := harness.ReadFile(t, "recipes_test.go"), harness.ReadFile(t, "../docs/recipes.md")
 	for _, example := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(source, example[1]) {
 			t.Error("the test does not run the Go code of the page")
@@ -177,5 +177,5 @@ func runAccessTests(t *testing.T, caddyfile, tests, want string) {
 
 // TestAccessOfExample runs the access tests of the example.
 func TestAccessOfExample(t *testing.T) {
-	runAccessTests(t, textOf(t, "../Caddyfile.example"), textOf(t, "../access.test"), "20 cases, 0 failed")
+	runAccessTests(t, harness.ReadFile(t, "../Caddyfile.example"), harness.ReadFile(t, "../access.test"), "20 cases, 0 failed")
 }

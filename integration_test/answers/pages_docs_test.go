@@ -16,15 +16,6 @@ import (
 
 const docs = "../../docs/"
 
-func read(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 func write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -40,7 +31,7 @@ var block = regexp.MustCompile("(?ms)^(?:`([^`\n]+)`:\n\n)?^```(\\w+)\n(.*?)^```
 func examples(t *testing.T) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
-	for _, match := range block.FindAllStringSubmatch(read(t, docs+"pages.md"), -1) {
+	for _, match := range block.FindAllStringSubmatch(harness.ReadFile(t, docs+"pages.md"), -1) {
 		found[match[1]] = match[3]
 	}
 	for _, name := range []string{"Caddyfile", "de.json", "error.html", ""} {
@@ -199,9 +190,9 @@ func TestPagesOfAnotherServer(t *testing.T) {
 
 // TestDocsAreComplete holds the tables of the docs against what there is.
 func TestDocsAreComplete(t *testing.T) {
-	page := read(t, docs+"pages.md")
+	page := harness.ReadFile(t, docs+"pages.md")
 	for _, language := range []string{"en", "ko"} {
-		texts, err := strictjson.Object([]byte(read(t, "../../internal/page/texts/"+language+".json")))
+		texts, err := strictjson.Object([]byte(harness.ReadFile(t, "../../internal/page/texts/"+language+".json")))
 		if err != nil {
 			t.Fatal(err)
 		}

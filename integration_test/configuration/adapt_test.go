@@ -24,12 +24,12 @@ func TestAdapt(t *testing.T) {
 // TestExample has the example that new users run.
 func TestExample(t *testing.T) {
 	const golden = "testdata/example.json"
-	example := read(t, "../../Caddyfile.example")
+	example := harness.ReadFile(t, "../../Caddyfile.example")
 	got := adapt(t, example) + "\n"
 	if *update {
 		write(t, golden, got)
 	}
-	if want := read(t, golden); got != want {
+	if want := harness.ReadFile(t, golden); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	harness.Start(t, example).Get("/me").Want(401, "missing_credentials", `Bearer realm="api"`)

@@ -32,7 +32,7 @@ func TestBlocks(t *testing.T) {
 	counts := make(map[string]int)
 	for _, page := range append(pages, more...) {
 		name := filepath.Base(page)
-		for _, found := range codeBlock.FindAllStringSubmatch(read(t, page), -1) {
+		for _, found := range codeBlock.FindAllStringSubmatch(harness.ReadFile(t, page), -1) {
 			kind, code := found[1], found[2]
 			if kind == "json" && !strings.Contains(code, `"apps"`) {
 				continue // a file of another kind
@@ -59,7 +59,7 @@ func TestBlocks(t *testing.T) {
 
 // TestExampleIsFormatted holds the example to the same format.
 func TestExampleIsFormatted(t *testing.T) {
-	wantFormatted(t, read(t, "../../Caddyfile.example"))
+	wantFormatted(t, harness.ReadFile(t, "../../Caddyfile.example"))
 }
 
 func wantFormatted(t *testing.T, code string) {

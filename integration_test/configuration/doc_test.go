@@ -46,7 +46,7 @@ func readCases(t *testing.T, folder string) []testCase {
 	}
 	cases := make([]testCase, len(paths))
 	for i, path := range paths {
-		before, after, found := strings.Cut(read(t, path), separator)
+		before, after, found := strings.Cut(harness.ReadFile(t, path), separator)
 		if !found && !*update {
 			t.Fatalf("%s has no line of dashes", path)
 		}
@@ -67,15 +67,6 @@ func (c testCase) compare(t *testing.T, got string) {
 	if got != c.want {
 		t.Errorf("%s\n got %s\nwant %s", c.path, got, c.want)
 	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }
 
 func write(t *testing.T, path, content string) {

@@ -3,12 +3,14 @@ package configuration
 import (
 	"strings"
 	"testing"
+
+	"github.com/excorp/caddy-require-auth/integration_test/harness"
 )
 
 // TestSeveralInstances adapts every Caddyfile of the page on several instances
 // and validates what needs no files and no environment.
 func TestSeveralInstances(t *testing.T) {
-	page := read(t, "../../docs/several-instances.md")
+	page := harness.ReadFile(t, "../../docs/several-instances.md")
 	found := codeBlock.FindAllStringSubmatch(page, -1)
 	if len(found) < 4 {
 		t.Errorf("found %d configurations", len(found))

@@ -186,8 +186,8 @@ func TestRefusedJSON(t *testing.T) {
 // TestExampleAsJSON has the example three times: as it is, adapted, and written by hand
 // in JSON.
 func TestExampleAsJSON(t *testing.T) {
-	example := harness.WithQuickHash(read(t, "../../Caddyfile.example"))
-	byHand := harness.WithQuickHash(read(t, "testdata/by_hand.json"))
+	example := harness.WithQuickHash(harness.ReadFile(t, "../../Caddyfile.example"))
+	byHand := harness.WithQuickHash(harness.ReadFile(t, "testdata/by_hand.json"))
 	const demonstration = "demonstration-only-secret-of-32-bytes-or-more"
 	token := func(scope string) harness.Option {
 		return harness.Bearer(hs256(t, demonstration, harness.Claims{"scope": scope}))

@@ -132,7 +132,7 @@ func gateWith(scheme, gate, body string) string {
 // TestReloadRefused has the example running, and changes of it that are not let
 // in.
 func TestReloadRefused(t *testing.T) {
-	good := read(t, "../../Caddyfile.example")
+	good := harness.ReadFile(t, "../../Caddyfile.example")
 	s := harness.Start(t, good)
 	for name, change := range map[string][2]string{
 		"an unknown scheme":       {"require_auth /me corp", "require_auth /me crop"},

@@ -20,7 +20,7 @@ import (
 func TestRunning(t *testing.T) {
 	admin, site := harness.FreeAddress(t), harness.FreeAddress(t)
 	runBinary(t, admin)
-	example := strings.NewReplacer("localhost:8080", site, "admin localhost:2019", "admin "+admin).Replace(read(t, "../../Caddyfile.example"))
+	example := strings.NewReplacer("localhost:8080", site, "admin localhost:2019", "admin "+admin).Replace(harness.ReadFile(t, "../../Caddyfile.example"))
 	config := adapt(t, example)
 
 	if status, body := load(t, admin, config, "application/json"); status != http.StatusOK {

@@ -79,6 +79,20 @@ type deadlines struct{ *httptest.ResponseRecorder }
 // SetReadDeadline does nothing: the body is there.
 func (*deadlines) SetReadDeadline(time.Time) error { return nil }
 
+// startOnRedis starts a transmitter, and two instances with one Redis.
+func startOnRedis(t *testing.T, address string) (transmitter, *harness.Server, instance) {
+	t.Helper()
+	x := startTransmitter(t)
+	config := func(timeout string) string { // another one is another store
+		return strings.Replace(x.config(), "auth {\n", "auth {\n store redis redis://"+address+" {\n timeout "+timeout+"\n }\n", 1)
+	}
+	s := harness.StartWithAdmin(t, config("5s"))
+	other := startInstance(t, config("6s"))
+	ready := x.Token(old(), harness.Claims{"sub": "ready"})
+	harness.Eventually(t, "the revocations are read", func() bool { return s.Get("/", harness.Bearer(ready)).Status == http.StatusOK })
+	return x, s, other
+}
+
 // TestReplayAtAnotherInstance has two instances with one Redis behind a load balancer.
 func TestReplayAtAnotherInstance(t *testing.T) {
 	redis := miniredis.RunT(t)
@@ -91,14 +105,7 @@ func TestReplayAtAnotherInstance(t *testing.T) {
 		}
 		return refuse
 	})
-	x := startTransmitter(t)
-	config := func(timeout string) string {
-		return strings.Replace(x.config(), "auth {\n", "auth {\n store redis redis://"+redis.Addr()+" {\n timeout "+timeout+"\n }\n", 1)
-	}
-	s := harness.StartWithAdmin(t, config("5s"))
-	other := startInstance(t, config("6s"))
-	ready := x.Token(old(), harness.Claims{"sub": "ready"})
-	harness.Eventually(t, "the revocations are read", func() bool { return s.Get("/", harness.Bearer(ready)).Status == http.StatusOK })
+	x, s, other := startOnRedis(t, redis.Addr())
 	event := func(user string, more ...harness.Claims) harness.Claims {
 		return x.claims(caep+"session-revoked", x.user(user), append(more, harness.Claims{"iat": time.Now().Add(-time.Minute).Unix()})...)
 	}
@@ -166,14 +173,7 @@ func TestChaos(t *testing.T) {
 		}
 		return down.Load()
 	})
-	x := startTransmitter(t)
-	config := func(timeout string) string {
-		return strings.Replace(x.config(), "auth {\n", "auth {\n store redis redis://"+redis.Addr()+" {\n timeout "+timeout+"\n }\n", 1)
-	}
-	s := harness.StartWithAdmin(t, config("5s"))
-	other := startInstance(t, config("6s"))
-	ready := x.Token(old(), harness.Claims{"sub": "ready"})
-	harness.Eventually(t, "the revocations are read", func() bool { return s.Get("/", harness.Bearer(ready)).Status == http.StatusOK })
+	x, s, other := startOnRedis(t, redis.Addr())
 
 	const users, events = 10, 4
 	now, dice := time.Now().Truncate(time.Second), rand.New(rand.NewPCG(16, 8935))
