@@ -51,7 +51,7 @@ func newClients(s *server, p *provider) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	unknownKey, err := newKey("key-of-nobody")
+	unknownKey, err := newKey("unknown-key")
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (c *clients) withSecrets() []kind {
 			r.SetBasicAuth("alice", fmt.Sprint("guess ", c.requests.Load()))
 			return nil
 		}},
-		{"a wrong password for nobody", 4 * seldom, throttled, func(r *http.Request) error {
+		{"a password of an unknown user", 4 * seldom, throttled, func(r *http.Request) error {
 			r.Header.Set("X-Forwarded-For", "198.51.100.1")
 			r.SetBasicAuth(fmt.Sprint("user", c.requests.Load()), "guess")
 			return nil

@@ -141,7 +141,7 @@ func TestMeaning(t *testing.T) {
 		wantRefused("JWT-13: typ is "+kind, `{"alg":"RS256","typ":"`+kind+`"}`)
 	}
 	for _, kind := range []string{`1`, `["JWT"]`, `null`, `{}`, `true`} {
-		wantRefused("JWT-13: typ is no text: "+kind, `{"alg":"RS256","typ":`+kind+`}`)
+		wantRefused("JWT-13: typ is not a string: "+kind, `{"alg":"RS256","typ":`+kind+`}`)
 	}
 	for _, kind := range []string{"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"} {
 		t.Run("JWT-13: typ is "+kind+", which passes", func(t *testing.T) {

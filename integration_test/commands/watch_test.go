@@ -73,8 +73,8 @@ func TestWatch(t *testing.T) {
 	shows("--- PASS: anonymous GET /open ")
 	shows("2 cases, 0 failed")
 
-	write("Caddyfile", options+strings.Replace(site, "require_auth corp", "require_auth nobody", 1))
-	shows(`unknown scheme "nobody"`)
+	write("Caddyfile", options+strings.Replace(site, "require_auth corp", "require_auth unknown", 1))
+	shows(`unknown scheme "unknown"`)
 
 	write("access.test", denied+"anonymous GET /open allow\n")
 	write("Caddyfile", options+site)

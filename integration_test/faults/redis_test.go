@@ -52,9 +52,9 @@ func always(line string) func(net.Conn) {
 	}
 }
 
-// TestRedis has something in the place of Redis that is no help from the beginning. The
-// revoked callers are unknown then, so valid credentials of every scheme get 503. Bad
-// ones get 401, and anonymous callers are served.
+// TestRedis has a server instead of Redis that never answers correctly. The revoked
+// callers are unknown then, so valid credentials of every scheme get 503. Bad ones get
+// 401, and anonymous callers are served.
 func TestRedis(t *testing.T) {
 	for name, answer := range map[string]func(net.Conn){
 		"closes at once":           func(net.Conn) {},

@@ -59,7 +59,7 @@ http://localhost:8080 {
 	}{
 		"with a key in the URL of the index": {"__token__:" + registryKey + "@", os.DevNull, true},
 		"with a key in a file netrc":         {"", filepath.Join(home, "netrc"), true},
-		"with a wrong key":                   {"__token__:npm_another-key-of-nobody-0000000@", os.DevNull, false},
+		"with a wrong key":                   {"__token__:npm_another-unknown-key-0000000@", os.DevNull, false},
 	} {
 		t.Run("CLI-4: pip "+name, func(t *testing.T) {
 			to := t.TempDir()

@@ -51,7 +51,7 @@ http://localhost:8080 {
 	netrc := write("netrc", "machine localhost login alice password secret\n")
 	token := write("token", "//"+strings.TrimPrefix(host, "//")+"/:_authToken="+registryKey+"\n")
 	login := write("login", "//"+strings.TrimPrefix(host, "//")+"/:_auth="+base64.StdEncoding.EncodeToString([]byte("alice:secret"))+"\n")
-	wrong := write("wrong", "//"+strings.TrimPrefix(host, "//")+"/:_authToken=npm_another-key-of-nobody-0000000\n")
+	wrong := write("wrong", "//"+strings.TrimPrefix(host, "//")+"/:_authToken=npm_another-unknown-key-0000000\n")
 	npm := func(config string) []string {
 		return []string{"npm", "ping", "--json", "--registry", site, "--userconfig", config, "--cache", filepath.Join(home, "cache"), "--fetch-retries", "0"}
 	}

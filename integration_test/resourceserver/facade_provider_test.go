@@ -146,9 +146,9 @@ func (p *fakeProvider) redeem(form url.Values) bool {
 	if form.Get("grant_type") == "refresh_token" {
 		return p.refreshes[form.Get("refresh_token")]
 	}
-	login, known := p.codes[form.Get("code")]
+	login, found := p.codes[form.Get("code")]
 	delete(p.codes, form.Get("code"))
-	return known && form.Get("redirect_uri") == p.callback && (p.ignorePKCE || challengeOf(form.Get("code_verifier")) == login.Get("code_challenge"))
+	return found && form.Get("redirect_uri") == p.callback && (p.ignorePKCE || challengeOf(form.Get("code_verifier")) == login.Get("code_challenge"))
 }
 
 func (p *fakeProvider) accessToken() string {
