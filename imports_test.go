@@ -16,7 +16,7 @@ const module = "github.com/excorp/caddy-require-auth"
 
 // leaves are small tools for every package. They import only each other.
 const leaves = "internal/authheader internal/block internal/caddyrequest internal/claimpath internal/clientaddress internal/denials internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/lasting " +
-	"internal/mismatch internal/origin internal/responsewriter internal/steps internal/streams internal/strictjson internal/textfile internal/watch"
+	"internal/mismatch internal/origin internal/responsewriter internal/steps internal/streams internal/strictjson internal/textfile internal/watch internal/zerocopy"
 
 // mayImport are the packages of this module, and of golang.org/x/text, that a
 // package may import besides the leaves. The root package may import all.

@@ -74,6 +74,7 @@ func newRevocationChanges() *prometheus.CounterVec {
 type schemeMetrics struct {
 	cache, local, remote prometheus.Observer
 	decided              decisionCounters
+	streams              prometheus.Gauge
 }
 
 // metricsByScheme are those in use.
@@ -88,6 +89,7 @@ func metricsOf(scheme string) *schemeMetrics {
 		local:   verifications.WithLabelValues(scheme, string(authn.SourceLocal)),
 		remote:  verifications.WithLabelValues(scheme, string(authn.SourceRemote)),
 		decided: newDecisionCounters(scheme),
+		streams: openStreams.WithLabelValues(scheme),
 	})
 	return known.(*schemeMetrics)
 }

@@ -389,7 +389,7 @@ func (g *RequireAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		if writer == nil {
 			writer = responsewriter.New(w, func(http.Header) {})
 		}
-		defer g.watch(writer, r, state, d)()
+		defer g.watch(writer, r, state, &d)()
 	}
 	if d.lists {
 		next = g.filterLists(next, d.outcome.Identity)

@@ -50,7 +50,8 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d *decision) 
 	if entry == nil {
 		return
 	}
-	fields := append([]zap.Field{zap.String("decision", decision)}, g.requestRecord(state, r, d)...)
+	record := g.recordOf(state, r, d.scheme, d.outcome.Identity)
+	fields := append([]zap.Field{zap.String("decision", decision)}, record.fields()...)
 	if !d.Allowed {
 		fields = append(fields, zap.String("host", mismatch.Printable(r.Host)))
 		fields = append(fields, g.denialFields(d)...)
@@ -59,16 +60,38 @@ func (g *RequireAuth) record(state *requestState, r *http.Request, d *decision) 
 }
 
 // requestRecord says in the log which request a record is about, and whose it is.
-func (g *RequireAuth) requestRecord(state *requestState, r *http.Request, d *decision) []zap.Field {
-	fields := append([]zap.Field{zap.String("trace_id", state.traceID(g.app))}, requestFields(r)...)
-	if client := clientaddress.Of(r); client != "" && client != clientaddress.SubRequests {
-		fields = append(fields, zap.String("client_ip", client))
+type requestRecord struct {
+	traceID, method, path string
+	client                string          // its address, empty for an unknown one
+	scheme                string          // empty for none
+	identity              *authn.Identity // nil for none
+}
+
+func (g *RequireAuth) recordOf(state *requestState, r *http.Request, scheme *namedScheme, identity *authn.Identity) requestRecord {
+	record := requestRecord{traceID: state.traceID(g.app), identity: identity}
+	record.method, record.path = requestLine(r)
+	if client := clientaddress.Of(r); client != clientaddress.SubRequests {
+		record.client = client
 	}
-	if d.scheme != nil {
-		fields = append(fields, zap.String("scheme", d.scheme.name))
+	if scheme != nil {
+		record.scheme = scheme.name
 	}
-	if identity := d.outcome.Identity; identity != nil {
-		fields = append(fields, identityFields(identity)...)
+	return record
+}
+
+func (r *requestRecord) fields() []zap.Field {
+	fields := []zap.Field{zap.String("trace_id", r.traceID), zap.String("method", r.method), zap.String("uri", r.path)}
+	optional := func(name, value string) {
+		if value != "" {
+			fields = append(fields, zap.String(name, value))
+		}
+	}
+	optional("client_ip", r.client)
+	optional("scheme", r.scheme)
+	if r.identity != nil {
+		fields = append(fields, zap.String("user_id", r.identity.ID))
+		optional("client_id", r.identity.Client)
+		optional("issuer", r.identity.Issuer)
 	}
 	return fields
 }
@@ -89,17 +112,6 @@ func (g *RequireAuth) verdict(d *decision) string {
 		return wouldDeny
 	}
 	return denied
-}
-
-func identityFields(identity *authn.Identity) []zap.Field {
-	fields := []zap.Field{zap.String("user_id", identity.ID)}
-	if identity.Client != "" {
-		fields = append(fields, zap.String("client_id", identity.Client))
-	}
-	if identity.Issuer != "" {
-		fields = append(fields, zap.String("issuer", identity.Issuer))
-	}
-	return fields
 }
 
 func (g *RequireAuth) denialFields(d *decision) []zap.Field {
@@ -148,11 +160,6 @@ func (g *RequireAuth) statusOf(d *decision) int {
 	return d.status()
 }
 
-func requestFields(r *http.Request) []zap.Field {
-	method, path := requestLine(r)
-	return []zap.Field{zap.String("method", method), zap.String("uri", path)}
-}
-
 // requestLine describes the request as the client sent it. The query is left
 // out: it may hold credentials.
 func requestLine(r *http.Request) (method, path string) {
@@ -194,27 +201,20 @@ func (e emitter) emit(name string, data func() map[string]any) {
 
 // deniedData is the data of a denial, as in the log, without credentials and query.
 func (g *RequireAuth) deniedData(state *requestState, r *http.Request, d *decision) map[string]any {
-	method, path := requestLine(r)
-	data := map[string]any{
+	record, user := g.recordOf(state, r, d.scheme, d.outcome.Identity), ""
+	if record.identity != nil {
+		user = record.identity.ID
+	}
+	return map[string]any{
 		"code":      string(d.Code),
 		"status":    g.statusOf(d),
-		"scheme":    "",
-		"user_id":   "",
-		"trace_id":  state.traceID(g.app),
-		"client_ip": "",
-		"method":    method,
-		"path":      path,
+		"scheme":    record.scheme,
+		"user_id":   user,
+		"trace_id":  record.traceID,
+		"client_ip": record.client,
+		"method":    record.method,
+		"path":      record.path,
 	}
-	if client := clientaddress.Of(r); client != "" && client != clientaddress.SubRequests {
-		data["client_ip"] = client
-	}
-	if d.scheme != nil {
-		data["scheme"] = d.scheme.name
-	}
-	if identity := d.outcome.Identity; identity != nil {
-		data["user_id"] = identity.ID
-	}
-	return data
 }
 
 // observeFetches emits an event for each failed fetch of keys.

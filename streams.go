@@ -37,10 +37,10 @@ func checkEndStreams(value string) error {
 // stream is a response that ends with the credential that a gate has admitted.
 type stream struct {
 	gate       *RequireAuth
-	name       string // of the scheme
+	declared   *namedScheme // that accepted the credential
 	credential authn.Credential
 	identity   *authn.Identity
-	fields     []zap.Field
+	record     requestRecord
 	began      time.Time
 
 	writer *responsewriter.Writer
@@ -63,14 +63,14 @@ type stream struct {
 // watch prepares the response to a request that goes on with a credential. The caller
 // calls finish when the request has been handled. The request stays the same one, because
 // placeholders read what later handlers change of it.
-func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, state *requestState, d decision) (finish func()) {
+func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, state *requestState, d *decision) (finish func()) {
 	s := &stream{
-		gate: g, name: d.scheme.name, credential: d.credential, identity: d.outcome.Identity, began: time.Now(),
+		gate: g, declared: d.scheme, credential: d.credential, identity: d.outcome.Identity, began: time.Now(),
 		app: g.app, scheme: d.scheme.Scheme, writer: writer, resets: r.ProtoMajor == 2,
 	}
 	for _, one := range d.further {
 		s.further = append(s.further, &stream{
-			gate: g, name: one.scheme.name, credential: one.credential, identity: one.outcome.Identity, app: g.app, scheme: one.scheme.Scheme,
+			gate: g, declared: one.scheme, credential: one.credential, identity: one.outcome.Identity, app: g.app, scheme: one.scheme.Scheme,
 		})
 	}
 	before := r.Context()
@@ -78,14 +78,14 @@ func (g *RequireAuth) watch(writer *responsewriter.Writer, r *http.Request, stat
 	*r, s.cancel = *r.WithContext(ctx), cancel
 	begin := func(status int, header http.Header) bool {
 		if g.EndStreams == endStreams && isStream(r, status, header) {
-			s.begin(r, state, d)
+			s.begin(state, r)
 			return true
 		}
 		return g.EndStreams == endAll
 	}
 	writer.Watch(begin, s.remove)
 	if g.EndStreams == endAll {
-		s.begin(r, state, d)
+		s.begin(state, r)
 	}
 	return func() {
 		s.cancel()
@@ -109,15 +109,15 @@ func isStream(r *http.Request, status int, header http.Header) bool {
 }
 
 // begin makes the response one that is checked.
-func (s *stream) begin(r *http.Request, state *requestState, d decision) {
-	s.fields = s.gate.requestRecord(state, r, &d)
-	openStreams.WithLabelValues(s.name).Inc()
+func (s *stream) begin(state *requestState, r *http.Request) {
+	s.record = s.gate.recordOf(state, r, s.declared, s.identity)
+	s.declared.metrics.streams.Inc()
 	streams.Process.Add(s)
 }
 
 func (s *stream) remove() {
 	if streams.Process.Remove(s) {
-		openStreams.WithLabelValues(s.name).Dec()
+		s.declared.metrics.streams.Dec()
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *stream) End(reason error) {
 		s.writer.Abort()
 	}
 	if s.logged.CompareAndSwap(false, true) {
-		fields := append(s.fields, zap.String("reason", reason.Error()), zap.Duration("duration", time.Since(s.began)))
+		fields := append(s.record.fields(), zap.String("reason", reason.Error()), zap.Duration("duration", time.Since(s.began)))
 		s.gate.runningLogger().Info(message, fields...)
 	}
 }
@@ -192,7 +192,7 @@ func (s *stream) followReload() error {
 	}
 	failure := errSchemeGone
 	for _, declared := range app.registry.allSchemes() {
-		if declared.name != s.name || kindOf(declared.Scheme) != kindOf(s.scheme) {
+		if declared.name != s.declared.name || kindOf(declared.Scheme) != kindOf(s.scheme) {
 			continue
 		}
 		if failure = s.recheck(declared.Scheme); failure == nil {
@@ -243,6 +243,6 @@ func (s *stream) isRevoked() (bool, error) {
 	if revocable, ok := s.scheme.(capability.Revocable); ok {
 		return revocable.IsRevoked(s.credential, s.identity)
 	}
-	err := store.CheckCaller(s.app.store, s.name, s.identity.ID)
+	err := store.CheckCaller(s.app.store, s.declared.name, s.identity.ID)
 	return errors.Is(err, store.ErrRevoked), err
 }

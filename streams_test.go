@@ -66,7 +66,7 @@ func TestCheckOfGuests(t *testing.T) {
 	t.Cleanup(func() { _ = known.Destruct() })
 	now := time.Now()
 	plain := &plainStore{known, errors.New("not read yet")}
-	s := &stream{app: &App{store: plain}, name: "guests", scheme: guestScheme{}, identity: &authn.Identity{ID: "alice", Expires: now.Add(time.Hour)}}
+	s := &stream{app: &App{store: plain}, declared: &namedScheme{name: "guests"}, scheme: guestScheme{}, identity: &authn.Identity{ID: "alice", Expires: now.Add(time.Hour)}}
 	wants := func(now time.Time, want string) {
 		t.Helper()
 		got := ""

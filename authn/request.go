@@ -7,13 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/minio/highwayhash"
 
 	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/steps"
+	"github.com/excorp/caddy-require-auth/internal/zerocopy"
 	"github.com/excorp/caddy-require-auth/store"
 )
 
@@ -97,8 +97,7 @@ func (r *Request) DigestOf(credential string) store.Key {
 // digest, a client can only guess them.
 func Digest(credential string) store.Key {
 	steps.Add(len(credential))
-	bytes := unsafe.Slice(unsafe.StringData(credential), len(credential)) //nolint:gosec // G103: only read
-	return highwayhash.Sum(bytes, digestKey[:])
+	return highwayhash.Sum(zerocopy.Bytes(credential), digestKey[:])
 }
 
 // Gate is what schemes may know about the gate.

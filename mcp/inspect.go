@@ -10,12 +10,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
 
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
+	"github.com/excorp/caddy-require-auth/internal/zerocopy"
 )
 
 // revisions are those whose bodies the gate can read. A request without a revision has
@@ -152,7 +152,7 @@ func readBody(r *http.Request, limit uint64, within time.Duration, setReadDeadli
 	// [bytes.Buffer.ReadFrom] grows a buffer with less than MinRead free bytes.
 	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxReserved)+bytes.MinRead))
 	size, err := buffer.ReadFrom(io.LimitReader(r.Body, int64(limit)+1))
-	body := unsafe.String(unsafe.SliceData(buffer.Bytes()), buffer.Len()) //nolint:gosec // G103: nothing writes to the buffer any more
+	body := zerocopy.String(buffer.Bytes())
 	var again io.Reader = strings.NewReader(body)
 	if err != nil || uint64(size) > limit {
 		again = io.MultiReader(again, r.Body)

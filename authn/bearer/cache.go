@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ type cachedToken struct {
 	until   int64 // Unix milliseconds; from then on it is checked again
 	expires int64 // Unix milliseconds
 	user    string
-	grant   unique.Handle[grant]
+	grant   unique.Handle[grant]  // set by [Bearer.remember]
 	names   atomic.Pointer[names] // nil until a revocation asks, see [cachedToken.namesIn]
 	extra   *extra                // nil for nearly all tokens
 	next    *cachedToken          // the same token at another configuration
@@ -62,20 +63,43 @@ type grant struct {
 	config         configID
 	keys           uint64 // the fingerprint of the keys
 	client, issuer string
-	scopes, roles  string // each with listEnd behind it
+
+	// The scopes and then the roles, in a form that can be compared: in few, or joined in
+	// many if there are more.
+	scopes, names int // how many of them are scopes, and of both
+	few           [fewNames]string
+	many          string
 }
 
-// listEnd ends each scope and each role. A token with a role that holds it is not
-// remembered.
-const listEnd = "\x00"
+// fewNames is how many scopes and roles nearly all tokens have together.
+const fewNames = 6
 
-// join returns a list as one text, which can be compared and shared.
-func join(list []string) string {
-	var all strings.Builder
-	for _, text := range list {
-		all.WriteString(text + listEnd)
+// nameEnd separates names that are joined. A token with a role that has it is not
+// remembered.
+const nameEnd = "\x00"
+
+// grantOf returns the grant of a verified token.
+func grantOf(v *verification) unique.Handle[grant] {
+	identity := v.identity
+	g := grant{
+		config: v.key.config, keys: v.keys, client: identity.Client, issuer: identity.Issuer,
+		scopes: len(identity.Scopes), names: len(identity.Scopes) + len(identity.Roles),
 	}
-	return all.String()
+	if g.names <= fewNames {
+		copy(g.few[copy(g.few[:], identity.Scopes):], identity.Roles)
+	} else {
+		g.many = strings.Join(slices.Concat(identity.Scopes, identity.Roles), nameEnd)
+	}
+	return unique.Make(g)
+}
+
+// weigh estimates the memory of the texts of a grant, in bytes.
+func (g *grant) weigh() int {
+	weight := len(g.client) + len(g.issuer) + len(g.many)
+	for _, name := range g.few {
+		weight += len(name)
+	}
+	return weight
 }
 
 // extra is what few tokens have.
@@ -90,13 +114,7 @@ func (b *Bearer) newCachedToken(v *verification) *cachedToken {
 	c := &cachedToken{
 		user: identity.ID, expires: identity.Expires.UnixMilli(),
 		until: min(identity.Expires.Add(b.skew).UnixMilli(), b.now().Add(cacheFor).UnixMilli()),
-		grant: unique.Make(grant{
-			config: v.key.config, keys: v.keys, client: identity.Client, issuer: identity.Issuer,
-			scopes: join(identity.Scopes), roles: join(identity.Roles),
-		}),
 	}
-	names := namesOf(v.claims)
-	c.names.Store(&names)
 	if v.bound != (confirmation{}) || v.audience != "" {
 		c.extra = &extra{v.audience, v.bound}
 	}
@@ -108,19 +126,17 @@ func (c *cachedToken) outcome(token string) authn.Outcome {
 	found := new(struct {
 		authn.Identity
 		claims authn.Claims
-		room   [8]string
+		few    [fewNames]string
 	})
 	grant := c.grant.Value()
-	list := found.room[:0]
-	split := func(join string) []string {
-		start := len(list)
-		for text, rest, more := strings.Cut(join, listEnd); more; text, rest, more = strings.Cut(rest, listEnd) {
-			list = append(list, text)
-		}
-		return list[start:len(list):len(list)]
+	found.few = grant.few
+	names := found.few[:min(grant.names, fewNames)]
+	if grant.names > fewNames {
+		names = strings.Split(grant.many, nameEnd)
 	}
 	found.Identity = authn.Identity{
-		ID: c.user, Client: grant.client, Issuer: grant.issuer, Scopes: split(grant.scopes), Roles: split(grant.roles),
+		ID: c.user, Client: grant.client, Issuer: grant.issuer,
+		Scopes: names[:grant.scopes:grant.scopes], Roles: names[grant.scopes:len(names):len(names)],
 		Claims: &found.claims, Expires: time.UnixMilli(c.expires),
 	}
 	found.claims.DecodeLater(token, jose.Claims)
@@ -164,18 +180,18 @@ func (c *cachedToken) detach() *cachedToken {
 // room for them.
 const maxNames = 128
 
-// namesIn returns what the token can be revoked by. The cache reads it from the token
-// at the first revocation: without one it needs no memory. It is nil if the token
+// namesIn returns what the token can be revoked by. The cache reads it from the claims
+// at the first revocation: without one it needs no memory. It is nil if the claims
 // cannot be read.
-func (c *cachedToken) namesIn(token string) *names {
+func (c *cachedToken) namesIn(claims *authn.Claims) *names {
 	if names := c.names.Load(); names != nil {
 		return names
 	}
-	claims := jose.Claims(token)
-	if claims == nil {
+	members := claims.All()
+	if members == nil {
 		return nil
 	}
-	found := namesOf(claims)
+	found := namesOf(members)
 	if len(found.tokenID)+len(found.subject)+len(found.session) > maxNames {
 		return &found
 	}
@@ -194,7 +210,7 @@ func (c *cachedToken) weigh() uint32 {
 	weight := 0
 	for ; c != nil; c = c.next {
 		grant := c.grant.Value()
-		weight += 280 + len(c.user) + len(grant.client) + len(grant.issuer) + len(grant.scopes) + len(grant.roles)
+		weight += 280 + len(c.user) + grant.weigh()
 		if c.extra != nil {
 			weight += 200 + len(c.extra.audience) + len(c.extra.bound.thumbprint) + len(c.extra.bound.certificate)
 		}
@@ -250,8 +266,11 @@ func (c *cache) add(digest store.Key, entry *cachedToken) {
 
 // remember keeps a verified token.
 func (b *Bearer) remember(v *verification, token *cachedToken) {
-	if b.cache != nil && v.Trace == nil && !strings.Contains(strings.Join(v.identity.Roles, ""), listEnd) {
-		b.cache.add(v.key.digest, token.detach())
+	joinable := !slices.ContainsFunc(v.identity.Roles, func(role string) bool { return strings.Contains(role, nameEnd) })
+	if b.cache != nil && v.Trace == nil && joinable {
+		kept := token.detach()
+		kept.grant = grantOf(v)
+		b.cache.add(v.key.digest, kept)
 	}
 }
 

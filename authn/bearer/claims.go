@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,7 +95,8 @@ func (b *Bearer) checkKind(t *token) error {
 		return nil
 	}
 	declared := false
-	for claim, accepted := range kindValues {
+	for _, kinds := range kindValues {
+		claim, accepted := kinds.claim, kinds.accepted
 		kind, ok := t.claims[claim].(string)
 		if ok && !slices.Contains(accepted, kind) && !(b.AcceptIDTokens && slices.Contains(idTokenKinds, kind)) {
 			return &mismatch.ValueError{
@@ -141,9 +143,12 @@ func hasAccessClaim(t *token) bool {
 // kindValues are claims that name the kind of a token, with the values of access
 // tokens. Keycloak uses `typ`. Cognito uses `token_use`, and so does Ory Hydra in
 // introspection answers.
-var kindValues = map[string][]string{
-	"typ":       {"Bearer", "DPoP", "at+jwt", "JWT"},
-	"token_use": {"access", "access_token"},
+var kindValues = []struct {
+	claim    string
+	accepted []string
+}{
+	{"typ", []string{"Bearer", "DPoP", "at+jwt", "JWT"}},
+	{"token_use", []string{"access", "access_token"}},
 }
 
 // checkProfile requires the claims that RFC 9068 §2.2 requires.
@@ -171,20 +176,22 @@ const (
 
 // checkNotBefore refuses tokens that are not valid yet.
 func (b *Bearer) checkNotBefore(v *verification) error {
-	for claim, leeway := range map[string]time.Duration{
-		"nbf": max(b.skew, fineAhead),
-		"iat": max(b.skew, maxIssuedAhead),
-	} {
-		if _, present := v.claims[claim]; !present {
-			continue
-		}
-		begins, err := jose.NumericDate(v.claims, claim)
-		if err != nil {
-			return err
-		}
-		if now := b.now(); begins.After(now.Add(leeway)) {
-			return &mismatch.ValueError{Reason: claim + " is in the future", Off: begins.Sub(now)}
-		}
+	return cmp.Or(
+		b.checkBegin(v, "nbf", max(b.skew, fineAhead)),
+		b.checkBegin(v, "iat", max(b.skew, maxIssuedAhead)),
+	)
+}
+
+func (b *Bearer) checkBegin(v *verification, claim string, leeway time.Duration) error {
+	if _, present := v.claims[claim]; !present {
+		return nil
+	}
+	begins, err := jose.NumericDate(v.claims, claim)
+	if err != nil {
+		return err
+	}
+	if now := b.now(); begins.After(now.Add(leeway)) {
+		return &mismatch.ValueError{Reason: claim + " is in the future", Off: begins.Sub(now)}
 	}
 	return nil
 }

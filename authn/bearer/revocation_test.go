@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unique"
 
 	"github.com/excorp/caddy-require-auth/authn"
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/store"
 	"github.com/excorp/caddy-require-auth/store/memory"
 )
@@ -43,26 +43,25 @@ func TestRevocation(t *testing.T) {
 	}
 	t.Run("R6750-8: a token is revoked by its user, where user_claim names another claim", func(t *testing.T) {
 		b := &Bearer{store: memory.New()}
-		token := revocable(map[string]any{"sub": "1", "email": "alice@example.com"})
-		token.user = "alice@example.com"
+		token := revocable("alice@example.com", map[string]any{"sub": "1", "email": "alice@example.com"})
 		publish(t, b.store, store.Revocation{Subject: "bob@example.com"})
-		if outcome := b.checkRevocation(token, ""); outcome != nil {
+		if outcome := token.check(b); outcome != nil {
 			t.Error(outcome.Reason)
 		}
 		publish(t, b.store, store.Revocation{Subject: "alice@example.com"})
-		if b.checkRevocation(token, "") == nil {
+		if token.check(b) == nil {
 			t.Error("it is good")
 		}
 	})
 	t.Run("R6750-8: a token is revoked by its session", func(t *testing.T) {
 		b := &Bearer{store: memory.New()}
 		publish(t, b.store, store.Revocation{Session: "s", Issuer: "https://other.example.com"})
-		token := revocable(map[string]any{"sub": "1", "sid": "s"})
-		if outcome := b.checkRevocation(token, ""); outcome != nil {
+		token := revocable("", map[string]any{"sub": "1", "sid": "s"})
+		if outcome := token.check(b); outcome != nil {
 			t.Error(outcome.Reason)
 		}
 		publish(t, b.store, store.Revocation{Session: "s"})
-		if b.checkRevocation(token, "") == nil {
+		if token.check(b) == nil {
 			t.Error("it is good")
 		}
 	})
@@ -81,18 +80,18 @@ func TestRevocation(t *testing.T) {
 	} {
 		t.Run("R6750-8: a remembered token reads its names again, and is revoked by "+name, func(t *testing.T) {
 			b := &Bearer{store: memory.New()}
-			entry := revocable(nil)
-			entry.user = test.user
-			entry, text := entry.detach(), "h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s"
-			if outcome := b.checkRevocation(entry, text); outcome != nil || entry.names.Load() != nil {
+			token := revocable(test.user, nil)
+			token.identity.Claims = new(authn.Claims)
+			token.identity.Claims.DecodeLater("h."+base64.RawURLEncoding.EncodeToString([]byte(test.claims))+".s", jose.Claims)
+			if outcome := token.check(b); outcome != nil || token.names.Load() != nil {
 				t.Fatalf("without a revocation: %+v", outcome)
 			}
 			publish(t, b.store, test.revocation)
 			for range 2 {
-				if b.checkRevocation(entry, text) == nil {
+				if token.check(b) == nil {
 					t.Error("it is good")
 				}
-				if kept := entry.names.Load() != nil; kept != test.kept {
+				if kept := token.names.Load() != nil; kept != test.kept {
 					t.Errorf("its names are kept: %t", kept)
 				}
 			}
@@ -109,16 +108,16 @@ func TestRevocation(t *testing.T) {
 		claims := map[string]any{"sub": "alice", "jti": "1", "iat": int64(100)}
 		b := &Bearer{store: memory.New()}
 		publish(t, b.store, store.Revocation{Subject: "alice", Before: time.Unix(100, 0)})
-		if outcome := b.checkRevocation(revocable(claims), ""); outcome != nil {
+		if outcome := revocable("", claims).check(b); outcome != nil {
 			t.Error(outcome.Reason)
 		}
 		claims["iat"] = int64(99)
-		if b.checkRevocation(revocable(claims), "") == nil {
+		if revocable("", claims).check(b) == nil {
 			t.Error("what was issued before is good too")
 		}
 		publish(t, b.store, store.Revocation{TokenID: "1"})
 		claims["iat"] = int64(100)
-		if b.checkRevocation(revocable(claims), "") == nil {
+		if revocable("", claims).check(b) == nil {
 			t.Error("its id was revoked, and it is good")
 		}
 	})
@@ -135,7 +134,7 @@ func TestRevocation(t *testing.T) {
 		} {
 			b := &Bearer{store: memory.New()}
 			publish(t, b.store, test.revocation)
-			if outcome := b.checkRevocation(revocable(test.claims), ""); (outcome == nil) != test.good {
+			if outcome := revocable("", test.claims).check(b); (outcome == nil) != test.good {
 				t.Errorf("%s: %+v", name, outcome)
 			}
 		}
@@ -149,10 +148,18 @@ func TestRevocation(t *testing.T) {
 	})
 }
 
-func revocable(claims map[string]any) *cachedToken {
-	token, names := &cachedToken{grant: unique.Make(grant{})}, namesOf(claims)
-	token.names.Store(&names)
-	return token
+// revocableToken is a token that the cache has, and what a request knows of it.
+type revocableToken struct {
+	*cachedToken
+	identity *authn.Identity
+}
+
+func revocable(user string, claims map[string]any) revocableToken {
+	return revocableToken{&cachedToken{user: user}, &authn.Identity{ID: user, Claims: authn.ClaimsOf(claims)}}
+}
+
+func (r revocableToken) check(b *Bearer) *authn.Outcome {
+	return b.checkRevocation(r.cachedToken, r.identity, "")
 }
 
 func publish(t *testing.T, store store.Store, revocation store.Revocation) {

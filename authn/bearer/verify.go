@@ -78,7 +78,7 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	if r.Trace.Note("proof_of_possession", err) != nil {
 		return b.refusePossession(err)
 	}
-	if denied := b.checkRevocation(token, credential.Value); denied != nil {
+	if denied := b.checkRevocation(token, outcome.Identity, credential.Value); denied != nil {
 		_ = r.Trace.Note("revocation", denied.Reason)
 		return *denied
 	}
@@ -137,7 +137,7 @@ var (
 
 // checkRevocation refuses a token that was revoked here or at another
 // instance. It returns nil for a token that was not.
-func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome {
+func (b *Bearer) checkRevocation(token *cachedToken, identity *authn.Identity, text string) *authn.Outcome {
 	revoking, err := b.store.HasRevocations()
 	switch {
 	case err != nil:
@@ -146,12 +146,12 @@ func (b *Bearer) checkRevocation(token *cachedToken, text string) *authn.Outcome
 	case !revoking:
 		return nil
 	}
-	names := token.namesIn(text)
+	names := token.namesIn(identity.Claims)
 	if names == nil {
 		unreadable := authn.Reject(authn.CodeInvalidToken, errUnreadable)
 		return &unreadable
 	}
-	if !b.isRevoked(names, text, token.grant.Value().issuer, token.user) {
+	if !b.isRevoked(names, text, identity.Issuer, identity.ID) {
 		return nil
 	}
 	revoked := authn.Reject(authn.CodeRevokedToken, errRevoked)

@@ -4,6 +4,7 @@ package authheader
 import (
 	"errors"
 	"fmt"
+	"net/textproto"
 	"slices"
 	"strings"
 
@@ -68,7 +69,7 @@ func Parse(fields []string) (Authorization, error) {
 	if len(fields[0]) > maxField {
 		return Authorization{}, ErrTooLarge
 	}
-	field := strings.Trim(fields[0], " \t")
+	field := textproto.TrimString(fields[0])
 	if strings.IndexByte(field, ',') >= 0 && joined(field) {
 		return Authorization{}, ErrJoined
 	}

@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/internal/steps"
 	"github.com/excorp/caddy-require-auth/internal/strictjson"
+	"github.com/excorp/caddy-require-auth/internal/zerocopy"
 )
 
 // JWS is a parsed compact JWS with a JSON object as payload. It is not verified.
@@ -26,7 +26,8 @@ type JWS struct {
 	// [JWS.DecodeClaims].
 	Claims    map[string]any
 	signed    string // the signed part of the text
-	payload   []byte
+	payload   string
+	decoded   map[string]any // all claims; nil before they are decoded
 	signature []byte
 
 	header string // the header as written
@@ -41,8 +42,8 @@ type JWS struct {
 type Reader struct {
 	Header, Claims []string
 
-	// Early are the claims that are decoded before the signature is checked. The others
-	// are only checked, so that a forged text costs little. Empty: all are decoded.
+	// Early are the claims that the caller gets before the signature is checked. The
+	// others are only checked, so that a forged text costs little. Empty: all of them.
 	Early []string
 
 	// SameHeaders means that many texts have the same header, as the tokens of one key
@@ -80,27 +81,54 @@ func (r *Reader) Parse(text string) (*JWS, error) {
 	return j, nil
 }
 
-// readClaims checks the claims, and decodes those that are needed before the signature
-// is checked.
-func (j *JWS) readClaims(part string) (err error) {
-	if j.payload, err = decode(part); err != nil {
+// smallClaims is the size of claims that are decoded in one pass, in bytes. Larger ones
+// are read twice, so that a forged text costs little.
+const smallClaims = 1 << 10
+
+// readClaims checks the claims, and picks those that the caller gets before the
+// signature is checked.
+func (j *JWS) readClaims(part string) error {
+	payload, err := decode(part)
+	if err != nil {
 		return err
 	}
-	if len(j.reader.Early) == 0 {
+	j.payload = zerocopy.String(payload)
+	early := j.reader.Early
+	if len(early) == 0 {
 		return j.DecodeClaims()
 	}
-	j.Claims, err = strictjson.Members(j.payload, func(name string) (bool, error) {
-		return slices.Contains(j.reader.Early, name), checkSpelling(name, j.reader.Claims)
-	})
-	return err
-}
-
-// DecodeClaims decodes all claims.
-func (j *JWS) DecodeClaims() (err error) {
-	if j.Claims, err = strictjson.Object(j.payload); err != nil {
+	if len(payload) > smallClaims {
+		j.Claims, err = strictjson.Members(j.payload, func(name string) (bool, error) {
+			return slices.Contains(early, name), checkSpelling(name, j.reader.Claims)
+		})
 		return err
 	}
-	return CheckSpelling(j.Claims, j.reader.Claims)
+	if err := j.decodeClaims(); err != nil {
+		return err
+	}
+	j.Claims = make(map[string]any, len(early))
+	for _, name := range early {
+		if value, present := j.decoded[name]; present {
+			j.Claims[name] = value
+		}
+	}
+	return nil
+}
+
+func (j *JWS) decodeClaims() (err error) {
+	if j.decoded, err = strictjson.Object(j.payload); err != nil {
+		return err
+	}
+	return CheckSpelling(j.decoded, j.reader.Claims)
+}
+
+// DecodeClaims makes all claims available.
+func (j *JWS) DecodeClaims() (err error) {
+	if j.decoded == nil {
+		err = j.decodeClaims()
+	}
+	j.Claims = j.decoded
+	return err
 }
 
 // IsEncrypted reports whether a text has the form of an encrypted token: a compact JWE
@@ -151,7 +179,7 @@ func Issuer(text string) string {
 	if err != nil {
 		return ""
 	}
-	claims, err := strictjson.Members(data, func(name string) (bool, error) { return name == "iss", nil })
+	claims, err := strictjson.Members(zerocopy.String(data), func(name string) (bool, error) { return name == "iss", nil })
 	if err != nil {
 		return ""
 	}
@@ -173,7 +201,7 @@ func Claims(text string) map[string]any {
 
 // Numbers decodes the claims again, with the numbers as written.
 func (j *JWS) Numbers() map[string]any {
-	decoder := json.NewDecoder(bytes.NewReader(j.payload))
+	decoder := json.NewDecoder(strings.NewReader(j.payload))
 	decoder.UseNumber()
 	var claims map[string]any
 	if decoder.Decode(&claims) != nil {
@@ -188,7 +216,7 @@ func object(part string, names []string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := strictjson.Object(data)
+	members, err := strictjson.Object(zerocopy.String(data))
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +262,7 @@ var errNotBase64 = errors.New("not base64url without padding")
 // decoder of the standard library skips line breaks, which are not in the alphabet.
 func decode(part string) ([]byte, error) {
 	steps.Add(len(part))
-	if strings.ContainsAny(part, "\r\n") {
+	if strings.IndexByte(part, '\r') >= 0 || strings.IndexByte(part, '\n') >= 0 {
 		return nil, errNotBase64
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
@@ -277,7 +305,7 @@ var errBadSignature = errors.New("the signature does not fit the key")
 // Verify checks the signature. The caller must check that the key is for the algorithm.
 func (j *JWS) Verify(algorithm string, key any) error {
 	verifier := verifiers[algorithm]
-	if verifier == nil || verifier.Verify([]byte(j.signed), j.signature, key) != nil {
+	if verifier == nil || verifier.Verify(zerocopy.Bytes(j.signed), j.signature, key) != nil {
 		return errBadSignature
 	}
 	j.reader.remember(j.header, j.Header)

@@ -47,20 +47,23 @@ func TestParseAndVerify(t *testing.T) {
 	}
 }
 
-// TestEarly shows that the other claims are decoded after the signature is checked, and
-// are checked as strictly before.
+// TestEarly shows that the caller gets the other claims after the signature is checked,
+// and that they are checked as strictly before. Space makes claims large, which are
+// read in another way.
 func TestEarly(t *testing.T) {
 	early := &Reader{Early: []string{"iss"}, Claims: []string{"iss", "sub"}}
-	parsed, err := early.Parse(sign(t, `{"iss":"a","sub":"alice","x":[{"y":1}]}`))
-	if err != nil || len(parsed.Claims) != 1 || parsed.Claims["iss"] != "a" {
-		t.Fatalf("%+v, %v", parsed, err)
-	}
-	if parsed.Verify("HS256", secret) != nil || parsed.DecodeClaims() != nil || len(parsed.Claims) != 3 || parsed.Claims["sub"] != "alice" {
-		t.Errorf("%+v", parsed.Claims)
-	}
-	for _, claims := range []string{`{"x":1,"x":2}`, `{"x":[{"y":1,"y":2}]}`, `{"Sub":"alice"}`, `{"x":1e999}`, `[]`, `{} {}`} {
-		if _, err := early.Parse(sign(t, claims)); err == nil {
-			t.Errorf("%s was read", claims)
+	for _, space := range []string{"", strings.Repeat(" ", smallClaims)} {
+		parsed, err := early.Parse(sign(t, `{"iss":"a","sub":"alice","x":[{"y":1}]}`+space))
+		if err != nil || len(parsed.Claims) != 1 || parsed.Claims["iss"] != "a" {
+			t.Fatalf("%+v, %v", parsed, err)
+		}
+		if parsed.Verify("HS256", secret) != nil || parsed.DecodeClaims() != nil || len(parsed.Claims) != 3 || parsed.Claims["sub"] != "alice" {
+			t.Errorf("%+v", parsed.Claims)
+		}
+		for _, claims := range []string{`{"x":1,"x":2}`, `{"x":[{"y":1,"y":2}]}`, `{"Sub":"alice"}`, `{"x":1e999}`, `[]`, `{} {}`} {
+			if _, err := early.Parse(sign(t, claims+space)); err == nil {
+				t.Errorf("%s was read", claims)
+			}
 		}
 	}
 	if text := sign(t, `{"x":1,"iss":"a"}`); Issuer(text) != "a" || Issuer(sign(t, `{"iss":1}`)) != "" || Issuer("a.b.c") != "" {

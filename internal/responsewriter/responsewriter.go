@@ -12,7 +12,8 @@ import (
 // responses and the final one. It passes the final header on once. See also
 // [Writer.Watch].
 type Writer struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper // no pointer, which would be allocated for each response
+
 	hook  func(http.Header)
 	final bool
 	watch *watch // nil for a response that goes on to its end
@@ -21,7 +22,7 @@ type Writer struct {
 // New returns a writer that calls the hook. The hook may run more than once, so it
 // must leave a header as it is that it has changed before.
 func New(w http.ResponseWriter, hook func(http.Header)) *Writer {
-	return &Writer{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, hook: hook}
+	return &Writer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, hook: hook}
 }
 
 // Apply calls the hook unless the final header was written. It is for a response

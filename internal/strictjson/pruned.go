@@ -42,11 +42,11 @@ func (d *decoder) end() error {
 
 // Members decodes one JSON object as [Object] does, but only the members that a
 // function picks. The others are checked as strictly. An error of the function ends it.
-func Members(data []byte, pick func(name string) (bool, error)) (map[string]any, error) {
-	if !utf8.Valid(data) {
+func Members(text string, pick func(name string) (bool, error)) (map[string]any, error) {
+	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}
-	d := decoder{text: string(data), names: make([]string, 0, manyNames)}
+	d := decoder{text: text, names: make([]string, 0, manyNames)}
 	if d.space(); d.peek() != '{' {
 		return nil, d.fail("not an object")
 	}

@@ -23,7 +23,7 @@ const maxDepth = 32
 
 // Object decodes one JSON object. Members are string, bool, nil, int64 for
 // integers that fit, float64 for other numbers, []any and map[string]any.
-func Object(data []byte) (map[string]any, error) {
+func Object[T string | []byte](data T) (map[string]any, error) {
 	value, err := Value(data)
 	if err != nil {
 		return nil, err
@@ -36,11 +36,12 @@ func Object(data []byte) (map[string]any, error) {
 }
 
 // Value decodes one JSON value, see [Object].
-func Value(data []byte) (any, error) {
-	if !utf8.Valid(data) {
+func Value[T string | []byte](data T) (any, error) {
+	text := string(data)
+	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}
-	d := decoder{text: string(data)}
+	d := decoder{text: text}
 	value, err := d.value(maxDepth)
 	if err != nil {
 		return nil, err
