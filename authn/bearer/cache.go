@@ -51,10 +51,8 @@ type cachedToken struct {
 	until   int64 // Unix milliseconds; from then on it is checked again
 	expires int64 // Unix milliseconds
 	user    string
-	grant   unique.Handle[grant]  // set by [Bearer.remember]
-	names   atomic.Pointer[names] // nil until a revocation asks, see [cachedToken.namesIn]
-	extra   *extra                // nil for nearly all tokens
-	next    *cachedToken          // the same token at another configuration
+	grant   unique.Handle[grant] // set by [Bearer.remember]
+	extra   atomic.Pointer[extra]
 }
 
 // grant is what many tokens have in common. These are the tokens of one client with the
@@ -102,11 +100,17 @@ func (g *grant) weigh() int {
 	return weight
 }
 
-// extra is what few tokens have.
+// extra is what few tokens have. It never changes.
 type extra struct {
 	audience string // that of the gate, if the token is good only there
 	bound    confirmation
+	names    *names       // nil until a revocation asks, see [cachedToken.namesIn]
+	next     *cachedToken // the same token at another configuration
 }
+
+var noExtra extra
+
+func (c *cachedToken) more() *extra { return cmp.Or(c.extra.Load(), &noExtra) }
 
 // newCachedToken returns what is kept of a verified token.
 func (b *Bearer) newCachedToken(v *verification) *cachedToken {
@@ -116,7 +120,7 @@ func (b *Bearer) newCachedToken(v *verification) *cachedToken {
 		until: min(identity.Expires.Add(b.skew).UnixMilli(), b.now().Add(cacheFor).UnixMilli()),
 	}
 	if v.bound != (confirmation{}) || v.audience != "" {
-		c.extra = &extra{v.audience, v.bound}
+		c.extra.Store(&extra{audience: v.audience, bound: v.bound})
 	}
 	return c
 }
@@ -143,35 +147,16 @@ func (c *cachedToken) outcome(token string) authn.Outcome {
 	return authn.Accept(&found.Identity, authn.SourceCache)
 }
 
-func (c *cachedToken) audience() string {
-	if c.extra == nil {
-		return ""
-	}
-	return c.extra.audience
-}
-
-func (c *cachedToken) bound() confirmation {
-	if c.extra == nil {
-		return confirmation{}
-	}
-	return c.extra.bound
-}
-
-// alone returns a copy without the names, and without what the token is at other
-// configurations.
-func (c *cachedToken) alone() *cachedToken {
-	return &cachedToken{until: c.until, expires: c.expires, user: c.user, grant: c.grant, extra: c.extra}
-}
-
-// detach returns a copy that shares no memory with the token.
-func (c *cachedToken) detach() *cachedToken {
-	copied := c.alone()
-	copied.user = strings.Clone(c.user)
-	if c.extra != nil {
-		copied.extra = &extra{
-			audience: strings.Clone(c.extra.audience),
-			bound:    confirmation{strings.Clone(c.extra.bound.thumbprint), strings.Clone(c.extra.bound.certificate)},
-		}
+// with returns a copy without the names, which is followed by what the token is at
+// another configuration. It shares no memory with a token that was just verified.
+func (c *cachedToken) with(next *cachedToken) *cachedToken {
+	copied, more := &cachedToken{until: c.until, expires: c.expires, user: strings.Clone(c.user), grant: c.grant}, c.more()
+	if next != nil || more.audience != "" || more.bound != (confirmation{}) {
+		copied.extra.Store(&extra{
+			audience: strings.Clone(more.audience),
+			bound:    confirmation{strings.Clone(more.bound.thumbprint), strings.Clone(more.bound.certificate)},
+			next:     next,
+		})
 	}
 	return copied
 }
@@ -184,8 +169,9 @@ const maxNames = 128
 // at the first revocation: without one it needs no memory. It is nil if the claims
 // cannot be read.
 func (c *cachedToken) namesIn(claims *authn.Claims) *names {
-	if names := c.names.Load(); names != nil {
-		return names
+	more := *c.more()
+	if more.names != nil {
+		return more.names
 	}
 	members := claims.All()
 	if members == nil {
@@ -201,18 +187,19 @@ func (c *cachedToken) namesIn(claims *authn.Claims) *names {
 	} else {
 		found.subject = strings.Clone(found.subject)
 	}
-	c.names.Store(&found)
+	more.names = &found
+	c.extra.Store(&more)
 	return &found
 }
 
 // weigh estimates the memory of an entry, in bytes.
 func (c *cachedToken) weigh() uint32 {
 	weight := 0
-	for ; c != nil; c = c.next {
-		grant := c.grant.Value()
+	for ; c != nil; c = c.more().next {
+		grant, more := c.grant.Value(), c.more()
 		weight += 280 + len(c.user) + grant.weigh()
-		if c.extra != nil {
-			weight += 200 + len(c.extra.audience) + len(c.extra.bound.thumbprint) + len(c.extra.bound.certificate)
+		if more != &noExtra {
+			weight += 200 + len(more.audience) + len(more.bound.thumbprint) + len(more.bound.certificate)
 		}
 	}
 	return uint32(weight)
@@ -224,15 +211,35 @@ func (c *cachedToken) weigh() uint32 {
 type cache struct {
 	*otter.Cache[store.Key, *cachedToken]
 	refusals boundedMap[cacheKey, refusal]
+	swept    atomic.Int64 // when [cache.sweep] began last, in Unix milliseconds
 }
 
 func newCache(size uint64) *cache {
 	return &cache{Cache: otter.Must(&otter.Options[store.Key, *cachedToken]{
-		MaximumWeight:    size,
-		Weigher:          func(_ store.Key, c *cachedToken) uint32 { return c.weigh() },
-		ExpiryCalculator: otter.ExpiryWriting[store.Key, *cachedToken](cacheFor),
-		Executor:         func(maintain func()) { maintain() }, // cheaper than a goroutine for some reads
+		MaximumWeight: size,
+		Weigher:       func(_ store.Key, c *cachedToken) uint32 { return c.weigh() },
+		Executor:      func(maintain func()) { maintain() }, // cheaper than a goroutine for some reads
 	})}
+}
+
+// sweep removes the tokens that must be checked again, once in [cacheFor]. Otter could do
+// so itself, but that takes 16 bytes for each token, and reads the clock for each request.
+func (c *cache) sweep(now time.Time) {
+	last := c.swept.Load()
+	since := now.UnixMilli() - last // negative after the clock was set back
+	if 0 <= since && since < cacheFor.Milliseconds() || !c.swept.CompareAndSwap(last, now.UnixMilli()) {
+		return
+	}
+	go func() {
+		for digest, entry := range c.All() {
+			for entry != nil && now.UnixMilli() >= entry.until {
+				entry = entry.more().next
+			}
+			if entry == nil {
+				c.Invalidate(digest)
+			}
+		}
+	}()
 }
 
 // Destruct ends the cache once no configuration uses it.
@@ -245,32 +252,34 @@ func (c *cache) Destruct() error {
 func (c *cache) token(key cacheKey) *cachedToken {
 	entry, _ := c.GetIfPresent(key.digest)
 	for entry != nil && entry.grant.Value().config != key.config {
-		entry = entry.next
+		entry = entry.more().next
 	}
 	return entry
 }
 
-// add remembers a token, beside what it is at other configurations. An entry never
-// changes, so the others are copied.
+// add remembers a token, beside what it is at other configurations.
 func (c *cache) add(digest store.Key, entry *cachedToken) {
-	last, chained := entry, 1
+	others := make([]*cachedToken, 0, maxConfigs-1)
 	other, _ := c.GetIfPresent(digest)
-	for ; other != nil && chained < maxConfigs; other = other.next {
+	for ; other != nil && len(others) < maxConfigs-1; other = other.more().next {
 		if other.grant.Value().config != entry.grant.Value().config {
-			copied := other.alone()
-			last.next, last, chained = copied, copied, chained+1
+			others = append(others, other)
 		}
 	}
-	c.Set(digest, entry)
+	var next *cachedToken
+	for _, other := range slices.Backward(others) { // copied, because an entry never changes
+		next = other.with(next)
+	}
+	c.Set(digest, entry.with(next))
 }
 
 // remember keeps a verified token.
 func (b *Bearer) remember(v *verification, token *cachedToken) {
 	joinable := !slices.ContainsFunc(v.identity.Roles, func(role string) bool { return strings.Contains(role, nameEnd) })
 	if b.cache != nil && v.Trace == nil && joinable {
-		kept := token.detach()
-		kept.grant = grantOf(v)
-		b.cache.add(v.key.digest, kept)
+		token.grant = grantOf(v)
+		b.cache.add(v.key.digest, token)
+		b.cache.sweep(b.now())
 	}
 }
 

@@ -74,7 +74,7 @@ func (b *Bearer) Verify(ctx context.Context, r *authn.Request, credential authn.
 	if outcome.Verdict != authn.Accepted {
 		return outcome
 	}
-	nonce, err := b.checkPossession(ctx, r, credential, token.bound())
+	nonce, err := b.checkPossession(ctx, r, credential, token.more().bound)
 	if r.Trace.Note("proof_of_possession", err) != nil {
 		return b.refusePossession(err)
 	}
@@ -102,7 +102,7 @@ func (b *Bearer) lookup(r *authn.Request, key cacheKey, keys uint64, text string
 		return nil, denied, found
 	case token.grant.Value().keys != keys, now.UnixMilli() >= token.until:
 		return nil, authn.Outcome{}, false
-	case token.audience() != "" && !r.MeansAudience(token.audience()):
+	case token.more().audience != "" && !r.MeansAudience(token.more().audience):
 		return nil, authn.Outcome{}, false
 	}
 	return token, token.outcome(text), true
