@@ -20,7 +20,7 @@ var checks = []struct {
 	found func(*verification) string // what `explain` shows beside the result
 }{
 	{"format", anyForm, (*Bearer).checkFormat, nil},
-	{"issuer", signed, (*Bearer).checkIssuer, func(v *verification) string { return "iss " + shorten(v.claims["iss"]) }},
+	{"issuer", signed, (*Bearer).checkIssuer, func(v *verification) string { return "iss " + shorten(v.early("iss")) }},
 	{"header", signed, (*Bearer).checkHeader, func(v *verification) string { return "alg " + v.algorithm }},
 	{"signature", signed, (*Bearer).checkSignature, (*verification).foundKey},
 	{"introspection", opaque, (*Bearer).checkIntrospection, func(v *verification) string { return fmt.Sprintf("active %t", v.claims != nil) }},

@@ -20,8 +20,8 @@ func (b *Bearer) isIssuer(t *token) error {
 	if b.Issuer == "" {
 		return nil
 	}
-	if !b.isOwnIssuer(t.claims) {
-		return &mismatch.ValueError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: mismatch.Printable(t.claims["iss"])}
+	if !b.isOwnIssuer(t) {
+		return &mismatch.ValueError{Reason: "iss is not the configured issuer", Expected: b.Issuer, Found: mismatch.Printable(t.early("iss"))}
 	}
 	return nil
 }

@@ -129,7 +129,11 @@ func collect(claims map[string]any, paths []string, read func(any) []string) []s
 	for _, path := range paths {
 		value, _ := claimpath.Lookup(claims, path)
 		list, isList := value.([]any)
-		if !isList {
+		switch {
+		case isList:
+		case all == nil:
+			all = read(value)
+		default:
 			all = append(all, read(value)...)
 		}
 		for _, member := range list {

@@ -73,13 +73,13 @@ func (b *Bearer) isTemplate() bool { return strings.Contains(b.Issuer, idp.Tenan
 
 // isOwnIssuer reports whether `iss` is the issuer, code point by code point. With a
 // template it is that of an accepted tenant, which `tid` names too.
-func (b *Bearer) isOwnIssuer(claims map[string]any) bool {
-	issuer, _ := claims["iss"].(string)
+func (b *Bearer) isOwnIssuer(t *token) bool {
+	issuer, _ := t.early("iss").(string)
 	before, after, template := strings.Cut(b.Issuer, idp.TenantPlaceholder)
 	if !template {
 		return issuer == b.Issuer
 	}
-	tenant, _ := claims["tid"].(string)
+	tenant, _ := t.early("tid").(string)
 	accepted := b.Tenants[0] == anyTenant || slices.Contains(b.Tenants, tenant)
 	return accepted && tenantID.MatchString(tenant) && issuer == before+tenant+after
 }

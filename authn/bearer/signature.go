@@ -1,8 +1,10 @@
 package bearer
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,7 +56,9 @@ var flights singleflight.Group
 // scheme must not count for another (RFC 8725 §3.8).
 func verifyOnce(v *verification, keys []*keyset.Key) error {
 	t := v.token
-	_, err, _ := flights.Do(fmt.Sprintf("%s %p", v.key.digest[:], keys), func() (any, error) { return nil, t.verify(keys) })
+	address := uint64(reflect.ValueOf(keys).Pointer())
+	flight := string(binary.NativeEndian.AppendUint64(v.key.digest[:len(v.key.digest):len(v.key.digest)], address))
+	_, err, _ := flights.Do(flight, func() (any, error) { return nil, t.verify(keys) })
 	return err
 }
 
@@ -114,8 +118,8 @@ var errOtherTenant = errors.New("the key may sign only for another issuer, which
 // share a document of keys, a JWK names its issuer, and some keys are for one tenant.
 func (b *Bearer) forIssuer(t *token, keys []*keyset.Key) []*keyset.Key {
 	other := func(key *keyset.Key) bool {
-		tenant, _ := t.claims["tid"].(string)
-		return key.Issuer != "" && strings.Replace(key.Issuer, idp.TenantPlaceholder, tenant, 1) != t.claims["iss"]
+		tenant, _ := t.early("tid").(string)
+		return key.Issuer != "" && strings.Replace(key.Issuer, idp.TenantPlaceholder, tenant, 1) != t.early("iss")
 	}
 	if !b.isTemplate() || !slices.ContainsFunc(keys, other) {
 		return keys

@@ -15,11 +15,10 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/mismatch"
 )
 
-// token is a token taken apart. Before its signature is checked it has only the claims
-// that say whose it is.
+// token is a token taken apart.
 type token struct {
-	signed *jose.JWS // nil for an opaque token
-	claims map[string]any
+	signed *jose.JWS      // nil for an opaque token
+	claims map[string]any // nil before they are verified, see [token.early]
 
 	algorithm string
 	keyID     string
@@ -27,6 +26,14 @@ type token struct {
 
 // introspected reports whether the claims are the answer of the issuer.
 func (t *token) introspected() bool { return t.signed == nil }
+
+// early returns a claim that decides whose keys count: `iss` or `tid`.
+func (t *token) early(name string) any {
+	if t.introspected() {
+		return t.claims[name]
+	}
+	return t.signed.Early(name)
+}
 
 // kind is the `typ` of the header.
 func (t *token) kind() (value any, present bool) {
@@ -97,7 +104,7 @@ func parse(text string) (*token, error) {
 	default:
 		return nil, err
 	}
-	t := &token{signed: signed, claims: signed.Claims}
+	t := &token{signed: signed}
 	var ok bool
 	if t.algorithm, ok = signed.Header["alg"].(string); !ok || !jose.Supported(t.algorithm) {
 		return nil, errors.New("header: alg is missing or not supported")

@@ -22,12 +22,15 @@ import (
 // JWS is a parsed compact JWS with a JSON object as payload. It is not verified.
 type JWS struct {
 	Header map[string]any
-	// Claims are untrusted before [JWS.Verify], and those of [Reader.Early] alone before
-	// [JWS.DecodeClaims].
-	Claims    map[string]any
+
+	// Claims are untrusted before [JWS.Verify]. They are nil before [JWS.DecodeClaims] if
+	// the reader has early claims.
+	Claims map[string]any
+
 	signed    string // the signed part of the text
 	payload   string
-	decoded   map[string]any // all claims; nil before they are decoded
+	read      map[string]any // of the payload: all claims, or those of [Reader.Early]
+	all       bool           // whether read has all claims
 	signature []byte
 
 	header string // the header as written
@@ -42,8 +45,9 @@ type JWS struct {
 type Reader struct {
 	Header, Claims []string
 
-	// Early are the claims that the caller gets before the signature is checked. The
-	// others are only checked, so that a forged text costs little. Empty: all of them.
+	// Early are the claims that the caller gets before the signature is checked, from
+	// [JWS.Early]. The others are only checked, so that a forged text costs little. Empty:
+	// all of them.
 	Early []string
 
 	// SameHeaders means that many texts have the same header, as the tokens of one key
@@ -85,8 +89,8 @@ func (r *Reader) Parse(text string) (*JWS, error) {
 // are read twice, so that a forged text costs little.
 const smallClaims = 1 << 10
 
-// readClaims checks the claims, and picks those that the caller gets before the
-// signature is checked.
+// readClaims checks the claims, and decodes at least those that the caller gets before
+// the signature is checked.
 func (j *JWS) readClaims(part string) error {
 	payload, err := decode(part)
 	if err != nil {
@@ -94,40 +98,40 @@ func (j *JWS) readClaims(part string) error {
 	}
 	j.payload = zerocopy.String(payload)
 	early := j.reader.Early
-	if len(early) == 0 {
+	switch {
+	case len(early) == 0:
 		return j.DecodeClaims()
+	case len(payload) <= smallClaims:
+		return j.decodeAll()
 	}
-	if len(payload) > smallClaims {
-		j.Claims, err = strictjson.Members(j.payload, func(name string) (bool, error) {
-			return slices.Contains(early, name), checkSpelling(name, j.reader.Claims)
-		})
-		return err
-	}
-	if err := j.decodeClaims(); err != nil {
-		return err
-	}
-	j.Claims = make(map[string]any, len(early))
-	for _, name := range early {
-		if value, present := j.decoded[name]; present {
-			j.Claims[name] = value
-		}
-	}
-	return nil
+	j.read, err = strictjson.Members(j.payload, func(name string) (bool, error) {
+		return slices.Contains(early, name), checkSpelling(name, j.reader.Claims)
+	})
+	return err
 }
 
-func (j *JWS) decodeClaims() (err error) {
-	if j.decoded, err = strictjson.Object(j.payload); err != nil {
+func (j *JWS) decodeAll() (err error) {
+	if j.read, err = strictjson.Object(j.payload); err != nil {
 		return err
 	}
-	return CheckSpelling(j.decoded, j.reader.Claims)
+	j.all = true
+	return CheckSpelling(j.read, j.reader.Claims)
 }
 
-// DecodeClaims makes all claims available.
+// Early returns one of the claims that the reader names as early, and nil for another.
+func (j *JWS) Early(name string) any {
+	if !slices.Contains(j.reader.Early, name) {
+		return nil
+	}
+	return j.read[name]
+}
+
+// DecodeClaims sets the claims.
 func (j *JWS) DecodeClaims() (err error) {
-	if j.decoded == nil {
-		err = j.decodeClaims()
+	if !j.all {
+		err = j.decodeAll()
 	}
-	j.Claims = j.decoded
+	j.Claims = j.read
 	return err
 }
 

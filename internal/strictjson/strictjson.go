@@ -108,7 +108,7 @@ func (d *decoder) object(depth int) (map[string]any, error) {
 	}
 	room := 2
 	if depth == maxDepth {
-		room = 16 // as many claims as nearly all tokens have
+		room = 14 // as many claims as nearly all tokens have, and as many as fit two groups of a map
 	}
 	d.at++
 	members := make(map[string]any, room)
