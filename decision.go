@@ -236,7 +236,11 @@ func candidatesIn(state *requestState, groups []*schemeGroup) ([]candidate, erro
 		if len(found) > 0 && found[0].credential.Location != credential.Location && found[0].credential.Value != credential.Value {
 			return nil, authn.MultipleCredentials(found[0].credential.Location, credential.Location)
 		}
-		for _, scheme := range group.candidatesFor(&state.request, credential) {
+		members := group.members
+		if len(members) > 1 {
+			members = group.candidatesFor(&state.request, credential)
+		}
+		for _, scheme := range members {
 			found = append(found, candidate{scheme: scheme, credential: credential})
 		}
 	}

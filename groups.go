@@ -85,12 +85,9 @@ func (s *schemeGroup) index() {
 	}
 }
 
-// candidatesFor returns the members that may accept a credential. If none may, the
-// first member refuses it.
+// candidatesFor returns those of several members that may accept a credential. If none
+// may, the first member refuses it.
 func (s *schemeGroup) candidatesFor(r *authn.Request, credential authn.Credential) []*namedScheme {
-	if len(s.members) == 1 {
-		return s.members
-	}
 	candidates := s.unnamed
 	if issuer := s.reader.IssuerOf(r, credential); issuer != "" {
 		var named bool
