@@ -74,7 +74,7 @@ func newRevocationChanges() *prometheus.CounterVec {
 type schemeMetrics struct {
 	cache, local, remote prometheus.Observer
 	decided              decisionCounters
-	streams              prometheus.Gauge
+	streams              func() prometheus.Gauge // there from the first stream on
 }
 
 // metricsByScheme are those in use.
@@ -89,7 +89,7 @@ func metricsOf(scheme string) *schemeMetrics {
 		local:   verifications.WithLabelValues(scheme, string(authn.SourceLocal)),
 		remote:  verifications.WithLabelValues(scheme, string(authn.SourceRemote)),
 		decided: newDecisionCounters(scheme),
-		streams: openStreams.WithLabelValues(scheme),
+		streams: sync.OnceValue(func() prometheus.Gauge { return openStreams.WithLabelValues(scheme) }),
 	})
 	return known.(*schemeMetrics)
 }

@@ -111,13 +111,13 @@ func isStream(r *http.Request, status int, header http.Header) bool {
 // begin makes the response one that is checked.
 func (s *stream) begin(state *requestState, r *http.Request) {
 	s.record = s.gate.recordOf(state, r, s.declared, s.identity)
-	s.declared.metrics.streams.Inc()
+	s.declared.metrics.streams().Inc()
 	streams.Process.Add(s)
 }
 
 func (s *stream) remove() {
 	if streams.Process.Remove(s) {
-		s.declared.metrics.streams.Dec()
+		s.declared.metrics.streams().Dec()
 	}
 }
 
