@@ -136,11 +136,11 @@ func missingPage(ctx caddy.Context) caddyhttp.HandlerError {
 func outermost(w http.ResponseWriter) http.ResponseWriter {
 	var recorder http.ResponseWriter // of the access log, which must not miss the answer
 	for {
-		switch known := w.(type) {
+		switch writer := w.(type) {
 		case *responsewriter.Writer:
-			known.Apply() // as where an error passes it
+			writer.Apply() // as where an error passes it
 		case caddyhttp.ResponseRecorder:
-			if known.Buffer() == nil {
+			if writer.Buffer() == nil {
 				recorder = w
 			}
 		}

@@ -271,12 +271,12 @@ func (s *requestState) explain(in *Explanation) {
 // explainToken has schemes judge a token that came without a request.
 func (e *Explanation) explainToken(ctx context.Context, app *App, q question) error {
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{"Authorization": {"Bearer " + q.Token}}}).WithContext(ctx)
-	known := false
+	exists := false
 	for _, scheme := range app.registry.allSchemes() {
 		if q.Scheme != "" && scheme.name != q.Scheme {
 			continue
 		}
-		known = true
+		exists = true
 		request := authn.NewRequest(r)
 		request.Trace = new(trace.Trace)
 		request.Trace.SetScheme(scheme.name)
@@ -291,8 +291,8 @@ func (e *Explanation) explainToken(ctx context.Context, app *App, q question) er
 		e.Schemes = append(e.Schemes, explained)
 	}
 	switch {
-	case !known:
-		return errors.New("scheme is not the name of one")
+	case !exists:
+		return errors.New("scheme not found: write the name of a configured scheme")
 	case len(e.Schemes) == 0:
 		return errors.New("no scheme takes such a token")
 	}

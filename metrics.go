@@ -84,14 +84,14 @@ func metricsOf(scheme string) *schemeMetrics {
 	if existing, found := metricsByScheme.Load(scheme); found {
 		return existing.(*schemeMetrics)
 	}
-	known, _ := metricsByScheme.LoadOrStore(scheme, &schemeMetrics{
+	stored, _ := metricsByScheme.LoadOrStore(scheme, &schemeMetrics{
 		cache:   verifications.WithLabelValues(scheme, string(authn.SourceCache)),
 		local:   verifications.WithLabelValues(scheme, string(authn.SourceLocal)),
 		remote:  verifications.WithLabelValues(scheme, string(authn.SourceRemote)),
 		decided: newDecisionCounters(scheme),
 		streams: sync.OnceValue(func() prometheus.Gauge { return openStreams.WithLabelValues(scheme) }),
 	})
-	return known.(*schemeMetrics)
+	return stored.(*schemeMetrics)
 }
 
 // observeVerify counts a verification. A source that this package does not know counts

@@ -57,7 +57,7 @@ func TestChallenge(t *testing.T) {
 			authn.Challenge{Scheme: "Basic", Realm: "a\r\nSet-Cookie: x=1\x00\x1b\x7f\tb"}, `Basic realm="aSet-Cookie: x=1b"`,
 		},
 		"R9110-9: and so is what is not ASCII": {authn.Challenge{Scheme: "Basic", Realm: "caf\u00e9\u2028\xff"}, `Basic realm="caf"`},
-		"R6750-10: what is no scope is left out": {
+		"R6750-10: what is not a scope is left out": {
 			authn.Challenge{Scheme: "Bearer", Scope: []string{"a", "b c", `d"`, `e\`, "", "\u00e9", "f\n", "\x7f", "g"}}, `Bearer scope="a g"`,
 		},
 		"R6750-10: and if none is left, the parameter": {authn.Challenge{Scheme: "Bearer", Realm: "api", Scope: []string{`"`}}, `Bearer realm="api"`},

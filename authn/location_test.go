@@ -88,7 +88,7 @@ func TestFindIn(t *testing.T) {
 			}
 		}
 	})
-	t.Run("KEY-5: nothing, or what is empty, is no credential", func(t *testing.T) {
+	t.Run("KEY-5: nothing, or what is empty, is not a credential", func(t *testing.T) {
 		for _, query := range []string{"", "key", "key=", "Key=secret", "keys=secret"} {
 			if credential, err := find(query, "X-Key", ""); err != nil || credential.Found() {
 				t.Errorf("%q: %+v, %v", query, credential, err)

@@ -22,7 +22,7 @@ func TestUsers(t *testing.T) {
 		"R6750-12: another":                                   {authn.Identity{ID: "mallory"}, false},
 		"R6750-12: another letter case":                       {authn.Identity{ID: "Alice"}, false},
 		"R9700-4: nobody":                                     {authn.Identity{}, false},
-		"R9700-4: a client of that name is no user":           {authn.Identity{Client: "alice"}, false},
+		"R9700-4: a client of that name is not a user":        {authn.Identity{Client: "alice"}, false},
 		"R9700-4: and neither is one whose subject says so":   {authn.Identity{Client: "alice", Claims: authn.ClaimsOf(map[string]any{"sub": "alice"})}, false},
 		"R9700-4: a user by way of a client is that user":     {authn.Identity{ID: "alice", Client: "app"}, true},
 		"R6750-12: an issuer does not make a user of another": {authn.Identity{ID: "x", Issuer: "alice"}, false},

@@ -13,17 +13,17 @@ func TestRoles(t *testing.T) {
 	for name, tc := range map[string]struct {
 		all, anyOf, held, missing string
 	}{
-		"R6750-12: the one":                        {"ops", "", "ops", ""},
-		"R6750-12: among others":                   {"ops dev", "", "dev x ops", ""},
-		"R6750-12: none":                           {"ops", "", "", "ops"},
-		"R6750-12: one of two":                     {"ops dev", "", "dev", "ops"},
-		"R6750-12: another letter case":            {"ops", "", "OPS", "ops"},
-		"R6750-12: a part of a name":               {"ops", "", "devops", "ops"},
-		"R6750-12: any":                            {"", "ops dev", "dev", ""},
-		"R6750-12: any: none":                      {"", "ops dev", "x", "ops dev"},
-		"R6750-12: all and any":                    {"a", "b c", "a b", ""},
-		"R6750-12: all and any: only any":          {"a", "b c", "b", "a"},
-		"R6750-12: what implies scopes is no role": {"read", "", "admin", "read"},
+		"R6750-12: the one":                           {"ops", "", "ops", ""},
+		"R6750-12: among others":                      {"ops dev", "", "dev x ops", ""},
+		"R6750-12: none":                              {"ops", "", "", "ops"},
+		"R6750-12: one of two":                        {"ops dev", "", "dev", "ops"},
+		"R6750-12: another letter case":               {"ops", "", "OPS", "ops"},
+		"R6750-12: a part of a name":                  {"ops", "", "devops", "ops"},
+		"R6750-12: any":                               {"", "ops dev", "dev", ""},
+		"R6750-12: any: none":                         {"", "ops dev", "x", "ops dev"},
+		"R6750-12: all and any":                       {"a", "b c", "a b", ""},
+		"R6750-12: all and any: only any":             {"a", "b c", "b", "a"},
+		"R6750-12: what implies scopes is not a role": {"read", "", "admin", "read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := Requirement{Roles: strings.Fields(tc.all), AnyRoles: strings.Fields(tc.anyOf)}
@@ -36,7 +36,7 @@ func TestRoles(t *testing.T) {
 			}
 		})
 	}
-	t.Run("R6750-12: a role is no scope and a scope is no role", func(t *testing.T) {
+	t.Run("R6750-12: a role is not a scope and a scope is not a role", func(t *testing.T) {
 		if decide(t, Requirement{Roles: []string{"a"}}, nil, &authn.Identity{Scopes: []string{"a"}}).Allowed ||
 			decide(t, Requirement{Scopes: []string{"a"}}, nil, &authn.Identity{Roles: []string{"a"}}).Allowed {
 			t.Error("the one was taken for the other")

@@ -125,9 +125,17 @@ func writeFindings(w io.Writer, found []finding) error {
 		counts[one.Level]++
 		fmt.Fprintf(&b, "%s: %s: %s (%s)\n\t%s.\n\t%s\n", strings.Join(one.Positions, " or "), one.Level, one.What, one.ID, sentence(one.Danger), one.Remedy)
 	}
-	fmt.Fprintf(&b, "%d warnings, %d notes\n", counts[lint.Warning], counts[lint.Note])
+	fmt.Fprintf(&b, "%s, %s\n", number(counts[lint.Warning], "warning"), number(counts[lint.Note], "note"))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// number returns a number with its noun, such as `2 notes`.
+func number(count int, noun string) string {
+	if count != 1 {
+		noun += "s"
+	}
+	return fmt.Sprint(count, " ", noun)
 }
 
 func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -66,7 +66,7 @@ func TestRequired(t *testing.T) {
 		"MCP-11: an encoding that is no base64":              {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?%%?="}, nil, true},
 		"MCP-11: an encoding that is base64 at first":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?cmVhZF9h%%%%?="}, nil, true},
 		"MCP-11: an encoding of nothing":                     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64??="}, nil, true},
-		"MCP-11: an encoding of what is no text":             {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?/w==?="}, nil, true},
+		"MCP-11: an encoding of invalid text":                {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?/w==?="}, nil, true},
 		"MCP-11: base64 whose last bits are not zero":        {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?base64?YR==?="}, nil, true},
 		"MCP-11: the end of an encoding alone is a name":     {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "delete_?="}, []string{"tools:delete"}, false},
 		"MCP-11: an encoding in capitals":                    {[]string{revision, current, "Mcp-Method", "tools/call", "Mcp-Name", "=?BASE64?ZGVsZXRlX2E=?="}, nil, true},
@@ -206,7 +206,7 @@ func TestCheck(t *testing.T) {
 		"a star in the middle":                   rule(Rule{Method: "tools/call", Name: "a*b", Scopes: scopes}),
 		"a name where there can be none":         rule(Rule{Method: "tools/list", Name: "a", Scopes: scopes}),
 		"MCP-11: a name that no server compares": rule(Rule{Method: "resources/subscribe", Name: "a", Scopes: scopes}),
-		"what is no scope":                       rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{`"`}}),
+		"what is not a scope":                    rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{`"`}}),
 		"MCP-3: offline_access":                  rule(Rule{Method: "tools/call", Name: "a", Scopes: []string{"offline_access"}}),
 	} {
 		t.Run(name, func(t *testing.T) {

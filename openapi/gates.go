@@ -125,17 +125,17 @@ func (s Site) ways(operation openapi.Operation) (ways openapi.Ways) {
 		if row.Kind != routes.Answers {
 			continue
 		}
-		way, known := []openapi.Guard{}, len(row.Gates) == 0
+		way, visible := []openapi.Guard{}, len(row.Gates) == 0
 		hidden := false
 		for _, gate := range row.Gates {
 			if described, ok := s.Describe(gate); ok {
-				known, hidden = true, hidden || described.Hidden
+				visible, hidden = true, hidden || described.Hidden
 				if described.adds() {
 					way = append(way, described.guard())
 				}
 			}
 		}
-		if known && !hidden {
+		if visible && !hidden {
 			ways = append(ways, way)
 		}
 	}

@@ -39,22 +39,22 @@ func TestAnswers(t *testing.T) {
 		empty          bool
 		want           map[string]string
 	}{
-		"R9728-2: GET":                          {"GET", existing, nil, 200, false, document},
-		"R9728-2: HEAD":                         {"HEAD", existing, nil, 200, true, document},
-		"R9728-2: no credential matters":        {"GET", existing, http.Header{"Authorization": {"Bearer bad"}}, 200, false, document},
-		"CORS-10: GET from any origin":          {"GET", existing, http.Header{"Origin": {"null"}}, 200, false, document},
-		"R9728-11: the same ETag":               {"GET", existing, http.Header{"If-None-Match": {etag}}, 304, true, map[string]string{"Etag": etag, "Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}},
-		"R9728-11: the same ETag, weak":         {"HEAD", existing, http.Header{"If-None-Match": {`"x", W/` + etag}}, 304, true, nil},
-		"R9728-11: another ETag":                {"GET", existing, http.Header{"If-None-Match": {`"x"`}}, 200, false, document},
-		"R9728-2: POST":                         {"POST", existing, nil, 405, true, notAllowed},
-		"R9728-2: DELETE at the root":           {"DELETE", resource.WellKnown, nil, 405, true, notAllowed},
-		"R9728-2: get is not GET":               {"get", existing, nil, 405, true, notAllowed},
-		"R9728-5: POST where nothing is":        {"POST", unknown, nil, 404, true, map[string]string{"Allow": ""}},
-		"CORS-10: a script may read the 404":    {"GET", unknown, http.Header{"Origin": {"https://web.example"}}, 404, true, map[string]string{"Access-Control-Allow-Origin": "*"}},
-		"CORS-10: preflight":                    {"OPTIONS", existing, fields, 204, true, preflight},
-		"CORS-10: preflight where nothing is":   {"OPTIONS", unknown, fields, 204, true, preflight},
-		"CORS-10: OPTIONS that is no preflight": {"OPTIONS", existing, nil, 204, true, preflight},
-		"OPTIONS elsewhere goes on":             {"OPTIONS", "/mcp", fields, wentOn, true, map[string]string{"Access-Control-Allow-Origin": ""}},
+		"R9728-2: GET":                         {"GET", existing, nil, 200, false, document},
+		"R9728-2: HEAD":                        {"HEAD", existing, nil, 200, true, document},
+		"R9728-2: no credential matters":       {"GET", existing, http.Header{"Authorization": {"Bearer bad"}}, 200, false, document},
+		"CORS-10: GET from any origin":         {"GET", existing, http.Header{"Origin": {"null"}}, 200, false, document},
+		"R9728-11: the same ETag":              {"GET", existing, http.Header{"If-None-Match": {etag}}, 304, true, map[string]string{"Etag": etag, "Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}},
+		"R9728-11: the same ETag, weak":        {"HEAD", existing, http.Header{"If-None-Match": {`"x", W/` + etag}}, 304, true, nil},
+		"R9728-11: another ETag":               {"GET", existing, http.Header{"If-None-Match": {`"x"`}}, 200, false, document},
+		"R9728-2: POST":                        {"POST", existing, nil, 405, true, notAllowed},
+		"R9728-2: DELETE at the root":          {"DELETE", resource.WellKnown, nil, 405, true, notAllowed},
+		"R9728-2: get is not GET":              {"get", existing, nil, 405, true, notAllowed},
+		"R9728-5: POST where nothing is":       {"POST", unknown, nil, 404, true, map[string]string{"Allow": ""}},
+		"CORS-10: a script may read the 404":   {"GET", unknown, http.Header{"Origin": {"https://web.example"}}, 404, true, map[string]string{"Access-Control-Allow-Origin": "*"}},
+		"CORS-10: preflight":                   {"OPTIONS", existing, fields, 204, true, preflight},
+		"CORS-10: preflight where nothing is":  {"OPTIONS", unknown, fields, 204, true, preflight},
+		"CORS-10: OPTIONS without a preflight": {"OPTIONS", existing, nil, 204, true, preflight},
+		"OPTIONS elsewhere goes on":            {"OPTIONS", "/mcp", fields, wentOn, true, map[string]string{"Access-Control-Allow-Origin": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := send(t, handler, test.method, test.target, test.request)

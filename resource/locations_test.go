@@ -56,7 +56,7 @@ func TestLocations(t *testing.T) {
 				root + "/x/../mcp": "", root + "/": h + "/mcp",
 			},
 		},
-		"R9728-5: an escaped slash is no slash": {
+		"R9728-5: an escaped slash is not a slash": {
 			[]string{h + "/a/b", h + "/c%2Fd"},
 			map[string]string{root + "/a%2Fb": "", root + "/c/d": "", root + "/c%2fd": h + "/c%2Fd", root + "%2Fa/b": "next"},
 		},

@@ -135,8 +135,8 @@ func (s subjects) readSimple(format string, members map[string]any, owner role) 
 	case "opaque":
 		return s.readOpaque(members, owner)
 	}
-	member, known := userMembers[format]
-	if !known {
+	member, found := userMembers[format]
+	if !found {
 		return nil, nil
 	}
 	name, err := textIn(members, member)

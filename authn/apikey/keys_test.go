@@ -110,7 +110,7 @@ func TestKeyCheck(t *testing.T) {
 		"too few digits":           {ID: "a", Digest: good[:len(good)-1]},
 		"too many digits":          {ID: "a", Digest: good + "0"},
 		"two digits too many":      {ID: "a", Digest: good + "00"},
-		"what is no digit":         {ID: "a", Digest: good[:len(good)-1] + "x"},
+		"what is not a digit":      {ID: "a", Digest: good[:len(good)-1] + "x"},
 		"another digest":           {ID: "a", Digest: "sha512:" + good[7:]},
 		"digits without the name":  {ID: "a", Digest: good[7:]}, // which may be the key itself
 		"the name in capitals":     {ID: "a", Digest: strings.ToUpper(good)},

@@ -31,7 +31,7 @@ var oauthErrors = map[authn.Code]struct{ name, description string }{
 // RFC 9449 §7). If every token must be bound to a key, there is no challenge for
 // Bearer.
 func (b *Bearer) Challenges(params authn.ChallengeParams) []authn.Challenge {
-	if _, known := oauthErrors[params.Code]; !known {
+	if _, found := oauthErrors[params.Code]; !found {
 		return nil
 	}
 	var all []authn.Challenge
@@ -92,7 +92,7 @@ func (b *Bearer) Metadata() capability.SchemeMetadata {
 		description.Issuer = b.Issuer
 	}
 	for _, location := range b.TokenFrom {
-		if method, known := bearerMethods[location.Kind]; known {
+		if method, found := bearerMethods[location.Kind]; found {
 			description.BearerMethods = append(description.BearerMethods, method)
 		}
 	}

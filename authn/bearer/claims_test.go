@@ -75,10 +75,10 @@ func TestTimes(t *testing.T) {
 		"JWT-10: a list":                        {map[string]any{"exp": []int64{at(9)}}, authn.CodeInvalidToken},
 		"JWT-11: nbf within the leeway":         {map[string]any{"nbf": at(30)}, ""},
 		"JWT-11: nbf in the future":             {map[string]any{"nbf": at(31)}, authn.CodeInvalidToken},
-		"JWT-11: nbf is no number":              {map[string]any{"nbf": "now"}, authn.CodeInvalidToken},
+		"JWT-11: nbf is not a number":           {map[string]any{"nbf": "now"}, authn.CodeInvalidToken},
 		"JWT-11: iat a minute ahead":            {map[string]any{"iat": at(60)}, ""},
 		"JWT-11: iat more than a minute ahead":  {map[string]any{"iat": at(61)}, authn.CodeInvalidToken},
-		"JWT-11: iat is no number":              {map[string]any{"iat": "x"}, authn.CodeInvalidToken},
+		"JWT-11: iat is not a number":           {map[string]any{"iat": "x"}, authn.CodeInvalidToken},
 		"JWT-10: expired, and another audience": {map[string]any{"exp": at(-90), "aud": "x"}, authn.CodeInvalidToken},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestKinds(t *testing.T) {
 		"bound, but not said to what": {nil, map[string]any{"cnf": map[string]any{}}, false},
 		"bound to a key by a number":  {nil, map[string]any{"cnf": map[string]any{"jkt": 1}}, false},
 		"bound to no certificate":     {nil, map[string]any{"cnf": map[string]any{"x5t#S256": ""}}, false},
-		"cnf is no object":            {nil, map[string]any{"cnf": "x"}, false},
+		"cnf is not an object":        {nil, map[string]any{"cnf": "x"}, false},
 	} {
 		t.Run("JWT-13 R9068-1: "+name, func(t *testing.T) {
 			token := sign(t, "ES256", tc.header, tc.claims)
@@ -279,7 +279,7 @@ func TestIdentity(t *testing.T) {
 			}
 		})
 	}
-	t.Run("R9700-4: a client for itself is no user", func(t *testing.T) {
+	t.Run("R9700-4: a client for itself is not a user", func(t *testing.T) {
 		if got := identity(map[string]any{"sub": "app", "client_id": "app"}); got.ID != "" || got.Client != "app" {
 			t.Errorf("%+v", got)
 		}

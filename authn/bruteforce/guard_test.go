@@ -179,7 +179,7 @@ func TestAccount(t *testing.T) {
 }
 
 func TestNotCounted(t *testing.T) {
-	bubble(t, "R7617-6: a password of another realm is no guess", small, func(t *testing.T, f *fixture) {
+	bubble(t, "R7617-6: a password of another realm is not a guess", small, func(t *testing.T, f *fixture) {
 		realm := func(result Result) (refused bool) {
 			attempt := attemptOf("c", "alice", "alice:good")
 			_, refused = f.Allow(t.Context(), attempt, func() Result { return result })

@@ -189,7 +189,7 @@ func TestForwardSignedOfActor(t *testing.T) {
 		"a service":                      {with(tokenWithClaims(t, harness.Claims{"act": service})), service},
 		"a chain of services":            {with(tokenWithClaims(t, harness.Claims{"act": nested})), nested},
 		"the user":                       {with(tokenWithClaims(t, harness.Claims{"jti": "t2"})), nil},
-		"null is no actor":               {with(tokenWithClaims(t, harness.Claims{"act": nil})), nil},
+		"null is not an actor":           {with(tokenWithClaims(t, harness.Claims{"act": nil})), nil},
 		"a claim inside another":         {with(tokenWithClaims(t, harness.Claims{"email": map[string]any{"act": service}})), nil},
 		"a password":                     {with(password), nil},
 		"a key":                          {with(key), nil},

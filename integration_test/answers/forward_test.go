@@ -147,7 +147,7 @@ func TestForward(t *testing.T) {
 			t.Errorf("a name: got %q", got)
 		}
 	})
-	t.Run("R9700-4: a client that acts for itself is no user", func(t *testing.T) {
+	t.Run("R9700-4: a client that acts for itself is not a user", func(t *testing.T) {
 		h := send(t, s, "GET", "/", tokenWithClaims(t, harness.Claims{"sub": "service", "client_id": "service"}), harness.Header("X-User", "mallory")).Header
 		if identityFields(h) != nil {
 			t.Errorf("got %v", identityFields(h))

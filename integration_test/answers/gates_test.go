@@ -143,7 +143,7 @@ func TestStripped(t *testing.T) {
 			want(t, post(path+"?access_token="+reading), 403, "insufficient_scope", noScope)
 			want(t, post(path+"?access_token="+admin), 200, "")
 		})
-		t.Run("CORS-2: what the first gate has judged is no preflight to the second, "+path, func(t *testing.T) {
+		t.Run("CORS-2: what the first gate has judged is not a preflight to the second, "+path, func(t *testing.T) {
 			before := b.count()
 			want(t, s.Do("OPTIONS", s.URL(path), append(preflight, harness.Bearer(reading))...), 403, "insufficient_scope", noScope)
 			if b.count() != before {

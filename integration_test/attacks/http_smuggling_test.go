@@ -63,7 +63,7 @@ func TestSmuggling(t *testing.T) {
 		"CONNECT":                        "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"CONNECT to a path":              lines("CONNECT /"),
 		"a target of another host":       lines("GET http://other.example/"),
-		"a target that is no path":       lines("GET admin"),
+		"a target that is not a path":    lines("GET admin"),
 		"a target with a fragment":       lines("GET /#/open"),
 		"header fields of 20 KiB":        lines("GET /", "X-A: "+strings.Repeat("a", 20<<10)),
 		"a credential of 20 KiB":         lines("GET /", "Authorization: Bearer "+strings.Repeat("a", 20<<10)),

@@ -37,7 +37,7 @@ func TestEmbedded(t *testing.T) {
 		"x5c":                      `"x5c":["` + stdBase64(der) + `"]`,
 		"x5c with a key id":        `"kid":"rs","x5c":["` + stdBase64(der) + `"]`,
 		"x5t#S256":                 `"x5t#S256":"` + b64(sum[:]) + `"`,
-		"x5c that is no list":      `"x5c":"` + stdBase64(der) + `"`,
+		"x5c that is not a list":   `"x5c":"` + stdBase64(der) + `"`,
 		"kid that is an address":   `"kid":"` + server.URL + `/keys.json"`,
 		"iss in the header":        `"iss":"` + server.URL + `"`,
 	} {

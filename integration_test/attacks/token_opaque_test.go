@@ -112,13 +112,13 @@ func TestOpaqueKinds(t *testing.T) {
 // username, which many may choose for themselves.
 func TestOpaqueName(t *testing.T) {
 	for name, test := range map[string]struct{ lines, members, user string }{
-		"a subject":                                 {"", `"sub":"alice"`, "alice"},
-		"a subject, and another username":           {"", `"sub":"alice","username":"bob"`, "alice"},
-		"a username where there is no subject":      {"", `"username":"alice"`, "alice"},
-		"the claim that names them":                 {"user_claim email", `"sub":"1","email":"alice@example.com","username":"bob@example.com"`, "alice@example.com"},
-		"without that claim a username is no email": {"user_claim email", `"sub":"1","username":"bob@example.com"`, ""},
-		"an empty claim and a username":             {"user_claim email", `"sub":"1","email":"","username":"bob@example.com"`, ""},
-		"a client for itself with a username":       {"", `"sub":"app","client_id":"app","username":"bob"`, ""},
+		"a subject":                                     {"", `"sub":"alice"`, "alice"},
+		"a subject, and another username":               {"", `"sub":"alice","username":"bob"`, "alice"},
+		"a username where there is no subject":          {"", `"username":"alice"`, "alice"},
+		"the claim that names them":                     {"user_claim email", `"sub":"1","email":"alice@example.com","username":"bob@example.com"`, "alice@example.com"},
+		"without that claim a username is not an email": {"user_claim email", `"sub":"1","username":"bob@example.com"`, ""},
+		"an empty claim and a username":                 {"user_claim email", `"sub":"1","email":"","username":"bob@example.com"`, ""},
+		"a client for itself with a username":           {"", `"sub":"app","client_id":"app","username":"bob"`, ""},
 	} {
 		t.Run("R7662-6 R9700-4: "+name, func(t *testing.T) {
 			e := newEndpoint(t, test.lines)

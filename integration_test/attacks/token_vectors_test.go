@@ -55,22 +55,22 @@ func TestVectors(t *testing.T) {
 	}
 	part := strings.Split(rs256Text, ".")
 	for name, token := range map[string]string{
-		"RFC 7515 A.1, HS256, of another key":          hs256Text,
-		"RFC 7515 A.5, unsecured":                      "eyJhbGciOiJub25lIn0." + rfcClaims + ".",
-		"RFC 7515 A.6, two signatures":                 `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","header":{"kid":"2010-12-29"},"signature":"` + part[2] + `"}]}`,
-		"RFC 7515 A.7, flattened":                      `{"payload":"` + part[1] + `","protected":"` + part[0] + `","header":{"kid":"e"},"signature":"` + part[2] + `"}`,
-		"RFC 7515 appendix E, crit":                    "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA.",
-		"RFC 7797 4.2, a payload that is not encoded":  "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY",
-		"RFC 8037 A.4, EdDSA over what is no claims":   eddsaText,
-		"the signature of A.3 under the header of A.2": part[0] + "." + part[1] + es256Text[strings.LastIndexByte(es256Text, '.'):],
-		"the signature of A.2 under the header of A.3": "eyJhbGciOiJFUzI1NiJ9." + part[1] + "." + part[2],
-		"RFC 7519 6.1, an unsecured token":             "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
-		"RFC 7520 4.1, RS256 over what is no claims":   rfc7520RS256,
-		"RFC 7520 4.2, PS384 over what is no claims":   rfc7520PS384,
-		"RFC 7520 4.3, ES512 over what is no claims":   rfc7520ES512,
-		"RFC 7520 4.4, HS256 over what is no claims":   rfc7520HS256,
-		"RFC 7520 4.5, detached":                       strings.Replace(rfc7520HS256, rfcQuotation, "..", 1),
-		"RFC 9449 figure 13, a proof":                  rfcProof,
+		"RFC 7515 A.1, HS256, of another key":             hs256Text,
+		"RFC 7515 A.5, unsecured":                         "eyJhbGciOiJub25lIn0." + rfcClaims + ".",
+		"RFC 7515 A.6, two signatures":                    `{"payload":"` + part[1] + `","signatures":[{"protected":"` + part[0] + `","header":{"kid":"2010-12-29"},"signature":"` + part[2] + `"}]}`,
+		"RFC 7515 A.7, flattened":                         `{"payload":"` + part[1] + `","protected":"` + part[0] + `","header":{"kid":"e"},"signature":"` + part[2] + `"}`,
+		"RFC 7515 appendix E, crit":                       "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA.",
+		"RFC 7797 4.2, a payload that is not encoded":     "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY",
+		"RFC 8037 A.4, EdDSA over other text than claims": eddsaText,
+		"the signature of A.3 under the header of A.2":    part[0] + "." + part[1] + es256Text[strings.LastIndexByte(es256Text, '.'):],
+		"the signature of A.2 under the header of A.3":    "eyJhbGciOiJFUzI1NiJ9." + part[1] + "." + part[2],
+		"RFC 7519 6.1, an unsecured token":                "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
+		"RFC 7520 4.1, RS256 over other text than claims": rfc7520RS256,
+		"RFC 7520 4.2, PS384 over other text than claims": rfc7520PS384,
+		"RFC 7520 4.3, ES512 over other text than claims": rfc7520ES512,
+		"RFC 7520 4.4, HS256 over other text than claims": rfc7520HS256,
+		"RFC 7520 4.5, detached":                          strings.Replace(rfc7520HS256, rfcQuotation, "..", 1),
+		"RFC 9449 figure 13, a proof":                     rfcProof,
 	} {
 		t.Run("JWT-1: "+name, func(t *testing.T) {
 			s.refuses(t, rsGate, token)

@@ -36,7 +36,7 @@ func TestPublishedKeys(t *testing.T) {
 	})
 	p.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>maintenance</html>")) })
 	p.Up()
-	t.Run("AVAIL-1 JWT-14: a page is no key set", func(t *testing.T) {
+	t.Run("AVAIL-1 JWT-14: a page is not a key set", func(t *testing.T) {
 		harness.Eventually(t, "it is fetched", func() bool { return p.Fetches.Load() > 0 })
 		send(p, harness.DefaultKeyID, "early").Want(503, "temporarily_unavailable")
 	})
@@ -132,7 +132,7 @@ func TestRotation(t *testing.T) {
 		{"JWT-14: both keys", text("old", "next"), false, 200, 200},
 		{"JWT-14: the next key alone ends what was remembered", text("next"), false, 401, 200},
 		{"JWT-14: what cannot be read changes nothing", "-----BEGIN PUBLIC KEY-----\n", true, 401, 200},
-		{"JWT-14: nothing is no key set either", "", true, 401, 200},
+		{"JWT-14: nothing is not a key set either", "", true, 401, 200},
 		{"JWT-14: nor is a private key", "-----BEGIN PRIVATE KEY-----\n", true, 401, 200},
 		{"JWT-14: back to the first", text("old"), false, 200, 401},
 	} {

@@ -103,7 +103,7 @@ func TestDPoP(t *testing.T) {
 		"R9449-6: another host":           {"htu": "https://evil.example/optional"},
 		"R9449-7: an old proof":           {"iat": 1_000_000_000},
 		"R9449-8: for another token":      {"ath": dpoptest.Hash("other")},
-		"R9449-3: iat is no number":       {"iat": "now"},
+		"R9449-3: iat is not a number":    {"iat": "now"},
 		"R9449-6: a trailing slash":       {"htu": url + "/"},
 		"R9449-5: a method in lower case": {"htm": "get"},
 	} {

@@ -110,7 +110,7 @@ http://localhost:8080 {
 	respond "{header.Authorization}"
 }`)
 	const challenge = `Bearer realm="api", resource_metadata="`
-	t.Run("MCP-8: a session id is no credential", func(t *testing.T) {
+	t.Run("MCP-8: a session id is not a credential", func(t *testing.T) {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			answer := s.Do(method, s.URL("/mcp"), harness.Header("Mcp-Session-Id", "1868a90c"))
 			if answer.Status != 401 || len(answer.Challenges()) != 1 || !strings.HasPrefix(answer.Challenges()[0], challenge) {

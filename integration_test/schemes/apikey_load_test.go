@@ -19,7 +19,7 @@ func TestKeyBadConfiguration(t *testing.T) {
 		"KEY-5: a digest without its name":          "key partner-a " + good[7:],
 		"KEY-5: a digest of MD5":                    "key partner-a md5:" + good[7:39],
 		"KEY-5: a digest with an odd letter":        "key partner-a " + good[:70] + "g",
-		"KEY-5: an expiry that is no time":          "key partner-a " + good + " {\nexpires tomorrow\n}",
+		"KEY-5: an expiry that is not a time":       "key partner-a " + good + " {\nexpires tomorrow\n}",
 		"KEY-5: an unknown line":                    "key partner-a " + good + " {\nexpire 2099-01-01T00:00:00Z\n}",
 		"KEY-5: a scheme without keys":              "from header X-API-Key",
 		"KEY-5: the Authorization field":            "from header Authorization\nkey partner-a " + good,
@@ -121,7 +121,7 @@ func TestKeysFile(t *testing.T) {
 		"an id twice":                  "[" + entry("partner-d", "key-of-d") + "," + entry("partner-d", "key-of-e") + "]",
 		"an id of the configuration":   "[" + entry("fixed", "key-of-d") + "]",
 		"a placeholder":                `[{"id": "partner-d", "digest": "{env.HOME}"}]`,
-		"an expiry that is no time":    `[{"id": "partner-d", "digest": "` + digest("key-of-d") + `", "expires": "soon"}]`,
+		"an expiry that is not a time": `[{"id": "partner-d", "digest": "` + digest("key-of-d") + `", "expires": "soon"}]`,
 		"an object in place of a list": entry("partner-d", "key-of-d"),
 	} {
 		t.Run("KEY-5: "+name+" is logged and the last good version stays", func(t *testing.T) {

@@ -104,7 +104,7 @@ func TestKeyRefuses(t *testing.T) {
 	t.Run("KEY-2: a wrong key gets the same challenge", func(t *testing.T) {
 		want(t, s.Get("/", key("nonsense")), 401, "invalid_credentials", keyChallenge)
 	})
-	t.Run("KEY-3: a key behind Bearer is no key", func(t *testing.T) {
+	t.Run("KEY-3: a key behind Bearer is not a key", func(t *testing.T) {
 		want(t, s.Get("/", authorization("Bearer key-of-a")), 401, "missing_credentials", keyChallenge)
 	})
 	t.Run("KEY-5: malformed, unknown and expired keys are answered byte for byte alike", func(t *testing.T) {

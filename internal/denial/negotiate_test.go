@@ -58,7 +58,7 @@ func TestNegotiate(t *testing.T) {
 		{"the letter case of q", "text/html;Q=0.1, text/plain;q=0.2", typeText},
 		{"a weight over 1 is none", "text/html;q=2, text/plain;q=0.1", typeText},
 		{"a negative weight is none", "text/html;q=-1, text/plain;q=0.1", typeText},
-		{"a weight that is no number", "text/html;q=high, text/plain;q=0.1", typeText},
+		{"a weight that is not a number", "text/html;q=high, text/plain;q=0.1", typeText},
 		{"a weight that is not a number", "text/html;q=NaN, text/plain;q=0.1", typeText},
 		{"empty members", ",,text/plain,,", typeText},
 		{"a word", "html", typeProblem},

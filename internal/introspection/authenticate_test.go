@@ -66,7 +66,7 @@ func TestCall(t *testing.T) {
 			t.Errorf("form %v, header %v", got.form, got.header)
 		}
 	})
-	t.Run("AVAIL-1: a connection that was closed while idle is no failure", func(t *testing.T) {
+	t.Run("AVAIL-1: a connection that was closed while idle is not a failure", func(t *testing.T) {
 		config := config("http://" + forgetfulServer(t))
 		client := newClientOf(t, config)
 		expect(t, client, "first", true, false)

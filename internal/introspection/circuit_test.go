@@ -22,7 +22,7 @@ import (
 
 func TestUnavailable(t *testing.T) {
 	for _, code := range []int{400, 401, 403, 404, 413, 429, 500, 502, 503} {
-		t.Run(fmt.Sprintf("R7662-4: status %d is no answer", code), func(t *testing.T) {
+		t.Run(fmt.Sprintf("R7662-4: status %d is not an answer", code), func(t *testing.T) {
 			client, server, _ := newTimed(t, "", nil)
 			server.answer(status(code, active))
 			expectUnavailable(t, client, "token")

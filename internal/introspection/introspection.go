@@ -80,7 +80,7 @@ func (c *Client) Introspect(ctx context.Context, token string, client func() str
 		return Answer{FromCache: true}, nil
 	}
 	key := c.config.digest(token)
-	if answer, known, err := c.memory.recall(key, c.config.now()); known {
+	if answer, found, err := c.memory.recall(key, c.config.now()); found {
 		return answer, err
 	}
 	caller := client()
@@ -144,7 +144,7 @@ var errBusy = errors.New("too many calls at once")
 func (c *Client) callAndRemember(ctx context.Context, key digest, token, client string) (Answer, error) {
 	began := c.config.now()
 	// Another flight may have ended since the request looked.
-	if answer, known, err := c.memory.recall(key, began); known {
+	if answer, found, err := c.memory.recall(key, began); found {
 		return answer, err
 	}
 	attempt, wait, err := c.circuit.enter(began, client)

@@ -73,7 +73,7 @@ func newMemory(config *Config) *memory {
 }
 
 // recall returns the cached answer for a token.
-func (m *memory) recall(key digest, now time.Time) (answer Answer, known bool, err error) {
+func (m *memory) recall(key digest, now time.Time) (answer Answer, found bool, err error) {
 	entry, found := m.good.GetIfPresent(key)
 	if !found || !now.Before(entry.until) {
 		entry, found = m.bad.GetIfPresent(key)

@@ -71,7 +71,7 @@ func TestRemoteRotation(t *testing.T) {
 }
 
 func TestRemoteRefresh(t *testing.T) {
-	t.Run("a running fetch is no answer to the operator", func(t *testing.T) {
+	t.Run("a running fetch is not an answer to the operator", func(t *testing.T) {
 		slow, old := new(provider), publish(t, "old")
 		slow.answer(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(time.Second)

@@ -49,8 +49,8 @@ func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 func (s *schedule) request(now time.Time, token Digest) (fetch *attempt, fetches uint64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	fetches, known := s.firstFetch[token]
-	if !known {
+	fetches, found := s.firstFetch[token]
+	if !found {
 		if len(s.firstFetch) >= maxUnknown {
 			clear(s.firstFetch)
 		}

@@ -76,8 +76,8 @@ func TestMerge(t *testing.T) {
 			`{"security":[{"theirs":[],"corp":[]}],"responses":{"401":{}}}`},
 		"a scheme that is carried alike meets the gate": {"3.1.0", "/me", `{"security":[{"oauth":["a"]}],"responses":{"401":{}}}`,
 			`{"security":[{"oauth":["a"]}],"responses":{"401":{}}}`},
-		"no security of its own":         {"3.1.0", "/me", `{"security":[],"responses":{"401":{}}}`, `{"security":[{"corp":[]}],"responses":{"401":{}}}`},
-		"security that is no list stays": {"3.1.0", "/me", `{"security":7,"responses":[]}`, `{"security":7,"responses":[]}`},
+		"no security of its own":            {"3.1.0", "/me", `{"security":[],"responses":{"401":{}}}`, `{"security":[{"corp":[]}],"responses":{"401":{}}}`},
+		"security that is not a list stays": {"3.1.0", "/me", `{"security":7,"responses":[]}`, `{"security":7,"responses":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const document = `{"openapi":%q,"paths":{%q:{"get":%s}},"components":{"securitySchemes":{"theirs":{"type":"apiKey","in":"query","name":"k"},"oauth":{"type":"oauth2","flows":{}}}}}`

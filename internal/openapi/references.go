@@ -51,8 +51,8 @@ func (r *operationReader) resolve(reference *yaml.Node) (*yaml.Node, error) {
 
 // member is [get] for objects of which many members are wanted.
 func (r *operationReader) member(object *yaml.Node, name string) *yaml.Node {
-	index, known := r.indexes[object]
-	if !known {
+	index, found := r.indexes[object]
+	if !found {
 		index = make(map[string]*yaml.Node)
 		for key, value := range members(object) {
 			index[key.Value] = value

@@ -155,8 +155,8 @@ func (r *operationReader) readScheme(name *yaml.Node, position string) (*yaml.No
 		return nil, at(scheme, where, errors.New("the references form a circle"))
 	}
 	kind := getText(scheme, "type")
-	known := slices.Contains([]string{"apiKey", "http", "mutualTLS", "oauth2", "openIdConnect"}, kind)
-	if !known || kind == "apiKey" && (getText(scheme, "in") == "" || getText(scheme, "name") == "") || kind == "http" && getText(scheme, "scheme") == "" {
+	valid := slices.Contains([]string{"apiKey", "http", "mutualTLS", "oauth2", "openIdConnect"}, kind)
+	if !valid || kind == "apiKey" && (getText(scheme, "in") == "" || getText(scheme, "name") == "") || kind == "http" && getText(scheme, "scheme") == "" {
 		return nil, at(cmp.Or(scheme, name), where, errors.New("write type apiKey with in and name, http with scheme, mutualTLS, oauth2 or openIdConnect"))
 	}
 	r.api.Schemes[name.Value] = DeclaredScheme{Carrier: Carrier(scheme), Position: fmt.Sprintf("line %d, %s", max(scheme.Line, 1), where)}

@@ -46,7 +46,7 @@ func TestNegotiate(t *testing.T) {
 		{"neither do letters that are none", "한국어, ko", "ko"},
 		{"nor a weight that is none", "de;q=high, ko;q=0.1", "ko"},
 		{"nor one over 1", "de;q=2, ko;q=0.1", "ko"},
-		{"nor one that is no number", "de;q=NaN, ko;q=0.1", "ko"},
+		{"nor one that is not a number", "de;q=NaN, ko;q=0.1", "ko"},
 		{"nor a negative one", "de;q=-1, ko;q=0.1", "ko"},
 		{"nor a parameter of another name", "de;level=1, ko;q=0.1", "ko"},
 		{"empty members", ",, ,ko,,", "ko"},

@@ -114,7 +114,7 @@ func TestSlowGuesses(t *testing.T) {
 			t.Errorf("a proof is new: %t, %v", fresh, err)
 		}
 	})
-	t.Run("COUNT-1: a lane that is full lets no other call in, and is no outage", func(t *testing.T) {
+	t.Run("COUNT-1: a lane that is full lets no other call in, and is not an outage", func(t *testing.T) {
 		full := make(lane, 1)
 		if err := full.enter(time.Hour); err != nil {
 			t.Fatal(err)
