@@ -264,6 +264,12 @@ func (a *access) settle(d *decision, all []verifiedCredential) {
 // grant, and whether they grant it. It returns nil if the way needs others. The
 // credentials that the way does not need come last.
 func (w way) fit(all []verifiedCredential) (fitting []verifiedCredential, covers bool) {
+	if len(all) == 1 && len(w.parts) == 1 { // nearly always
+		if !slices.Contains(w.parts[0].schemes, all[0].scheme) {
+			return nil, false
+		}
+		return all, w.parts[0].required.Covers(all[0].outcome.Identity)
+	}
 	rest := slices.Clone(all)
 	covers = true
 	for _, part := range w.parts {

@@ -64,7 +64,7 @@ func methodsOf(r *http.Request) []string {
 	}
 	add(strings.ToUpper(r.Method))
 	for name, values := range r.Header {
-		if slices.Contains(overrides, fieldname.Fold(name)) {
+		if slices.ContainsFunc(overrides, func(override string) bool { return fieldname.Equal(name, override) }) {
 			for _, value := range values {
 				add(strings.ToUpper(strings.TrimSpace(value)))
 			}
