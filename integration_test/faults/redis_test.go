@@ -101,9 +101,12 @@ func TestRedis(t *testing.T) {
 	}
 }
 
+// endlessly is a line without an end. It comes in pieces, because a client keeps all of
+// it until its timeout.
 type endlessly struct{}
 
 func (endlessly) Read(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
 	for i := range p {
 		p[i] = '+'
 	}
