@@ -61,10 +61,13 @@ func pause(ctx context.Context, length time.Duration) {
 // connection the caller may try again at once.
 func (s *shared) follow(ctx context.Context) (steady bool, err error) {
 	cursor, err := s.load(ctx)
+	if err == nil {
+		s.loaded.Store(true)
+	}
+	s.endFirst()
 	if err != nil {
 		return false, err
 	}
-	s.loaded.Store(true)
 	if err := s.recover(ctx); err != nil {
 		return false, err
 	}

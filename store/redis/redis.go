@@ -104,8 +104,9 @@ func (*Redis) CaddyModule() caddy.ModuleInfo {
 // pool keeps connections and state from one configuration to the next.
 var pool = caddy.NewUsagePool()
 
-// Provision acquires the state of the last configuration, or begins to connect. It
-// does not wait for the connection.
+// Provision acquires the state of the last configuration, or begins to connect. It waits
+// for the entries for a moment: an instance then starts without answers of 503, and also
+// starts without Redis.
 func (r *Redis) Provision(ctx caddy.Context) error {
 	settings, err := r.settings(caddy.NewReplacer())
 	if err != nil {
@@ -118,6 +119,7 @@ func (r *Redis) Provision(ctx caddy.Context) error {
 		return err
 	}
 	r.shared, r.poolKey = found.(*shared), settings.digest
+	r.awaitFirst(ctx)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -21,6 +22,33 @@ func provision(t *testing.T, address, password string) *Redis {
 		t.Fatal(err)
 	}
 	return module
+}
+
+// TestStartIsReady shows that a configuration begins with the revocations, and that it
+// also begins without Redis.
+func TestStartIsReady(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	if err := one.Publish(t.Context(), revocation("token", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	hanging, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hanging.Close()
+	for _, c := range []struct {
+		name, address string
+		known         bool
+	}{{"O-2: it knows the revocations at once", server.Addr(), true}, {"O-2: it starts while Redis hangs", hanging.Addr().String(), false}} {
+		t.Run(c.name, func(t *testing.T) {
+			module := provision(t, c.address, "")
+			defer func() { _ = module.Cleanup() }()
+			if revoking, err := module.HasRevocations(); revoking != c.known || (err == nil) != c.known {
+				t.Error(revoking, err)
+			}
+		})
+	}
 }
 
 func TestSurvivesReload(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,9 @@ type shared struct {
 	group  string       // names the instances that share the entries
 	loaded atomic.Bool  // all entries were read once
 
+	tried    <-chan struct{} // closed after the first reading of the entries, also a failed one
+	endFirst func()          // closes tried
+
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when the follower has ended
 }
@@ -48,15 +52,31 @@ var groups = lasting.Pool[*entries.Set]{New: entries.New}
 // share connects, until Destruct. It uses the logger while no configuration runs.
 func share(s settings, logger *zap.Logger) *shared {
 	ctx, stop := context.WithCancel(context.Background())
+	tried := make(chan struct{})
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
 		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: store.MaxKeys, most: store.MaxCounters,
 		alone: memory.New(), copies: groups.Acquire(s.group), group: s.group,
+		tried: tried, endFirst: sync.OnceFunc(func() { close(tried) }),
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go shared.run(ctx)
 	return shared
+}
+
+// firstWait is how long a configuration waits for the first reading of the entries.
+// Without them valid credentials are answered with 503.
+const firstWait = time.Second
+
+// awaitFirst waits until the entries were read once or could not be read.
+func (s *shared) awaitFirst(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
+	select {
+	case <-s.tried:
+	case <-ctx.Done():
+	}
 }
 
 // currentLogger is the logger of the running configuration. The configuration that
