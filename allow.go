@@ -90,13 +90,6 @@ func neverForwarded(location authn.Location, credential authn.Credential) bool {
 // as strict, and adds Vary. RFC 9111 §3.5 protects answers to the Authorization field,
 // but not to credentials in other locations.
 func restrict(h http.Header, directive, vary string) {
-	if len(h["Cache-Control"]) == 0 && len(h["Vary"]) == 0 { // nearly all answers
-		h.Set("Cache-Control", directive)
-		if vary != "" {
-			h.Set("Vary", vary)
-		}
-		return
-	}
 	directives := membersOf(h["Cache-Control"])
 	strict := slices.ContainsFunc(directives, func(d string) bool {
 		return strings.EqualFold(d, "no-store") || strings.EqualFold(d, directive)

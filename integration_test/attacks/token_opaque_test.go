@@ -114,7 +114,7 @@ func TestOpaqueName(t *testing.T) {
 	for name, test := range map[string]struct{ lines, members, user string }{
 		"a subject":                                     {"", `"sub":"alice"`, "alice"},
 		"a subject, and another username":               {"", `"sub":"alice","username":"bob"`, "alice"},
-		"a username where there is no subject":          {"", `"username":"alice"`, "alice"},
+		"a username without a subject":                  {"", `"username":"alice"`, "alice"},
 		"the claim that names them":                     {"user_claim email", `"sub":"1","email":"alice@example.com","username":"bob@example.com"`, "alice@example.com"},
 		"without that claim a username is not an email": {"user_claim email", `"sub":"1","username":"bob@example.com"`, ""},
 		"an empty claim and a username":                 {"user_claim email", `"sub":"1","email":"","username":"bob@example.com"`, ""},

@@ -110,12 +110,15 @@ func (j *JWS) readClaims(part string) error {
 	return err
 }
 
-func (j *JWS) decodeAll() (err error) {
-	if j.read, err = strictjson.Object(j.payload); err != nil {
-		return err
+func (j *JWS) decodeAll() error {
+	members, err := strictjson.Object(j.payload)
+	if err == nil {
+		err = CheckSpelling(members, j.reader.Claims)
 	}
-	j.all = true
-	return CheckSpelling(j.read, j.reader.Claims)
+	if err == nil {
+		j.read, j.all = members, true
+	}
+	return err
 }
 
 // Early returns one of the claims that the reader names as early, and nil for another.
@@ -126,13 +129,15 @@ func (j *JWS) Early(name string) any {
 	return j.read[name]
 }
 
-// DecodeClaims sets the claims.
-func (j *JWS) DecodeClaims() (err error) {
+// DecodeClaims sets the claims. After an error there are none.
+func (j *JWS) DecodeClaims() error {
 	if !j.all {
-		err = j.decodeAll()
+		if err := j.decodeAll(); err != nil {
+			return err
+		}
 	}
 	j.Claims = j.read
-	return err
+	return nil
 }
 
 // IsEncrypted reports whether a text has the form of an encrypted token: a compact JWE

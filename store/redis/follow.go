@@ -64,7 +64,7 @@ func (s *shared) follow(ctx context.Context) (steady bool, err error) {
 	if err == nil {
 		s.loaded.Store(true)
 	}
-	s.endFirst()
+	s.endFirstRead()
 	if err != nil {
 		return false, err
 	}

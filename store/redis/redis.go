@@ -119,7 +119,7 @@ func (r *Redis) Provision(ctx caddy.Context) error {
 		return err
 	}
 	r.shared, r.poolKey = found.(*shared), settings.digest
-	r.awaitFirst(ctx)
+	r.awaitFirstRead(ctx)
 	return nil
 }
 

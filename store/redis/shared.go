@@ -37,8 +37,8 @@ type shared struct {
 	group  string       // names the instances that share the entries
 	loaded atomic.Bool  // all entries were read once
 
-	tried    <-chan struct{} // closed after the first reading of the entries, also a failed one
-	endFirst func()          // closes tried
+	firstRead    <-chan struct{} // closed after the first reading of the entries, also a failed one
+	endFirstRead func()          // closes firstRead
 
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when the follower has ended
@@ -52,13 +52,13 @@ var groups = lasting.Pool[*entries.Set]{New: entries.New}
 // share connects, until Destruct. It uses the logger while no configuration runs.
 func share(s settings, logger *zap.Logger) *shared {
 	ctx, stop := context.WithCancel(context.Background())
-	tried := make(chan struct{})
+	firstRead := make(chan struct{})
 	shared := &shared{
 		client: connect(s), keys: keys{prefix: s.prefix}, timeout: s.timeout, secrets: s.secrets,
 		outage:  &outage{log: func() *zap.Logger { return currentLogger(logger) }},
 		guesses: make(lane, maxGuesses), proofs: make(lane, maxProofs), each: store.MaxKeys, most: store.MaxCounters,
 		alone: memory.New(), copies: groups.Acquire(s.group), group: s.group,
-		tried: tried, endFirst: sync.OnceFunc(func() { close(tried) }),
+		firstRead: firstRead, endFirstRead: sync.OnceFunc(func() { close(firstRead) }),
 		stop: stop, stopped: make(chan struct{}),
 	}
 	go shared.run(ctx)
@@ -69,12 +69,12 @@ func share(s settings, logger *zap.Logger) *shared {
 // Without them valid credentials are answered with 503.
 const firstWait = time.Second
 
-// awaitFirst waits until the entries were read once or could not be read.
-func (s *shared) awaitFirst(ctx context.Context) {
+// awaitFirstRead waits until the entries were read once or could not be read.
+func (s *shared) awaitFirstRead(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstWait)
 	defer cancel()
 	select {
-	case <-s.tried:
+	case <-s.firstRead:
 	case <-ctx.Done():
 	}
 }
