@@ -181,7 +181,7 @@ func TestAge(t *testing.T) {
 				after   time.Duration
 				subject string
 				want    int
-			}{{0, "alice", 1}, {2 * time.Minute, "bob", 2}, {3 * time.Minute, "carol", 2}, {4 * time.Minute, "dave", 3}, {-time.Hour, "erin", 4}} {
+			}{{0, "alice", 1}, {2 * time.Minute, "bob", 2}, {3 * time.Minute, "carol", 2}, {4 * time.Minute, "dave", 3}, {-time.Hour, "erin", 4}, {5 * time.Minute, "frank", 4}} {
 				r.clock = r.clock.Add(step.after)
 				if outcome := r.verify(r.mintUntil(t, step.subject, "api", r.clock.Add(3*time.Minute)), ""); outcome.Verdict != authn.Accepted {
 					t.Fatal(outcome.Reason)
@@ -279,6 +279,7 @@ func TestCacheEntry(t *testing.T) {
 		"R9068-4: lists":            {"scope": "read write", "roles": []string{"a", "b c", "d,e", ""}, "client_id": "web"},
 		"R9068-4: many":             {"scope": strings.Repeat("s ", 20) + "t", "roles": []string{"a", "b"}},
 		"R9068-4: a NUL in a role":  {"roles": []string{"user\x00admin"}},
+		"R9068-4: a NUL among many": {"scope": strings.Repeat("s ", 20) + "t", "roles": []string{"user\x00admin"}},
 		"R9068-4: an empty role":    {"roles": []string{""}},
 		"R9068-4: one empty of two": {"roles": []string{"", "a"}},
 	} {

@@ -37,15 +37,32 @@ func TestStartIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hanging.Close()
+	away := layWire(t, server.Addr())
+	away.cut()
 	for _, c := range []struct {
 		name, address string
-		known         bool
-	}{{"O-2: it knows the revocations at once", server.Addr(), true}, {"O-2: it starts while Redis hangs", hanging.Addr().String(), false}} {
+		read, known   bool
+	}{
+		{"O-2: it knows the revocations at once", server.Addr(), true, true},
+		{"O-2: it starts while Redis hangs", hanging.Addr().String(), false, false},
+		{"O-2: it does not wait once the reading has failed", away.address, true, false},
+	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.read { // however slow the machine is
+				before := firstWait
+				firstWait = time.Hour
+				defer func() { firstWait = before }()
+			}
 			module := provision(t, c.address, "")
 			defer func() { _ = module.Cleanup() }()
-			if revoking, err := module.HasRevocations(); revoking != c.known || (err == nil) != c.known {
-				t.Error(revoking, err)
+			read := false
+			select {
+			case <-module.firstRead:
+				read = true
+			default:
+			}
+			if revoking, err := module.HasRevocations(); read != c.read || revoking != c.known || (err == nil) != c.known {
+				t.Error(read, revoking, err)
 			}
 		})
 	}

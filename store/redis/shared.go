@@ -66,8 +66,8 @@ func share(s settings, logger *zap.Logger) *shared {
 }
 
 // firstWait is how long a configuration waits for the first reading of the entries.
-// Without them valid credentials are answered with 503.
-const firstWait = time.Second
+// Without them valid credentials are answered with 503. Tests change it.
+var firstWait = time.Second
 
 // awaitFirstRead waits until the entries were read once or could not be read.
 func (s *shared) awaitFirstRead(ctx context.Context) {
