@@ -21,6 +21,7 @@ func FuzzSET(f *testing.F) {
 		`{"iss":"https://idp.example.com","aud":"us","jti":"1","iat":1215304991,"sub_id":{"format":"email","email":"a@b"},"events":{"https://schemas.openid.net/secevent/caep/event-type/session-revoked":{"event_timestamp":1215304991}}}`,
 		`{"iss":"https://idp.example.com","aud":["us","you"],"jti":"1","iat":1215304991.5,"txn":8675309,"events":{"u":{"subject":{"subject_type":"iss-sub","iss":"i","sub":"s"}}}}`,
 		`{"iss":"i","aud":{},"jti":1,"iat":"1","sub":"x","exp":1,"events":[]}`,
+		`{"iss":"i","aud":"us","jti":"1","iat":0,"events":{"":{}}}`,
 	} {
 		f.Add(header, claims)
 	}

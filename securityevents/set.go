@@ -132,6 +132,9 @@ func (s *set) readEvent() error {
 		return refuse(invalidRequest, "events is not an object with exactly one event")
 	}
 	for uri, value := range events {
+		if uri == "" {
+			return refuse(invalidRequest, "the event has no name")
+		}
 		s.event = uri
 		if s.payload, ok = value.(map[string]any); !ok {
 			return refuse(invalidRequest, "the event is not an object")
