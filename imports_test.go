@@ -15,7 +15,7 @@ import (
 const module = "github.com/excorp/caddy-require-auth"
 
 // leaves are small tools for every package. They import only each other.
-const leaves = "internal/authheader internal/block internal/caddyrequest internal/claimpath internal/clientaddress internal/denials internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/lasting " +
+const leaves = "internal/authheader internal/block internal/caddyrequest internal/claimpath internal/clientaddress internal/denials internal/fairness internal/fieldname internal/fingerprint internal/apikeyformat internal/keyedhash internal/lasting " +
 	"internal/mismatch internal/origin internal/responsewriter internal/steps internal/streams internal/strictjson internal/textfile internal/watch internal/zerocopy"
 
 // mayImport are the packages of this module, and of golang.org/x/text, that a

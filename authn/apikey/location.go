@@ -77,9 +77,12 @@ func (a *APIKey) setLocations() {
 	for _, location := range a.From {
 		if location.Kind == inAuthorization {
 			a.schemes = append(a.schemes, schemeOf(location))
-		} else {
-			a.fields = append(a.fields, location)
+			continue
 		}
+		if location.Kind == authn.InHeader {
+			location.Name = http.CanonicalHeaderKey(location.Name) // once, because each request reads it
+		}
+		a.fields = append(a.fields, location)
 	}
 }
 

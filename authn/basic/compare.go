@@ -2,12 +2,7 @@ package basic
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"hash"
-	"io"
 	"runtime"
 	"sync"
 	"time"
@@ -17,6 +12,8 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/internal/keyedhash"
+	"github.com/excorp/caddy-require-auth/internal/zerocopy"
 )
 
 const (
@@ -35,19 +32,14 @@ var errBusy = errors.New("too many password hashes are being computed")
 
 // hashing is the hasher of all Basic schemes of the process. They share the processors,
 // and a reload keeps the remembered passwords.
-var hashing = sync.OnceValue(func() *hasher {
-	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // never fails, see crypto/rand
-	return newHasher(key, atOnce())
-})
+var hashing = sync.OnceValue(func() *hasher { return newHasher(atOnce()) })
 
-func newHasher(key []byte, slots int) *hasher {
+func newHasher(slots int) *hasher {
 	return &hasher{
-		key:   key,
 		queue: fairness.NewFairQueue(func() int { return slots }, fairness.NewFairQuota(maxWaiting)),
-		good: otter.Must(&otter.Options[digest, struct{}]{
+		good: otter.Must(&otter.Options[keyedhash.Digest, struct{}]{
 			MaximumSize:      maxRemembered,
-			ExpiryCalculator: otter.ExpiryAccessing[digest, struct{}](rememberFor),
+			ExpiryCalculator: otter.ExpiryAccessing[keyedhash.Digest, struct{}](rememberFor),
 		}),
 	}
 }
@@ -55,12 +47,9 @@ func newHasher(key []byte, slots int) *hasher {
 // atOnce is how many hashes are computed at once.
 func atOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
-type digest [sha256.Size]byte
-
 type hasher struct {
-	key     []byte
 	queue   *fairness.FairQueue
-	good    *otter.Cache[digest, struct{}]
+	good    *otter.Cache[keyedhash.Digest, struct{}]
 	flights singleflight.Group
 }
 
@@ -69,7 +58,7 @@ type hasher struct {
 // computes a hash.
 func compare(user *account, name, password string, client func() string) (bool, authn.Source, error) {
 	h := hashing()
-	key := h.digest(name, string(user.hash), password)
+	key := digestOf(name, user, password)
 	if _, found := h.good.GetIfPresent(key); found {
 		return true, authn.SourceCache, nil
 	}
@@ -92,25 +81,14 @@ func compare(user *account, name, password string, client func() string) (bool, 
 
 // remembers reports whether the password recently matched the account.
 func (h *hasher) remembers(user *account, password string) bool {
-	_, found := h.good.GetIfPresent(h.digest(user.name, string(user.hash), password))
+	_, found := h.good.GetIfPresent(digestOf(user.name, user, password))
 	return found
 }
 
-// digest identifies a password in the memory of this process. Without the key, which
-// never leaves the process, an attacker cannot try passwords against it. The lengths
-// keep two triples apart that are equal when joined.
-func (h *hasher) digest(parts ...string) (sum digest) {
-	mac := hmac.New(sha256.New, h.key)
-	for _, part := range parts {
-		writeLength(mac, len(part))
-		_, _ = io.WriteString(mac, part) // a hash takes every write
-	}
-	mac.Sum(sum[:0])
-	return sum
-}
-
-func writeLength(mac hash.Hash, n int) {
-	_, _ = mac.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) // a hash takes every write
+// digestOf identifies a password in the memory of this process. A change of the hash
+// changes it.
+func digestOf(name string, user *account, password string) keyedhash.Digest {
+	return keyedhash.OfList(name, zerocopy.String(user.hash), password)
 }
 
 // compute hashes the password when the client has its turn. The context of the first

@@ -41,7 +41,7 @@ func (c *counting) since(work func()) int64 {
 // alone gives the test a hasher of its own with so many slots.
 func alone(t *testing.T, slots int) *hasher {
 	t.Helper()
-	h := newHasher([]byte("a key that only this test knows"), slots)
+	h := newHasher(slots)
 	h.good.StopAllGoroutines() // they would clean up each second of the hours that a fake clock skips
 	before := hashing
 	hashing = func() *hasher { return h }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/capability"
+	"github.com/excorp/caddy-require-auth/internal/keyedhash"
 )
 
 // Generation changes with the keys.
@@ -47,7 +48,7 @@ func (b *Bearer) isCached(text string) bool {
 	if b.cache == nil {
 		return false
 	}
-	token := b.cache.token(cacheKey{digest: authn.Digest(text), config: b.config})
+	token := b.cache.token(cacheKey{digest: keyedhash.Of(text), config: b.config})
 	return token != nil && token.grant.Value().keys == b.keys.Fingerprint()
 }
 

@@ -6,10 +6,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/report"
 	"github.com/excorp/caddy-require-auth/internal/capability"
 	"github.com/excorp/caddy-require-auth/internal/idp"
+	"github.com/excorp/caddy-require-auth/internal/keyedhash"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 )
 
@@ -106,7 +106,7 @@ func (b *Bearer) Ends(ctx context.Context, credential string) (time.Time, bool) 
 	if err != nil || b.isIssuer(t) != nil {
 		return time.Time{}, false
 	}
-	unavailable, err := b.keys.check(ctx, authn.Digest(credential), t, t.verify)
+	unavailable, err := b.keys.check(ctx, keyedhash.Of(credential), t, t.verify)
 	if unavailable != nil || err != nil || t.decodeClaims() != nil {
 		return time.Time{}, false
 	}

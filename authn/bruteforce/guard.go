@@ -22,6 +22,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/internal/keyedhash"
 	"github.com/excorp/caddy-require-auth/store"
 )
 
@@ -79,7 +80,7 @@ func New(limits Limits, store store.Store, memory *Memory, logger *zap.Logger) *
 // the others wait for their results. A credential that succeeded recently does not
 // wait.
 func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result) (refusal authn.Outcome, refused bool) {
-	credential := g.memory.digest(attempt)
+	credential := keyedhash.OfList(attempt.Address, attempt.Credential)
 	if refusal, refused, good := g.allowGood(credential, verify); good {
 		return refusal, refused
 	}
@@ -119,7 +120,7 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 // allowGood verifies a credential that succeeded recently. If it fails now, it
 // belongs to another realm (RFC 7617 §2.2) or was changed, which is no guess. Only
 // its own client and account can block it.
-func (g *Guard) allowGood(credential store.Key, verify func() Result) (refusal authn.Outcome, refused, good bool) {
+func (g *Guard) allowGood(credential keyedhash.Digest, verify func() Result) (refusal authn.Outcome, refused, good bool) {
 	pair, good := g.memory.goodCredential(credential)
 	if !good {
 		return authn.Outcome{}, false, false
@@ -248,7 +249,7 @@ func (g *Guard) recordFailure(ctx context.Context, bounds []bound) {
 // recordSuccess remembers the pair and the credential. The counter of the pair is reset,
 // but not with every success. A client that shares the address of the account's owner
 // could otherwise guess forever.
-func (g *Guard) recordSuccess(ctx context.Context, pair, credential store.Key) {
+func (g *Guard) recordSuccess(ctx context.Context, pair store.Key, credential keyedhash.Digest) {
 	if pair != (store.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
 		g.store.Reset(ctx, pair)
 		g.memory.failures.Invalidate(pair)

@@ -1,11 +1,11 @@
 package bruteforce
 
 import (
-	"crypto/rand"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/excorp/caddy-require-auth/internal/keyedhash"
 	"github.com/excorp/caddy-require-auth/store"
 )
 
@@ -26,11 +26,10 @@ const (
 // credentials, and the last values of counters. It outlives configurations.
 // Instances do not share it.
 type Memory struct {
-	secret string
 	// knownPairs holds the pairs with the time of the last reset of their counters.
 	knownPairs *otter.Cache[store.Key, time.Time]
-	// goodCredentials holds digests of credentials with their pairs.
-	goodCredentials *otter.Cache[store.Key, store.Key]
+	// goodCredentials holds digests of addresses and credentials with their pairs.
+	goodCredentials *otter.Cache[keyedhash.Digest, store.Key]
 	// failures holds the counters of the store as this process last saw them. They
 	// decide how many attempts may be in flight.
 	failures *otter.Cache[store.Key, int]
@@ -39,12 +38,11 @@ type Memory struct {
 // NewMemory returns an empty memory.
 func NewMemory() *Memory {
 	return &Memory{
-		secret: rand.Text(),
 		knownPairs: otter.Must(&otter.Options[store.Key, time.Time]{
 			MaximumSize: maxKnownPairs, ExpiryCalculator: otter.ExpiryWriting[store.Key, time.Time](knownPairTTL),
 		}),
-		goodCredentials: otter.Must(&otter.Options[store.Key, store.Key]{
-			MaximumSize: maxGoodCredentials, ExpiryCalculator: otter.ExpiryWriting[store.Key, store.Key](goodCredentialTTL),
+		goodCredentials: otter.Must(&otter.Options[keyedhash.Digest, store.Key]{
+			MaximumSize: maxGoodCredentials, ExpiryCalculator: otter.ExpiryWriting[keyedhash.Digest, store.Key](goodCredentialTTL),
 		}),
 		failures: otter.Must(&otter.Options[store.Key, int]{
 			MaximumSize: maxFailureCounters, ExpiryCalculator: otter.ExpiryWriting[store.Key, int](maxForget),
@@ -70,19 +68,13 @@ func (m *Memory) room(counter store.Key, limit int) int {
 	return max(1, limit-failures)
 }
 
-// digest identifies a credential from an address. It is useless without the
-// secret, which never leaves the process.
-func (m *Memory) digest(a Attempt) store.Key {
-	return store.KeyOf("bruteforce: good credential", m.secret, a.Address, a.Credential)
-}
-
 // goodCredential reports whether a scheme accepted the credential recently, and
 // for which pair.
-func (m *Memory) goodCredential(credential store.Key) (pair store.Key, good bool) {
+func (m *Memory) goodCredential(credential keyedhash.Digest) (pair store.Key, good bool) {
 	return m.goodCredentials.GetIfPresent(credential)
 }
 
-func (m *Memory) addGoodCredential(credential, pair store.Key) {
+func (m *Memory) addGoodCredential(credential keyedhash.Digest, pair store.Key) {
 	m.goodCredentials.Set(credential, pair)
 }
 

@@ -46,7 +46,7 @@ func TestRecords(t *testing.T) {
 		{"password", "/me", with(harness.Basic("alice", "x")), fields{"decision": "denied", "status": 401.0, "code": "invalid_credentials", "reason": "unknown user or wrong password", "scheme": "ops"}},
 		{"key", "/me", with(key("x")), fields{"decision": "denied", "status": 401.0, "code": "invalid_credentials", "reason": "unknown key", "scheme": "partners"}},
 		{"two fields", "/me", with(harness.Bearer("x"), harness.Bearer("y")), fields{"decision": "denied", "status": 400.0, "code": "invalid_request", "reason": "more than one Authorization field"}},
-		{"two places", "/me", with(harness.Bearer("x"), key("y")), fields{"decision": "denied", "status": 400.0, "code": "invalid_request", "reason": "more than one credential in the request: in header Authorization and in header X-API-Key"}},
+		{"two places", "/me", with(harness.Bearer("x"), key("y")), fields{"decision": "denied", "status": 400.0, "code": "invalid_request", "reason": "more than one credential in the request: in header Authorization and in header X-Api-Key"}},
 		{"scope", "/admin", with(tokenWithScope(t, "read")), fields{"decision": "denied", "status": 403.0, "code": "insufficient_scope", "reason": "a required scope is missing",
 			"scheme": "corp", "user_id": "alice", "issuer": harness.Issuer, "required": "scope admin read", "missing": "[admin]"}},
 		{"role", "/role", with(harness.Basic("alice", password)), fields{"decision": "denied", "status": 403.0, "code": "insufficient_role", "reason": "a required role is missing",
