@@ -28,8 +28,9 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 		directive = "no-store" // a nonce is for one client, RFC 9449 §8.2
 	}
 	var vary []string
-	for credential := range d.credentials() {
-		ofToken := credential.Scheme != "Basic" && credential.Scheme != "" && credential.Location == authn.AuthorizationField
+	for scheme, credential := range d.credentials() {
+		_, isSecret := scheme.Scheme.(authn.Throttled) // a password or an API key
+		ofToken := !isSecret && credential.Location == authn.AuthorizationField
 		if !ofToken || directive != "private" { // shared caches know this case, RFC 9111 §3.5
 			vary = append(vary, credential.Location.VaryField())
 		}
@@ -49,7 +50,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 // malformed ones, so the gate removes all that any scheme could find.
 func (g *RequireAuth) stripCredential(state *requestState, d *decision) {
 	state.removeRestored()
-	for credential := range d.credentials() {
+	for _, credential := range d.credentials() {
 		remove := func(location authn.Location) {
 			if g.StripCredentials || neverForwarded(location, credential) {
 				state.removeCredential(location)

@@ -24,6 +24,7 @@ func TestAllowWithNonce(t *testing.T) {
 		t.Run("R9449-13: an answer that is "+way, func(t *testing.T) {
 			recorder, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 			w := new(RequireAuth).allow(recorder, r, new(requestState), &decision{
+				scheme:     new(namedScheme),
 				outcome:    authn.Outcome{Verdict: authn.Accepted, Nonce: "next"},
 				credential: authn.Credential{Scheme: "DPoP", Value: "x", Location: authn.AuthorizationField},
 			})

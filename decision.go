@@ -161,14 +161,14 @@ func (d *decision) deny(code authn.Code, reason error) {
 	d.Decision = authz.Decision{Code: code, Reason: reason}
 }
 
-// credentials yields the credentials of a decision.
-func (d *decision) credentials() iter.Seq[authn.Credential] {
-	return func(yield func(authn.Credential) bool) {
-		if d.credential.Found() && !yield(d.credential) {
+// credentials yields the credentials of a decision, with their schemes.
+func (d *decision) credentials() iter.Seq2[*namedScheme, authn.Credential] {
+	return func(yield func(*namedScheme, authn.Credential) bool) {
+		if d.credential.Found() && !yield(d.scheme, d.credential) {
 			return
 		}
 		for _, one := range d.further {
-			if !yield(one.credential) {
+			if !yield(one.scheme, one.credential) {
 				return
 			}
 		}
@@ -306,12 +306,24 @@ func verifyAny(state *requestState, candidates []candidate, d *decision) {
 }
 
 // furthest compares outcomes by how much of the credential was found to be good. An
-// outage comes before a refusal: the scheme that could not decide might accept.
+// outage comes before a refusal: the scheme that could not decide might accept. It would
+// not accept a verified token that is expired or revoked, and the client needs a new one.
 func furthest(a, b authn.Outcome) int {
-	rank := func(verdict authn.Verdict) int {
-		return slices.Index([]authn.Verdict{authn.NotApplicable, authn.Rejected, authn.TemporarilyUnavailable, authn.Accepted}, verdict)
+	rank := func(outcome authn.Outcome) int {
+		switch {
+		case outcome.Verdict == authn.Accepted:
+			return 4
+		case outcome.Code == authn.CodeExpiredToken || outcome.Code == authn.CodeRevokedToken:
+			return 3
+		case outcome.Verdict == authn.TemporarilyUnavailable:
+			return 2
+		case outcome.Verdict == authn.Rejected:
+			return 1
+		default:
+			return 0
+		}
 	}
-	return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(a.Progress, b.Progress))
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Progress, b.Progress))
 }
 
 // throttled reports whether one of the candidates has credentials that can be guessed.

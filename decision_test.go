@@ -25,10 +25,12 @@ func TestVerifyAny(t *testing.T) {
 	reason := errors.New("a reason")
 	outcomes := map[string]authn.Outcome{
 		"skipped":     authn.Skip(authn.CodeInvalidToken, reason),
-		"rejected":    authn.Reject(authn.CodeExpiredToken, reason),
+		"rejected":    authn.Reject(authn.CodeInvalidToken, reason),
 		"unavailable": authn.Unavailable(0, reason),
 		"accepted":    authn.Accept(&authn.Identity{ID: "alice"}, authn.SourceLocal),
-		"expired":     {Verdict: authn.Rejected, Code: authn.CodeExpiredToken, Reason: reason, Progress: 3},
+		"further":     {Verdict: authn.Rejected, Code: authn.CodeInvalidToken, Reason: reason, Progress: 3},
+		"expired":     {Verdict: authn.Rejected, Code: authn.CodeExpiredToken, Reason: reason, Progress: 9},
+		"revoked":     {Verdict: authn.Rejected, Code: authn.CodeRevokedToken, Reason: reason, Progress: 9},
 		"empty":       authn.Accept(nil, authn.SourceLocal),
 	}
 	for name, row := range map[string]struct {
@@ -42,9 +44,12 @@ func TestVerifyAny(t *testing.T) {
 		"REALM-1: refused by the second":                     {[]string{"skipped", "rejected", "accepted"}, 2, authn.Accepted},
 		"REALM-1: the first cannot decide":                   {[]string{"unavailable", "accepted"}, 1, authn.Accepted},
 		"REALM-1: accepted by the first":                     {[]string{"accepted", "rejected"}, 0, authn.Accepted},
-		"REALM-1: the refusal that got furthest":             {[]string{"rejected", "expired", "rejected"}, 1, authn.Rejected},
+		"REALM-1: the refusal that got furthest":             {[]string{"rejected", "further", "rejected"}, 1, authn.Rejected},
+		"REALM-1: expired for one, accepted by another":      {[]string{"expired", "accepted"}, 1, authn.Accepted},
 		"REALM-1: of equal refusals the first":               {[]string{"rejected", "rejected"}, 0, authn.Rejected},
-		"O-1: one that cannot decide might accept":           {[]string{"rejected", "unavailable", "expired"}, 1, authn.TemporarilyUnavailable},
+		"O-1: one that cannot decide might accept":           {[]string{"rejected", "unavailable", "further"}, 1, authn.TemporarilyUnavailable},
+		"O-1: one that cannot decide accepts none expired":   {[]string{"unavailable", "expired"}, 1, authn.Rejected},
+		"O-1: one that cannot decide accepts none revoked":   {[]string{"revoked", "unavailable"}, 0, authn.Rejected},
 		"O-2: a scheme that accepts without an identity":     {[]string{"empty", "rejected"}, 0, authn.Rejected},
 		"O-2: the same for a credential of another scheme":   {[]string{"skipped", "empty"}, 1, authn.Rejected},
 	} {

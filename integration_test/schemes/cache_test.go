@@ -53,6 +53,8 @@ func cacheServer(t *testing.T) *harness.Server {
 			from header X-Other-Key
 			from query  api_key
 			from cookie key
+			from authorization Token
+			from authorization Bearer
 			key partner-a `+digest("key-of-a")+`
 		}
 		basic ops {
@@ -79,7 +81,10 @@ func TestSharedCaches(t *testing.T) {
 		"private for single fields is not enough":     {"?cc=private=%22set-cookie%22", "private"},
 		"what only looks like a directive is not one": {"?cc=x-private,no-storey", "no-storey,private,x-private"},
 	} {
-		for credential, option := range map[string]harness.Option{"a key": key("key-of-a"), "Basic": encoded("alice:secret")} {
+		for credential, option := range map[string]harness.Option{
+			"a key": key("key-of-a"), "Basic": encoded("alice:secret"),
+			"a key after Token": harness.Header("Authorization", "Token key-of-a"), "a key after Bearer": harness.Bearer("key-of-a"),
+		} {
 			t.Run("KEY-4: with "+credential+" "+name, func(t *testing.T) {
 				response := s.Get("/"+test.directive, option)
 				wantOK(t, response)
@@ -98,6 +103,7 @@ func TestSharedCaches(t *testing.T) {
 		"another field":                           {"/", harness.Header("X-Other-Key", "key-of-a"), "x-other-key"},
 		"the cookies":                             {"/", cookie("key=key-of-a"), "cookie"},
 		"Authorization for Basic":                 {"/", encoded("alice:secret"), "authorization"},
+		"Authorization for a key":                 {"/", harness.Bearer("key-of-a"), "authorization"},
 		"the field beside others":                 {"/?vary=Accept&vary=Origin", key("key-of-a"), "accept,origin,x-api-key"},
 		"the field that is there already":         {"/?vary=x-api-KEY,Accept", key("key-of-a"), "accept,x-api-key"},
 		"nothing more than *":                     {"/?vary=*", key("key-of-a"), "*"},
