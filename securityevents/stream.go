@@ -145,6 +145,7 @@ func (m *management) call(ctx context.Context, method, address string, body any)
 	request.Header.Set("Accept", "application/json")
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Language", "en") // of the descriptions in setErrs, RFC 8936 §2.6
 	}
 	answer, err := idp.Exchange(m.client, request, idp.MaxDocument)
 	switch {

@@ -93,7 +93,7 @@ func (x *service) serve(w http.ResponseWriter, r *http.Request) {
 		x.verify(body["state"])
 		w.WriteHeader(http.StatusNoContent)
 	case r.URL.Path == "/realms/corp/poll":
-		x.poll(answer, body)
+		x.poll(answer, body, r.Header.Get("Content-Language"))
 	default:
 		http.NotFound(w, r)
 	}
@@ -129,13 +129,17 @@ func (x *service) verify(state any) {
 	}))
 }
 
-func (x *service) poll(answer func(any), body map[string]any) {
+func (x *service) poll(answer func(any), body map[string]any, language string) {
 	ids, _ := body["ack"].([]any)
 	for _, id := range ids {
 		delete(x.queue, id.(string))
 		x.acked = append(x.acked, id.(string))
 	}
 	errs, _ := body["setErrs"].(map[string]any)
+	if len(errs) > 0 && language == "" {
+		answer(nil) // their descriptions have a language, RFC 8936 §2.6
+		return
+	}
 	for id, value := range errs {
 		text, _ := json.Marshal(value)
 		var reason map[string]string
