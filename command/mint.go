@@ -57,7 +57,7 @@ of --claim is JSON if it can be read as JSON, and a string otherwise.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.secret, "secret", "", "the HMAC secret; others on this machine can see it while the command runs")
+	flags.StringVar(&options.secret, "secret", "", "the HMAC secret as in hmac_secret; others on this machine can see it while the command runs")
 	flags.StringVar(&options.secretEnv, "secret-env", "", "the environment variable that holds the HMAC secret")
 	flags.StringVar(&options.keyFile, "key", "", "a file with a private key, PEM or JWK")
 	flags.StringVar(&options.algorithm, "alg", "", "the algorithm (default: HS256, or that of the key)")
@@ -113,7 +113,8 @@ func (o mintOptions) signingKey() (key jose.PrivateKey, err error) {
 		return key, errors.New("give either --secret-env (or --secret) or --key")
 	}
 	if secret != "" {
-		return jose.PrivateKey{Key: []byte(secret), Algorithm: jwa.HS256.String()}, nil
+		decoded, err := jose.DecodeSecret(secret)
+		return jose.PrivateKey{Key: decoded, Algorithm: jwa.HS256.String()}, err
 	}
 	content, err := textfile.ReadArgument(o.keyFile)
 	if err != nil {

@@ -42,6 +42,20 @@ func mint(t *testing.T, arguments ...string) (string, map[string]any) {
 	return token, claims
 }
 
+func TestMintAsConfigured(t *testing.T) {
+	secret := bytes.Repeat([]byte{0xfb}, 32)
+	t.Setenv("DEMO_SECRET", "base64:"+base64.StdEncoding.EncodeToString(secret))
+	token, _ := mint(t, "--secret-env", "DEMO_SECRET")
+	if _, err := jws.Verify([]byte(token), jws.WithKey(jwa.HS256, secret)); err != nil {
+		t.Error(err)
+	}
+	command := mintCommand()
+	command.SetArgs([]string{"--secret", "too short"})
+	if err := command.Execute(); err == nil || !strings.Contains(err.Error(), "9 bytes") {
+		t.Error(err)
+	}
+}
+
 func TestMintWithSecret(t *testing.T) {
 	t.Setenv("DEMO_SECRET", "a-secret-for-tests-of-32-bytes-or-more!!")
 	token, claims := mint(t, "--secret-env", "DEMO_SECRET", "--issuer", "https://idp.example.com",

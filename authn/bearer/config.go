@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,9 +25,6 @@ const (
 	profileAccessToken = "at+jwt"
 	// defaultSkew is the leeway of all time checks.
 	defaultSkew = 30 * time.Second
-	// minSecret is the size in bytes of the shortest HMAC secret, the output
-	// of SHA-256 (RFC 7518 §3.2).
-	minSecret = 32
 )
 
 // replacePlaceholders resolves what the configuration takes from the
@@ -124,7 +120,7 @@ func (b *Bearer) checkKeys() error {
 			if slices.Contains(b.HMACSecret[:i], text) {
 				return errors.New("hmac_secret: duplicate secret: keep one")
 			}
-			if _, err := decodeSecret(text); err != nil && !block.HasPlaceholder(text) {
+			if _, err := jose.DecodeSecret(text); err != nil && !block.HasPlaceholder(text) {
 				return err
 			}
 		}
@@ -139,22 +135,6 @@ func (b *Bearer) checkKeys() error {
 		return idp.CheckLine("jwks", b.JWKS, b.AllowHTTP)
 	}
 	return nil
-}
-
-// decodeSecret returns the bytes of a configured HMAC secret.
-func decodeSecret(text string) ([]byte, error) {
-	secret := []byte(text)
-	if encoded, found := strings.CutPrefix(text, "base64:"); found {
-		encoded = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(encoded), "=")
-		var err error
-		if secret, err = base64.RawStdEncoding.Strict().DecodeString(encoded); err != nil || strings.ContainsAny(encoded, "\r\n") {
-			return nil, errors.New("invalid base64 after `base64:` in hmac_secret: write the output of `openssl rand -base64 48`, or leave `base64:` out")
-		}
-	}
-	if len(secret) < minSecret {
-		return nil, fmt.Errorf("the HMAC secret has %d bytes, %d are needed (RFC 7518 §3.2): make one with `openssl rand -base64 48`", len(secret), minSecret)
-	}
-	return secret, nil
 }
 
 func isURL(jwks string) bool { return strings.Contains(jwks, "://") }

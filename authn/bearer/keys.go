@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/excorp/caddy-require-auth/internal/jose"
 	"github.com/excorp/caddy-require-auth/internal/keyset"
 	"github.com/excorp/caddy-require-auth/internal/lasting"
 	"github.com/excorp/caddy-require-auth/internal/watch"
@@ -58,7 +59,7 @@ func (s sources) check(ctx context.Context, digest keyset.Digest, t *token, veri
 // openKeys opens every configured source of keys.
 func (b *Bearer) openKeys(ctx caddy.Context) error {
 	for _, text := range b.HMACSecret {
-		secret, err := decodeSecret(text)
+		secret, err := jose.DecodeSecret(text)
 		if err != nil {
 			return err
 		}
