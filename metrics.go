@@ -183,7 +183,8 @@ func (gauges) Describe(out chan<- *prometheus.Desc) {
 }
 
 // Collect collects the state. Schemes that gates declare in place under one name
-// are one to the metrics: entries and fetches add up, and the oldest keys count.
+// are one to the metrics: entries and fetches add up, and the oldest keys count. What
+// they share counts once.
 func (g gauges) Collect(out chan<- prometheus.Metric) {
 	for name, sum := range g.app.aggregate() {
 		if sum.remembers {
@@ -218,6 +219,8 @@ type sum struct {
 	entries    int
 	ok, failed uint64
 	age        float64
+
+	counted map[string]bool // what the schemes share
 }
 
 func (a *App) aggregate() map[string]sum {
@@ -234,17 +237,30 @@ func (a *App) aggregate() map[string]sum {
 	return totals
 }
 
+// isNew reports whether something was not counted before. An empty name is shared with nobody.
+func (s *sum) isNew(shared string) bool {
+	if shared == "" {
+		return true
+	}
+	if s.counted == nil {
+		s.counted = make(map[string]bool)
+	}
+	before := s.counted[shared]
+	s.counted[shared] = true
+	return !before
+}
+
 func (s *sum) add(report report.Report) {
-	if report.CacheEntries != nil {
+	if report.CacheEntries != nil && s.isNew(report.Cache) {
 		s.remembers = true
 		s.entries += *report.CacheEntries
 	}
-	if report.Introspection != nil {
+	if report.Introspection != nil && s.isNew(report.Introspection.Client) {
 		s.remembers = true
 		s.entries += report.Introspection.CacheEntries
 	}
 	for _, source := range report.KeySources {
-		if source.Fetches == nil {
+		if source.Fetches == nil || !s.isNew(source.Set) {
 			continue
 		}
 		s.fetches = true

@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -21,7 +22,7 @@ func (b *Bearer) Report() report.Report {
 	}
 	if b.cache != nil {
 		entries := b.cache.EstimatedSize()
-		report.CacheEntries = &entries
+		report.CacheEntries, report.Cache = &entries, fmt.Sprintf("%p", b.cache)
 	}
 	if b.remote != nil {
 		report.Introspection = b.reportEndpoint()
@@ -42,7 +43,7 @@ func (s source) report(now time.Time) report.KeySource {
 	if !status.FetchedAt.IsZero() {
 		source.FetchedAt, source.Age = status.FetchedAt, max(0, now.Sub(status.FetchedAt).Seconds())
 	}
-	source.Fetches = &report.Fetches{OK: status.Fetched, Error: status.Failed}
+	source.Fetches, source.Set = &report.Fetches{OK: status.Fetched, Error: status.Failed}, fmt.Sprintf("%p", s.remote)
 	switch {
 	case status.Reason != "":
 		source.Result = keyset.ResultError
@@ -56,7 +57,7 @@ func (s source) report(now time.Time) report.KeySource {
 
 func (b *Bearer) reportEndpoint() *report.Endpoint {
 	state := b.remote.State()
-	endpoint := &report.Endpoint{State: "ok", RetryAt: state.PausedUntil, CacheEntries: state.Remembered}
+	endpoint := &report.Endpoint{State: "ok", RetryAt: state.PausedUntil, CacheEntries: state.Remembered, Client: fmt.Sprintf("%p", b.remote)}
 	if !state.PausedUntil.IsZero() {
 		endpoint.State = "paused"
 	}

@@ -32,6 +32,9 @@ type Report struct {
 	APIKeys *int `json:"api_keys,omitempty"`
 	// Roots is the number of trusted certificate authorities.
 	Roots *int `json:"roots,omitempty"`
+	// Cache identifies the cache among those of other schemes, for sums. Empty: it is not
+	// shared. It is no part of the document.
+	Cache string `json:"-"`
 }
 
 // KeySource is one source of keys.
@@ -59,6 +62,8 @@ type KeySource struct {
 	NextFetch time.Time `json:"next_fetch,omitzero"`
 	// Fetches counts the fetches since the source came into use.
 	Fetches *Fetches `json:"fetches,omitempty"`
+	// Set identifies the fetched keys, as Cache does the cache of a [Report].
+	Set string `json:"-"`
 }
 
 // Fetches are the numbers of fetches by result.
@@ -87,4 +92,6 @@ type Endpoint struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// CacheEntries is the approximate number of cached answers.
 	CacheEntries int `json:"cache_entries"`
+	// Client identifies the client with the cache, as Cache does the cache of a [Report].
+	Client string `json:"-"`
 }

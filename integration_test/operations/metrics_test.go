@@ -114,6 +114,19 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%g, before %g", got, before)
 		}
 	})
+	t.Run("what gates with schemes of one name share counts once", func(t *testing.T) {
+		gate := func(path string) string {
+			return "require_auth " + path + " {\nbearer twin {\nissuer " + harness.Issuer + "\naudience " + harness.Audience + "\njwks " + p.KeySet() + "?key=some-secret-nobody-may-see\n}\n}\n"
+		}
+		s.Reload(strings.Replace(everything(p), "respond ok", gate("/one")+gate("/two")+"respond ok", 1))
+		for _, labels := range [][2]string{{"caddy_auth_cache_entries"}, {"caddy_auth_key_refresh_total", "result=ok"}, {"caddy_auth_key_refresh_total", "result=error"}} {
+			name, more := labels[0], slices.DeleteFunc([]string{labels[1]}, func(label string) bool { return label == "" })
+			want := value(t, s, name, append(more, "scheme=corp")...)
+			if got := value(t, s, name, append(more, "scheme=twin")...); got != want || want == 0 {
+				t.Errorf("%s %v: %g, for one gate %g", name, more, got, want)
+			}
+		}
+	})
 	t.Run("docs/operations/metrics.txt says which metrics there are", func(t *testing.T) {
 		// The series of a document exists where a gate goes by one.
 		path := filepath.Join(t.TempDir(), "openapi.json")
