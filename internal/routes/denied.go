@@ -43,10 +43,17 @@ type Leak struct {
 func (g Gate) statuses() []int {
 	all := []int{401, 403, 400, 425, 429, 431, 500, 503}
 	var config struct {
-		Hide string `json:"hide"`
+		Hide    string          `json:"hide"`
+		OpenAPI json.RawMessage `json:"openapi"`
+		MCP     struct {
+			Inspect int64 `json:"inspect"`
+		} `json:"mcp"`
 	}
-	if json.Unmarshal(g.Config, &config) == nil && config.Hide != "" {
-		all = append(all, 404)
+	if json.Unmarshal(g.Config, &config) != nil || config.Hide != "" || config.OpenAPI != nil {
+		all = append(all, http.StatusNotFound)
+	}
+	if config.MCP.Inspect > 0 {
+		all = append(all, http.StatusRequestEntityTooLarge)
 	}
 	return all
 }
@@ -137,8 +144,10 @@ func (p PlacedGate) deniedRegions() (all []Region) {
 // denied.
 func (s state) leaks(h Handler) bool {
 	var config struct {
-		Body      string `json:"body"`
-		Root      string `json:"root"`
+		Body      string          `json:"body"`
+		Root      string          `json:"root"`
+		Index     []string        `json:"index_names"`
+		Browse    json.RawMessage `json:"browse"`
 		Transport struct {
 			Protocol string            `json:"protocol"`
 			Env      map[string]string `json:"env"`
@@ -151,7 +160,9 @@ func (s state) leaks(h Handler) bool {
 	case "static_response":
 		return s.templates && !s.isOwn(config.Body) // a template can include anything
 	case "file_server":
-		return !s.view.Own || s.foreignRoot && config.Root == "" || !s.isOwn(withoutHost(config.Root))
+		foreign := func(index string) bool { return !s.isOwn(index) }
+		return !s.view.Own || s.foreignRoot && config.Root == "" || foreign(withoutHost(config.Root)) ||
+			config.Browse != nil || slices.ContainsFunc(config.Index, foreign)
 	case "reverse_proxy":
 		uri, written := config.Transport.Env["REQUEST_URI"] // by default the one that the client sent
 		return !s.view.Own || config.Transport.Protocol == "fastcgi" && (!written || !s.isOwn(uri))
@@ -213,18 +224,19 @@ func remember(h Handler, ways []state) []state {
 	return after
 }
 
-// responses follows the routes that a proxy has for answers. They see the path as
-// it was before the proxy.
+// responses follows the routes that a proxy, or an intercept, has for answers. They see
+// the path as it was before it.
 func (w *walker) responses(h Handler, ways []state) {
-	if h.Name != "reverse_proxy" {
-		return
-	}
 	inside := slices.Clone(ways)
 	for i := range inside {
 		inside[i].inner = true
 	}
 	for _, response := range h.Responses {
-		w.routes(response.Routes, inside)
+		for _, end := range w.routes(response.Routes, inside) {
+			if w.status != 0 {
+				w.finish(end)
+			}
+		}
 	}
 }
 
@@ -256,7 +268,7 @@ func (l Leak) What() string {
 	case l.View.Own && l.Handler.Name == "reverse_proxy":
 		how = "by FastCGI, which hands the URI of the request on"
 	case l.View.Own && l.Handler.Name == "file_server":
-		how = "from a folder that the request chooses"
+		how = "with a listing, or from a folder that the request chooses"
 	case l.View.Own:
 		how = "whatever its path is"
 	}
@@ -275,7 +287,7 @@ func (l Leak) Remedy() string {
 	}
 	const page = "rewrite to a page first, such as `rewrite * /{err.status_code}.html`"
 	if l.Status == http.StatusNotFound {
-		return page + ": a gate with `hide` answers 404"
+		return page + ": gates with `hide` or `openapi` answer 404"
 	}
 	return page + ", or match other statuses, such as `handle_errors 404`"
 }

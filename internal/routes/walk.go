@@ -207,6 +207,10 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 	case "rewrite":
 		return w.rewrite(h, ways)
 	case "intercept":
+		if w.status != 0 { // it may take any answer of the routes behind it
+			w.responses(h, ways)
+			return ways
+		}
 		return w.surround(ways, Substitute{Handler: h, Responses: h.Responses})
 	case "vars", "map", "templates":
 		return remember(h, ways)
