@@ -465,6 +465,30 @@ func TestFacadeAuthorization(t *testing.T) {
 	})
 }
 
+// TestFacadeParameters has a client that asks for more than the user is told: FACADE-5, FACADE-7.
+func TestFacadeParameters(t *testing.T) {
+	p := startFakeProvider(t, nil)
+	s := startFacade(t, p, "issuer "+p.URL, "")
+	more := map[string]string{"scope": "mail.read", "audience": "https://other.example", "claims": "{}", "authorization_details": "[]"}
+	b := &browser{Server: s, t: t}
+	asked := s.Get(facadeAt + "authorize/mcp?" + request(more))
+	if !strings.Contains(asked.Body, "<code>mail.read</code>") {
+		t.Error(asked.Body)
+	}
+	query := location(t, b.decide(b.begin(request(more)), "allow")).Query()
+	if query.Get("scope") != "mail.read" || query.Has("audience") || query.Has("claims") || query.Has("authorization_details") {
+		t.Error(query)
+	}
+	code := redemption(b.login(request(nil)), map[string]string{"audience": "https://other.example", "client_assertion": "x"})
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {theClient}, "audience": {"https://other.example"}, "assertion": {"x"}}
+	for _, form := range []url.Values{code, refresh} {
+		post(s, form)
+		if sent := p.lastTokenRequest(); sent.Has("audience") || sent.Has("client_assertion") || sent.Has("assertion") {
+			t.Error(sent)
+		}
+	}
+}
+
 func TestFacadeToken(t *testing.T) {
 	s, p := entra(t)
 	b := &browser{Server: s, t: t}

@@ -17,6 +17,7 @@ type Consent struct {
 	AppHost, RedirectHost string
 	RedirectURI           string
 	Resource              string
+	Scope                 string // empty for none
 
 	// Action is the target of the form. It sends the answer in `decision`, and Request.
 	Action, Request string

@@ -48,7 +48,7 @@ func (f *Facade) showConsent(w http.ResponseWriter, r *http.Request, request log
 		return err
 	}
 	facts := page.Consent{
-		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer,
+		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer, Scope: request.Passed.Get("scope"),
 		Action: EndpointPath + "/consent" + f.path, Request: sealed,
 	}
 	if facts.AppHost = facts.RedirectHost; request.ClientID != f.ClientID {
@@ -103,17 +103,15 @@ func (f *Facade) readRequest(query url.Values) (challenge string, passed url.Val
 	case resource != "" && resource != strings.TrimSuffix(f.issuer, "/"):
 		return "", nil, oauthError("invalid_target", "")
 	}
-	passed = f.passedOn(query)
-	delete(passed, "response_mode")
-	return challenge, passed, nil
+	return challenge, f.passedOn(query), nil
 }
 
 // passedOn returns the parameters of a client that the provider gets unchanged, and the
 // configured scopes.
 func (f *Facade) passedOn(from url.Values) url.Values {
-	passed := make(url.Values, len(from))
-	for name, values := range from {
-		if !slices.Contains(essential, name) && !slices.Contains(f.Drop, name) {
+	passed := make(url.Values)
+	for _, name := range passable {
+		if values := from[name]; values != nil && !slices.Contains(f.Drop, name) {
 			passed[name] = values
 		}
 	}

@@ -85,6 +85,13 @@ func (f *Facade) checkLines() error {
 	return nil
 }
 
+// passable are the parameters of a client that the provider gets, if it sends them. With
+// others, such as `audience`, a client could get a token for more than the user is asked
+// about.
+var passable = []string{
+	"scope", "resource", "nonce", "prompt", "login_hint", "max_age", "acr_values", "display", "ui_locales", "id_token_hint",
+}
+
 // essential are the parameters of OAuth that the facade sets itself.
 var essential = []string{
 	"response_type", "client_id", "client_secret", "redirect_uri", "state", "code", "code_challenge", "code_challenge_method",
