@@ -107,6 +107,33 @@ func TestListWriter(t *testing.T) {
 			}
 		})
 	}
+	for name, c := range map[string]struct {
+		media, body string
+		status      int
+	}{
+		"in JSON": {"application/json", tools("a", "delete_x"), 200}, "in events": {"text/event-stream", event(tools("a", "delete_x")), 200},
+		"that cannot be read": {"application/json", "{", 502},
+	} {
+		t.Run("MCP-4: no digest of another body stays on a list "+name, func(t *testing.T) {
+			recorder := httptest.NewRecorder()
+			w := listing.FilterLists(recorder, httptest.NewRequest("POST", "/", nil), holds())
+			fields := []string{"Etag", "Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Signature", "Signature-Input"}
+			for _, field := range fields {
+				w.Header().Set(field, "of the upstream")
+			}
+			w.Header().Set("Content-Type", c.media)
+			_, _ = w.Write([]byte(c.body))
+			_ = w.Close()
+			for _, field := range fields {
+				if recorder.Result().Header.Get(field) != "" {
+					t.Errorf("%s stays", field)
+				}
+			}
+			if recorder.Code != c.status || c.status == 502 && recorder.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %v", recorder.Code, recorder.Header())
+			}
+		})
+	}
 	t.Run("MCP-4: data in several lines", func(t *testing.T) {
 		got, err := answer("POST", "text/event-stream", "", 200, "data: {\"result\":{\"tools\":[\ndata: {\"name\":\"delete_x\"}\ndata: ]}}\n\n")
 		if err != nil || got.Body.String() != "data: {\"result\":{\"tools\":[]}}\n\n" {

@@ -60,6 +60,7 @@ func (l *ListWriter) WriteHeader(status int) {
 	switch {
 	case err == nil && media == "text/event-stream" && !coded:
 		h.Del("Content-Length")
+		removeDigests(h)
 		l.events = &eventFilter{filter: l.filter}
 	case err == nil && media == "application/json" && !coded && l.post:
 		l.document = new(bytes.Buffer)
@@ -74,13 +75,21 @@ func (l *ListWriter) WriteHeader(status int) {
 	l.ResponseWriter.WriteHeader(status)
 }
 
+// removeDigests removes what the upstream says of a body that the filter changes.
+func removeDigests(h http.Header) {
+	for _, field := range []string{"Etag", "Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Signature", "Signature-Input"} {
+		h.Del(field)
+	}
+}
+
 // refuse sends 502 instead of an answer that was not sent yet.
 func (l *ListWriter) refuse(err error) {
 	l.failure, l.document = err, nil
 	h := l.Header()
-	for _, field := range []string{"Content-Length", "Content-Encoding", "Etag", "Cache-Control"} {
-		h.Del(field)
-	}
+	h.Del("Content-Length")
+	h.Del("Content-Encoding")
+	removeDigests(h)
+	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	l.ResponseWriter.WriteHeader(http.StatusBadGateway)
 	_, _ = io.WriteString(l.ResponseWriter, `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"The list of the upstream cannot be read"}}`+"\n")
@@ -137,7 +146,7 @@ func (l *ListWriter) Close() error {
 		return l.failure
 	}
 	l.Header().Set("Content-Length", strconv.Itoa(len(filtered)))
-	l.Header().Del("Etag")
+	removeDigests(l.Header())
 	l.ResponseWriter.WriteHeader(l.status)
 	_, err = io.WriteString(l.ResponseWriter, filtered)
 	return err
