@@ -294,15 +294,16 @@ func (g *RequireAuth) readCondition(d *caddyfile.Dispenser) error {
 	if d.CountRemainingArgs() == 0 {
 		return d.ArgErr()
 	}
+	here := block.Here(d)
 	if d.CountRemainingArgs() > 1 {
 		g.If = strings.Join(d.RemainingArgsRaw(), " ")
-		return nil
+		return here.Wrap(checkCondition(g.If))
 	}
 	d.NextArg()
 	if g.If = d.Val(); strings.TrimSpace(g.If) == "" {
 		return d.Err("if is empty: write an expression, such as `if user == \"alice\"`")
 	}
-	return nil
+	return here.Wrap(checkCondition(g.If))
 }
 
 func (g *RequireAuth) readResource(d *caddyfile.Dispenser) error {

@@ -82,8 +82,8 @@ func checkFieldNames(line string, names, others []string) error {
 	return nil
 }
 
-// checkPlaceholders refuses an unclosed or unknown `{http.auth.…}`: the upstream
-// would be told of it as it is written, or of nothing.
+// checkPlaceholders refuses an unclosed or unknown `{http.auth.…}`. The upstream would be
+// told of it as it is written, or of nothing, and a condition would compare with nothing.
 func checkPlaceholders(value string) error {
 	for _, part := range strings.Split(value, "{"+authPlaceholders)[1:] {
 		key, _, closed := strings.Cut(part, "}")
@@ -95,6 +95,14 @@ func checkPlaceholders(value string) error {
 		if !slices.Contains(placeholders, key) && (!ofUser || claim == "") {
 			return fmt.Errorf("unknown placeholder {%s%s}: write {http.auth.user.<claim>}, or one of %s", authPlaceholders, key, strings.Join(placeholders, ", "))
 		}
+	}
+	return nil
+}
+
+// checkCondition checks the placeholders of an `if`.
+func checkCondition(expression string) error {
+	if err := checkPlaceholders(expression); err != nil {
+		return fmt.Errorf("if %s: %w", expression, err)
 	}
 	return nil
 }

@@ -306,6 +306,9 @@ func (g *RequireAuth) check() error {
 	if err := checkForward(g.Forward); err != nil {
 		return err
 	}
+	if err := checkCondition(g.If); err != nil {
+		return err
+	}
 	if err := checkSignedIdentities(g.ForwardSigned, g.Forward); err != nil {
 		return err
 	}

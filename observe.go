@@ -261,6 +261,9 @@ func checkTraceID(sources []string) error {
 		if !placeholder.MatchString(source) {
 			return fmt.Errorf("trace_id %s: write a placeholder, such as {http.request.header.X-Trace-Id}", source)
 		}
+		if err := checkPlaceholders(source); err != nil {
+			return fmt.Errorf("trace_id %s: %w", source, err)
+		}
 	}
 	return nil
 }

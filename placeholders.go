@@ -172,9 +172,10 @@ func escapeCommas(text string) string {
 
 // joinList joins the members of a list. A reader who splits the result, by
 // commas or by the separator, must find these members and no others. Members
-// with a comma or with the separator are left out for that reason, empty ones too.
+// with a comma or with the separator are left out for that reason, empty ones too. So are
+// those with space around them, which readers take off.
 func joinList(members []string, separator string) string {
 	return strings.Join(slices.DeleteFunc(members, func(member string) bool {
-		return member == "" || strings.Contains(member, ",") || strings.Contains(member, separator)
+		return member == "" || member != strings.TrimSpace(member) || strings.Contains(member, ",") || strings.Contains(member, separator)
 	}), separator)
 }

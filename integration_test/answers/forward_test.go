@@ -118,6 +118,7 @@ func TestForward(t *testing.T) {
 			{[]any{"staff", "team"}, "staff,team"},
 			{[]any{"staff", "team,admin"}, "staff"},
 			{[]any{"team,admin"}, nil},
+			{[]any{"staff", " admin", "admin\u00a0", "\u3000admin"}, "staff"},
 			{[]any{[]any{"team", "admin"}, 7, true}, "7,true"},
 			{[]any{[]any{[]any{"team", "admin"}}, "", "staff"}, "staff"},
 			{"team,admin", nil},
