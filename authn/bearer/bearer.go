@@ -82,7 +82,7 @@ type Bearer struct {
 	// again whenever they change.
 	KeyFiles []string `json:"key_files,omitempty"`
 
-	// The secret for HS256, HS384 and HS512, at least 32 bytes; it cannot be
+	// The secret for HS256, at least 32 bytes. HS384 needs 48 and HS512 64. It cannot be
 	// combined with public keys. Everyone who can verify such tokens can also
 	// sign them. Placeholders such as `{env.JWT_SECRET}` are replaced at load.
 	// A list has the secrets of a rotation: a token may be signed with any of them. A

@@ -2,6 +2,9 @@ package bearer
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -70,7 +73,7 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 		b.keys = append(b.keys, source{kind: "secret", keys: keyset.NewStatic(set)})
 	}
 	if len(b.HMACSecret) > 0 {
-		return nil
+		return b.checkSecrets()
 	}
 	for _, path := range b.KeyFiles {
 		if err := b.openFile(ctx, path); err != nil {
@@ -84,6 +87,17 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 		return b.openFile(ctx, b.JWKS)
 	case len(b.KeyFiles) == 0 && b.Issuer != "":
 		return b.openRemote(keyset.RemoteConfig{Issuer: b.Issuer})
+	}
+	return nil
+}
+
+// checkSecrets refuses algorithms that no secret is long enough for: nobody could get in.
+func (b *Bearer) checkSecrets() error {
+	allowed := func(algorithm string) bool {
+		return slices.ContainsFunc(b.keys, func(s source) bool { return slices.Contains(s.keys.All().Algorithms(), algorithm) })
+	}
+	if len(b.Algorithms) > 0 && !slices.ContainsFunc(b.Algorithms, allowed) {
+		return fmt.Errorf("algorithms %s: no hmac_secret fits: HS256 needs 32 bytes, HS384 48 and HS512 64 (RFC 7518 §3.2)", strings.Join(b.Algorithms, " "))
 	}
 	return nil
 }

@@ -8,6 +8,18 @@ import (
 	"github.com/excorp/caddy-require-auth/internal/block"
 )
 
+func TestAlgorithmsOfSecrets(t *testing.T) {
+	for algorithms, bytes := range map[string]int{"HS256": 32, "HS384": 48, "HS512": 64, "HS512 HS256": 32, "RS256": 0} {
+		for _, size := range []int{32, 48, 64} {
+			b := &Bearer{Issuer: testIssuer, Audiences: []string{testAudience}, HMACSecret: block.Secrets{strings.Repeat("k", size)}, Algorithms: strings.Fields(algorithms)}
+			_, err := provision(t, b)
+			if fits := bytes > 0 && size >= bytes; fits != (err == nil) {
+				t.Errorf("JWT-4: %s with %d bytes: %v", algorithms, size, err)
+			}
+		}
+	}
+}
+
 func TestSecretsInRotation(t *testing.T) {
 	old, other := strings.Repeat("o", 32), strings.Repeat("n", 32)
 	for name, config := range map[string]string{"one": `"` + old + `"`, "two": `["` + other + `","` + old + `"]`} {
