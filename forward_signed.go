@@ -15,6 +15,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/block"
+	"github.com/excorp/caddy-require-auth/internal/claimpath"
 	"github.com/excorp/caddy-require-auth/internal/clientaddress"
 	"github.com/excorp/caddy-require-auth/internal/fieldname"
 	"github.com/excorp/caddy-require-auth/internal/signer"
@@ -170,7 +171,7 @@ func (f signedField) claims(r *http.Request, caller *authn.Identity) map[string]
 		}
 	}
 	for _, path := range f.configured.Claims {
-		if value, present := caller.Claim(path); present && value != nil {
+		if value, present := caller.Claim(path); present && value != nil && claimpath.Exact(value) {
 			claims[path] = value
 		} else if path == "roles" && len(caller.Roles) > 0 {
 			claims[path] = caller.Roles

@@ -9,6 +9,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authz"
+	"github.com/excorp/caddy-require-auth/internal/claimpath"
 )
 
 // placeholder returns the value of `{http.auth.…}`.
@@ -126,7 +127,8 @@ func claimText(name string, claim any) any {
 	return joinList([]string{text}, ",")
 }
 
-// jsonText is the text of a value out of a JSON document.
+// jsonText is the text of a value out of a JSON document. It is empty where a number has
+// lost digits.
 func jsonText(value any) any {
 	switch value := value.(type) {
 	case nil:
@@ -141,7 +143,7 @@ func jsonText(value any) any {
 		return joinList(members, ",")
 	default:
 		text, err := json.Marshal(value)
-		if err != nil {
+		if err != nil || !claimpath.Exact(value) {
 			return ""
 		}
 		return escapeCommas(string(text))

@@ -17,6 +17,7 @@ import (
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/authn/trace"
 	"github.com/excorp/caddy-require-auth/internal/authheader"
+	"github.com/excorp/caddy-require-auth/internal/claimpath"
 )
 
 // Requirement is what a gate requires of an authenticated caller. All parts must hold.
@@ -290,7 +291,7 @@ func equals(claim any, values []string) bool {
 	case int64:
 		return slices.Contains(values, strconv.FormatInt(claim, 10))
 	case float64:
-		return slices.Contains(values, strconv.FormatFloat(claim, 'f', -1, 64))
+		return claimpath.Exact(claim) && slices.Contains(values, strconv.FormatFloat(claim, 'f', -1, 64))
 	default: // null, an object or a nested list equals nothing
 		return false
 	}

@@ -67,6 +67,12 @@ func TestForwardSigned(t *testing.T) {
 		t.Helper()
 		return verifyClaims(t, s, own, orders, send(t, "GET", "/", options...).Get("X-Identity"))
 	}
+	t.Run("ID-1: a number that has lost digits is left out", func(t *testing.T) {
+		claims := signedFor(t, tokenWithClaims(t, harness.Claims{"level": json.Number("12345678901234567890"), "email": "alice@example.com"}))
+		if _, present := claims["level"]; present || claims["email"] == nil {
+			t.Error(claims)
+		}
+	})
 	t.Run("ID-1: a token with everything", func(t *testing.T) {
 		act := map[string]any{"sub": "service", "act": map[string]any{"sub": "gateway"}}
 		claims := signedFor(t, tokenWithClaims(t, harness.Claims{

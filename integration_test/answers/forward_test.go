@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -122,6 +123,10 @@ func TestForward(t *testing.T) {
 			{[]any{[]any{"team", "admin"}, 7, true}, "7,true"},
 			{[]any{[]any{[]any{"team", "admin"}}, "", "staff"}, "staff"},
 			{"team,admin", nil},
+			{json.Number("12345678901234567890"), nil}, // as a float it is another number
+			{[]any{json.Number("12345678901234567890"), 7}, "7"},
+			{map[string]any{"a": json.Number("12345678901234567890")}, nil},
+			{json.Number("9007199254740993"), "9007199254740993"},
 			{map[string]any{"a": ",admin,", `b"`: `\,`}, `{"a":"\u002cadmin\u002c","b\"":"\\\u002c"}`},
 		} {
 			h := send(t, s, "GET", "/", tokenWithClaims(t, harness.Claims{"tenant": row.groups})).Header

@@ -1,7 +1,11 @@
-// Package claimpath finds claims by paths.
+// Package claimpath finds claims by paths, and judges their values.
 package claimpath
 
-import "strings"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // Lookup finds the claim at a path such as `realm_access.roles`. A member name can
 // contain dots, as in `https://example.com/roles`: the longest name that exists
@@ -18,4 +22,22 @@ func Lookup(claims map[string]any, path string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Exact reports whether a value has all the digits of its numbers. An integer beyond 64
+// bits is rounded, so two users could have the same one.
+func Exact(value any) bool {
+	switch value := value.(type) {
+	case float64:
+		return math.Abs(value) < 1<<53
+	case []any:
+		return !slices.ContainsFunc(value, func(member any) bool { return !Exact(member) })
+	case map[string]any:
+		for _, member := range value {
+			if !Exact(member) {
+				return false
+			}
+		}
+	}
+	return true
 }
