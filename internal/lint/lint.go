@@ -78,7 +78,9 @@ type location struct {
 }
 
 // Rules are all rules.
-func Rules() []*Rule { return slices.Concat(schemeRules, routeRules, doorRules, preflightRules) }
+func Rules() []*Rule {
+	return slices.Concat(schemeRules, routeRules, doorRules, documentRules, preflightRules)
+}
 
 // Run applies all rules to a configuration.
 func Run(config *routes.Config) []Finding {
