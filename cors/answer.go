@@ -50,9 +50,19 @@ func (h *Handler) answerActual(r *http.Request) answer {
 	answer := h.answerOf(&http.Request{Method: r.Method, Header: http.Header{"Origin": r.Header["Origin"]}})
 	if len(answer.fields) > 0 {
 		// rs/cors would spell it Www-Authenticate.
-		answer.fields["Access-Control-Expose-Headers"] = []string{h.exposed}
+		exposed := h.exposed
+		if isGRPCWeb(r.Header.Get("Content-Type")) {
+			exposed += ", Grpc-Status, Grpc-Message" // where its answer has no body, as a denial
+		}
+		answer.fields["Access-Control-Expose-Headers"] = []string{exposed}
 	}
 	return answer
+}
+
+// isGRPCWeb reports whether a media type is that of gRPC in browsers.
+func isGRPCWeb(contentType string) bool {
+	const name = "application/grpc-web"
+	return len(contentType) >= len(name) && strings.EqualFold(contentType[:len(name)], name)
 }
 
 // answerOf lets rs/cors answer the request into header fields of its own.

@@ -43,6 +43,24 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
+// TestGRPCWeb has calls of gRPC in browsers, whose scripts read only exposed fields.
+func TestGRPCWeb(t *testing.T) {
+	s := harness.Start(t, site("auth_cors https://web.example\nrequire_auth corp\nrespond ok"))
+	for sent, want := range map[string]string{
+		"application/grpc-web+proto": "application/grpc-web", "application/grpc-web": "application/grpc-web",
+		"Application/gRPC-Web-Text; a=b": "application/grpc-web-text", "application/grpc+proto": "application/grpc",
+	} {
+		t.Run("CORS-6: scripts read a denial of "+strings.ReplaceAll(sent, "/", " "), func(t *testing.T) {
+			r := s.Do(http.MethodPost, s.URL("/a.S/Call"), harness.Header("Content-Type", sent), harness.Header("Origin", "https://web.example"))
+			field(t, r, "Content-Type", want)
+			exposed := strings.Contains(r.Header.Get("Access-Control-Expose-Headers"), "Grpc-Status, Grpc-Message")
+			if web := want != "application/grpc"; r.Header.Get("Grpc-Status") != "16" || exposed != web {
+				t.Error(r.Header)
+			}
+		})
+	}
+}
+
 // TestCrossSitePage has a sign-in that comes back as a form which another site
 // made the browser send, to a site that asks for a password.
 func TestCrossSitePage(t *testing.T) {

@@ -106,8 +106,8 @@ func (d Denial) SetHeader(h http.Header) {
 // request gets no body.
 func (d Denial) Write(w http.ResponseWriter, r *http.Request, format Format) error {
 	h := w.Header()
-	if isGRPC(r.Header.Get("Content-Type")) {
-		h.Set("Content-Type", grpcType)
+	if sent := r.Header.Get("Content-Type"); isGRPC(sent) {
+		h.Set("Content-Type", grpcTypeFor(sent))
 		w.WriteHeader(d.Status())
 		return nil
 	}

@@ -37,6 +37,17 @@ func (d Denial) SetGRPC(r *http.Request, h http.Header) {
 // gRPC only in an answer of this type that ends with its header fields.
 const grpcType = "application/grpc"
 
+// grpcTypeFor returns the media type of the answer to a request with a type of gRPC. Clients
+// of gRPC-Web have their own.
+func grpcTypeFor(contentType string) string {
+	for _, suffix := range []string{"-web-text", "-web"} {
+		if name := grpcType + suffix; len(contentType) >= len(name) && strings.EqualFold(contentType[:len(name)], name) {
+			return name
+		}
+	}
+	return grpcType
+}
+
 // isGRPC reports whether a media type is that of gRPC or gRPC-Web, such as
 // application/grpc+proto.
 func isGRPC(contentType string) bool {
