@@ -168,12 +168,15 @@ func (o *keyOptions) end(now time.Time) (string, error) {
 	if o.expires == "" {
 		return "", nil
 	}
-	if duration, err := caddy.ParseDuration(o.expires); err == nil {
-		return now.Add(duration).UTC().Format(time.RFC3339), nil
-	}
 	at, err := time.Parse(time.RFC3339, o.expires)
-	if err != nil {
+	if duration, failure := caddy.ParseDuration(o.expires); failure == nil {
+		at, err = now.Add(duration).UTC(), nil
+	}
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("--expires %s: write a time such as 2099-01-01T00:00:00Z, or a duration such as 90d", o.expires)
+	case !at.After(now):
+		return "", fmt.Errorf("--expires %s is over: write a time in the future", o.expires)
 	}
 	return at.Format(time.RFC3339), nil
 }

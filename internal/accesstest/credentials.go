@@ -203,6 +203,9 @@ func (c *Credentials) add(r *Request, caller Caller) error {
 	if declared == nil {
 		return fmt.Errorf("scheme %s: not found among the bearer, basic and api_key schemes", caller.Scheme)
 	}
+	if caller.User != "" && caller.isKey != (declared.Kind == "api_key") {
+		return fmt.Errorf("scheme %s: write `key` for an API key, and `user` for others", caller.Scheme)
+	}
 	if declared.Kind == "bearer" {
 		token, err := declared.token(caller, c.resources)
 		if err != nil {

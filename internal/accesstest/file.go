@@ -27,6 +27,7 @@ type Caller struct {
 	Scheme string
 	// User is the user of a token or of a Basic scheme, or the id of an API key.
 	User          string
+	isKey         bool // whether User is the id of an API key
 	Scopes, Roles []string
 	Claims        map[string]any
 }
@@ -168,6 +169,7 @@ func (p *parser) readMember(name string) error {
 		if !p.Args(&caller.User) {
 			return p.errorf("%s: one name is needed", word)
 		}
+		caller.isKey = word == "key"
 		return p.end()
 	case "scope":
 		caller.Scopes = append(caller.Scopes, p.RemainingArgs()...)
