@@ -29,8 +29,7 @@ func (g *RequireAuth) allow(w http.ResponseWriter, r *http.Request, state *reque
 	}
 	var vary []string
 	for scheme, credential := range d.credentials() {
-		_, isSecret := scheme.Scheme.(authn.Throttled) // a password or an API key
-		ofToken := !isSecret && credential.Location == authn.AuthorizationField
+		ofToken := credential.Location == authn.AuthorizationField && !scheme.takesSecrets()
 		if !ofToken || directive != "private" { // shared caches know this case, RFC 9111 §3.5
 			vary = append(vary, credential.Location.VaryField())
 		}
