@@ -1,6 +1,7 @@
 package requireauth
 
 import (
+	"context"
 	"io"
 	"net/http"
 
@@ -73,6 +74,9 @@ func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, pu
 	}
 	restoreOriginal(r)
 	err := caddyhttp.Error(status, public)
+	// If a handler around the gate fails, Caddy runs the error routes as well. Its groups
+	// must not count what was taken here, or it would leave out a rewrite to a page.
+	r = r.WithContext(context.WithValue(r.Context(), routeGroups, make(map[string]struct{})))
 	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
 	page := &pageWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	nothing := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
@@ -82,6 +86,10 @@ func (p errorPages) serve(w http.ResponseWriter, r *http.Request, status int, pu
 	}
 	return page.finish(status)
 }
+
+// routeGroups is Caddy's key of the groups of routes that a request has taken. Caddy does
+// not export it; a test of two error pages fails if it has another name.
+const routeGroups caddy.CtxKey = "route_group"
 
 // restoreOriginal undoes rewrites, as Caddy does before its error routes.
 func restoreOriginal(r *http.Request) {

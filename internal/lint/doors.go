@@ -139,7 +139,7 @@ func openMethods(s *subject) []Finding {
 				scope.Methods = nil // the matcher of the gate excludes it
 			}
 			for _, row := range found.Rows {
-				if row.Open() && len(row.Methods) == 0 && meets(row, routes.PlacedGate{Match: routes.Matcher{all}, Scope: scope, View: gate.View}) {
+				if row.Open() && len(row.Methods) == 0 && (routes.PlacedGate{Match: routes.Matcher{all}, Scope: scope, View: gate.View}).Meets(row) {
 					message := fmt.Sprintf("the gate is for %s, and %s is open to methods that no gate names", strings.Join(region.Methods, ", "), describePaths(all.Paths))
 					return []Finding{{What: message, Where: gate.Where, Query: queryOf(gate)}}
 				}

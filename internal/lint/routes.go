@@ -102,7 +102,7 @@ func bypasses(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
 			for _, row := range found.Rows {
-				if row.Order < gate.Order && row.Open() && meets(row, gate) {
+				if row.Order < gate.Order && row.Open() && gate.Meets(row) {
 					message := fmt.Sprintf("%s is answered by %s before the gate is reached", describePaths(row.Paths), row.Handler.Name)
 					all = append(all, Finding{What: message, Where: row.Handler.Where, Query: queryOfRow(row)})
 				}
@@ -113,11 +113,6 @@ func bypasses(s *subject) []Finding {
 }
 
 // meets reports whether a gate is meant for some requests of a row.
-func meets(row routes.Row, gate routes.PlacedGate) bool {
-	shared, ok := row.Region.And(gate.Scope)
-	return ok && gate.Match.Meets(shared, gate.View)
-}
-
 func missedGates(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {

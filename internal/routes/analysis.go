@@ -57,6 +57,12 @@ type PlacedGate struct {
 	foreignRoot bool
 }
 
+// Meets reports whether a row has requests that the gate guards, if they come to it.
+func (p PlacedGate) Meets(row Row) bool {
+	shared, ok := row.Region.And(p.Scope)
+	return ok && p.Match.Meets(shared, p.View)
+}
+
 // Analysis is what became of the requests to a server.
 type Analysis struct {
 	Rows  []Row

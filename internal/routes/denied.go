@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 )
 
@@ -70,7 +71,11 @@ func (c *Config) Leaks(server *Server, found Analysis) (all []Leak) {
 			if placed.Handler == "forward_auth" && one.Directive() == "handle_errors" {
 				continue // it passes the answer of the other server on
 			}
-			for _, leak := range c.leaksOf(server, placed, one) {
+			statuses := placed.statuses()
+			if one.Directive() == "handle_errors" && found.mayFail(server, placed, substitutes) {
+				statuses = anyError
+			}
+			for _, leak := range c.leaksOf(server, placed, one, statuses) {
 				if !slices.ContainsFunc(all, leak.same) {
 					all = append(all, leak)
 				}
@@ -80,9 +85,46 @@ func (c *Config) Leaks(server *Server, found Analysis) (all []Leak) {
 	return all
 }
 
+// anyError are the statuses of errors.
+var anyError = func() (all []int) {
+	for status := 400; status < 600; status++ {
+		all = append(all, status)
+	}
+	return all
+}()
+
+// mayFail reports whether requests that a gate guards may come to the error routes with
+// any status: what runs before the gate fails, or the routes of an intercept do.
+func (a Analysis) mayFail(server *Server, placed PlacedGate, substitutes []Substitute) bool {
+	return slices.ContainsFunc(substitutes, func(s Substitute) bool { return s.Directive() == "intercept" }) ||
+		slices.ContainsFunc(a.Rows, func(row Row) bool {
+			return row.Handler.Name == "error" && row.Order < placed.Order && placed.Meets(row)
+		}) ||
+		slices.ContainsFunc(a.Gates, func(gate PlacedGate) bool {
+			_, meets := gate.Scope.And(placed.Scope)
+			return gate.Handler == "forward_auth" && gate.Order < placed.Order && meets
+		}) || server.failsForFiles()
+}
+
+// failsForFiles reports whether a matcher fails where no file is found, as
+// `try_files {path} =404` does.
+func (s *Server) failsForFiles() bool {
+	for route := range s.all() {
+		for _, region := range route.Match {
+			if slices.ContainsFunc(region.Other, func(c Condition) bool { return c.Matcher == "file" && failing.MatchString(c.Value) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// failing finds a status among files to try.
+var failing = regexp.MustCompile(`"=\d{3}"`)
+
 // leaksOf follows the denials of one gate through what may answer in its place.
-func (c *Config) leaksOf(server *Server, placed PlacedGate, substitute Substitute) (all []Leak) {
-	for _, status := range placed.statuses() {
+func (c *Config) leaksOf(server *Server, placed PlacedGate, substitute Substitute, statuses []int) (all []Leak) {
+	for _, status := range statuses {
 		for _, row := range c.answers(server, placed, substitute, status) {
 			all = append(all, Leak{Row: row, Denied: placed, Substitute: substitute, Status: status})
 		}
@@ -104,7 +146,11 @@ func (c *Config) answers(server *Server, placed PlacedGate, substitute Substitut
 		}
 		for _, region := range placed.deniedRegions() {
 			w := &walker{config: c, server: server, scope: region, status: status}
-			for _, end := range w.routes(response.Routes, []state{{region: region, foreignRoot: placed.foreignRoot}}) {
+			ways := []state{{region: region, foreignRoot: placed.foreignRoot}}
+			if substitute.Name == "intercept" && placed.View.MovedPath() {
+				ways = append(ways, state{region: region, foreignRoot: placed.foreignRoot, view: placed.View}) // the path stays rewritten
+			}
+			for _, end := range w.routes(response.Routes, ways) {
 				w.finish(end)
 			}
 			rows = append(rows, w.Rows...)
@@ -212,13 +258,13 @@ func (w *walker) surround(ways []state, with Substitute) []state {
 
 // remember notes what a handler makes of variables, or that answers behind it
 // are templates.
-func remember(h Handler, ways []state) []state {
+func (w *walker) remember(h Handler, ways []state) []state {
 	after := slices.Clone(ways)
 	for i := range after {
 		if h.Name == "templates" {
 			after[i].templates = true
 		} else {
-			after[i] = after[i].afterVars(h)
+			after[i] = after[i].afterVars(h, w.server)
 		}
 	}
 	return after

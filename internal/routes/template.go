@@ -82,7 +82,7 @@ func (s state) afterFile(conditions []Condition) state {
 }
 
 // afterVars remembers which variables no client chooses.
-func (s state) afterVars(h Handler) state {
+func (s state) afterVars(h Handler, server *Server) state {
 	s.ownVars = slices.Clone(s.ownVars)
 	set := func(key, value string) {
 		s.ownVars = slices.DeleteFunc(s.ownVars, func(name string) bool { return name == key })
@@ -103,18 +103,18 @@ func (s state) afterVars(h Handler) state {
 			}
 		}
 	case "map":
-		s.addMap(h, set)
+		s.addMap(h, server, set)
 	}
 	return s
 }
 
 // addMap sets the destinations of a map: what they hold is one of its outputs or
-// defaults.
-func (s state) addMap(h Handler, set func(key, value string)) {
+// defaults. Of several maps with one destination the first that a request comes to counts.
+func (s state) addMap(h Handler, server *Server, set func(key, value string)) {
 	var config struct {
-		Destinations []string `json:"destinations"`
-		Defaults     []string `json:"defaults"`
-		Mappings     []struct {
+		destinations
+		Defaults []string `json:"defaults"`
+		Mappings []struct {
 			Outputs []any `json:"outputs"`
 		} `json:"mappings"`
 	}
@@ -123,6 +123,9 @@ func (s state) addMap(h Handler, set func(key, value string)) {
 	}
 	for i, destination := range config.Destinations {
 		var outputs []string
+		if server.mapsTwice(destination) {
+			outputs = append(outputs, "{of.another.map}")
+		}
 		if i < len(config.Defaults) {
 			outputs = append(outputs, config.Defaults[i])
 		}
@@ -134,4 +137,21 @@ func (s state) addMap(h Handler, set func(key, value string)) {
 		}
 		set(strings.Trim(destination, "{}"), strings.Join(outputs, " "))
 	}
+}
+
+// destinations are the placeholders that a map sets.
+type destinations struct {
+	Destinations []string `json:"destinations"`
+}
+
+// mapsTwice reports whether several maps of a server have the destination.
+func (s *Server) mapsTwice(destination string) bool {
+	maps := 0
+	for handler := range s.Handlers() {
+		var config destinations
+		if handler.Name == "map" && json.Unmarshal(handler.Config, &config) == nil && slices.Contains(config.Destinations, destination) {
+			maps++
+		}
+	}
+	return maps > 1
 }

@@ -213,7 +213,7 @@ func (w *walker) handle(h Handler, route Route, ways []state) []state {
 		}
 		return w.surround(ways, Substitute{Handler: h, Responses: h.Responses})
 	case "vars", "map", "templates":
-		return remember(h, ways)
+		return w.remember(h, ways)
 	case "auth_cors":
 		w.CORS = append(w.CORS, PlacedHandler{Handler: h, Scope: w.scope})
 	}
