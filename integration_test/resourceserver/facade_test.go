@@ -479,13 +479,31 @@ func TestFacadeParameters(t *testing.T) {
 	if query.Get("scope") != "mail.read" || query.Has("audience") || query.Has("claims") || query.Has("authorization_details") {
 		t.Error(query)
 	}
-	code := redemption(b.login(request(nil)), map[string]string{"audience": "https://other.example", "client_assertion": "x"})
-	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {theClient}, "audience": {"https://other.example"}, "assertion": {"x"}}
+	for _, scope := range []string{"mail\u202eread", "mail\tread", "mail\u00a0read", "mail\x00read"} {
+		if answer := location(t, b.get(s.URL(facadeAt+"authorize/mcp?"+request(map[string]string{"scope": scope})))).Query(); answer.Get("error") != "invalid_scope" {
+			t.Errorf("%q: %v", scope, answer)
+		}
+	}
+	code := redemption(b.login(request(nil)), map[string]string{"scope": "admin", "audience": "https://other.example", "client_assertion": "x"})
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {theClient}, "scope": {"admin"}, "audience": {"https://other.example"}, "assertion": {"x"}}
 	for _, form := range []url.Values{code, refresh} {
 		post(s, form)
-		if sent := p.lastTokenRequest(); sent.Has("audience") || sent.Has("client_assertion") || sent.Has("assertion") {
+		if sent := p.lastTokenRequest(); sent.Has("scope") || sent.Has("audience") || sent.Has("client_assertion") || sent.Has("assertion") {
 			t.Error(sent)
 		}
+	}
+}
+
+// TestFacadeScopes has an operator who writes the scopes into the endpoint: FACADE-5.
+func TestFacadeScopes(t *testing.T) {
+	p := startFakeProvider(t, func(p *fakeProvider) { p.noMetadata = true })
+	s := startFacade(t, p, "issuer "+p.URL+"\njwks "+p.URL+"/jwks", "authorization_endpoint "+p.URL+"/authorize?scope=repo+admin\ntoken_endpoint "+p.URL+"/token")
+	b := &browser{Server: s, t: t}
+	if asked := s.Get(facadeAt + "authorize/mcp?" + request(nil)); !strings.Contains(asked.Body, "<code>repo admin</code>") {
+		t.Error(asked.Body)
+	}
+	if query := location(t, b.decide(b.begin(request(nil)), "allow")).Query(); query.Get("scope") != "repo admin" {
+		t.Error(query)
 	}
 }
 

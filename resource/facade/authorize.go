@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/excorp/caddy-require-auth/internal/authheader"
 	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/page"
 )
@@ -48,7 +49,7 @@ func (f *Facade) showConsent(w http.ResponseWriter, r *http.Request, request log
 		return err
 	}
 	facts := page.Consent{
-		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer, Scope: request.Passed.Get("scope"),
+		RedirectHost: hostOf(request.RedirectURI), RedirectURI: request.RedirectURI, Resource: f.issuer, Scope: f.requestedScope(request.Passed),
 		Action: EndpointPath + "/consent" + f.path, Request: sealed,
 	}
 	if facts.AppHost = facts.RedirectHost; request.ClientID != f.ClientID {
@@ -67,6 +68,14 @@ func (f *Facade) showConsent(w http.ResponseWriter, r *http.Request, request log
 	header.Set("Content-Language", rendered.Language)
 	_, _ = w.Write(rendered.HTML)
 	return nil
+}
+
+// requestedScope is the scope that the provider is asked for.
+func (f *Facade) requestedScope(passed url.Values) string {
+	if endpoint, err := url.Parse(f.AuthorizationEndpoint); err == nil && endpoint.Query().Has("scope") {
+		return endpoint.Query().Get("scope") // it comes first
+	}
+	return passed.Get("scope")
 }
 
 // checkClient checks the client and its redirect URI. An error must not go to the
@@ -102,6 +111,8 @@ func (f *Facade) readRequest(query url.Values) (challenge string, passed url.Val
 		return "", nil, oauthError("invalid_request", "PKCE with S256 is required")
 	case resource != "" && resource != strings.TrimSuffix(f.issuer, "/"):
 		return "", nil, oauthError("invalid_target", "")
+	case slices.ContainsFunc(strings.Split(query.Get("scope"), " "), func(scope string) bool { return scope != "" && !authheader.IsScopeToken(scope) }):
+		return "", nil, oauthError("invalid_scope", "")
 	}
 	return challenge, f.passedOn(query), nil
 }

@@ -165,8 +165,8 @@ func (f *Facade) codeRequest(form url.Values) (url.Values, error) {
 		return nil, oauthError("invalid_grant", "code_verifier does not match")
 	}
 	passed := f.passedOn(form)
-	if !form.Has("scope") {
-		delete(passed, "scope")
+	if len(f.Scopes) == 0 || !form.Has("scope") {
+		delete(passed, "scope") // the user agreed to that of the login
 	}
 	passed.Set("grant_type", "authorization_code")
 	passed.Set("code", granted.Code)
@@ -186,6 +186,9 @@ func (f *Facade) refreshRequest(form url.Values) (url.Values, error) {
 		return nil, oauthError("invalid_request", "refresh_token is missing")
 	}
 	passed := f.passedOn(form)
+	if len(f.Scopes) == 0 {
+		delete(passed, "scope") // some providers would grant more than the user agreed to
+	}
 	passed.Set("grant_type", "refresh_token")
 	passed.Set("refresh_token", form.Get("refresh_token"))
 	return passed, nil
