@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/excorp/caddy-require-auth/store"
+	"github.com/excorp/caddy-require-auth/store/internal/entries"
 )
 
 const (
@@ -83,10 +84,23 @@ func (s *shared) listen(ctx context.Context, cursor string) (err error) {
 		if err == nil && s.outage.err() != nil && s.recover(ctx) != nil {
 			pause(ctx, retryAfter)
 		}
+		if err == nil && s.unsent.Swap(false) && s.send(ctx) != nil {
+			pause(ctx, retryAfter)
+		}
 		if err == nil && time.Since(removed) > removeEvery {
 			removed = time.Now()
 			err = s.removeEnded(ctx)
 		}
+	}
+	return err
+}
+
+// send sends the revocations that Redis lacks, because it refused them for a while. If it
+// has no room, trying again does not help.
+func (s *shared) send(ctx context.Context) error {
+	err := s.restore(ctx, store.EntryRevoked, s.copies.Revoked())
+	if err != nil && !errors.Is(err, entries.ErrFull) {
+		s.unsent.Store(true)
 	}
 	return err
 }

@@ -3,9 +3,12 @@ package redis
 import (
 	"context"
 	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	miniserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/zapcore"
 
@@ -153,6 +156,26 @@ func TestWritesAreRefused(t *testing.T) {
 	if warnings := log.FilterLevelExact(zapcore.WarnLevel).Len(); warnings != 1 {
 		t.Errorf("%d warnings", warnings)
 	}
+}
+
+// TestRefusedRevocation has a Redis that answers, and refuses a write for a while.
+func TestRefusedRevocation(t *testing.T) {
+	server := start(t)
+	one := instances(t, server, 1)[0]
+	var refuses atomic.Bool
+	server.Server().SetPreHook(func(peer *miniserver.Peer, command string, _ ...string) bool {
+		refused := refuses.Load() && strings.HasPrefix(strings.ToUpper(command), "EVAL")
+		if refused {
+			peer.WriteError("NOREPLICAS Not enough good replicas to write.")
+		}
+		return refused
+	})
+	refuses.Store(true)
+	if err := one.Publish(t.Context(), revocation("alice", time.Hour)); err == nil || !revoked(one, "alice") {
+		t.Fatalf("%v, revoked here: %t", err, revoked(one, "alice"))
+	}
+	refuses.Store(false)
+	eventually(t, "Redis has it", func() bool { return server.Exists(one.keys.entries(store.EntryRevoked)) })
 }
 
 func TestFlappingIsLoggedOnce(t *testing.T) {

@@ -36,6 +36,7 @@ type shared struct {
 	copies *entries.Set // of the entries in Redis
 	group  string       // names the instances that share the entries
 	loaded atomic.Bool  // all entries were read once
+	unsent atomic.Bool  // Redis refused a revocation, which only this process has
 
 	firstRead    <-chan struct{} // closed after the first reading of the entries, also a failed one
 	endFirstRead func()          // closes firstRead
@@ -224,6 +225,9 @@ func (s *shared) Publish(ctx context.Context, entry store.Entry) error {
 		err = entries.ErrFull
 	}
 	if err != nil {
+		if !full && entry.Kind == store.EntryRevoked {
+			s.unsent.Store(true)
+		}
 		return fmt.Errorf("other instances do not know the entry: %w", err)
 	}
 	return nil
