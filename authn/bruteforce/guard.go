@@ -81,7 +81,7 @@ func New(limits Limits, store store.Store, memory *Memory, logger *zap.Logger) *
 // wait.
 func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result) (refusal authn.Outcome, refused bool) {
 	credential := keyedhash.OfList(attempt.Address, attempt.Credential)
-	if refusal, refused, good := g.allowGood(credential, verify); good {
+	if refusal, refused, good := g.allowGood(ctx, credential, verify); good {
 		return refusal, refused
 	}
 	subject := attempt.Subject()
@@ -102,7 +102,7 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 			return authn.Unavailable(time.Second, errBusy), true
 		}
 		defer release()
-		if refusal, refused, good := g.allowGood(credential, verify); good {
+		if refusal, refused, good := g.allowGood(ctx, credential, verify); good {
 			return refusal, refused
 		}
 	}
@@ -120,15 +120,18 @@ func (g *Guard) Allow(ctx context.Context, attempt Attempt, verify func() Result
 // allowGood verifies a credential that succeeded recently. If it fails now, it
 // belongs to another realm (RFC 7617 §2.2) or was changed, which is no guess. Only
 // its own client and account can block it.
-func (g *Guard) allowGood(credential keyedhash.Digest, verify func() Result) (refusal authn.Outcome, refused, good bool) {
+func (g *Guard) allowGood(ctx context.Context, credential keyedhash.Digest, verify func() Result) (refusal authn.Outcome, refused, good bool) {
 	pair, good := g.memory.goodCredential(credential)
 	if !good {
 		return authn.Outcome{}, false, false
 	}
-	if refusal, refused = refuse(g.longestBlock([]bound{g.pairBound(pair, false)})); !refused {
-		verify()
+	if refusal, refused = refuse(g.longestBlock([]bound{g.pairBound(pair, false)})); refused {
+		return refusal, true, true
 	}
-	return refusal, refused, true
+	if verify() == Success && g.memory.isResetDue(pair, time.Duration(g.limits.Forget)) {
+		g.resetPair(context.WithoutCancel(ctx), pair)
+	}
+	return refusal, false, true
 }
 
 // refuse refuses an attempt for a time; zero does not refuse it.
@@ -246,13 +249,17 @@ func (g *Guard) recordFailure(ctx context.Context, bounds []bound) {
 	}
 }
 
-// recordSuccess remembers the pair and the credential. The counter of the pair is reset,
-// but not with every success. A client that shares the address of the account's owner
-// could otherwise guess forever.
+// recordSuccess remembers the pair and the credential.
 func (g *Guard) recordSuccess(ctx context.Context, pair store.Key, credential keyedhash.Digest) {
+	g.resetPair(ctx, pair)
+	g.memory.addGoodCredential(credential, pair)
+}
+
+// resetPair remembers the pair and resets its counter, but not with every success. A
+// client that shares the address of the account's owner could otherwise guess forever.
+func (g *Guard) resetPair(ctx context.Context, pair store.Key) {
 	if pair != (store.Key{}) && g.memory.addPair(pair, time.Duration(g.limits.Forget)) {
 		g.store.Reset(ctx, pair)
 		g.memory.failures.Invalidate(pair)
 	}
-	g.memory.addGoodCredential(credential, pair)
 }

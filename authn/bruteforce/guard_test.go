@@ -49,6 +49,19 @@ func TestPair(t *testing.T) {
 		f.fails(1, "c", "alice")
 		f.waits(30*time.Second, "c", "alice", password)
 	})
+	soon := small
+	soon.Forget /= 3
+	bubble(t, "LEAK-6: a success with a remembered password resets the counter, too", soon, func(t *testing.T, f *fixture) {
+		f.waits(0, "c", "alice", password)
+		time.Sleep(time.Duration(soon.Forget))
+		f.fails(2, "c", "alice")
+		f.waits(0, "c", "alice", password)
+		f.fails(2, "c", "alice")
+		f.waits(0, "c", "alice", password)
+		if f.store.resets != 2 {
+			t.Errorf("%d resets", f.store.resets)
+		}
+	})
 	bubble(t, "LEAK-6: a success resets the counter, once in a while", small, func(t *testing.T, f *fixture) {
 		f.fails(2, "c", "alice")
 		f.waits(0, "c", "alice", password)

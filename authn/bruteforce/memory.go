@@ -84,6 +84,13 @@ func (m *Memory) knownPair(pair store.Key) bool {
 	return found
 }
 
+// isResetDue reports whether addPair would reset the counter of a pair. Unlike addPair it
+// writes nothing, so each request may call it.
+func (m *Memory) isResetDue(pair store.Key, interval time.Duration) bool {
+	last, found := m.knownPairs.GetIfPresent(pair)
+	return !found || time.Since(last) >= interval
+}
+
 // addPair remembers a pair, or remembers it for longer. It reports whether to
 // reset its counter, which it does once in each interval.
 func (m *Memory) addPair(pair store.Key, interval time.Duration) (reset bool) {
