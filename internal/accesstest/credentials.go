@@ -263,6 +263,13 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 
 var errClaimConflict = errors.New("duplicate claim, or one inside a value that is not an object")
 
+// tenantPlaceholder stands for the tenant in an issuer. Callers of a scheme for any
+// tenant are of anyTenant, unless they have a claim `tid`.
+const (
+	tenantPlaceholder = "{tenantid}"
+	anyTenant         = "00000000-0000-4000-8000-000000000000"
+)
+
 // token signs the claims of a caller. A claim of the caller replaces the usual issuer,
 // audience or time.
 func (s *scheme) token(caller Caller, resources []string) (string, error) {
@@ -272,8 +279,14 @@ func (s *scheme) token(caller Caller, resources []string) (string, error) {
 		"aud": slices.DeleteFunc(slices.Concat(s.Audiences, resources), func(audience string) bool { return audience == "*" }),
 	}
 	if issuer := s.Issuer; issuer != "" {
-		if len(s.Tenants) > 0 && s.Tenants[0] != "*" {
-			issuer = strings.ReplaceAll(issuer, "{tenantid}", s.Tenants[0])
+		if strings.Contains(issuer, tenantPlaceholder) {
+			tenant := anyTenant
+			if claimed, ok := caller.Claims["tid"].(string); ok {
+				tenant = claimed
+			} else if len(s.Tenants) > 0 && s.Tenants[0] != "*" {
+				tenant = s.Tenants[0]
+			}
+			issuer, claims["tid"] = strings.ReplaceAll(issuer, tenantPlaceholder, tenant), tenant
 		}
 		claims["iss"] = issuer
 	}
