@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -71,18 +72,26 @@ type Response struct {
 	Statuses []int
 	// Conditional says that it takes more than the status.
 	Conditional bool
-	Routes      []Route
+	// Handover says that an upstream asks for a file, with a field that no denial has.
+	Handover bool
+	Routes   []Route
 }
 
-// takes reports whether answers with a status may be meant.
+// newResponse returns what a matcher of answers means, without its routes.
+func newResponse(statuses []int, headers http.Header) Response {
+	handover := len(headers["X-Accel-Redirect"])+len(headers["X-Sendfile"]) > 0
+	return Response{Statuses: statuses, Conditional: len(headers) > 0, Handover: handover}
+}
+
+// takes reports whether denials with a status may be meant.
 func (r Response) takes(status int) bool {
-	return len(r.Statuses) == 0 || slices.Contains(r.Statuses, status) || slices.Contains(r.Statuses, status/100)
+	return !r.Handover && (len(r.Statuses) == 0 || slices.Contains(r.Statuses, status) || slices.Contains(r.Statuses, status/100))
 }
 
 type responseConfig struct {
 	Match struct {
-		StatusCode []int           `json:"status_code"`
-		Headers    json.RawMessage `json:"headers"`
+		StatusCode []int       `json:"status_code"`
+		Headers    http.Header `json:"headers"`
 	} `json:"match"`
 	Routes []routeConfig `json:"routes"`
 }
@@ -254,7 +263,9 @@ func (h *Handler) readResponses(depth int) error {
 		if err != nil {
 			return err
 		}
-		h.Responses = append(h.Responses, Response{Statuses: one.Match.StatusCode, Conditional: len(one.Match.Headers) > 0, Routes: routes})
+		response := newResponse(one.Match.StatusCode, one.Match.Headers)
+		response.Routes = routes
+		h.Responses = append(h.Responses, response)
 	}
 	return nil
 }

@@ -25,6 +25,11 @@ func (s Substitute) Directive() string {
 	return "handle_errors"
 }
 
+// takesDenials reports whether some routes of it may answer a denial of the gate.
+func (s Substitute) takesDenials(placed PlacedGate) bool {
+	return slices.ContainsFunc(s.Responses, func(r Response) bool { return slices.ContainsFunc(placed.statuses(), r.takes) })
+}
+
 func (s Substitute) same(other Substitute) bool {
 	return s.Where == other.Where && s.Live == other.Live
 }
@@ -96,7 +101,7 @@ var anyError = func() (all []int) {
 // mayFail reports whether requests that a gate guards may come to the error routes with
 // any status: what runs before the gate fails, or the routes of an intercept do.
 func (a Analysis) mayFail(server *Server, placed PlacedGate, substitutes []Substitute) bool {
-	return slices.ContainsFunc(substitutes, func(s Substitute) bool { return s.Directive() == "intercept" }) ||
+	return slices.ContainsFunc(substitutes, func(s Substitute) bool { return s.Directive() == "intercept" && s.takesDenials(placed) }) ||
 		slices.ContainsFunc(a.Rows, func(row Row) bool {
 			return row.Handler.Name == "error" && row.Order < placed.Order && placed.Meets(row)
 		}) ||

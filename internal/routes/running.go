@@ -74,7 +74,7 @@ func (r *reader) responses(list []caddyhttp.ResponseHandler, where string, depth
 	responses := make([]Response, len(list))
 	for i, one := range list {
 		if one.Match != nil {
-			responses[i].Statuses, responses[i].Conditional = one.Match.StatusCode, len(one.Match.Headers) > 0
+			responses[i] = newResponse(one.Match.StatusCode, one.Match.Headers)
 		}
 		responses[i].Routes = r.routes(one.Routes, fmt.Sprintf("%s/handle_response/%d/routes", where, i), depth+1)
 	}
