@@ -75,6 +75,14 @@ type Analysis struct {
 	// Coarse says that there are too many ways to follow them all: then some
 	// rows have fewer gates than they really have, and never more.
 	Coarse bool
+
+	failures []failure
+}
+
+// failure is a matcher that fails for some requests, so that error routes answer.
+type failure struct {
+	scope Region
+	order int // of the last handler before it
 }
 
 // Meets reports whether a region has requests of a scope that a matcher, which

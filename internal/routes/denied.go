@@ -77,7 +77,7 @@ func (c *Config) Leaks(server *Server, found Analysis) (all []Leak) {
 				continue // it passes the answer of the other server on
 			}
 			statuses := placed.statuses()
-			if one.Directive() == "handle_errors" && found.mayFail(server, placed, substitutes) {
+			if one.Directive() == "handle_errors" && found.mayFail(placed, substitutes) {
 				statuses = anyError
 			}
 			for _, leak := range c.leaksOf(server, placed, one, statuses) {
@@ -100,7 +100,7 @@ var anyError = func() (all []int) {
 
 // mayFail reports whether requests that a gate guards may come to the error routes with
 // any status: what runs before the gate fails, or the routes of an intercept do.
-func (a Analysis) mayFail(server *Server, placed PlacedGate, substitutes []Substitute) bool {
+func (a Analysis) mayFail(placed PlacedGate, substitutes []Substitute) bool {
 	return slices.ContainsFunc(substitutes, func(s Substitute) bool { return s.Directive() == "intercept" && s.takesDenials(placed) }) ||
 		slices.ContainsFunc(a.Rows, func(row Row) bool {
 			return row.Handler.Name == "error" && row.Order < placed.Order && placed.Meets(row)
@@ -108,20 +108,19 @@ func (a Analysis) mayFail(server *Server, placed PlacedGate, substitutes []Subst
 		slices.ContainsFunc(a.Gates, func(gate PlacedGate) bool {
 			_, meets := gate.Scope.And(placed.Scope)
 			return gate.Handler == "forward_auth" && gate.Order < placed.Order && meets
-		}) || server.failsForFiles()
+		}) ||
+		slices.ContainsFunc(a.failures, func(f failure) bool {
+			_, meets := f.scope.And(placed.Scope)
+			return f.order < placed.Order && meets
+		})
 }
 
-// failsForFiles reports whether a matcher fails where no file is found, as
+// fails reports whether a matcher of the route fails where no file is found, as
 // `try_files {path} =404` does.
-func (s *Server) failsForFiles() bool {
-	for route := range s.all() {
-		for _, region := range route.Match {
-			if slices.ContainsFunc(region.Other, func(c Condition) bool { return c.Matcher == "file" && failing.MatchString(c.Value) }) {
-				return true
-			}
-		}
-	}
-	return false
+func (r Route) fails() bool {
+	return slices.ContainsFunc(r.Match, func(region Region) bool {
+		return slices.ContainsFunc(region.Other, func(c Condition) bool { return c.Matcher == "file" && failing.MatchString(c.Value) })
+	})
 }
 
 // failing finds a status among files to try.

@@ -88,6 +88,9 @@ func (w *walker) route(route Route, ways []state) []state {
 	if !route.matters(w.status != 0) {
 		return ways
 	}
+	if route.fails() {
+		w.failures = append(w.failures, failure{scope: w.scope, order: w.order})
+	}
 	route, never := w.resolve(route)
 	var inside, outside []state
 	coarse := len(ways) > maxWays
