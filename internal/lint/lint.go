@@ -79,7 +79,7 @@ type location struct {
 
 // Rules are all rules.
 func Rules() []*Rule {
-	return slices.Concat(schemeRules, routeRules, doorRules, documentRules, preflightRules)
+	return slices.Concat(schemeRules, routeRules, doorRules, forwardRules, documentRules, preflightRules)
 }
 
 // Run applies all rules to a configuration.
