@@ -238,7 +238,7 @@ func (g *Guard) recordFailure(ctx context.Context, bounds []bound) {
 	for _, b := range bounds {
 		counter := g.counterOf(b)
 		failures := g.store.Count(ctx, counter, time.Duration(g.limits.Forget))
-		g.memory.failures.Set(counter, failures)
+		g.memory.noteFailures(counter, failures)
 		if failures < b.limit {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/excorp/caddy-require-auth/internal/fairness"
+	"github.com/excorp/caddy-require-auth/store"
 )
 
 // concurrently makes attempts at the same time. Each takes a second to verify. It
@@ -87,6 +88,19 @@ func TestConcurrentAttempts(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestFailuresInAnotherOrder(t *testing.T) {
+	memory, counter := NewMemory(), store.KeyOf("client")
+	for _, failures := range []int{1, 5, 3} {
+		memory.noteFailures(counter, failures)
+	}
+	if room := memory.room(counter, 6); room != 1 {
+		t.Errorf("COUNT-1: room for %d attempts", room)
+	}
+	if err := memory.Destruct(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWaiting(t *testing.T) {

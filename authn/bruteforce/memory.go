@@ -68,6 +68,14 @@ func (m *Memory) room(counter store.Key, limit int) int {
 	return max(1, limit-failures)
 }
 
+// noteFailures remembers the value of a counter. Attempts that fail at once may come in
+// another order than they were counted, so a lower value does not replace a higher one.
+func (m *Memory) noteFailures(counter store.Key, failures int) {
+	m.failures.Compute(counter, func(known int, _ bool) (int, otter.ComputeOp) {
+		return max(known, failures), otter.WriteOp
+	})
+}
+
 // goodCredential reports whether a scheme accepted the credential recently, and
 // for which pair.
 func (m *Memory) goodCredential(credential keyedhash.Digest) (pair store.Key, good bool) {
