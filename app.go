@@ -222,6 +222,16 @@ type namedScheme struct {
 	store   store.Store
 }
 
+// takesSecrets reports whether the credentials of a scheme are passwords or keys, which
+// can be guessed. A nil scheme takes none.
+func (s *namedScheme) takesSecrets() bool {
+	if s == nil {
+		return false
+	}
+	_, throttled := s.Scheme.(authn.Throttled)
+	return throttled
+}
+
 func newNamedScheme(name string, scheme authn.Scheme, store store.Store) namedScheme {
 	return namedScheme{name: name, Scheme: scheme, metrics: metricsOf(name), store: store}
 }

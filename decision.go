@@ -161,8 +161,8 @@ func (d *decision) deny(code authn.Code, reason error) {
 	d.Decision = authz.Decision{Code: code, Reason: reason}
 }
 
-// credentials yields the credentials of a decision, with their schemes. Those of a public
-// operation, which nobody verifies, have none.
+// credentials yields the credentials of a decision, with their schemes. The credential of
+// a public operation is not verified and has a nil scheme.
 func (d *decision) credentials() iter.Seq2[*namedScheme, authn.Credential] {
 	return func(yield func(*namedScheme, authn.Credential) bool) {
 		if d.credential.Found() && !yield(d.scheme, d.credential) {
@@ -330,16 +330,6 @@ func furthest(a, b authn.Outcome) int {
 // throttled reports whether one of the candidates has credentials that can be guessed.
 func throttled(candidates []candidate) bool {
 	return slices.ContainsFunc(candidates, func(c candidate) bool { return c.scheme.takesSecrets() })
-}
-
-// takesSecrets reports whether the credentials of a scheme are passwords or keys, which
-// can be guessed. A nil scheme takes none.
-func (s *namedScheme) takesSecrets() bool {
-	if s == nil {
-		return false
-	}
-	_, throttled := s.Scheme.(authn.Throttled)
-	return throttled
 }
 
 // accountOf returns the account that a credential names; empty for none.

@@ -45,7 +45,7 @@ var mayImport = map[string]string{
 	"store/redis":            "store store/internal/entries store/memory",
 	"store/storetest":        "store",
 
-	"internal/accesstest":    "authn",
+	"internal/accesstest":    "authn internal/idp",
 	"internal/capability":    "authn internal/idp",
 	"internal/denial":        "authn internal/page",
 	"internal/page":          "golang.org/x/text/language",

@@ -237,7 +237,8 @@ func (a *App) aggregate() map[string]sum {
 	return totals
 }
 
-// isNew reports whether something was not counted before. An empty name is shared with nobody.
+// isNew reports whether a shared thing was not counted before. An empty name stands for a
+// thing that is not shared.
 func (s *sum) isNew(shared string) bool {
 	if shared == "" {
 		return true

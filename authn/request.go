@@ -72,7 +72,7 @@ func (r *Request) Authorization() (authheader.Authorization, error) {
 }
 
 // DigestOf returns a digest of a credential for the memory of this process. It is keyed,
-// so nobody else can compute it. That of one credential is computed once.
+// so nobody else can compute it. A repeated call for one credential costs nothing.
 func (r *Request) DigestOf(credential string) store.Key {
 	if r.digestInput != credential || credential == "" {
 		r.digestInput, r.digest = credential, keyedhash.Of(credential)

@@ -91,7 +91,8 @@ func (b *Bearer) openKeys(ctx caddy.Context) error {
 	return nil
 }
 
-// checkSecrets refuses algorithms that no secret is long enough for: nobody could get in.
+// checkSecrets returns an error if no secret is long enough for any of the algorithms. No
+// token could pass.
 func (b *Bearer) checkSecrets() error {
 	allowed := func(algorithm string) bool {
 		return slices.ContainsFunc(b.keys, func(s source) bool { return slices.Contains(s.keys.All().Algorithms(), algorithm) })

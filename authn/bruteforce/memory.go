@@ -71,8 +71,8 @@ func (m *Memory) room(counter store.Key, limit int) int {
 // noteFailures remembers the value of a counter. Attempts that fail at once may come in
 // another order than they were counted, so a lower value does not replace a higher one.
 func (m *Memory) noteFailures(counter store.Key, failures int) {
-	m.failures.Compute(counter, func(known int, _ bool) (int, otter.ComputeOp) {
-		return max(known, failures), otter.WriteOp
+	m.failures.Compute(counter, func(former int, _ bool) (int, otter.ComputeOp) {
+		return max(former, failures), otter.WriteOp
 	})
 }
 

@@ -33,7 +33,7 @@ type Report struct {
 	// Roots is the number of trusted certificate authorities.
 	Roots *int `json:"roots,omitempty"`
 	// Cache identifies the cache among those of other schemes, for sums. Empty: it is not
-	// shared. It is no part of the document.
+	// shared. The JSON document does not contain it.
 	Cache string `json:"-"`
 }
 

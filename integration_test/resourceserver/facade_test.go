@@ -471,9 +471,9 @@ func TestFacadeParameters(t *testing.T) {
 	s := startFacade(t, p, "issuer "+p.URL, "")
 	more := map[string]string{"scope": "mail.read", "audience": "https://other.example", "claims": "{}", "authorization_details": "[]"}
 	b := &browser{Server: s, t: t}
-	asked := s.Get(facadeAt + "authorize/mcp?" + request(more))
-	if !strings.Contains(asked.Body, "<code>mail.read</code>") {
-		t.Error(asked.Body)
+	consent := s.Get(facadeAt + "authorize/mcp?" + request(more))
+	if !strings.Contains(consent.Body, "<code>mail.read</code>") {
+		t.Error(consent.Body)
 	}
 	query := location(t, b.decide(b.begin(request(more)), "allow")).Query()
 	if query.Get("scope") != "mail.read" || query.Has("audience") || query.Has("claims") || query.Has("authorization_details") {
@@ -499,8 +499,8 @@ func TestFacadeScopes(t *testing.T) {
 	p := startFakeProvider(t, func(p *fakeProvider) { p.noMetadata = true })
 	s := startFacade(t, p, "issuer "+p.URL+"\njwks "+p.URL+"/jwks", "authorization_endpoint "+p.URL+"/authorize?scope=repo+admin\ntoken_endpoint "+p.URL+"/token")
 	b := &browser{Server: s, t: t}
-	if asked := s.Get(facadeAt + "authorize/mcp?" + request(nil)); !strings.Contains(asked.Body, "<code>repo admin</code>") {
-		t.Error(asked.Body)
+	if consent := s.Get(facadeAt + "authorize/mcp?" + request(nil)); !strings.Contains(consent.Body, "<code>repo admin</code>") {
+		t.Error(consent.Body)
 	}
 	if query := location(t, b.decide(b.begin(request(nil)), "allow")).Query(); query.Get("scope") != "repo admin" {
 		t.Error(query)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/excorp/caddy-require-auth/authn"
 	"github.com/excorp/caddy-require-auth/internal/apikeyformat"
+	"github.com/excorp/caddy-require-auth/internal/idp"
 	"github.com/excorp/caddy-require-auth/internal/textfile"
 )
 
@@ -263,12 +264,8 @@ func put(r *Request, from []authn.Location, usual authn.Location, scheme, value 
 
 var errClaimConflict = errors.New("duplicate claim, or one inside a value that is not an object")
 
-// tenantPlaceholder stands for the tenant in an issuer. Callers of a scheme for any
-// tenant are of anyTenant, unless they have a claim `tid`.
-const (
-	tenantPlaceholder = "{tenantid}"
-	anyTenant         = "00000000-0000-4000-8000-000000000000"
-)
+// anyTenant is the tenant of callers without a claim `tid`, if a scheme accepts any.
+const anyTenant = "00000000-0000-4000-8000-000000000000"
 
 // token signs the claims of a caller. A claim of the caller replaces the usual issuer,
 // audience or time.
@@ -279,14 +276,14 @@ func (s *scheme) token(caller Caller, resources []string) (string, error) {
 		"aud": slices.DeleteFunc(slices.Concat(s.Audiences, resources), func(audience string) bool { return audience == "*" }),
 	}
 	if issuer := s.Issuer; issuer != "" {
-		if strings.Contains(issuer, tenantPlaceholder) {
+		if strings.Contains(issuer, idp.TenantPlaceholder) {
 			tenant := anyTenant
 			if claimed, ok := caller.Claims["tid"].(string); ok {
 				tenant = claimed
 			} else if len(s.Tenants) > 0 && s.Tenants[0] != "*" {
 				tenant = s.Tenants[0]
 			}
-			issuer, claims["tid"] = strings.ReplaceAll(issuer, tenantPlaceholder, tenant), tenant
+			issuer, claims["tid"] = strings.ReplaceAll(issuer, idp.TenantPlaceholder, tenant), tenant
 		}
 		claims["iss"] = issuer
 	}

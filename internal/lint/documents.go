@@ -22,11 +22,11 @@ func unreachableDocuments(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, gate := range found.Gates {
 			for _, document := range documentsOf(gate) {
-				asked := routes.Paths(document.path)
-				asked.Hosts = gate.Scope.Hosts
+				region := routes.Paths(document.path)
+				region.Hosts = gate.Scope.Hosts
 				if !slices.ContainsFunc(found.Rows, func(row routes.Row) bool {
-					_, reached := row.With(asked)
-					return reached && document.isServedBy(row.Handler)
+					_, meets := row.With(region)
+					return meets && document.isServedBy(row.Handler)
 				}) {
 					all = append(all, Finding{What: "nothing serves " + document.path + ", which the gate names", Where: gate.Where, Query: queryOf(gate)})
 				}
@@ -71,7 +71,7 @@ func documentsOf(gate routes.PlacedGate) (all []document) {
 		} `json:"protected_resource"`
 		Signed map[string]json.RawMessage `json:"forward_signed"`
 	}
-	if gate.Handler != "require_auth" || json.Unmarshal(gate.Config, &config) != nil {
+	if !readGate(gate, &config) {
 		return nil
 	}
 	if config.Resource != nil {

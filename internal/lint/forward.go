@@ -42,7 +42,7 @@ func forwardedBy(gate routes.PlacedGate) []string {
 		Forward map[string]json.RawMessage `json:"forward"`
 		Signed  map[string]json.RawMessage `json:"forward_signed"`
 	}
-	if gate.Handler != "require_auth" || json.Unmarshal(gate.Config, &config) != nil {
+	if !readGate(gate, &config) {
 		return nil
 	}
 	return slices.Concat(slices.Sorted(maps.Keys(config.Forward)), slices.Sorted(maps.Keys(config.Signed)))

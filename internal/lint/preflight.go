@@ -52,13 +52,18 @@ func forwardedPreflights(s *subject) []Finding {
 	})
 }
 
+// readGate reads the configuration of a gate of this plugin.
+func readGate(gate routes.PlacedGate, config any) bool {
+	return gate.Handler == "require_auth" && json.Unmarshal(gate.Config, config) == nil
+}
+
 // preflightOf returns the line `preflight` of a gate. A gate of Caddy has none, and
 // requires a credential.
 func preflightOf(gate routes.PlacedGate) string {
 	var config struct {
 		Preflight string `json:"preflight"`
 	}
-	if gate.Handler != "require_auth" || json.Unmarshal(gate.Config, &config) != nil {
+	if !readGate(gate, &config) {
 		return "answer"
 	}
 	return config.Preflight

@@ -112,7 +112,6 @@ func bypasses(s *subject) []Finding {
 	})
 }
 
-// meets reports whether a gate is meant for some requests of a row.
 func missedGates(s *subject) []Finding {
 	return s.eachServer(func(_ *routes.Server, found routes.Analysis) (all []Finding) {
 		for _, row := range found.Rows {
